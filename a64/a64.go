@@ -1,0 +1,347 @@
+// Package a64 knows A64 instruction words: it classifies them, finds the
+// address that a PC-relative one refers to, encodes the few that ftrace
+// writes, with range checks, and prints them.
+//
+// Encodings are from the Arm Architecture Reference Manual (DDI 0487),
+// chapter C4, "A64 Instruction Set Encoding". Addresses and offsets are in
+// bytes; a word is 32 bits, always little-endian in memory.
+package a64
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/arch/arm64/arm64asm"
+)
+
+// Size is the size of every A64 instruction, in bytes.
+const Size = 4
+
+// Words that are constants.
+const (
+	NOP     = 0xd503201f // hint #0
+	PACIASP = 0xd503233f // hint #25: signs LR; an implicit landing pad
+	PACIBSP = 0xd503237f // hint #27
+	BTI     = 0xd503241f // hint #32: no branch may land here
+	BTIc    = 0xd503245f // hint #34: landing pad for calls
+	BTIj    = 0xd503249f // hint #36: landing pad for jumps
+	BTIjc   = 0xd50324df // hint #38: landing pad for both
+	RET     = 0xd65f03c0 // ret x30
+)
+
+// Registers with a role of their own.
+const (
+	LR  = 30 // the link register, X30
+	XZR = 31 // the zero register, or SP, as the instruction says
+)
+
+// Kind is the class of an instruction, as far as ftrace cares.
+type Kind uint8
+
+const (
+	Other   Kind = iota
+	Nop          // NOP
+	Hint         // any other instruction of the hint space that is not a landing pad
+	Landing      // BTI, PACIASP, PACIBSP: see IsLandingPad for which branches they accept
+	Branch       // B
+	Call         // BL
+	BCond        // B.cond, BC.cond
+	CBZ          // CBZ, CBNZ
+	TBZ          // TBZ, TBNZ
+	BR           // BR, BRAA, ...
+	BLR          // BLR, BLRAA, ...
+	Ret          // RET, RETAA, RETAB
+	ERet         // ERET, ERETAA, ...
+	ADR          // ADR
+	ADRP         // ADRP
+	LDRLit       // LDR, LDRSW, PRFM (literal), general or SIMD register
+	Break        // BRK
+)
+
+var kindNames = [...]string{"other", "NOP", "hint", "landing pad", "B", "BL", "B.cond", "CBZ", "TBZ",
+	"BR", "BLR", "RET", "ERET", "ADR", "ADRP", "LDR literal", "BRK"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Classify tells the class of the instruction word w.
+func Classify(w uint32) Kind {
+	switch {
+	case w&0xfffff01f == 0xd503201f: // hint space, C4.1.94
+		switch w {
+		case NOP:
+			return Nop
+		case PACIASP, PACIBSP, BTI, BTIc, BTIj, BTIjc:
+			return Landing
+		}
+		return Hint
+	case w&0xfc000000 == 0x14000000:
+		return Branch
+	case w&0xfc000000 == 0x94000000:
+		return Call
+	case w&0xff000000 == 0x54000000:
+		return BCond
+	case w&0x7e000000 == 0x34000000:
+		return CBZ
+	case w&0x7e000000 == 0x36000000:
+		return TBZ
+	case w&0x9f000000 == 0x10000000:
+		return ADR
+	case w&0x9f000000 == 0x90000000:
+		return ADRP
+	case w&0x3b000000 == 0x18000000:
+		return LDRLit
+	case w&0xffe0001f == 0xd4200000:
+		return Break
+	case w&0xfe000000 == 0xd6000000: // unconditional branch (register)
+		if w>>16&0x1f != 0x1f || w>>12&0xf != 0 {
+			return Other
+		}
+		switch w >> 21 & 0xf {
+		case 0b0000, 0b1000:
+			return BR
+		case 0b0001, 0b1001:
+			return BLR
+		case 0b0010:
+			return Ret
+		case 0b0100:
+			return ERet
+		}
+	}
+	return Other
+}
+
+// IsPCRelative tells whether instructions of kind k compute an address from
+// their own.
+func (k Kind) IsPCRelative() bool {
+	switch k {
+	case Branch, Call, BCond, CBZ, TBZ, ADR, ADRP, LDRLit:
+		return true
+	}
+	return false
+}
+
+// EndsFlow tells whether execution never goes on to the next word.
+func (k Kind) EndsFlow() bool { return k == Branch || k == BR || k == Ret || k == ERet }
+
+// Rd is the register number in bits 0-4: the destination of most
+// instructions, the register that CBZ and TBZ test.
+func Rd(w uint32) int { return int(w & 31) }
+
+// Rn is the register number in bits 5-9: the first source, the base of a
+// load, the target register of BR, BLR and RET.
+func Rn(w uint32) int { return int(w >> 5 & 31) }
+
+// Rm is the register number in bits 16-20: the second source.
+func Rm(w uint32) int { return int(w >> 16 & 31) }
+
+// IsLandingPad tells whether w accepts an indirect branch in a guarded page:
+// BLR, or BR through X16 or X17, if jump is false; BR through any other
+// register if jump is true (DDI 0487, D8.4.5, "BTYPE"). PACIASP and PACIBSP
+// accept what BTI c accepts.
+func IsLandingPad(w uint32, jump bool) bool {
+	switch w {
+	case BTIjc:
+		return true
+	case BTIc, PACIASP, PACIBSP:
+		return !jump
+	case BTIj:
+		return jump
+	}
+	return false
+}
+
+// Reach is how far an instruction reaches from its own address, in bytes:
+// Min <= target-pc <= Max, in steps of Step. ADRP counts from page to page.
+type Reach struct{ Min, Max, Step int64 }
+
+// Reach of each PC-relative kind: DDI 0487, C3.1 and C6.2.
+var (
+	reach26 = Reach{-128 << 20, 128<<20 - 4, 4}   // B, BL
+	reach19 = Reach{-1 << 20, 1<<20 - 4, 4}       // B.cond, CBZ, LDR literal
+	reach14 = Reach{-32 << 10, 32<<10 - 4, 4}     // TBZ
+	reach21 = Reach{-1 << 20, 1<<20 - 1, 1}       // ADR
+	reach33 = Reach{-4 << 30, 4<<30 - 4096, 4096} // ADRP
+)
+
+// ReachOf is the reach of instructions of kind k; it is zero for those that
+// are not PC-relative.
+func ReachOf(k Kind) Reach {
+	switch k {
+	case Branch, Call:
+		return reach26
+	case BCond, CBZ, LDRLit:
+		return reach19
+	case TBZ:
+		return reach14
+	case ADR:
+		return reach21
+	case ADRP:
+		return reach33
+	}
+	return Reach{}
+}
+
+// Contains tells whether an instruction with this reach can encode off, in
+// bytes.
+func (r Reach) Contains(off int64) bool {
+	return r.Step != 0 && r.Min <= off && off <= r.Max && off%r.Step == 0
+}
+
+// Offset is the distance from from to to, in bytes. Addresses wrap as the
+// processor's do.
+func Offset(from, to uint64) int64 { return int64(to - from) }
+
+// Target is the address that the PC-relative instruction w at pc refers to:
+// where a branch goes, what ADR computes (for ADRP the page), what LDR
+// literal loads. ok is false for an instruction that is not PC-relative.
+func Target(w uint32, pc uint64) (addr uint64, ok bool) {
+	switch Classify(w) {
+	case Branch, Call:
+		return pc + uint64(signed(w, 0, 26)<<2), true
+	case BCond, CBZ, LDRLit:
+		return pc + uint64(signed(w, 5, 19)<<2), true
+	case TBZ:
+		return pc + uint64(signed(w, 5, 14)<<2), true
+	case ADR:
+		return pc + uint64(adrImm(w)), true
+	case ADRP:
+		return pc&^0xfff + uint64(adrImm(w)<<12), true
+	}
+	return 0, false
+}
+
+// signed is the n-bit field of w at bit lo, sign-extended.
+func signed(w uint32, lo, n uint) int64 {
+	return int64(w) << (64 - lo - n) >> (64 - n)
+}
+
+func adrImm(w uint32) int64 { return signed(w, 5, 19)<<2 | int64(w>>29&3) }
+
+// A RangeError says that an instruction cannot reach its target.
+type RangeError struct {
+	Kind       Kind
+	PC, Target uint64 // addresses
+}
+
+func (e *RangeError) Error() string {
+	r := ReachOf(e.Kind)
+	off := Offset(e.PC, e.Target)
+	if r.Min <= off && off <= r.Max {
+		return fmt.Sprintf("%v at %#x cannot aim at %#x: the distance %+#x is not a multiple of %d", e.Kind, e.PC, e.Target, off, r.Step)
+	}
+	return fmt.Sprintf("%v at %#x cannot reach %#x: the distance is %+#x, the range %+#x..%+#x", e.Kind, e.PC, e.Target, off, r.Min, r.Max)
+}
+
+// Relocate is w, an instruction that refers to target, encoded for the
+// address pc. It fails with a *RangeError if target is out of reach, and
+// returns w itself if w is not PC-relative.
+func Relocate(w uint32, pc, target uint64) (uint32, error) {
+	k := Classify(w)
+	off := Offset(pc, target)
+	if k == ADRP {
+		off = Offset(pc&^0xfff, target&^0xfff)
+	}
+	if k.IsPCRelative() && !ReachOf(k).Contains(off) {
+		return 0, &RangeError{k, pc, target}
+	}
+	switch k {
+	case Branch, Call:
+		return w&^0x03ffffff | uint32(off>>2)&0x03ffffff, nil
+	case BCond, CBZ, LDRLit:
+		return w&^(0x7ffff<<5) | uint32(off>>2)&0x7ffff<<5, nil
+	case TBZ:
+		return w&^(0x3fff<<5) | uint32(off>>2)&0x3fff<<5, nil
+	case ADRP:
+		off >>= 12
+		fallthrough
+	case ADR:
+		return w&0x9f00001f | uint32(off)&3<<29 | uint32(off>>2)&0x7ffff<<5, nil
+	}
+	return w, nil
+}
+
+// EncodeB is B target at pc, EncodeBL is BL target at pc. They fail with a
+// *RangeError beyond -128 MiB .. +128 MiB-4.
+func EncodeB(pc, target uint64) (uint32, error)  { return Relocate(0x14000000, pc, target) }
+func EncodeBL(pc, target uint64) (uint32, error) { return Relocate(0x94000000, pc, target) }
+
+// EncodeADRP is ADRP Xrd, target at pc: the page that target is in.
+func EncodeADRP(rd int, pc, target uint64) (uint32, error) {
+	return Relocate(0x90000000|uint32(rd), pc, target)
+}
+
+// EncodeLDRLiteral is LDR Xrt, target at pc: 64 bits from +-1 MiB.
+func EncodeLDRLiteral(rt int, pc, target uint64) (uint32, error) {
+	return Relocate(0x58000000|uint32(rt), pc, target)
+}
+
+// EncodeMOV is MOV Xrd, Xrm: ORR Xrd, XZR, Xrm.
+func EncodeMOV(rd, rm int) uint32 { return 0xaa0003e0 | uint32(rm)<<16 | uint32(rd) }
+
+// EncodeADD is ADD Xrd, Xrn, #imm, for 0 <= imm < 4096.
+func EncodeADD(rd, rn int, imm uint32) (uint32, error) {
+	if imm > 0xfff {
+		return 0, fmt.Errorf("ADD x%d, x%d, #%#x: the immediate has 12 bits", rd, rn, imm)
+	}
+	return 0x91000000 | imm<<10 | uint32(rn)<<5 | uint32(rd), nil
+}
+
+// EncodeBR is BR Xrn.
+func EncodeBR(rn int) uint32 { return 0xd61f0000 | uint32(rn)<<5 }
+
+// IsMOV tells whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
+// registers.
+func IsMOV(w uint32) (rd, rm int, ok bool) {
+	return Rd(w), Rm(w), w&0xffe0ffe0 == 0xaa0003e0
+}
+
+// Text is w at pc in the assembler's words, with targets as names: name, if
+// not nil, gives the text for an address ("ftrace_common+0x10", or "" to keep
+// the number).
+func Text(w uint32, pc uint64, name func(addr uint64) string) string {
+	switch w { // what arm64asm has no name for
+	case PACIASP:
+		return "paciasp"
+	case PACIBSP:
+		return "pacibsp"
+	case BTI:
+		return "bti"
+	case BTIc:
+		return "bti c"
+	case BTIj:
+		return "bti j"
+	case BTIjc:
+		return "bti jc"
+	}
+	inst, err := arm64asm.Decode([]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(w >> 24)})
+	if err != nil {
+		return fmt.Sprintf(".inst %#08x", w)
+	}
+	text := strings.TrimSpace(strings.ToLower(arm64asm.GNUSyntax(inst)))
+	text = strings.ReplaceAll(text, ",#", ", #")
+	if Classify(w) == TBZ { // arm64asm loses bit 5 of the bit number
+		r, bit := "w", w>>19&31
+		if w>>31 == 1 {
+			r, bit = "x", bit+32
+		}
+		text = fmt.Sprintf("%v %s%d, #%d, .", strings.Fields(text)[0], r, Rd(w), bit)
+	}
+	target, ok := Target(w, pc)
+	if !ok {
+		return text
+	}
+	to := fmt.Sprintf("%#x", target)
+	if name != nil {
+		if n := name(target); n != "" {
+			to = n
+		}
+	}
+	// GNUSyntax prints the target last, as an offset from the instruction.
+	if i := strings.LastIndexAny(text, " ,"); i >= 0 {
+		text = text[:i+1]
+		if !strings.HasSuffix(text, " ") {
+			text += " "
+		}
+	}
+	return text + to
+}

@@ -1,0 +1,219 @@
+package elfscan
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"encoding/hex"
+	"sort"
+	"sync"
+)
+
+// Image is an open kernel image. Its methods may be called from any number
+// of goroutines.
+type Image struct {
+	Path string // as it was given to Open
+
+	data   []byte    // the whole file, mapped
+	file   *elf.File // its headers
+	ranges []Range   // the allocated sections, by address
+	debug  *Image    // where symbols and DWARF are read: the image itself, or its debug file
+
+	symtab, strtab []byte
+	symtabWhere    string
+
+	names  func() *nameIndex
+	addrs  func() []uint32
+	relocs func() ([]reloc, error)
+	sites  func() (*Sites, error)
+	lines  func() *lineTables
+
+	positions positions
+}
+
+// A Range is an allocated section: the addresses Addr .. Addr+Size-1.
+type Range struct {
+	Name       string
+	Addr, Size uint64
+	Flags      elf.SectionFlag
+	data       []byte // nil for SHT_NOBITS
+}
+
+// End is the address behind the range.
+func (r *Range) End() uint64 { return r.Addr + r.Size }
+
+// Executable tells whether the section holds code.
+func (r *Range) Executable() bool { return r.Flags&elf.SHF_EXECINSTR != 0 }
+
+func (im *Image) indexSections() {
+	for _, s := range im.file.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 || s.Size == 0 {
+			continue
+		}
+		r := Range{Name: s.Name, Addr: s.Addr, Size: s.Size, Flags: s.Flags}
+		if s.Type != elf.SHT_NOBITS {
+			r.data = im.data[s.Offset : s.Offset+s.FileSize]
+			r.Size = s.FileSize
+		}
+		im.ranges = append(im.ranges, r)
+	}
+	sort.SliceStable(im.ranges, func(i, j int) bool { return im.ranges[i].Addr < im.ranges[j].Addr })
+	im.names = sync.OnceValue(im.indexNames)
+	im.addrs = sync.OnceValue(im.indexAddrs)
+	im.relocs = sync.OnceValues(im.readRelocs)
+	im.sites = sync.OnceValues(im.readSites)
+	im.lines = sync.OnceValue(im.findLineTables)
+}
+
+// Sections are the allocated sections, by address.
+func (im *Image) Sections() []Range { return im.ranges }
+
+// SectionAt is the allocated section that addr lies in.
+func (im *Image) SectionAt(addr uint64) (*Range, bool) {
+	// The last section that begins at or below addr: sections of a linked
+	// image do not overlap.
+	lo, hi := 0, len(im.ranges)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if im.ranges[mid].Addr <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 || addr-im.ranges[lo-1].Addr >= im.ranges[lo-1].Size {
+		return nil, false
+	}
+	return &im.ranges[lo-1], true
+}
+
+// IsText tells whether addr lies in an executable section.
+func (im *Image) IsText(addr uint64) bool {
+	r, ok := im.SectionAt(addr)
+	return ok && r.Executable()
+}
+
+// Bytes are the n bytes at addr as they stand in the file, before
+// relocation. ok is false if the image has no file bytes there, or fewer
+// than n in that section. The caller must not write to them.
+func (im *Image) Bytes(addr uint64, n int) (b []byte, ok bool) {
+	r, ok := im.SectionAt(addr)
+	if !ok || r.data == nil {
+		return nil, false
+	}
+	off := addr - r.Addr
+	if uint64(n) > uint64(len(r.data))-off {
+		return nil, false
+	}
+	return r.data[off : off+uint64(n)], true
+}
+
+// Word is the 32-bit word at addr: code is not relocated in a linked image.
+func (im *Image) Word(addr uint64) (w uint32, ok bool) {
+	b, ok := im.Bytes(addr, 4)
+	if !ok {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint32(b), true
+}
+
+// Uint64 is the 64-bit value at addr with relocations applied.
+func (im *Image) Uint64(addr uint64) (v uint64, ok bool) {
+	b, ok := im.Bytes(addr, 8)
+	if !ok {
+		return 0, false
+	}
+	v = binary.LittleEndian.Uint64(b)
+	relocs, err := im.relocs()
+	if err != nil {
+		return 0, false
+	}
+	i := sort.Search(len(relocs), func(i int) bool { return relocs[i].addr >= addr })
+	if i < len(relocs) && relocs[i].addr == addr {
+		v = relocs[i].value
+	}
+	return v, true
+}
+
+// ReadAt fills buf with the image's bytes at addr, relocations applied; what
+// lies in no section, or in .bss, reads as zero. It tells whether any byte
+// of buf lies in a section.
+func (im *Image) ReadAt(addr uint64, buf []byte) bool {
+	clear(buf)
+	end, found := addr+uint64(len(buf)), false
+	i := sort.Search(len(im.ranges), func(i int) bool { return im.ranges[i].End() > addr })
+	for ; i < len(im.ranges) && im.ranges[i].Addr < end; i++ {
+		r := &im.ranges[i]
+		found = true
+		lo, hi := max(addr, r.Addr), min(end, r.Addr+uint64(len(r.data)))
+		if lo < hi {
+			copy(buf[lo-addr:], r.data[lo-r.Addr:hi-r.Addr])
+		}
+	}
+	relocs, err := im.relocs()
+	if !found || err != nil {
+		return found
+	}
+	first := sort.Search(len(relocs), func(i int) bool { return relocs[i].addr+8 > addr })
+	for _, rel := range relocs[first:] {
+		if rel.addr >= end {
+			break
+		}
+		var v [8]byte
+		binary.LittleEndian.PutUint64(v[:], rel.value)
+		if rel.addr < addr {
+			copy(buf, v[addr-rel.addr:])
+		} else {
+			copy(buf[rel.addr-addr:], v[:])
+		}
+	}
+	return true
+}
+
+// Size is the size of the file, unpacked, in bytes.
+func (im *Image) Size() int64 { return int64(len(im.data)) }
+
+// BuildID is the GNU build ID in hexadecimal, or "".
+func (im *Image) BuildID() string {
+	le := binary.LittleEndian
+	for _, s := range im.file.Sections {
+		if s.Type != elf.SHT_NOTE || s.FileSize > uint64(len(im.data)) {
+			continue
+		}
+		for b := im.data[s.Offset : s.Offset+s.FileSize]; len(b) >= 12; {
+			namesz, descsz, typ := le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
+			desc := 12 + (uint64(namesz)+3)&^3
+			next := desc + (uint64(descsz)+3)&^3
+			if desc+uint64(descsz) > uint64(len(b)) {
+				break
+			}
+			if typ == 3 && namesz == 4 && string(b[12:15]) == "GNU" { // NT_GNU_BUILD_ID
+				return hex.EncodeToString(b[desc : desc+uint64(descsz)])
+			}
+			b = b[min(next, uint64(len(b))):]
+		}
+	}
+	return ""
+}
+
+// PageSize is the size of the kernel's pages in bytes, from the flags of the
+// arm64 image header at _text (Documentation/arch/arm64/booting.rst), or 0 if
+// the image has no such header.
+func (im *Image) PageSize() uint64 {
+	text, ok := im.Lookup("_text")
+	if !ok {
+		return 0
+	}
+	h, ok := im.Bytes(text.Addr, 64)
+	if !ok || string(h[56:60]) != "ARM\x64" {
+		return 0
+	}
+	switch h[24] >> 1 & 3 {
+	case 1:
+		return 4 << 10
+	case 2:
+		return 16 << 10
+	case 3:
+		return 64 << 10
+	}
+	return 0
+}

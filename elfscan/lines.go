@@ -1,0 +1,472 @@
+package elfscan
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"go/token"
+	"io"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/go-delve/delve/pkg/dwarf/line"
+)
+
+// A Line is a place in a source file. File is relative to the kernel tree
+// ("arch/arm64/kernel/entry-ftrace.S") where the debug information lets one
+// tell.
+type Line struct {
+	File string
+	Line int // from 1
+}
+
+// positions hands out token.Pos for addresses. The image is one token.File;
+// each address that is asked for takes the next offset in it, with its source
+// line as alternative position.
+type positions struct {
+	mu     sync.Mutex
+	file   *token.File
+	byAddr map[uint64]token.Pos
+}
+
+const maxPositions = 1 << 24
+
+// AddTo makes the image a file of fset, so that Pos can be used.
+func (im *Image) AddTo(fset *token.FileSet) {
+	im.positions.mu.Lock()
+	defer im.positions.mu.Unlock()
+	im.positions.file = fset.AddFile(im.Path, -1, maxPositions)
+	im.positions.byAddr = map[uint64]token.Pos{}
+	// Offset 0 is the image itself: a position with its name and no line.
+	im.positions.file.AddLineColumnInfo(0, im.Path, 0, 0)
+}
+
+// FilePos is the position of the image itself. Its Position has no line.
+func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
+
+// Pos is the position of addr: the source line that DWARF names, or the
+// image itself. Only here is DWARF read, and only that of the compile unit
+// that addr lies in.
+func (im *Image) Pos(addr uint64) token.Pos {
+	im.positions.mu.Lock()
+	defer im.positions.mu.Unlock()
+	p := &im.positions
+	if pos, ok := p.byAddr[addr]; ok {
+		return pos
+	}
+	l, ok := im.lines().find(addr)
+	if !ok || len(p.byAddr) == maxPositions-1 {
+		return p.file.Pos(0)
+	}
+	off := len(p.byAddr) + 1
+	p.file.AddLineColumnInfo(off, l.File, l.Line, 1)
+	pos := p.file.Pos(off)
+	p.byAddr[addr] = pos
+	return pos
+}
+
+// Line is the source line of addr.
+func (im *Image) Line(addr uint64) (Line, bool) {
+	im.positions.mu.Lock()
+	defer im.positions.mu.Unlock()
+	return im.lines().find(addr)
+}
+
+// LineProblem says why source lines could not be read where they were asked
+// for: no DWARF, or damaged DWARF. It is nil if none was asked for, or all
+// were well.
+func (im *Image) LineProblem() error {
+	im.positions.mu.Lock()
+	defer im.positions.mu.Unlock()
+	return im.lines().problem
+}
+
+// lineTables finds source lines. It is used under positions.mu.
+type lineTables struct {
+	im      *Image // that has the DWARF
+	units   map[uint64]*line.DebugLineInfo
+	infos   []unitRange // without .debug_aranges: what each unit covers
+	scanned bool
+	problem error
+	cache   map[string][]byte // sections that had to be unpacked
+}
+
+type unitRange struct{ lo, hi, offset uint64 }
+
+func (im *Image) findLineTables() *lineTables {
+	return &lineTables{im: im.debug, units: map[uint64]*line.DebugLineInfo{}, cache: map[string][]byte{}}
+}
+
+var errNoDWARF = errors.New("no DWARF line tables (.debug_line)")
+
+// find is the source line of addr. What goes wrong is kept in t.problem: a
+// finding then falls back to symbol+offset.
+func (t *lineTables) find(addr uint64) (l Line, ok bool) {
+	undo := Guard()
+	defer undo()
+	defer func() { // debug/dwarf and the line table reader panic on damage
+		if r := recover(); r != nil {
+			l, ok = Line{}, false
+			t.problem = fmt.Errorf("damaged DWARF: %v", r)
+		}
+	}()
+	l, err := t.lookup(addr)
+	if err != nil {
+		t.problem = err
+	}
+	return l, err == nil && l.Line > 0
+}
+
+func (t *lineTables) lookup(addr uint64) (Line, error) {
+	if t.section(".debug_line") == nil || t.section(".debug_info") == nil {
+		return Line{}, errNoDWARF
+	}
+	off, ok := t.unitByAranges(addr)
+	if !ok {
+		var err error
+		if off, ok, err = t.unitByScan(addr); err != nil || !ok {
+			return Line{}, err
+		}
+	}
+	info, err := t.unit(off)
+	if err != nil {
+		return Line{}, err
+	}
+	file, n := info.PCToLine(0, addr)
+	if file == "" {
+		return Line{}, nil
+	}
+	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
+}
+
+// maxSection is the most that is unpacked of one debug section, in bytes.
+const maxSection = 512 << 20
+
+// section is the debug section of that name, which may be compressed (then
+// its old name begins with .z).
+func (t *lineTables) section(name string) *elf.Section {
+	if s := t.im.file.Section(name); s != nil {
+		return s
+	}
+	return t.im.file.Section(".z" + name[1:])
+}
+
+// bytes is the contents of a section, unpacked if need be: empty if there is
+// no such section.
+func (t *lineTables) bytes(name string) ([]byte, error) {
+	s := t.section(name)
+	if s == nil {
+		return nil, nil
+	}
+	if s.Flags&elf.SHF_COMPRESSED == 0 && !strings.HasPrefix(s.Name, ".z") {
+		return t.im.data[s.Offset : s.Offset+s.FileSize], nil
+	}
+	if b, ok := t.cache[name]; ok {
+		return b, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(s.Open(), maxSection+1))
+	if err != nil {
+		return nil, fmt.Errorf("damaged %s: %v", s.Name, err)
+	}
+	if len(b) > maxSection {
+		return nil, fmt.Errorf("%s unpacks to more than the limit of %d bytes", s.Name, maxSection)
+	}
+	t.cache[name] = b
+	return b, nil
+}
+
+// unitByAranges is the offset in .debug_info of the unit that covers addr, by
+// .debug_aranges (DWARF 5, 6.1.2).
+func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok bool) {
+	le := binary.LittleEndian
+	b, err := t.bytes(".debug_aranges")
+	if err != nil {
+		return 0, false
+	}
+	for len(b) >= 12 {
+		n := uint64(le.Uint32(b)) + 4
+		if n > uint64(len(b)) || n < 16 {
+			return 0, false
+		}
+		set := b[:n]
+		b = b[n:]
+		if le.Uint16(set[4:]) != 2 || set[10] != 8 || set[11] != 0 {
+			continue
+		}
+		for tuple := set[16:]; len(tuple) >= 16; tuple = tuple[16:] {
+			lo, size := le.Uint64(tuple), le.Uint64(tuple[8:])
+			if addr-lo < size {
+				return uint64(le.Uint32(set[6:])), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// unitByScan is the same by the units' own ranges, for compilers that write
+// no .debug_aranges.
+func (t *lineTables) unitByScan(addr uint64) (off uint64, ok bool, err error) {
+	if !t.scanned {
+		t.scanned = true
+		info, err := t.bytes(".debug_info")
+		if err != nil {
+			return 0, false, err
+		}
+		for off := uint64(0); off < uint64(len(info)); {
+			d, entry, next, err := t.rootDIE(off)
+			if err != nil {
+				return 0, false, err
+			}
+			if entry != nil {
+				ranges, err := d.Ranges(entry)
+				if err != nil {
+					return 0, false, fmt.Errorf("damaged .debug_info, unit at %#x: %v", off, err)
+				}
+				for _, r := range ranges {
+					t.infos = append(t.infos, unitRange{r[0], r[1], off})
+				}
+			}
+			off = next
+		}
+	}
+	for _, u := range t.infos {
+		if u.lo <= addr && addr < u.hi {
+			return u.offset, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// rootDIE is the first entry of the unit at off in .debug_info, and the
+// offset of the next unit. Only that unit is looked at.
+func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, next uint64, err error) {
+	info, err := t.bytes(".debug_info")
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if off > uint64(len(info)) || uint64(len(info))-off < 11 {
+		return nil, nil, 0, fmt.Errorf("damaged .debug_info: no unit at %#x of %#x", off, len(info))
+	}
+	n := uint64(binary.LittleEndian.Uint32(info[off:])) + 4
+	if n > uint64(len(info))-off { // DWARF64 (0xffffffff) among them: no kernel has it
+		return nil, nil, 0, fmt.Errorf("damaged .debug_info: the unit at %#x is %#x bytes long, %#x are left", off, n, uint64(len(info))-off)
+	}
+	sections := map[string][]byte{}
+	for _, name := range []string{".debug_abbrev", ".debug_ranges", ".debug_str", ".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
+		if sections[name], err = t.bytes(name); err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	d, err = dwarf.New(sections[".debug_abbrev"], nil, nil, info[off:off+n], nil, nil, sections[".debug_ranges"], sections[".debug_str"])
+	for _, name := range []string{".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
+		if err == nil && sections[name] != nil {
+			err = d.AddSection(name, sections[name])
+		}
+	}
+	if err == nil {
+		entry, err = d.Reader().Next()
+	}
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("damaged .debug_info, unit at %#x: %v", off, err)
+	}
+	return d, entry, off + n, nil
+}
+
+// unit is the line table of the unit at off in .debug_info.
+func (t *lineTables) unit(off uint64) (*line.DebugLineInfo, error) {
+	if info, ok := t.units[off]; ok {
+		return info, nil
+	}
+	_, entry, _, err := t.rootDIE(off)
+	if err != nil {
+		return nil, err
+	}
+	if entry == nil {
+		return nil, fmt.Errorf("damaged .debug_info: the unit at %#x is empty", off)
+	}
+	stmts, ok := entry.Val(dwarf.AttrStmtList).(int64)
+	if !ok {
+		return nil, fmt.Errorf(".debug_info: the unit at %#x has no line table", off)
+	}
+	dir, _ := entry.Val(dwarf.AttrCompDir).(string)
+	all, err := t.bytes(".debug_line")
+	if err != nil {
+		return nil, err
+	}
+	program, err := lineProgram(all, uint64(stmts))
+	if err != nil {
+		return nil, err
+	}
+	strs, err := t.bytes(".debug_line_str")
+	if err != nil {
+		return nil, err
+	}
+	info := line.Parse(dir, bytes.NewBuffer(program), strs, nil, 0, false, 8)
+	if info == nil || len(info.FileNames) == 0 || len(info.IncludeDirs) == 0 {
+		return nil, fmt.Errorf("damaged .debug_line: the program at %#x names no files", stmts)
+	}
+	t.units[off] = info
+	return info, nil
+}
+
+// maxLineProgram is the largest line program that is read, in bytes. The
+// largest of a kernel has some 300 KB.
+const maxLineProgram = 64 << 20
+
+// lineProgram is a copy of the line number program at off, checked for what
+// its reader trusts: lengths, table sizes and opcodes.
+func lineProgram(all []byte, off uint64) ([]byte, error) {
+	le := binary.LittleEndian
+	fail := func(format string, args ...any) ([]byte, error) {
+		return nil, fmt.Errorf("damaged .debug_line: the program at %#x "+format, append([]any{off}, args...)...)
+	}
+	if off > uint64(len(all)) || uint64(len(all))-off < 16 {
+		return fail("lies outside its %#x bytes", len(all))
+	}
+	n := uint64(le.Uint32(all[off:])) + 4
+	if n > uint64(len(all))-off || n > maxLineProgram || n < 32 {
+		return fail("is %#x bytes long, %#x are left", n, uint64(len(all))-off)
+	}
+	b := bytes.Clone(all[off : off+n]) // the reader may write to it
+	version, at := le.Uint16(b[4:]), 6
+	if version < 2 || version > 5 {
+		return fail("is of version %d", version)
+	}
+	if version >= 5 {
+		if b[6] != 8 || b[7] != 0 {
+			return fail("has addresses of %d bytes", b[6])
+		}
+		at = 8
+	}
+	header := uint64(le.Uint32(b[at:]))
+	end := uint64(at) + 4 + header
+	if end > n {
+		return fail("has a header of %#x bytes", header)
+	}
+	at += 4 + 1 // min_instruction_length
+	if version >= 4 {
+		at++ // maximum_operations_per_instruction
+	}
+	at += 2 // default_is_stmt, line_base
+	lineRange, opcodeBase := b[at], b[at+1]
+	if lineRange == 0 {
+		return fail("has a line range of 0")
+	}
+	if opcodeBase == 0 || opcodeBase > 13 {
+		return fail("has %d standard opcodes", int(opcodeBase)-1)
+	}
+	at += 2 + int(opcodeBase) - 1
+	if version < 5 {
+		return b, nil
+	}
+	// The tables of directories and files: the reader makes room for as many
+	// entries as they claim.
+	r := bytes.NewReader(b[min(uint64(at), end):end])
+	for range 2 {
+		format, err := r.ReadByte()
+		if err != nil {
+			return fail("is cut off in its header")
+		}
+		forms := make([]uint64, format)
+		for i := range forms {
+			if _, err := binary.ReadUvarint(r); err != nil {
+				return fail("is cut off in its header")
+			}
+			if forms[i], err = binary.ReadUvarint(r); err != nil {
+				return fail("is cut off in its header")
+			}
+		}
+		count, err := binary.ReadUvarint(r)
+		if err != nil || count > uint64(r.Len()) {
+			return fail("claims %d directories or files in %#x bytes", count, r.Len())
+		}
+		for range count {
+			for _, form := range forms {
+				if err := skipForm(r, form); err != nil {
+					return fail("names a directory or file by %v", err)
+				}
+			}
+		}
+	}
+	return b, nil
+}
+
+// skipForm skips an attribute of the given form (DWARF 5, 7.5.6): of those
+// that may stand in a line table header.
+func skipForm(r *bytes.Reader, form uint64) error {
+	size := int64(0)
+	switch form {
+	case 0x08: // DW_FORM_string
+		for {
+			c, err := r.ReadByte()
+			if err != nil || c == 0 {
+				return err
+			}
+		}
+	case 0x0f, 0x1a: // udata, strx
+		_, err := binary.ReadUvarint(r)
+		return err
+	case 0x09: // block
+		n, err := binary.ReadUvarint(r)
+		if err != nil || n > uint64(r.Len()) {
+			return io.ErrUnexpectedEOF
+		}
+		size = int64(n)
+	case 0x0b, 0x25: // data1, strx1
+		size = 1
+	case 0x05, 0x26: // data2, strx2
+		size = 2
+	case 0x06, 0x0e, 0x1f, 0x28: // data4, strp, line_strp, strx4
+		size = 4
+	case 0x07: // data8
+		size = 8
+	case 0x1e: // data16
+		size = 16
+	default:
+		return fmt.Errorf("form %#x", form)
+	}
+	if size > int64(r.Len()) {
+		return io.ErrUnexpectedEOF
+	}
+	_, err := r.Seek(size, io.SeekCurrent)
+	return err
+}
+
+// topDirs are the folders at the top of a kernel tree that hold code.
+var topDirs = map[string]bool{
+	"arch": true, "block": true, "certs": true, "crypto": true, "drivers": true, "fs": true,
+	"include": true, "init": true, "io_uring": true, "ipc": true, "kernel": true, "lib": true,
+	"mm": true, "net": true, "rust": true, "samples": true, "security": true, "sound": true,
+	"tools": true, "usr": true, "virt": true,
+}
+
+// kernelPath is file, as the debug information names it, relative to the
+// kernel tree: distributions build in folders of their own
+// ("debian/build/build_arm64/arch/arm64/kernel/ftrace.c") or with absolute
+// paths. A file that is in no known folder keeps its name, less the
+// directory dir that the compiler ran in.
+func kernelPath(dir, file string) string {
+	file = path.Clean(file)
+	if rest, ok := strings.CutPrefix(file, path.Clean(dir)+"/"); ok {
+		file = rest
+	}
+	parts := strings.Split(file, "/")
+	if topDirs[parts[0]] || len(parts) == 1 {
+		return file
+	}
+	for i := range parts[:len(parts)-1] { // the surest sign first
+		if parts[i] == "arch" && parts[i+1] == "arm64" {
+			return strings.Join(parts[i:], "/")
+		}
+	}
+	for i := range parts[:len(parts)-1] {
+		if topDirs[parts[i]] {
+			return strings.Join(parts[i:], "/")
+		}
+	}
+	return file
+}

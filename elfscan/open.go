@@ -1,0 +1,239 @@
+package elfscan
+
+import (
+	"bytes"
+	"compress/gzip"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// MaxUnpacked is the most that Open unpacks of a compressed image, in bytes.
+const MaxUnpacked = 2 << 30
+
+// An Error says what was being read, where, and what is wrong with it.
+type Error struct {
+	Path  string // the file
+	Where string // the place in it: "section 12 (.symtab), offset 0x1f80"; may be empty
+	What  string // what is wrong, and what was expected
+}
+
+func (e *Error) Error() string {
+	if e.Where == "" {
+		return e.Path + ": " + e.What
+	}
+	return e.Path + ": " + e.Where + ": " + e.What
+}
+
+// Open maps the kernel image at path: an ELF file, or one compressed with
+// gzip, xz or zstd. A compressed image is unpacked into a temporary file that
+// is gone when the image is closed. debugPath, if not empty, names a separate
+// debug file of the same build: line tables are read from it, and symbols if
+// the image has none.
+//
+// Errors are of type *Error, or those of package os.
+func Open(path, debugPath string) (*Image, error) {
+	im, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	im.debug = im
+	if debugPath != "" {
+		debug, err := open(debugPath)
+		if err != nil {
+			im.Close()
+			return nil, err
+		}
+		im.debug = debug
+		if a, b := im.BuildID(), debug.BuildID(); a != "" && b != "" && a != b {
+			im.Close()
+			return nil, &Error{Path: debugPath, What: fmt.Sprintf("is of another build: its build ID is %s, that of %s is %s", b, path, a)}
+		}
+	}
+	if err := im.findSymbols(); err != nil {
+		im.Close()
+		return nil, err
+	}
+	return im, nil
+}
+
+func open(path string) (*Image, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, &Error{Path: path, What: "is a folder; a kernel image (vmlinux) was expected"}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &Error{Path: path, What: "is not a regular file; a kernel image (vmlinux) was expected"}
+	}
+	data, err := mapFile(file, info.Size())
+	if err != nil {
+		return nil, &Error{Path: path, What: err.Error()}
+	}
+	if unpack := unpacker(data); unpack != nil {
+		packed := data
+		data, err = mapUnpacked(unpack, packed)
+		unmap(packed)
+		if err != nil {
+			return nil, &Error{Path: path, What: err.Error()}
+		}
+	}
+	im := &Image{Path: path, data: data}
+	if err := im.readHeaders(); err != nil {
+		unmap(data)
+		return nil, err
+	}
+	return im, nil
+}
+
+// unpacker tells by its first bytes how data is compressed; nil if it is not.
+func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
+	switch {
+	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
+		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
+	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+		return func(r io.Reader) (io.Reader, error) {
+			return xz.ReaderConfig{DictCap: 64 << 20}.NewReader(r)
+		}
+	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return func(r io.Reader) (io.Reader, error) {
+			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		}
+	}
+	return nil
+}
+
+// mapUnpacked unpacks packed into an unlinked temporary file and maps it, so
+// that a large image costs page cache and not memory.
+func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte) (data []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged compressed data: %v", r)
+		}
+	}()
+	r, err := unpack(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("damaged compressed data: %v", err)
+	}
+	tmp, err := os.CreateTemp("", "ftlint-*.elf")
+	if err != nil {
+		return nil, fmt.Errorf("no room to unpack: %v", err)
+	}
+	defer tmp.Close()
+	os.Remove(tmp.Name())
+	n, err := io.Copy(tmp, io.LimitReader(r, MaxUnpacked+1))
+	var werr *os.PathError
+	switch {
+	case errors.As(err, &werr):
+		return nil, fmt.Errorf("no room to unpack: %v", err)
+	case err != nil:
+		return nil, fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", n, err)
+	case n > MaxUnpacked:
+		return nil, fmt.Errorf("unpacks to more than the limit of %d bytes", int64(MaxUnpacked))
+	}
+	return mapFile(tmp, n)
+}
+
+// readHeaders reads the ELF header and the section headers, and refuses what
+// is not an arm64 kernel image.
+func (im *Image) readHeaders() (err error) {
+	data := im.data
+	fail := func(where, format string, args ...any) error {
+		return &Error{Path: im.Path, Where: where, What: fmt.Sprintf(format, args...)}
+	}
+	if len(data) >= 64 && string(data[56:60]) == "ARM\x64" && string(data[:4]) != elf.ELFMAG {
+		return fail("", "is an arm64 boot image (Image), not an ELF file: give the vmlinux that it was made from")
+	}
+	if len(data) < 4 || string(data[:4]) != elf.ELFMAG {
+		return fail("offset 0", "not an ELF file: it begins with % x, 7f 45 4c 46 was expected", data[:min(4, len(data))])
+	}
+	if len(data) < 64 {
+		return fail("ELF header", "cut off: the file has %d bytes, an ELF header has 64", len(data))
+	}
+	switch c := elf.Class(data[elf.EI_CLASS]); c {
+	case elf.ELFCLASS64:
+	case elf.ELFCLASS32:
+		return fail("ELF header", "a 32-bit file: a 64-bit arm64 image was expected")
+	default:
+		return fail("ELF header", "unknown class %d: a 64-bit arm64 image was expected", c)
+	}
+	switch d := elf.Data(data[elf.EI_DATA]); d {
+	case elf.ELFDATA2LSB:
+	case elf.ELFDATA2MSB:
+		return fail("ELF header", "a big-endian file: a little-endian arm64 image was expected")
+	default:
+		return fail("ELF header", "unknown byte order %d: a little-endian arm64 image was expected", d)
+	}
+	le := binary.LittleEndian
+	if m := elf.Machine(le.Uint16(data[18:])); m != elf.EM_AARCH64 {
+		return fail("ELF header", "made for %v: an arm64 image (EM_AARCH64) was expected", m)
+	}
+	switch t := elf.Type(le.Uint16(data[16:])); t {
+	case elf.ET_EXEC, elf.ET_DYN:
+	case elf.ET_REL:
+		return fail("ELF header", "a relocatable object (a module, or an object file): this version reads linked images (vmlinux) only")
+	default:
+		return fail("ELF header", "a file of type %v, a linked image (vmlinux) was expected", t)
+	}
+	shoff, shnum, size := le.Uint64(data[40:]), uint64(le.Uint16(data[60:])), uint64(len(data))
+	if shoff == 0 || shnum == 0 {
+		return fail("ELF header", "no section headers: a vmlinux with its sections was expected")
+	}
+	if shoff > size || shnum*64 > size-shoff {
+		return fail("section headers", "cut off: they stand at %#x..%#x, the file has %#x bytes", shoff, shoff+shnum*64, size)
+	}
+	defer func() { // debug/elf may panic on what is damaged in a new way
+		if r := recover(); r != nil {
+			err = fail("ELF headers", "damaged: %v", r)
+		}
+	}()
+	f, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return fail("ELF headers", "damaged: %v", err)
+	}
+	im.file = f
+	for i, s := range f.Sections {
+		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL && (s.Offset > size || s.FileSize > size-s.Offset) {
+			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
+		}
+		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr+s.Size < s.Addr {
+			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
+		}
+	}
+	im.indexSections()
+	return nil
+}
+
+// Close unmaps the image. Nothing that the image returned may be used after.
+func (im *Image) Close() {
+	if im.data != nil {
+		unmap(im.data)
+		im.data = nil
+	}
+	if im.debug != nil && im.debug != im {
+		im.debug.Close()
+	}
+	im.debug = nil
+}
+
+// Guard makes a fault on mapped memory (the file was cut while it was read)
+// a panic in this goroutine that recover catches, and not the end of the
+// program. It returns what undoes that.
+func Guard() (undo func()) {
+	old := debug.SetPanicOnFault(true)
+	return func() { debug.SetPanicOnFault(old) }
+}

@@ -1,0 +1,270 @@
+package elfscan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+)
+
+// Sites is the callsite table of an image: what stands between
+// __start_mcount_loc and __stop_mcount_loc once relocations are applied.
+type Sites struct {
+	Start, End uint64   // addresses of the table
+	Table      []uint64 // all entries, in the table's order
+	Addrs      []uint64 // the entries that are not blank, by address
+	Blank      int      // entries that are zero: the build blanked an overridden weak function's
+	FromRela   int      // entries whose value stands in a RELA addend
+	FromRelr   int      // entries that a RELR relocation covers: the value stands in place
+}
+
+// Form says in words how the table's values are stored.
+func (s *Sites) Form() string {
+	switch {
+	case s.FromRela > 0 && s.FromRelr > 0:
+		return fmt.Sprintf("%d by RELA, %d by RELR relocations", s.FromRela, s.FromRelr)
+	case s.FromRela > 0:
+		return "RELA relocations"
+	case s.FromRelr > 0:
+		return "RELR relocations"
+	}
+	return "values in place"
+}
+
+// Place is where in the table the entry with value addr stands: "entry 12 of
+// the callsite table (0xffff...)".
+func (s *Sites) Place(addr uint64) string {
+	i := slices.Index(s.Table, addr)
+	return fmt.Sprintf("entry %d of the callsite table (%#x)", i, s.Start+uint64(i)*8)
+}
+
+// Contains tells whether the table has an entry with value addr.
+func (s *Sites) Contains(addr uint64) bool {
+	_, ok := slices.BinarySearch(s.Addrs, addr)
+	return ok
+}
+
+// Sites reads the callsite table, once. It is nil if the image has none and
+// has no ftrace either. Errors are of type *Error: boundary symbols that are
+// missing or reversed, a table of odd size or outside the image, values that
+// no relocation fills in.
+func (im *Image) Sites() (*Sites, error) { return im.sites() }
+
+func (im *Image) readSites() (*Sites, error) {
+	const startName, stopName = "__start_mcount_loc", "__stop_mcount_loc"
+	fail := func(format string, args ...any) (*Sites, error) {
+		return nil, &Error{im.Path, "callsite table", fmt.Sprintf(format, args...)}
+	}
+	start, ok1 := im.Addr(startName)
+	stop, ok2 := im.Addr(stopName)
+	switch {
+	case !ok1 && !ok2:
+		if _, dynamic := im.Lookup("ftrace_make_call"); dynamic {
+			return fail("the image has ftrace_make_call, but neither %s nor %s", startName, stopName)
+		}
+		return nil, nil
+	case !ok1:
+		return fail("symbol %s is missing (%s is %#x)", startName, stopName, stop)
+	case !ok2:
+		return fail("symbol %s is missing (%s is %#x)", stopName, startName, start)
+	case stop < start:
+		return fail("reversed: %s is %#x, %s is %#x", startName, start, stopName, stop)
+	case (stop-start)%8 != 0:
+		return fail("its size, %#x bytes, is not a multiple of 8 (%#x..%#x)", stop-start, start, stop)
+	}
+	size := stop - start
+	if size > uint64(im.Size()) {
+		return fail("%#x..%#x is larger than the file", start, stop)
+	}
+	b, ok := im.Bytes(start, int(size))
+	if !ok && size > 0 {
+		return fail("%#x..%#x does not lie in one section with file bytes", start, stop)
+	}
+	s := &Sites{Start: start, End: stop, Table: make([]uint64, size/8)}
+	for i := range s.Table {
+		s.Table[i] = binary.LittleEndian.Uint64(b[i*8:])
+	}
+	misplaced := uint64(0)
+	err := im.eachRela(start, stop, func(r reloc) {
+		if (r.addr-start)%8 != 0 {
+			misplaced = r.addr
+			return
+		}
+		s.Table[(r.addr-start)/8] = r.value
+		s.FromRela++
+	})
+	if err != nil {
+		return nil, err
+	}
+	if misplaced != 0 {
+		return fail("a relocation at %#x is not at an entry", misplaced)
+	}
+	if s.FromRelr, err = im.countRelr(start, stop); err != nil {
+		return nil, err
+	}
+	s.Addrs = make([]uint64, 0, len(s.Table))
+	for _, v := range s.Table {
+		if v != 0 {
+			s.Addrs = append(s.Addrs, v)
+		}
+	}
+	s.Blank = len(s.Table) - len(s.Addrs)
+	if len(s.Table) > 0 && len(s.Addrs) == 0 {
+		return fail("all %d entries are zero, and no relocation fills them in", len(s.Table))
+	}
+	if !slices.IsSorted(s.Addrs) {
+		slices.Sort(s.Addrs)
+	}
+	return s, nil
+}
+
+// Shape is what the words at a callsite look like, in terms of the eras.
+type Shape uint8
+
+const (
+	ShapeUnknown Shape = iota
+	ShapeMcount        // BL, at the entry itself
+	ShapeNops          // NOP NOP at the function's entry, [BTI c] before them
+	ShapeCallops       // NOP NOP before the function, then [BTI c] NOP NOP
+)
+
+var shapeNames = [...]string{"unknown", "`bl _mcount`", "`nop; nop` at the function's entry", "`nop; nop` before the function and `nop; nop` in it"}
+
+func (s Shape) String() string { return shapeNames[s] }
+
+// Shape is the shape that callsites have in era e.
+func (e Era) Shape() Shape {
+	switch e {
+	case EraMcount:
+		return ShapeMcount
+	case EraRegs, EraArgs, EraDyntramp:
+		return ShapeNops
+	case EraCallops:
+		return ShapeCallops
+	}
+	return ShapeUnknown
+}
+
+// A Site is one callsite, taken apart.
+type Site struct {
+	Entry uint64 // the value in the table
+	Func  uint64 // where the function begins; not known (0) for ShapeMcount
+	Call  uint64 // where the BL to the entry code stands, or will stand
+	BTI   bool   // a landing pad stands in it
+	Saved int    // the register that LR is saved in, if the words say so; else -1
+	OK    bool   // the words are those of the shape
+}
+
+// SiteAs takes the callsite at entry apart as one of the given shape. The
+// words may be as built or as the kernel leaves them at run time: the first
+// NOP replaced by MOV Xn, LR; the second by BL; the literal before a function
+// by a pointer.
+func (im *Image) SiteAs(entry uint64, shape Shape) Site {
+	s := Site{Entry: entry, Saved: -1}
+	pair := entry
+	switch shape {
+	case ShapeMcount:
+		s.Call = entry
+		w, ok := im.Word(entry)
+		s.OK = ok && (a64.Classify(w) == a64.Call || w == a64.NOP)
+		return s
+	case ShapeNops:
+		s.Func = entry
+		if w, ok := im.Word(entry - 4); ok && w == a64.BTIc {
+			s.BTI = true
+			s.Func = entry - 4
+		}
+	case ShapeCallops:
+		pair += 8
+		s.Func = pair
+		if w, ok := im.Word(pair); ok && w == a64.BTIc {
+			s.BTI = true
+			pair += 4
+		}
+	default:
+		return s
+	}
+	s.Call = pair + 4
+	b, ok := im.Bytes(pair, 8)
+	if !ok {
+		return s
+	}
+	first, second := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	initialised := false
+	if rd, rm, mov := a64.IsMOV(first); mov && rm == a64.LR {
+		s.Saved, initialised = rd, true
+	}
+	s.OK = (first == a64.NOP || initialised) && (second == a64.NOP || initialised && a64.Classify(second) == a64.Call)
+	if shape == ShapeCallops && s.OK && !initialised {
+		// The literal: NOPs as built, a pointer to an ftrace_ops at run time.
+		lit, ok := im.Bytes(entry, 8)
+		s.OK = ok && binary.LittleEndian.Uint32(lit) == a64.NOP && binary.LittleEndian.Uint32(lit[4:]) == a64.NOP
+	}
+	return s
+}
+
+// Era tells the generation of ftrace in the image by its symbols, and where
+// those of two eras agree by the first callsites.
+func (im *Image) Era() Era {
+	has := func(names ...string) bool {
+		for _, n := range names {
+			if _, ok := im.Lookup(n); ok {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("ftrace_caller_end", "ftrace_regs_caller_end", "function_trace_op_ptr", "ftrace_common_end"):
+		return EraDyntramp
+	case has("ftrace_regs_caller", "ftrace_common"):
+		return EraRegs
+	}
+	entry := has("ftrace_caller")
+	if !entry && !has("_mcount") {
+		return EraNone
+	}
+	if sites, err := im.Sites(); err == nil && sites != nil && len(sites.Addrs) > 0 {
+		var votes [ShapeCallops + 1]int
+		for _, a := range sites.Addrs[:min(64, len(sites.Addrs))] {
+			votes[im.GuessShape(a)]++
+		}
+		switch best := slices.Index(votes[:], slices.Max(votes[:])); Shape(best) {
+		case ShapeMcount:
+			return EraMcount
+		case ShapeNops:
+			return EraArgs
+		case ShapeCallops:
+			return EraCallops
+		}
+	}
+	switch {
+	case has("_mcount"):
+		return EraMcount
+	case has("ftrace_call"):
+		return EraArgs
+	}
+	return EraCallops
+}
+
+// GuessShape is the shape that the words at entry speak for. Four NOPs can be both
+// shapes of NOPs: the symbol then tells where the function begins.
+func (im *Image) GuessShape(entry uint64) Shape {
+	if w, ok := im.Word(entry); ok && a64.Classify(w) == a64.Call {
+		return ShapeMcount
+	}
+	callops, nops := im.SiteAs(entry, ShapeCallops), im.SiteAs(entry, ShapeNops)
+	switch {
+	case callops.OK && nops.OK:
+		if im.FunctionAt(nops.Func) && !im.FunctionAt(callops.Func) {
+			return ShapeNops
+		}
+		return ShapeCallops
+	case callops.OK:
+		return ShapeCallops
+	case nops.OK:
+		return ShapeNops
+	}
+	return ShapeUnknown
+}

@@ -1,0 +1,323 @@
+package elfscan
+
+import (
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"slices"
+)
+
+const symSize = 24 // of an Elf64_Sym, in bytes
+
+// A Symbol is one entry of the symbol table.
+type Symbol struct {
+	Name       string
+	Addr, Size uint64
+	Type       elf.SymType
+	Bind       elf.SymBind
+	Section    elf.SectionIndex
+}
+
+// End is the address behind the symbol.
+func (s Symbol) End() uint64 { return s.Addr + s.Size }
+
+// findSymbols finds .symtab and its string table, in the image or, where the
+// image has none, in its debug file. It does not read them.
+func (im *Image) findSymbols() error {
+	for _, from := range []*Image{im, im.debug} {
+		for i, s := range from.file.Sections {
+			if s.Type != elf.SHT_SYMTAB {
+				continue
+			}
+			where := fmt.Sprintf("section %d (%s)", i, s.Name)
+			if s.FileSize%symSize != 0 {
+				return &Error{from.Path, where, fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, symSize)}
+			}
+			if int(s.Link) >= len(from.file.Sections) || from.file.Sections[s.Link].Type != elf.SHT_STRTAB {
+				return &Error{from.Path, where, fmt.Sprintf("its string table, section %d, is none", s.Link)}
+			}
+			str := from.file.Sections[s.Link]
+			im.symtab = from.data[s.Offset : s.Offset+s.FileSize]
+			im.strtab = from.data[str.Offset : str.Offset+str.FileSize]
+			im.symtabWhere = where
+			if n := len(im.strtab); n == 0 || im.strtab[n-1] != 0 {
+				return &Error{from.Path, fmt.Sprintf("section %d (%s)", s.Link, str.Name), "does not end in a NUL byte, as a string table does"}
+			}
+			return im.checkNames(from.Path)
+		}
+	}
+	return &Error{im.Path, "", "has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"}
+}
+
+// checkNames makes sure that every name lies in the string table, so that
+// nothing has to look again.
+func (im *Image) checkNames(path string) error {
+	for off := 0; off < len(im.symtab); off += symSize {
+		if n := binary.LittleEndian.Uint32(im.symtab[off:]); int64(n) >= int64(len(im.strtab)) {
+			return &Error{path, im.symtabWhere, fmt.Sprintf("symbol %d has its name at offset %#x of a string table of %#x bytes", off/symSize, n, len(im.strtab))}
+		}
+	}
+	return nil
+}
+
+// NumSymbols is the number of entries of the symbol table.
+func (im *Image) NumSymbols() int { return len(im.symtab) / symSize }
+
+// rawName is the name of symbol i, still in the mapped file.
+func (im *Image) rawName(i uint32) []byte {
+	b := im.strtab[binary.LittleEndian.Uint32(im.symtab[i*symSize:]):]
+	return b[:bytes.IndexByte(b, 0)]
+}
+
+func (im *Image) symbol(i uint32) Symbol {
+	b := im.symtab[i*symSize : (i+1)*symSize]
+	le := binary.LittleEndian
+	return Symbol{
+		Name:    string(im.rawName(i)),
+		Addr:    le.Uint64(b[8:]),
+		Size:    le.Uint64(b[16:]),
+		Type:    elf.ST_TYPE(b[4]),
+		Bind:    elf.ST_BIND(b[4]),
+		Section: elf.SectionIndex(le.Uint16(b[6:])),
+	}
+}
+
+func (im *Image) symAddr(i uint32) uint64 {
+	return binary.LittleEndian.Uint64(im.symtab[i*symSize+8:])
+}
+
+// named tells whether symbol i is one that people name: defined, and neither
+// a section, a file nor a mapping symbol ($x, $d: AAELF64, "Mapping symbols").
+func (im *Image) named(i uint32) bool {
+	b := im.symtab[i*symSize : (i+1)*symSize]
+	le := binary.LittleEndian
+	switch elf.ST_TYPE(b[4]) {
+	case elf.STT_SECTION, elf.STT_FILE:
+		return false
+	}
+	if le.Uint16(b[6:]) == uint16(elf.SHN_UNDEF) {
+		return false
+	}
+	c := im.strtab[le.Uint32(b)]
+	return c != 0 && c != '$'
+}
+
+// A nameIndex is a hash table with open addressing over the symbols' names.
+// Of symbols with one name it holds the first global one, else the first.
+type nameIndex struct {
+	seed  maphash.Seed
+	slots []nameSlot // a power of two, at most half full
+}
+
+type nameSlot struct {
+	hash uint32
+	sym  uint32 // 0 (the null symbol) marks an empty slot
+}
+
+func (im *Image) indexNames() *nameIndex {
+	n := im.NumSymbols()
+	size := 16
+	for size < 2*n {
+		size *= 2
+	}
+	ix := &nameIndex{maphash.MakeSeed(), make([]nameSlot, size)}
+	for i := uint32(1); i < uint32(n); i++ {
+		if !im.named(i) {
+			continue
+		}
+		name := im.rawName(i)
+		slot := ix.find(im, name)
+		if slot.sym == 0 || elf.ST_BIND(im.symtab[slot.sym*symSize+4]) == elf.STB_LOCAL && elf.ST_BIND(im.symtab[i*symSize+4]) != elf.STB_LOCAL {
+			slot.sym = i
+		}
+	}
+	return ix
+}
+
+// find is the slot of name, or the empty one where it belongs (its hash set).
+func (ix *nameIndex) find(im *Image, name []byte) *nameSlot {
+	hash := maphash.Bytes(ix.seed, name)
+	mask := uint64(len(ix.slots) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		slot := &ix.slots[at]
+		if slot.sym == 0 {
+			slot.hash = uint32(hash >> 32)
+			return slot
+		}
+		if slot.hash == uint32(hash>>32) && bytes.Equal(im.rawName(slot.sym), name) {
+			return slot
+		}
+	}
+}
+
+// Lookup is the symbol of that name; of several, the first global one, else
+// the first.
+func (im *Image) Lookup(name string) (Symbol, bool) {
+	ix := im.names()
+	hash := maphash.String(ix.seed, name)
+	mask := uint64(len(ix.slots) - 1)
+	for at := hash & mask; ix.slots[at].sym != 0; at = (at + 1) & mask {
+		slot := ix.slots[at]
+		if slot.hash == uint32(hash>>32) && string(im.rawName(slot.sym)) == name {
+			return im.symbol(slot.sym), true
+		}
+	}
+	return Symbol{}, false
+}
+
+// Addr is the address of the symbol of that name.
+func (im *Image) Addr(name string) (uint64, bool) {
+	s, ok := im.Lookup(name)
+	return s.Addr, ok
+}
+
+// indexAddrs is the named symbols by address. At one address, functions come
+// first, then objects; global ones before local ones; then in table order.
+func (im *Image) indexAddrs() []uint32 {
+	n := uint32(im.NumSymbols())
+	var base, top uint64 = ^uint64(0), 0
+	for i := uint32(1); i < n; i++ {
+		if im.named(i) && im.inImage(i) {
+			a := im.symAddr(i)
+			base, top = min(base, a), max(top, a)
+		}
+	}
+	var out []uint32
+	if bits := 22; base <= top && top-base < 1<<(64-bits) && n < 1<<bits {
+		// The usual case: offset and index fit one word, which sorts fast.
+		keys := make([]uint64, 0, n)
+		for i := uint32(1); i < n; i++ {
+			if im.named(i) && im.inImage(i) {
+				keys = append(keys, (im.symAddr(i)-base)<<bits|uint64(i))
+			}
+		}
+		slices.Sort(keys)
+		out = make([]uint32, len(keys))
+		for k, key := range keys {
+			out[k] = uint32(key & (1<<bits - 1))
+		}
+	} else {
+		for i := uint32(1); i < n; i++ {
+			if im.named(i) && im.inImage(i) {
+				out = append(out, i)
+			}
+		}
+		slices.SortStableFunc(out, func(a, b uint32) int { return cmp.Compare(im.symAddr(a), im.symAddr(b)) })
+	}
+	return out
+}
+
+// inImage tells whether symbol i has an address in the image: absolute
+// symbols (constants of the linker script) do not.
+func (im *Image) inImage(i uint32) bool {
+	shndx := elf.SectionIndex(binary.LittleEndian.Uint16(im.symtab[i*symSize+6:]))
+	return shndx < elf.SHN_LORESERVE || shndx == elf.SHN_XINDEX
+}
+
+// rank orders the symbols at one address: the lower, the better the name.
+func (im *Image) rank(i uint32) int {
+	info := im.symtab[i*symSize+4]
+	r := 0
+	switch elf.ST_TYPE(info) {
+	case elf.STT_FUNC:
+	case elf.STT_OBJECT:
+		r = 2
+	default:
+		r = 4
+	}
+	if elf.ST_BIND(info) == elf.STB_LOCAL {
+		r++
+	}
+	return r
+}
+
+// searchAddrs is the position in the address index of the first symbol above
+// addr.
+func (im *Image) searchAddrs(addr uint64) int {
+	ix := im.addrs()
+	k, _ := slices.BinarySearchFunc(ix, addr, func(i uint32, addr uint64) int {
+		if im.symAddr(i) <= addr {
+			return -1
+		}
+		return 1
+	})
+	return k
+}
+
+// SymbolAt is the best-named symbol at the highest address at or below addr,
+// in the section that addr lies in.
+func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
+	section, ok := im.SectionAt(addr)
+	if !ok {
+		return Symbol{}, false
+	}
+	ix := im.addrs()
+	k := im.searchAddrs(addr) - 1
+	if k < 0 || im.symAddr(ix[k]) < section.Addr {
+		return Symbol{}, false
+	}
+	best := ix[k]
+	for at := im.symAddr(best); k >= 0 && im.symAddr(ix[k]) == at; k-- {
+		if im.rank(ix[k]) <= im.rank(best) {
+			best = ix[k]
+		}
+	}
+	return im.symbol(best), true
+}
+
+// Name is addr in words: "ftrace_common+0x10", or "" if no symbol stands
+// before it in its section.
+func (im *Image) Name(addr uint64) string {
+	s, ok := im.SymbolAt(addr)
+	switch {
+	case !ok:
+		return ""
+	case s.Addr == addr:
+		return s.Name
+	}
+	return fmt.Sprintf("%s+%#x", s.Name, addr-s.Addr)
+}
+
+// At is addr as findings say it: "ftrace_common+0x10 (0xffff...)", or the
+// bare address.
+func (im *Image) At(addr uint64) string {
+	if n := im.Name(addr); n != "" {
+		return fmt.Sprintf("%s (%#x)", n, addr)
+	}
+	return fmt.Sprintf("%#x", addr)
+}
+
+// NextSymbol is the lowest address above addr at which a named symbol stands.
+func (im *Image) NextSymbol(addr uint64) (uint64, bool) {
+	k := im.searchAddrs(addr)
+	if ix := im.addrs(); k < len(ix) {
+		return im.symAddr(ix[k]), true
+	}
+	return 0, false
+}
+
+// EachSymbol calls f with every named symbol, by address, until f returns
+// false. name is only valid during the call and is not to be changed.
+func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bool) {
+	for _, i := range im.addrs() {
+		if !f(im.symAddr(i), im.rawName(i), elf.ST_TYPE(im.symtab[i*symSize+4])) {
+			return
+		}
+	}
+}
+
+// FunctionAt tells whether a function, or a label without a type, begins at
+// addr.
+func (im *Image) FunctionAt(addr uint64) bool {
+	ix := im.addrs()
+	for k := im.searchAddrs(addr) - 1; k >= 0 && im.symAddr(ix[k]) == addr; k-- {
+		switch elf.ST_TYPE(im.symtab[ix[k]*symSize+4]) {
+		case elf.STT_FUNC, elf.STT_NOTYPE:
+			return true
+		}
+	}
+	return false
+}

@@ -25,68 +25,88 @@ type Line struct {
 }
 
 // positions hands out token.Pos for addresses. The image is one token.File;
-// each address that is asked for takes the next offset in it, with its source
-// line as alternative position.
+// each address that is asked for takes the next offset in it. What source
+// line that is, is only looked up by Position: most findings of a long list
+// are counted and never shown.
 type positions struct {
 	mu     sync.Mutex
 	file   *token.File
 	byAddr map[uint64]token.Pos
+	addrs  []uint64 // by offset; the first is unused
 }
 
-const maxPositions = 1 << 24
+const maxPositions = 1 << 28
 
 // AddTo makes the image a file of fset, so that Pos can be used.
 func (im *Image) AddTo(fset *token.FileSet) {
-	im.positions.mu.Lock()
-	defer im.positions.mu.Unlock()
 	im.positions.file = fset.AddFile(im.Path, -1, maxPositions)
 	im.positions.byAddr = map[uint64]token.Pos{}
-	// Offset 0 is the image itself: a position with its name and no line.
-	im.positions.file.AddLineColumnInfo(0, im.Path, 0, 0)
+	im.positions.addrs = []uint64{0}
 }
 
-// FilePos is the position of the image itself. Its Position has no line.
+// FilePos is the position of the image itself.
 func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
 
-// Pos is the position of addr: the source line that DWARF names, or the
-// image itself. Only here is DWARF read, and only that of the compile unit
-// that addr lies in.
+// Pos is the position of addr.
 func (im *Image) Pos(addr uint64) token.Pos {
-	im.positions.mu.Lock()
-	defer im.positions.mu.Unlock()
 	p := &im.positions
-	if pos, ok := p.byAddr[addr]; ok {
-		return pos
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pos, ok := p.byAddr[addr]
+	if !ok {
+		pos = p.file.Pos(len(p.addrs))
+		p.byAddr[addr] = pos
+		p.addrs = append(p.addrs, addr)
 	}
-	l, ok := im.lines().find(addr)
-	if !ok || len(p.byAddr) == maxPositions-1 {
-		return p.file.Pos(0)
-	}
-	off := len(p.byAddr) + 1
-	p.file.AddLineColumnInfo(off, l.File, l.Line, 1)
-	pos := p.file.Pos(off)
-	p.byAddr[addr] = pos
 	return pos
+}
+
+// PosAddr is the address whose position pos is; ok is false for the position
+// of the image itself and those of other files.
+func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
+	p := &im.positions
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	off := int(pos) - p.file.Base()
+	if off <= 0 || off >= len(p.addrs) {
+		return 0, false
+	}
+	return p.addrs[off], true
+}
+
+// Position is pos as people know it: the source line that DWARF names for the
+// address, or the image's path and no line. Only here is DWARF read, and only
+// that of the compile unit that the address lies in.
+func (im *Image) Position(pos token.Pos) token.Position {
+	if addr, ok := im.PosAddr(pos); ok {
+		if l, ok := im.Line(addr); ok {
+			return token.Position{Filename: l.File, Line: l.Line, Column: 1}
+		}
+	}
+	return token.Position{Filename: im.Path}
 }
 
 // Line is the source line of addr.
 func (im *Image) Line(addr uint64) (Line, bool) {
-	im.positions.mu.Lock()
-	defer im.positions.mu.Unlock()
-	return im.lines().find(addr)
+	t := im.lines()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.find(addr)
 }
 
 // LineProblem says why source lines could not be read where they were asked
 // for: no DWARF, or damaged DWARF. It is nil if none was asked for, or all
 // were well.
 func (im *Image) LineProblem() error {
-	im.positions.mu.Lock()
-	defer im.positions.mu.Unlock()
-	return im.lines().problem
+	t := im.lines()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.problem
 }
 
-// lineTables finds source lines. It is used under positions.mu.
+// lineTables finds source lines.
 type lineTables struct {
+	mu      sync.Mutex
 	im      *Image // that has the DWARF
 	units   map[uint64]*line.DebugLineInfo
 	infos   []unitRange // without .debug_aranges: what each unit covers

@@ -1,0 +1,98 @@
+// Package checks holds the rules' analyzers: one file per rule, each an
+// *analysis.Analyzer that takes its name, documentation and severity from the
+// catalogue in package rules, and what it looks at from shared analyzers
+// (Image, Sites, Entry, Template) through pass.ResultOf.
+//
+// A check reports only what it proved. It returns an Outcome that says what
+// it examined, or why it could not run: a rule that did not run is never
+// counted as passed.
+package checks
+
+import (
+	"fmt"
+	"go/token"
+	"reflect"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// All is every check, in the order of the rules' IDs.
+var All = []*analysis.Analyzer{
+	FT101, FT102, FT104, FT107, FT112, FT114, FT115,
+	FT201, FT207,
+	FT303,
+	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT410, FT411,
+	FT504,
+}
+
+// An Outcome is what a check returns beside its findings. At most one of the
+// reasons is set.
+type Outcome struct {
+	Examined      string // what was looked at, with numbers: "44216 callsites"
+	NotApplicable string // why the rule says nothing about this input
+	Inconclusive  string // why no verdict was reached
+}
+
+func examined(format string, args ...any) (any, error) {
+	return Outcome{Examined: fmt.Sprintf(format, args...)}, nil
+}
+
+func notApplicable(format string, args ...any) (any, error) {
+	return Outcome{NotApplicable: fmt.Sprintf(format, args...)}, nil
+}
+
+func inconclusive(format string, args ...any) (any, error) {
+	return Outcome{Inconclusive: fmt.Sprintf(format, args...)}, nil
+}
+
+// check makes the analyzer of a rule of the catalogue.
+func check(id string, run func(*analysis.Pass) (any, error), requires ...*analysis.Analyzer) *analysis.Analyzer {
+	rule, ok := rules.Lookup(id)
+	if !ok {
+		panic("no such rule: " + id)
+	}
+	doc := rule.Name + ": " + rule.Title
+	if page, ok := rule.Page(); ok {
+		doc += "\n\n" + page
+	}
+	return &analysis.Analyzer{
+		Name:       rule.ID,
+		Doc:        doc,
+		URL:        rule.URL(),
+		Run:        run,
+		Requires:   append([]*analysis.Analyzer{Image}, requires...),
+		ResultType: reflect.TypeFor[Outcome](),
+	}
+}
+
+// image is the image that the pass looks at.
+func image(pass *analysis.Pass) *elfscan.Image {
+	return pass.ResultOf[Image].(*elfscan.Image)
+}
+
+// report reports a finding about the image's code or data at addr.
+func report(pass *analysis.Pass, addr uint64, format string, args ...any) {
+	reportWith(pass, addr, nil, format, args...)
+}
+
+// reportWith is report with other places to look at.
+func reportWith(pass *analysis.Pass, addr uint64, related []analysis.RelatedInformation, format string, args ...any) {
+	pass.Report(analysis.Diagnostic{Pos: image(pass).Pos(addr), Message: fmt.Sprintf(format, args...), Related: related})
+}
+
+// reportImage reports a finding about the image as a whole.
+func reportImage(pass *analysis.Pass, format string, args ...any) {
+	pass.Report(analysis.Diagnostic{Pos: image(pass).FilePos(), Message: fmt.Sprintf(format, args...)})
+}
+
+// related is a place to look at beside a finding.
+func related(im *elfscan.Image, addr uint64, format string, args ...any) analysis.RelatedInformation {
+	return analysis.RelatedInformation{Pos: im.Pos(addr), End: token.NoPos, Message: fmt.Sprintf(format, args...)}
+}
+
+func relatedTo(im *elfscan.Image, addr uint64, what string) []analysis.RelatedInformation {
+	return []analysis.RelatedInformation{related(im, addr, "%s: %s", what, im.At(addr))}
+}

@@ -1,0 +1,35 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// FT101 finds labels that the image's era needs and the image lacks.
+var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	era := im.Era()
+	if era == elfscan.EraNone {
+		return notApplicable("no ftrace in this image")
+	}
+	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
+	needed := 0
+	for _, l := range rules.Labels(era) {
+		if !l.NeededIn(has) {
+			continue
+		}
+		needed++
+		if has(l.Name) {
+			continue
+		}
+		const format = "%s is missing (%s): era %s needs it for %s"
+		if at, ok := im.Addr("ftrace_caller"); ok && im.IsText(at) {
+			report(pass, at, format, l.Name, l.Role, era, l.NeededBy)
+		} else {
+			reportImage(pass, format, l.Name, l.Role, era, l.NeededBy)
+		}
+	}
+	return examined("%d labels of era %s", needed, era)
+})

@@ -1,0 +1,106 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// FT102 finds labels that stand where they cannot: outside text, between
+// instructions, out of order, or away from what they label.
+var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	era := im.Era()
+	if era == elfscan.EraNone {
+		return notApplicable("no ftrace in this image")
+	}
+	n := 0
+	placed := map[string]uint64{} // labels that are well placed on their own
+	for _, l := range rules.Labels(era) {
+		s, ok := im.Lookup(l.Name)
+		if !ok {
+			continue
+		}
+		n++
+		section, mapped := im.SectionAt(s.Addr)
+		if !mapped { // an end label may stand at the very end of its section
+			section, mapped = im.SectionAt(s.Addr - 1)
+		}
+		_, template := endOf(l.Name)
+		switch {
+		case !mapped:
+			reportImage(pass, "%s is at %#x, in no section of the image: move it to %s", l.Name, s.Addr, l.Role)
+		case !section.Executable() && !template:
+			reportImage(pass, "%s is at %#x in %s, which is not executable: it labels code (%s)", l.Name, s.Addr, section.Name, l.Role)
+		case s.Addr%a64.Size != 0:
+			report(pass, s.Addr, "%s is at %#x, %d bytes into an instruction: align it to %d", l.Name, s.Addr, s.Addr%a64.Size, a64.Size)
+		default:
+			placed[l.Name] = s.Addr
+		}
+	}
+
+	// A region's end lies behind its start, and what is left at the end is
+	// left by a branch or a return.
+	regions := map[string]Region{}
+	if t := pass.ResultOf[Template].(*TemplateCode); t != nil {
+		for _, r := range t.Regions {
+			regions[r.Label] = r
+		}
+	}
+	for _, l := range regionLabels {
+		start, ok1 := placed[l[0]]
+		end, ok2 := placed[l[1]]
+		if !ok1 || !ok2 {
+			continue
+		}
+		r, ok := regions[l[0]]
+		switch {
+		case end <= start:
+			report(pass, end, "%s (%#x) stands before %s (%#x): the region that a builder copies would be %d bytes", l[1], end, l[0], start, a64.Offset(start, end))
+		case !ok:
+			report(pass, end, "%s (%#x) stands %#x bytes behind %s (%#x): that is no entry code", l[1], end, end-start, l[0], start)
+		case r.Last == 0:
+			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l[1], end, l[0], text(im, end-a64.Size), text(im, end))
+		}
+	}
+
+	// What is patched or replaced must lie where the entry code runs.
+	common, inCommon := regions["ftrace_common"]
+	for _, name := range []string{"ftrace_call", "ftrace_graph_call", "function_trace_op_ptr"} {
+		at, ok := placed[name]
+		if !ok {
+			continue
+		}
+		entry := pass.ResultOf[Entry].(*EntryCode)
+		if _, reached := entry.Words[at]; !reached {
+			report(pass, at, "%s (%#x, on %s) is not in the entry code: no path from ftrace_caller leads over it", name, at, text(im, at))
+		} else if inCommon && !common.Contains(at) {
+			report(pass, at, "%s (%#x) is outside ftrace_common..ftrace_common_end (%#x..%#x): the copy has no such slot", name, at, common.Start, common.End)
+		}
+	}
+	// era mcount has a NOP in ftrace_call, all have one in ftrace_graph_call
+	if at, ok := placed["ftrace_call"]; ok {
+		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Call {
+			report(pass, at, "ftrace_call (%#x) is on %s: the slot of the callback is a BL or a NOP", at, text(im, at))
+		}
+	}
+	if at, ok := placed["ftrace_graph_call"]; ok {
+		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Branch {
+			report(pass, at, "ftrace_graph_call (%#x) is on %s: the slot of fgraph is a NOP or a B", at, text(im, at))
+		}
+	}
+	return examined("%d labels of era %s", n, era)
+}, Template, Entry)
+
+// endOf is the end label of a region's label, or of the end label itself: a
+// template may live outside text.
+func endOf(label string) (end string, ok bool) {
+	for _, l := range regionLabels {
+		if l[0] == label || l[1] == label {
+			return l[1], true
+		}
+	}
+	return "", label == "function_trace_op_ptr"
+}

@@ -1,0 +1,22 @@
+package checks
+
+import "golang.org/x/tools/go/analysis"
+
+// FT104 finds end labels that stand on the last instruction.
+var FT104 = check("FT104", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t := pass.ResultOf[Template].(*TemplateCode)
+	if t == nil {
+		return notApplicable(noTemplate)
+	}
+	for _, r := range t.Regions {
+		if r.OnLast {
+			report(pass, r.End, "%s stands on the last instruction, %s at %s+%#x, not after it: %s..%s is %#x bytes, the code is %#x. Every use of the label must add %d bytes by hand; put the label behind the instruction",
+				r.EndLabel, text(im, r.Last), r.Label, r.Last-r.Start, r.Label, r.EndLabel, r.End-r.Start, r.Limit()-r.Start, r.Limit()-r.End)
+		}
+	}
+	if len(t.Regions) == 0 {
+		return inconclusive("no region has both its labels in order")
+	}
+	return examined("%d end labels", len(t.Regions))
+}, Template)

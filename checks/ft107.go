@@ -1,0 +1,58 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT107 finds an op-pointer label that is not on the ADRP of the pair that
+// loads function_trace_op.
+var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	const label = "function_trace_op_ptr"
+	at, ok := im.Addr(label)
+	if !ok {
+		return notApplicable("no %s", label)
+	}
+	op, ok := im.Addr("function_trace_op")
+	if !ok {
+		return inconclusive("%s is at %#x, but the image has no symbol function_trace_op to compare with", label, at)
+	}
+	loaded, isPair := adrpLoad(im, at)
+	switch {
+	case !im.IsText(at) && !isPair:
+		return inconclusive("%s (%#x) is outside text: FT102 speaks of it", label, at)
+	case isPair && loaded == op:
+	case isPair:
+		report(pass, at, "%s (%#x) is on an ADRP+LDR pair that loads %s, not function_trace_op (%#x): a builder that replaces it leaves the real load in the copy", label, at, im.At(loaded), op)
+	default:
+		// Say where the pair is, if it is in the code that follows.
+		start, ok := im.Addr("ftrace_common")
+		if !ok {
+			start, _ = im.Addr("ftrace_caller")
+		}
+		for a := start; a < start+maxEntryWords; a += a64.Size {
+			if to, ok := adrpLoad(im, a); ok && to == op {
+				report(pass, at, "%s (%#x) is on %s: the ADRP of the pair that loads function_trace_op is at %s, %+d bytes from the label. A builder replaces the two instructions at the label, and so the wrong ones; move the label to the ADRP",
+					label, at, text(im, at), im.At(a), a64.Offset(at, a))
+				return examined("1 label")
+			}
+		}
+		report(pass, at, "%s (%#x) is on %s, and no ADRP+LDR pair that loads function_trace_op (%#x) follows ftrace_common", label, at, text(im, at), op)
+	}
+	return examined("1 label")
+})
+
+// adrpLoad is the address that the pair ADRP Xn; LDR Xt, [Xn, #imm] at addr
+// loads from.
+func adrpLoad(im *elfscan.Image, addr uint64) (from uint64, ok bool) {
+	adrp, ok1 := im.Word(addr)
+	ldr, ok2 := im.Word(addr + a64.Size)
+	if !ok1 || !ok2 || a64.Classify(adrp) != a64.ADRP || ldr&0xffc00000 != 0xf9400000 || a64.Rn(ldr) != a64.Rd(adrp) {
+		return 0, false
+	}
+	page, _ := a64.Target(adrp, addr)
+	return page + uint64(ldr>>10&0xfff)*8, true
+}

@@ -1,0 +1,88 @@
+package checks
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// A metaTable is a table of the image whose entries point at code by a signed
+// 32-bit offset from themselves, first in each entry.
+type metaTable struct {
+	what, lost  string
+	start, stop string // symbols
+	sizes       []int  // of an entry in bytes, newest first
+	length      int    // offset of the byte that says how many bytes of code it covers; 0 if one instruction
+}
+
+var metaTables = []metaTable{
+	// struct alt_instr
+	{"an alternative", "is not applied to the copy", "__alt_instructions", "__alt_instructions_end", []int{12}, 10},
+	// struct jump_entry
+	{"a jump label", "never switches in the copy", "__start___jump_table", "__stop___jump_table", []int{16}, 0},
+	// struct exception_table_entry: 12 bytes since "arm64: extable: add `type` and `data` fields"
+	{"an exception-table entry", "does not cover the copy, where a fault is fatal", "__start___ex_table", "__stop___ex_table", []int{12, 8}, 0},
+}
+
+// FT115 finds metadata that points into what a builder copies.
+var FT115 = check("FT115", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t := pass.ResultOf[Template].(*TemplateCode)
+	if t == nil {
+		return notApplicable(noTemplate)
+	}
+	total, tables := 0, 0
+	for _, m := range metaTables {
+		start, ok1 := im.Addr(m.start)
+		stop, ok2 := im.Addr(m.stop)
+		if !ok1 || !ok2 || stop <= start {
+			continue
+		}
+		b, ok := im.Bytes(start, int(min(stop-start, uint64(im.Size()))))
+		size := entrySize(im, m, start, b)
+		if !ok || size == 0 {
+			return inconclusive("%s..%s (%#x..%#x) is not a table of entries of %v bytes that point at code", m.start, m.stop, start, stop, m.sizes)
+		}
+		tables++
+		for off := 0; off+size <= len(b); off += size {
+			total++
+			at := start + uint64(off)
+			code := at + uint64(int64(int32(binary.LittleEndian.Uint32(b[off:]))))
+			covered := uint64(a64.Size)
+			if m.length != 0 {
+				covered = uint64(b[off+m.length])
+			}
+			for _, r := range t.Regions {
+				if code < r.Limit() && code+covered > r.Start {
+					report(pass, max(code, r.Start), "%s (entry %d of %s, at %#x) points at %s, %s, in the region that a builder copies from %s (%#x..%#x): it %s. Keep such code out of the template, or have the builder apply it",
+						m.what, off/size, m.start, at, im.At(code), text(im, code), r.Label, r.Start, r.Limit(), m.lost)
+				}
+			}
+		}
+	}
+	if tables == 0 {
+		return notApplicable("the image has no alternatives, jump labels or exception table")
+	}
+	return examined("%d entries of %d tables", total, tables)
+}, Template)
+
+// entrySize is the size of the table's entries: the first of the known ones
+// under which every entry points at code. 0 if none fits.
+func entrySize(im *elfscan.Image, m metaTable, start uint64, b []byte) int {
+sizes:
+	for _, size := range m.sizes {
+		if len(b)%size != 0 {
+			continue
+		}
+		for off := 0; off < len(b); off += size {
+			if !im.IsText(start + uint64(off) + uint64(int64(int32(binary.LittleEndian.Uint32(b[off:]))))) {
+				continue sizes
+			}
+		}
+		return size
+	}
+	return 0
+}

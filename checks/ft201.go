@@ -1,0 +1,45 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+)
+
+// FT201 finds callsites that cannot reach their entry code.
+var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	reach := a64.ReachOf(a64.Call)
+	n, worst := 0, int64(0)
+	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
+		entry, ok := im.Addr(name)
+		if !ok {
+			continue
+		}
+		n++
+		for _, a := range t.Addrs {
+			if !im.IsText(a) {
+				continue // FT403
+			}
+			call := im.SiteAs(a, t.Shape).Call
+			off := a64.Offset(call, entry)
+			if abs(off) > abs(worst) {
+				worst = off
+			}
+			if !reach.Contains(off) {
+				reportWith(pass, a, relatedTo(im, entry, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
+					im.At(a), name, entry, call, off, reach.Min, reach.Max)
+			}
+		}
+	}
+	if n == 0 {
+		return inconclusive("the image has neither ftrace_caller nor ftrace_regs_caller")
+	}
+	return examined("%d callsites, the farthest %+.1f MiB from its entry code", len(t.Addrs), float64(worst)/(1<<20))
+}, Sites)
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -1,0 +1,40 @@
+package checks
+
+import "golang.org/x/tools/go/analysis"
+
+const (
+	directRange = 128 << 20 // bytes that BL spans, and that the direct module region has
+	littleRoom  = 8 << 20   // bytes below which modules soon spill over
+)
+
+// FT207 finds an image so large that modules get no or little room where
+// direct branches to it reach.
+var FT207 = check("FT207", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	text, ok1 := im.Addr("_text")
+	etext, ok2 := im.Addr("_etext")
+	end, ok3 := im.Addr("_end")
+	if !ok1 || !ok2 || !ok3 {
+		return inconclusive("the image lacks one of _text, _etext, _end")
+	}
+	// Which part of the image shares the 128 MiB with the modules, and what
+	// the region is called, changed with "arm64: module: rework module VA
+	// range selection": before it the region ends at _etext.
+	size, span, region := end-text, "_end - _text", "module_direct_base"
+	if _, old := im.Addr("module_alloc_base"); old {
+		size, span, region = etext-text, "_etext - _text", "module_alloc_base"
+	} else if _, ok := im.Addr("module_direct_base"); !ok {
+		region = "the direct module region"
+	}
+	if end < text || etext < text {
+		return inconclusive("_text is %#x, _etext %#x, _end %#x: reversed", text, etext, end)
+	}
+	mib := func(n uint64) float64 { return float64(n) / (1 << 20) }
+	switch room := int64(directRange) - int64(size); {
+	case room <= 0:
+		reportImage(pass, "%s is %#x bytes (%.1f MiB), 128 MiB or more: %s has no room, every module lands out of BL range and needs PLTs for each call and for ftrace", span, size, mib(size), region)
+	case room < littleRoom:
+		reportImage(pass, "%s is %#x bytes (%.1f MiB): %s has %.1f MiB left of 128, further modules land out of BL range and need PLTs for each call and for ftrace", span, size, mib(size), region, mib(uint64(room)))
+	}
+	return examined("%s is %.1f MiB of 128", span, mib(size))
+})

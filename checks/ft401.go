@@ -1,0 +1,46 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT401 finds callsites whose words are those of no era. Words of another
+// era's shape are FT410.
+var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	for _, a := range t.Addrs {
+		if !im.IsText(a) || im.SiteAs(a, t.Shape).OK || im.GuessShape(a) != elfscan.ShapeUnknown {
+			continue
+		}
+		report(pass, a, "callsite %s is not %s, as era %s has it: %s. %s; ftrace refuses it at boot and switches itself off",
+			im.At(a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a))
+	}
+	return examined("%d callsites", len(t.Addrs))
+}, Sites)
+
+// words shows the instructions of a callsite.
+func words(im *elfscan.Image, entry uint64, shape elfscan.Shape) string {
+	n := map[elfscan.Shape]int{elfscan.ShapeMcount: 1, elfscan.ShapeNops: 2, elfscan.ShapeCallops: 4}[shape]
+	var out []string
+	for a := entry; len(out) < n; a += a64.Size {
+		w, ok := im.Word(a)
+		if !ok {
+			break
+		}
+		out = append(out, fmt.Sprintf("%08x %s", w, text(im, a)))
+		if shape == elfscan.ShapeCallops && len(out) == 3 && w == a64.BTIc {
+			n++
+		}
+	}
+	return strings.Join(out, ", ")
+}

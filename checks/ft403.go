@@ -1,0 +1,23 @@
+package checks
+
+import "golang.org/x/tools/go/analysis"
+
+// FT403 finds entries of the callsite table that point at no code.
+var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	for _, a := range t.Addrs {
+		if im.IsText(a) {
+			continue
+		}
+		where := "no section of the image"
+		if s, ok := im.SectionAt(a); ok {
+			where = s.Name + ", which is not executable"
+		}
+		reportImage(pass, "%s is %#x, in %s: ftrace would read and patch it as a callsite", t.Place(a), a, where)
+	}
+	return examined("%d entries, %d of them blank", len(t.Table), t.Blank)
+}, Sites)

@@ -1,0 +1,30 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT404 finds callsites that are the same, or share words.
+var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	for i := 1; i < len(t.Addrs); i++ {
+		before, a := t.Addrs[i-1], t.Addrs[i]
+		if !im.IsText(a) {
+			continue
+		}
+		if a == before {
+			report(pass, a, "two entries of the callsite table are %s: ftrace counts the callsite twice, and the second fails its check of the old instruction", im.At(a))
+		} else if end := im.SiteAs(before, t.Shape).Call + a64.Size; t.Shape != elfscan.ShapeUnknown && a < end {
+			reportWith(pass, a, relatedTo(im, before, "the other callsite"), "callsite %s begins %d bytes behind callsite %s, which is %d bytes long: they share words",
+				im.At(a), a-before, im.At(before), end-before)
+		}
+	}
+	return examined("%d callsites", len(t.Addrs))
+}, Sites)

@@ -1,0 +1,46 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT406 finds direct calls from the entry code to functions that are traced.
+var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	entry := pass.ResultOf[Entry].(*EntryCode)
+	if len(entry.Words) == 0 {
+		return inconclusive("no entry code was found")
+	}
+	for _, c := range entry.Calls {
+		if site, ok := siteOf(im, t, c.Target); ok {
+			reportWith(pass, c.At, relatedTo(im, site, "its callsite"), "the entry code calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, the entry code calls itself without end. Mark %s notrace",
+				im.Name(c.Target), text(im, c.At), im.At(c.At), site, im.Name(c.Target))
+		}
+	}
+	return examined("%d instructions of entry code, %d calls", len(entry.Words), len(entry.Calls))
+}, Sites, Entry)
+
+// siteOf is the callsite of the function that begins at fn.
+func siteOf(im *elfscan.Image, t *SiteTable, fn uint64) (entry uint64, ok bool) {
+	for _, off := range []uint64{0, 4, ^uint64(8) + 1} { // at the entry, behind a BTI, before it
+		if a := fn + off; t.Contains(a) && im.SiteAs(a, t.Shape).Func == fn {
+			return a, true
+		}
+	}
+	if t.Shape == elfscan.ShapeMcount { // behind the prologue
+		if s, ok := im.SymbolAt(fn); ok && s.Addr == fn {
+			for a := fn; a < s.End(); a += 4 {
+				if t.Contains(a) {
+					return a, true
+				}
+			}
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,37 @@
+package checks
+
+import (
+	"debug/elf"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT407 finds callsites that belong to no function symbol.
+var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	for _, a := range t.Addrs {
+		if !im.IsText(a) {
+			continue // FT403
+		}
+		const leftover = "This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"
+		if t.Shape == elfscan.ShapeMcount {
+			// behind the prologue: it lies in some function
+			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
+				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", im.At(a), s.Name, s.End(), leftover)
+			}
+			continue
+		}
+		site := im.SiteAs(a, t.Shape)
+		if im.FunctionAt(site.Func) || !site.OK {
+			continue // a malformed one is FT401's
+		}
+		report(pass, a, "callsite %s is not at the entry of a function: no function symbol stands at %#x. %s", im.At(a), site.Func, leftover)
+	}
+	return examined("%d callsites", len(t.Addrs))
+}, Sites)

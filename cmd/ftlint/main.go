@@ -1,0 +1,252 @@
+// Ftlint checks ftrace's machine code in arm64 Linux kernel images.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit statuses.
+const (
+	exitClean    = 0 // nothing at or above --fail-on
+	exitFindings = 1 // findings
+	exitBad      = 2 // the input or the call was bad
+)
+
+// errFindings makes run exit with exitFindings; errSaid with exitBad, when
+// what was wrong has been said.
+var (
+	errFindings = errors.New("findings")
+	errSaid     = errors.New("said")
+)
+
+// run is the whole program: args without the program's name.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := command(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	switch err := root.Execute(); {
+	case err == nil:
+		return exitClean
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case errors.Is(err, errSaid):
+		return exitBad
+	default:
+		fmt.Fprintf(stderr, "ftlint: %v\n", err)
+		return exitBad
+	}
+}
+
+// lintFlags are the flags of the command itself.
+type lintFlags struct {
+	format, color, failOn string
+	srctree, debugFile    string
+	maxPerRule, workers   int
+	only, disable         []string
+	quiet, verbose        bool
+}
+
+func command(stdout, stderr io.Writer) *cobra.Command {
+	var f lintFlags
+	root := &cobra.Command{
+		Use:   "ftlint [flags] [FILE...]",
+		Short: "Check ftrace's machine code in arm64 Linux kernel images",
+		Long: `Check ftrace's machine code in arm64 Linux kernel images.
+
+FILE is a vmlinux, plain or packed with gzip, xz or zstd; without one,
+./vmlinux is checked. Findings go to standard output, a summary of what was
+checked to standard error.
+
+Exit status: 0 nothing at or above --fail-on, 1 findings, 2 the input or the
+call was bad.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return lintFiles(f, args, stdout, stderr)
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	fl := root.Flags()
+	fl.StringVarP(&f.format, "format", "f", "text", "output format: text or json")
+	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
+	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
+	fl.StringVar(&f.failOn, "fail-on", "error", "lowest severity that makes the exit status 1: error, warning, note or never")
+	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all")
+	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
+	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
+	fl.StringVar(&f.color, "color", "auto", "colour the output: auto, always or never")
+	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks that run at once (default: one a processor)")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
+	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout))
+	return root
+}
+
+func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
+	list, err := lint.Select(checks.All, f.only, f.disable)
+	if err != nil {
+		return err
+	}
+	failOn, err := parseFailOn(f.failOn)
+	if err != nil {
+		return err
+	}
+	if f.format != "text" && f.format != "json" {
+		return fmt.Errorf("--format %q: want text or json", f.format)
+	}
+	color, err := useColor(f.color, stdout)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		files = []string{"vmlinux"}
+		if _, err := os.Stat("vmlinux"); err != nil {
+			return fmt.Errorf("no file was named, and there is no ./vmlinux here")
+		}
+	}
+	if f.srctree == "" && isKernelTree(".") {
+		f.srctree = "."
+	}
+	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers}
+	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree}
+	var results []*lint.Result
+	bad := false
+	fset := token.NewFileSet()
+	for _, file := range files {
+		res := lint.File(file, fset, cfg)
+		results = append(results, res)
+		for _, err := range res.Errors {
+			bad = true
+			fmt.Fprintf(stderr, "ftlint: %v\n", err)
+		}
+		if f.format == "text" {
+			if err := text.Write(res); err != nil {
+				return err
+			}
+		}
+		if !f.quiet {
+			report.Summary(stderr, res, f.verbose)
+		}
+	}
+	if f.format == "json" {
+		if err := report.JSON(stdout, results); err != nil {
+			return err
+		}
+	}
+	if bad {
+		return errSaid
+	}
+	if worst, found := report.Worst(results); found && failOn != nil && worst >= *failOn {
+		return errFindings
+	}
+	return nil
+}
+
+// parseFailOn is the lowest severity that fails; nil for never.
+func parseFailOn(s string) (*rules.Severity, error) {
+	if s == "never" {
+		return nil, nil
+	}
+	sev, err := rules.ParseSeverity(s)
+	if err != nil {
+		return nil, fmt.Errorf("--fail-on %q: want error, warning, note or never", s)
+	}
+	return &sev, nil
+}
+
+// useColor tells whether to colour; auto asks for a terminal, and obeys
+// NO_COLOR (no-color.org).
+func useColor(when string, stdout io.Writer) (bool, error) {
+	switch when {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		file, ok := stdout.(*os.File)
+		if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+			return false, nil
+		}
+		info, err := file.Stat()
+		return err == nil && info.Mode()&os.ModeCharDevice != 0, nil
+	}
+	return false, fmt.Errorf("--color %q: want auto, always or never", when)
+}
+
+// isKernelTree tells whether dir is the top of a kernel source tree.
+func isKernelTree(dir string) bool {
+	for _, f := range []string{"Kbuild", "arch/arm64/kernel/entry-ftrace.S"} {
+		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func rulesCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rules",
+		Short: "List the rules",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			implemented := map[string]bool{}
+			for _, a := range checks.All {
+				implemented[a.Name] = true
+			}
+			for _, r := range rules.All() {
+				planned := ""
+				if !implemented[r.ID] {
+					planned = " (not in this version)"
+				}
+				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s%s\n", r.ID, r.Severity, r.Name, r.Title, planned); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func explainCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain RULE",
+		Short: "Print the page of a rule, by its ID or name",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			found, err := rules.Select(args[0])
+			if err != nil {
+				return err
+			}
+			for i, r := range found {
+				page, ok := r.Page()
+				if !ok {
+					page = fmt.Sprintf("# %s %s\n\nSeverity: %s. %s.\n", r.ID, r.Name, r.Severity, strings.ToUpper(r.Title[:1])+r.Title[1:])
+				}
+				if i > 0 {
+					fmt.Fprintln(stdout)
+				}
+				if _, err := io.WriteString(stdout, page); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}

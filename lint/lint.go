@@ -1,0 +1,340 @@
+// Package lint is the driver: it takes an input, runs the analyzers over it,
+// each shared one once, and gathers what they found, what ran, what did not
+// apply and what was inconclusive.
+package lint
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"go/token"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// A Config says how to run. Its zero value runs all checks and keeps all
+// findings.
+type Config struct {
+	Checks     []*analysis.Analyzer // nil: checks.All
+	MaxPerRule int                  // findings kept of each rule; 0: all
+	DebugFile  string               // a separate debug file of the image
+	Workers    int                  // analyzers that run at once; 0: one a processor
+}
+
+// A Place is where a finding, or something it speaks of, is.
+type Place struct {
+	Path string
+	Line int // 0: the file as a whole
+	Col  int
+	Addr uint64 // link-time address in the image; 0: none
+}
+
+// A Finding is one defect.
+type Finding struct {
+	Place
+	Rule    rules.Rule
+	Message string
+	Related []Related
+}
+
+// Related is another place that a finding speaks of.
+type Related struct {
+	Place
+	Message string
+}
+
+// A RuleRun is what became of one rule.
+type RuleRun struct {
+	Rule     rules.Rule
+	Findings int // found, of which Result.Findings may hold fewer
+	checks.Outcome
+}
+
+// A Result is what became of one input.
+type Result struct {
+	Path     string
+	Image    *ImageFacts // nil if it could not be opened
+	Findings []Finding   // ordered by place
+	Rules    []RuleRun   // ordered by ID
+	Errors   []error     // what kept the input from being judged in full
+	Elapsed  time.Duration
+}
+
+// ImageFacts is what a summary says of an image.
+type ImageFacts struct {
+	Era       elfscan.Era
+	Callsites int
+	Blank     int    // entries of the callsite table that are zero
+	Form      string // how the table's values are stored
+	Entries   []NamedAddr
+	Template  []string // what a builder would copy, in words
+	// LineProblem says why findings lack source lines: "" if they do not.
+	LineProblem string
+}
+
+// A NamedAddr is a symbol and its address.
+type NamedAddr struct {
+	Name string
+	Addr uint64
+}
+
+// File lints the file at path. Positions are kept in fset, which may be
+// shared by several calls at once.
+func File(path string, fset *token.FileSet, cfg Config) *Result {
+	began := time.Now()
+	res := &Result{Path: path}
+	defer func() { res.Elapsed = time.Since(began) }()
+	im, err := elfscan.Open(path, cfg.DebugFile)
+	if err != nil {
+		res.Errors = append(res.Errors, plain(err))
+		return res
+	}
+	defer im.Close()
+	im.AddTo(fset)
+
+	list := cfg.Checks
+	if list == nil {
+		list = checks.All
+	}
+	workers := cfg.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	r := &runner{fset: fset, seed: map[*analysis.Analyzer]any{checks.Image: im}, slots: make(chan struct{}, workers), actions: map[*analysis.Analyzer]*action{}}
+	r.run(list)
+	res.gather(im, r, list, cfg.MaxPerRule)
+	return res
+}
+
+// plain drops the name of the system call from an os error: "vmlinux:
+// permission denied".
+func plain(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	return err
+}
+
+// A runner runs analyzers over one input.
+type runner struct {
+	fset    *token.FileSet
+	seed    map[*analysis.Analyzer]any // results that the driver supplies
+	slots   chan struct{}              // bounds what runs at once
+	actions map[*analysis.Analyzer]*action
+}
+
+// An action is one analyzer on one input.
+type action struct {
+	analyzer    *analysis.Analyzer
+	deps        []*action
+	done        chan struct{}
+	result      any
+	err         error
+	failed      *action // the dependency that failed, if one did
+	diagnostics []analysis.Diagnostic
+}
+
+func (r *runner) run(list []*analysis.Analyzer) {
+	var add func(*analysis.Analyzer) *action
+	add = func(a *analysis.Analyzer) *action {
+		act, ok := r.actions[a]
+		if !ok {
+			act = &action{analyzer: a, done: make(chan struct{})}
+			r.actions[a] = act
+			for _, d := range a.Requires {
+				act.deps = append(act.deps, add(d))
+			}
+		}
+		return act
+	}
+	for _, a := range list {
+		add(a)
+	}
+	var wg sync.WaitGroup
+	for _, act := range r.actions {
+		wg.Go(func() {
+			defer close(act.done)
+			for _, d := range act.deps {
+				<-d.done
+			}
+			r.slots <- struct{}{}
+			defer func() { <-r.slots }()
+			r.exec(act)
+		})
+	}
+	wg.Wait()
+}
+
+func (r *runner) exec(act *action) {
+	a := act.analyzer
+	if v, ok := r.seed[a]; ok {
+		act.result = v
+		return
+	}
+	inputs := map[*analysis.Analyzer]any{}
+	for _, d := range act.deps {
+		if d.err != nil {
+			act.err, act.failed = d.err, d
+			return
+		}
+		inputs[d.analyzer] = d.result
+	}
+	defer elfscan.Guard()()
+	defer func() {
+		if v := recover(); v != nil {
+			act.err = fmt.Errorf("%s: internal error: %v", a.Name, v)
+			if fault, ok := v.(interface{ Addr() uintptr }); ok {
+				act.err = fmt.Errorf("the file changed while it was read (fault at %#x in %s)", fault.Addr(), a.Name)
+			}
+		}
+	}()
+	act.result, act.err = a.Run(&analysis.Pass{
+		Analyzer: a,
+		Fset:     r.fset,
+		ResultOf: inputs,
+		Report:   func(d analysis.Diagnostic) { act.diagnostics = append(act.diagnostics, d) },
+		ReadFile: os.ReadFile,
+	})
+}
+
+// gather turns the actions into the result.
+func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyzer, limit int) {
+	seen := map[string]bool{}
+	for _, a := range list {
+		act := r.actions[a]
+		run := RuleRun{Rule: ruleOf(a), Findings: len(act.diagnostics)}
+		if o, ok := act.result.(checks.Outcome); ok {
+			run.Outcome = o
+		}
+		if act.err != nil {
+			run.Inconclusive = act.err.Error()
+			if !seen[act.err.Error()] {
+				seen[act.err.Error()] = true
+				res.Errors = append(res.Errors, act.err)
+			}
+		}
+		res.Rules = append(res.Rules, run)
+		res.Findings = append(res.Findings, findings(im, run.Rule, act.diagnostics, limit)...)
+	}
+	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
+	slices.SortStableFunc(res.Findings, compareFindings)
+	res.Image = facts(im)
+	if t, ok := r.actions[checks.Template]; ok && t.err == nil {
+		if tc, _ := t.result.(*checks.TemplateCode); tc != nil {
+			for _, region := range tc.Regions {
+				res.Image.Template = append(res.Image.Template, region.Describe(im))
+			}
+		}
+	}
+}
+
+// findings makes findings of a rule's diagnostics: the first limit by
+// address. Source lines are looked up for those alone.
+func findings(im *elfscan.Image, rule rules.Rule, diagnostics []analysis.Diagnostic, limit int) []Finding {
+	addr := func(d analysis.Diagnostic) uint64 { a, _ := im.PosAddr(d.Pos); return a }
+	slices.SortStableFunc(diagnostics, func(a, b analysis.Diagnostic) int {
+		return cmp.Or(cmp.Compare(addr(a), addr(b)), strings.Compare(a.Message, b.Message))
+	})
+	if limit > 0 && len(diagnostics) > limit {
+		diagnostics = diagnostics[:limit]
+	}
+	place := func(pos token.Pos) Place {
+		p := im.Position(pos)
+		a, _ := im.PosAddr(pos)
+		return Place{p.Filename, p.Line, p.Column, a}
+	}
+	var out []Finding
+	for _, d := range diagnostics {
+		f := Finding{Place: place(d.Pos), Rule: rule, Message: d.Message}
+		for _, rel := range d.Related {
+			f.Related = append(f.Related, Related{place(rel.Pos), rel.Message})
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func compareFindings(a, b Finding) int {
+	return cmp.Or(
+		strings.Compare(a.Path, b.Path),
+		cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Col, b.Col),
+		cmp.Compare(a.Addr, b.Addr),
+		strings.Compare(a.Rule.ID, b.Rule.ID),
+		strings.Compare(a.Message, b.Message),
+	)
+}
+
+// ruleOf is the rule that an analyzer reports. One that is not of the
+// catalogue is a rule of its own, a warning.
+func ruleOf(a *analysis.Analyzer) rules.Rule {
+	if r, ok := rules.Lookup(a.Name); ok {
+		return r
+	}
+	title, _, _ := strings.Cut(a.Doc, "\n")
+	return rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
+}
+
+func facts(im *elfscan.Image) *ImageFacts {
+	f := &ImageFacts{Era: im.Era()}
+	if sites, err := im.Sites(); err == nil && sites != nil {
+		f.Callsites, f.Blank, f.Form = len(sites.Addrs), sites.Blank, sites.Form()
+	}
+	for _, name := range []string{"_mcount", "ftrace_regs_caller", "ftrace_caller", "ftrace_common"} {
+		if a, ok := im.Addr(name); ok {
+			f.Entries = append(f.Entries, NamedAddr{name, a})
+		}
+	}
+	if err := im.LineProblem(); err != nil {
+		f.LineProblem = err.Error()
+	}
+	return f
+}
+
+// Select keeps the checks whose rules the specs of only name (all if it is
+// empty) and those of skip do not. A spec is an ID, a name, or the beginning
+// of an ID ("FT4").
+func Select(list []*analysis.Analyzer, only, skip []string) ([]*analysis.Analyzer, error) {
+	match := func(specs []string) (map[string]bool, error) {
+		ids := map[string]bool{}
+		for _, spec := range specs {
+			found, err := rules.Select(spec)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range found {
+				ids[r.ID] = true
+			}
+		}
+		return ids, nil
+	}
+	on, err := match(only)
+	if err != nil {
+		return nil, err
+	}
+	off, err := match(skip)
+	if err != nil {
+		return nil, err
+	}
+	var out []*analysis.Analyzer
+	for _, a := range list {
+		if (len(only) == 0 || on[a.Name]) && !off[a.Name] {
+			out = append(out, a)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no rule is left to run")
+	}
+	return out, nil
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
+)
+
+type jsonPlace struct {
+	Path    string `json:"path"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Address string `json:"address,omitempty"`
+}
+
+type jsonRelated struct {
+	jsonPlace
+	Message string `json:"message"`
+}
+
+type jsonFinding struct {
+	jsonPlace
+	Severity string        `json:"severity"`
+	Rule     string        `json:"rule"`
+	Name     string        `json:"name"`
+	Message  string        `json:"message"`
+	Related  []jsonRelated `json:"related,omitempty"`
+}
+
+type jsonRule struct {
+	Rule     string `json:"rule"`
+	Name     string `json:"name"`
+	Severity string `json:"severity"`
+	Status   string `json:"status"` // passed, findings, not applicable, inconclusive
+	Findings int    `json:"findings"`
+	Examined string `json:"examined,omitempty"`
+	Why      string `json:"why,omitempty"`
+}
+
+type jsonInput struct {
+	Path        string        `json:"path"`
+	Errors      []string      `json:"errors,omitempty"`
+	Era         string        `json:"era,omitempty"`
+	Callsites   int           `json:"callsites"`
+	Blank       int           `json:"blank_entries"`
+	LineProblem string        `json:"line_problem,omitempty"`
+	Template    []string      `json:"template,omitempty"`
+	Findings    []jsonFinding `json:"findings"`
+	Rules       []jsonRule    `json:"rules"`
+}
+
+// JSON writes the results as one JSON document: {"inputs": [...]}.
+func JSON(w io.Writer, results []*lint.Result) error {
+	inputs := []jsonInput{}
+	for _, res := range results {
+		in := jsonInput{Path: res.Path, Findings: []jsonFinding{}, Rules: []jsonRule{}}
+		for _, err := range res.Errors {
+			in.Errors = append(in.Errors, err.Error())
+		}
+		if im := res.Image; im != nil {
+			in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
+			in.LineProblem, in.Template = im.LineProblem, im.Template
+		}
+		for _, f := range res.Findings {
+			jf := jsonFinding{place(f.Place), f.Rule.Severity.String(), f.Rule.ID, f.Rule.Name, f.Message, nil}
+			for _, r := range f.Related {
+				jf.Related = append(jf.Related, jsonRelated{place(r.Place), r.Message})
+			}
+			in.Findings = append(in.Findings, jf)
+		}
+		for _, r := range res.Rules {
+			status, why := Status(r)
+			in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Examined, why})
+		}
+		inputs = append(inputs, in)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(map[string]any{"inputs": inputs})
+}
+
+func place(p lint.Place) jsonPlace {
+	j := jsonPlace{Path: p.Path, Line: p.Line, Column: p.Col}
+	if p.Addr != 0 {
+		j.Address = fmt.Sprintf("%#x", p.Addr)
+	}
+	return j
+}
+
+// Status is what became of a rule, in a word, and why if it did not run to a
+// verdict.
+func Status(r lint.RuleRun) (status, why string) {
+	switch {
+	case r.Findings > 0:
+		return "findings", r.Inconclusive
+	case r.Inconclusive != "":
+		return "inconclusive", r.Inconclusive
+	case r.NotApplicable != "":
+		return "not applicable", r.NotApplicable
+	}
+	return "passed", ""
+}
+
+// Worst is the highest severity among the findings of results; ok is false if
+// there are none.
+func Worst(results []*lint.Result) (s rules.Severity, ok bool) {
+	for _, res := range results {
+		for _, r := range res.Rules {
+			if r.Findings > 0 {
+				s, ok = max(s, r.Rule.Severity), true
+			}
+		}
+	}
+	return s, ok
+}

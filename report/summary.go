@@ -1,0 +1,84 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ftlint/ftlint/lint"
+)
+
+// Summary writes what was looked at and what became of each rule: a line for
+// each outcome or, if verbose, for each rule.
+func Summary(w io.Writer, res *lint.Result, verbose bool) {
+	path := printable(res.Path)
+	if res.Image == nil {
+		return // the error said it all
+	}
+	im := res.Image
+	fmt.Fprintf(w, "%s: era %s, %d callsites", path, im.Era, im.Callsites)
+	if im.Callsites > 0 {
+		fmt.Fprintf(w, " (%s", im.Form)
+		if im.Blank > 0 {
+			fmt.Fprintf(w, ", %d entries blank", im.Blank)
+		}
+		fmt.Fprint(w, ")")
+	}
+	for i, e := range im.Entries {
+		fmt.Fprintf(w, "%s%s at %#x", [...]string{", entry code ", ", "}[min(i, 1)], e.Name, e.Addr)
+	}
+	fmt.Fprintln(w)
+	for _, t := range im.Template {
+		fmt.Fprintf(w, "  template: %s\n", t)
+	}
+	if im.LineProblem != "" {
+		fmt.Fprintf(w, "  findings lack source lines: %s\n", im.LineProblem)
+	}
+	if verbose {
+		for _, r := range res.Rules {
+			status, why := Status(r)
+			fmt.Fprintf(w, "  %s %s: %s", r.Rule.ID, r.Rule.Name, status)
+			if r.Findings > 0 {
+				fmt.Fprintf(w, ": %d", r.Findings)
+			}
+			if detail := strings.TrimSpace(r.Examined + " " + why); detail != "" {
+				fmt.Fprintf(w, " (%s)", detail)
+			}
+			fmt.Fprintln(w)
+		}
+	} else {
+		group(w, res.Rules, "findings")
+		group(w, res.Rules, "passed")
+		group(w, res.Rules, "not applicable")
+		group(w, res.Rules, "inconclusive")
+	}
+	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
+}
+
+// group writes the rules of one status, those with one reason on one line.
+func group(w io.Writer, list []lint.RuleRun, status string) {
+	var order []string
+	ids := map[string][]string{}
+	for _, r := range list {
+		s, why := Status(r)
+		if s != status {
+			continue
+		}
+		id := r.Rule.ID
+		if status == "findings" {
+			id = fmt.Sprintf("%s %s %d", id, r.Rule.Name, r.Findings)
+		}
+		if ids[why] == nil {
+			order = append(order, why)
+		}
+		ids[why] = append(ids[why], id)
+	}
+	sep := map[bool]string{true: ", ", false: " "}[status == "findings"]
+	for _, why := range order {
+		fmt.Fprintf(w, "  %s: %s", status, strings.Join(ids[why], sep))
+		if why != "" {
+			fmt.Fprintf(w, ": %s", why)
+		}
+		fmt.Fprintln(w)
+	}
+}

@@ -1,0 +1,111 @@
+// Package report writes findings: as text for people and editors, as JSON for
+// programs.
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// Text writes findings in the form of compilers:
+//
+//	path:line:col: severity: message [FT103 copy-misses-ret]
+//
+// A finding that has no source line is at its image: "path: severity: ...".
+type Text struct {
+	W       io.Writer
+	Color   bool
+	SrcTree string // where sources are looked for, to show the line; "" for nowhere
+
+	sources map[string][]string
+}
+
+// ANSI sequences, as gcc and clang colour their output.
+const (
+	bold, reset        = "\x1b[1m", "\x1b[0m"
+	red, magenta, cyan = "\x1b[1;31m", "\x1b[1;35m", "\x1b[1;36m"
+	green              = "\x1b[1;32m"
+)
+
+func (t *Text) paint(color, s string) string {
+	if !t.Color {
+		return s
+	}
+	return color + s + reset
+}
+
+var severityColor = map[rules.Severity]string{rules.Error: red, rules.Warning: magenta, rules.Note: cyan}
+
+// Write writes the findings of one input, then how many were left out.
+func (t *Text) Write(res *lint.Result) error {
+	w := bufio.NewWriter(t.W)
+	shown := map[string]int{}
+	for _, f := range res.Findings {
+		shown[f.Rule.ID]++
+		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), f.Message, f.Rule.ID, f.Rule.Name)
+		t.source(w, f.Place)
+		for _, r := range f.Related {
+			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), r.Message)
+		}
+	}
+	for _, r := range res.Rules {
+		if more := r.Findings - shown[r.Rule.ID]; more > 0 {
+			fmt.Fprintf(w, "%s %s %d more findings of %s %s are not shown (--max-per-rule)\n", t.paint(bold, res.Path+":"), t.paint(cyan, "note:"), more, r.Rule.ID, r.Rule.Name)
+		}
+	}
+	return w.Flush()
+}
+
+// position is a place as editors know it.
+func position(p lint.Place) string {
+	path := printable(p.Path)
+	if p.Line == 0 {
+		return path
+	}
+	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Col)
+}
+
+// printable keeps a path with a newline in it on one line.
+func printable(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Sprintf("%q", path)
+	}
+	return path
+}
+
+// source shows the line, and a caret under what is on it, if the tree has it.
+func (t *Text) source(w io.Writer, p lint.Place) {
+	if t.SrcTree == "" || p.Line == 0 || !filepath.IsLocal(p.Path) {
+		return
+	}
+	lines, ok := t.sources[p.Path]
+	if !ok {
+		if t.sources == nil {
+			t.sources = map[string][]string{}
+		}
+		if b, err := os.ReadFile(filepath.Join(t.SrcTree, p.Path)); err == nil {
+			lines = strings.Split(string(b), "\n")
+		}
+		t.sources[p.Path] = lines
+	}
+	if p.Line > len(lines) {
+		return
+	}
+	line := strings.TrimRight(lines[p.Line-1], " \t\r")
+	code := strings.TrimLeft(line, " \t")
+	indent := line[:len(line)-len(code)]
+	if i := strings.Index(code, "//"); i > 0 {
+		code = strings.TrimRight(code[:i], " \t")
+	}
+	fmt.Fprintf(w, "%6d | %s\n", p.Line, line)
+	if code != "" {
+		fmt.Fprintf(w, "%6s | %s%s\n", "", indent, t.paint(green, "^"+strings.Repeat("~", len([]rune(code))-1)))
+	}
+}

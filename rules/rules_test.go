@@ -1,0 +1,374 @@
+package rules
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+func TestCatalogue(t *testing.T) {
+	var (
+		id    = regexp.MustCompile(`^FT[1-6]\d\d$`)
+		kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)+$`)
+		names = map[string]string{} // name -> ID
+	)
+	for i, r := range catalogue {
+		if !id.MatchString(r.ID) {
+			t.Errorf("%q is no ID", r.ID)
+		}
+		if i > 0 && r.ID <= catalogue[i-1].ID {
+			t.Errorf("%s stands after %s", r.ID, catalogue[i-1].ID)
+		}
+		if !kebab.MatchString(r.Name) {
+			t.Errorf("%s: name %q is not kebab-case", r.ID, r.Name)
+		}
+		if other, ok := names[r.Name]; ok {
+			t.Errorf("%s and %s are both called %s", other, r.ID, r.Name)
+		}
+		names[r.Name] = r.ID
+		if r.Title == "" || strings.ContainsAny(r.Title, "\n") || strings.HasSuffix(r.Title, ".") {
+			t.Errorf("%s: title %q: want one line with no full stop", r.ID, r.Title)
+		}
+		if r.SeenBy == "" {
+			t.Errorf("%s: SeenBy is empty", r.ID)
+		}
+		if r.Severity > Error {
+			t.Errorf("%s: %v", r.ID, r.Severity)
+		}
+	}
+	// An ID never goes away: a group that gets shorter has lost one.
+	want := map[string]int{"FT1": 16, "FT2": 7, "FT3": 8, "FT4": 11, "FT5": 4, "FT6": 8}
+	got := map[string]int{}
+	for _, r := range catalogue {
+		got[r.ID[:3]]++
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("rules in each group: %v, want %v", got, want)
+	}
+}
+
+func TestPages(t *testing.T) {
+	sections := []string{"What", "Why", "Example", "Fix", "References"}
+	for _, r := range catalogue {
+		page, ok := r.Page()
+		if !ok {
+			t.Errorf("%s has no page", r.ID)
+			continue
+		}
+		lines := strings.Split(strings.TrimSuffix(page, "\n"), "\n")
+		if want := "# " + r.ID + " " + r.Name; lines[0] != want {
+			t.Errorf("%s: line 1 is %q, want %q", r.ID, lines[0], want)
+		}
+		if want := "Severity: " + r.Severity.String() + ". Seen by: " + r.SeenBy + "."; len(lines) < 3 || lines[2] != want {
+			t.Errorf("%s: line 3 is not %q", r.ID, want)
+		}
+		var got []string
+		fences, example := 0, -1
+		for i, l := range lines {
+			if len(l) > 120 && fences%2 == 0 {
+				t.Errorf("%s: line %d has %d characters", r.ID, i+1, len(l))
+			}
+			if strings.HasPrefix(l, "```") {
+				fences++
+			} else if strings.HasPrefix(l, "#") && fences%2 == 0 && i > 0 {
+				got = append(got, strings.TrimPrefix(l, "## "))
+			}
+			if l == "<!-- example -->" {
+				example = i
+			}
+		}
+		if !slices.Equal(got, sections) {
+			t.Errorf("%s: sections %q, want %q", r.ID, got, sections)
+		}
+		if fences%2 != 0 {
+			t.Errorf("%s: a code block is not closed", r.ID)
+		}
+		if n := len(lines); n < 20 || n > 70 {
+			t.Errorf("%s: %d lines", r.ID, n)
+		}
+		// The example is a finding as ftlint prints it.
+		if example < 0 || example+2 >= len(lines) || lines[example+1] != "```text" {
+			t.Errorf("%s: no <!-- example --> with a ```text block under it", r.ID)
+			continue
+		}
+		finding := regexp.MustCompile(`^\S+: ` + r.Severity.String() + `: .+ \[` + r.ID + " " + r.Name + `\]$`)
+		if !finding.MatchString(lines[example+2]) {
+			t.Errorf("%s: example %q is not path: %s: message [%s %s]", r.ID, lines[example+2], r.Severity, r.ID, r.Name)
+		}
+	}
+	files, err := pages.ReadDir("pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if r, ok := Lookup(strings.TrimSuffix(f.Name(), ".md")); !ok || r.ID+".md" != f.Name() {
+			t.Errorf("pages/%s is no rule's page", f.Name())
+		}
+	}
+}
+
+func TestPageOfNoRule(t *testing.T) {
+	if page, ok := (Rule{ID: "FT999"}).Page(); ok || page != "" {
+		t.Errorf("FT999 has a page: %q", page)
+	}
+}
+
+func TestSeverity(t *testing.T) {
+	if !(Note < Warning && Warning < Error) {
+		t.Error("severities are out of order")
+	}
+	for _, s := range []Severity{Note, Warning, Error} {
+		if got, err := ParseSeverity(s.String()); err != nil || got != s {
+			t.Errorf("ParseSeverity(%q) = %v, %v", s.String(), got, err)
+		}
+	}
+	if s, err := ParseSeverity("Warning"); err != nil || s != Warning {
+		t.Errorf("ParseSeverity(Warning) = %v, %v", s, err)
+	}
+	if _, err := ParseSeverity("fatal"); err == nil || !strings.Contains(err.Error(), `"fatal"`) {
+		t.Errorf("ParseSeverity(fatal): %v", err)
+	}
+	if got := Severity(7).String(); got != "severity(7)" {
+		t.Errorf("Severity(7) = %q", got)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, s := range []string{"FT103", "ft103", "copy-misses-ret", "Copy-Misses-RET"} {
+		if r, ok := Lookup(s); !ok || r.ID != "FT103" {
+			t.Errorf("Lookup(%q) = %v, %v", s, r.ID, ok)
+		}
+	}
+	for _, s := range []string{"", "FT", "FT1", "FT1033", "copy-misses", " FT103"} {
+		if r, ok := Lookup(s); ok {
+			t.Errorf("Lookup(%q) = %v", s, r.ID)
+		}
+	}
+}
+
+func TestSelect(t *testing.T) {
+	for _, test := range []struct {
+		spec string
+		want string
+	}{
+		{"FT103", "FT103"},
+		{"copy-misses-ret", "FT103"},
+		{" ft103 ", "FT103"},
+		{"FT10", "FT101 FT102 FT103 FT104 FT105 FT106 FT107 FT108 FT109"},
+		{"ft5", "FT501 FT502 FT503 FT504"},
+		{"FT41", "FT410 FT411"},
+	} {
+		got, err := Select(test.spec)
+		var ids []string
+		for _, r := range got {
+			ids = append(ids, r.ID)
+		}
+		if err != nil || strings.Join(ids, " ") != test.want {
+			t.Errorf("Select(%q) = %v, %v, want %s", test.spec, ids, err, test.want)
+		}
+	}
+	if got, err := Select("FT"); err != nil || len(got) != len(catalogue) {
+		t.Errorf("Select(FT): %d rules, %v", len(got), err)
+	}
+	for spec, near := range map[string]string{
+		"copy-mises-ret": "FT103 copy-misses-ret",
+		"copy":           "FT103 copy-misses-ret, FT105 copy-past-ret",
+		"literal":        "FT109 ops-literal-misaligned, FT110 ops-literal-unreachable",
+		"FT209":          "near it: FT201",
+		"FT1033":         "near it: FT103",
+		"FT7":            "want an ID",
+		"F":              "want an ID",
+		"":               "want an ID",
+		"everything":     "want an ID",
+	} {
+		got, err := Select(spec)
+		if err == nil || got != nil {
+			t.Errorf("Select(%q) = %d rules, %v", spec, len(got), err)
+			continue
+		}
+		if !strings.Contains(err.Error(), `"`+spec+`"`) || !strings.Contains(err.Error(), near) {
+			t.Errorf("Select(%q): %q does not say %q", spec, err, near)
+		}
+	}
+}
+
+func TestAllIsACopy(t *testing.T) {
+	All()[0].Name = "changed"
+	if catalogue[0].Name == "changed" {
+		t.Error("a change to what All returned reached the catalogue")
+	}
+}
+
+func TestURL(t *testing.T) {
+	r, _ := Lookup("FT103")
+	if got, want := r.URL(), "https://github.com/ftlint/ftlint/blob/main/rules/pages/FT103.md"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What real kernels have near their ftrace entry code, and configurations of
+// them that are legitimate.
+var symbolSets = []struct {
+	name    string
+	era     elfscan.Era
+	symbols string
+}{
+	{"5.4, gcc without patchable entries", elfscan.EraMcount, `
+		_mcount ftrace_caller ftrace_call ftrace_graph_call ftrace_graph_caller ftrace_stub return_to_handler
+		ftrace_make_call ftrace_make_nop ftrace_enable_ftrace_graph_caller ftrace_return_to_handler`},
+	{"5.4 without fgraph", elfscan.EraMcount, `
+		_mcount ftrace_caller ftrace_call ftrace_stub ftrace_make_call ftrace_make_nop`},
+	{"5.4, ftrace not dynamic", elfscan.EraMcount, `
+		_mcount ftrace_graph_caller ftrace_stub return_to_handler ftrace_return_to_handler`},
+	{"Debian bullseye, 5.10", elfscan.EraRegs, `
+		ftrace_update_ftrace_func ftrace_make_call ftrace_modify_call ftrace_init_nop ftrace_make_nop
+		arch_ftrace_update_code prepare_ftrace_return ftrace_enable_ftrace_graph_caller
+		ftrace_disable_ftrace_graph_caller ftrace_regs_caller ftrace_caller ftrace_common ftrace_call
+		ftrace_graph_call ftrace_common_return ftrace_graph_caller ftrace_stub ftrace_stub_graph
+		return_to_handler arch_ftrace_update_trampoline ftrace_return_to_handler function_trace_op`},
+	{"5.10 without fgraph", elfscan.EraRegs, `
+		ftrace_make_call ftrace_regs_caller ftrace_caller ftrace_common ftrace_call ftrace_common_return
+		ftrace_stub arch_ftrace_update_trampoline function_trace_op`},
+	{"Debian bookworm, 6.1", elfscan.EraRegs, `
+		ftrace_update_ftrace_func ftrace_make_call ftrace_modify_call ftrace_init_nop ftrace_make_nop
+		arch_ftrace_update_code prepare_ftrace_return ftrace_graph_func ftrace_regs_caller ftrace_caller
+		ftrace_common ftrace_call ftrace_stub ftrace_stub_graph return_to_handler
+		arch_ftrace_update_trampoline ftrace_enable_ftrace_graph_caller ftrace_disable_ftrace_graph_caller
+		ftrace_return_to_handler function_trace_op`},
+	{"6.2 without CALL_OPS", elfscan.EraArgs, `
+		ftrace_call_adjust ftrace_make_call prepare_ftrace_return ftrace_graph_func ftrace_caller ftrace_call
+		ftrace_stub ftrace_stub_graph return_to_handler ftrace_return_to_handler function_trace_op`},
+	{"6.2 without CALL_OPS and fgraph", elfscan.EraArgs, `
+		ftrace_make_call ftrace_caller ftrace_call ftrace_stub function_trace_op`},
+	{"Debian trixie, 6.12", elfscan.EraCallops, `
+		ftrace_call_adjust ftrace_update_ftrace_func ftrace_make_call ftrace_modify_call ftrace_init_nop
+		ftrace_make_nop arch_ftrace_update_code prepare_ftrace_return ftrace_graph_func ftrace_caller
+		ftrace_caller_direct_late ftrace_caller_direct ftrace_stub_direct_tramp ftrace_stub ftrace_stub_graph
+		return_to_handler ftrace_find_rec_direct arch_ftrace_update_trampoline ftrace_return_to_handler
+		ftrace_nop_ops ftrace_list_ops`},
+	{"Debian forky, 7.2", elfscan.EraCallops, `
+		ftrace_call_adjust arch_ftrace_get_symaddr ftrace_update_ftrace_func ftrace_make_call
+		ftrace_modify_call ftrace_init_nop ftrace_make_nop arch_ftrace_update_code prepare_ftrace_return
+		ftrace_graph_func ftrace_caller ftrace_caller_direct_late ftrace_caller_direct
+		ftrace_stub_direct_tramp ftrace_stub ftrace_stub_graph return_to_handler ftrace_find_rec_direct
+		arch_ftrace_update_trampoline ftrace_return_to_handler ftrace_nop_ops ftrace_list_ops`},
+	{"6.12 without fgraph and direct calls", elfscan.EraCallops, `
+		ftrace_call_adjust ftrace_make_call ftrace_caller ftrace_stub ftrace_nop_ops ftrace_list_ops`},
+	{"6.12, local symbols stripped", elfscan.EraCallops, `
+		ftrace_call_adjust ftrace_make_call ftrace_caller ftrace_stub_direct_tramp ftrace_stub
+		ftrace_stub_graph return_to_handler ftrace_find_rec_direct ftrace_return_to_handler`},
+	{"the 2020 RFC", elfscan.EraDyntramp, `
+		ftrace_make_call ftrace_regs_caller ftrace_regs_caller_end ftrace_caller ftrace_caller_end
+		ftrace_common function_trace_op_ptr ftrace_call ftrace_graph_call ftrace_common_return
+		ftrace_common_end ftrace_graph_caller ftrace_stub return_to_handler ftrace_return_to_handler
+		arch_ftrace_update_trampoline function_trace_op`},
+	{"the 2020 RFC without fgraph", elfscan.EraDyntramp, `
+		ftrace_make_call ftrace_regs_caller ftrace_regs_caller_end ftrace_caller ftrace_caller_end
+		ftrace_common function_trace_op_ptr ftrace_call ftrace_common_return ftrace_common_end ftrace_stub
+		arch_ftrace_update_trampoline function_trace_op`},
+}
+
+func TestLabels(t *testing.T) {
+	noticed := map[elfscan.Era]map[string]bool{}
+	for _, set := range symbolSets {
+		t.Run(set.name, func(t *testing.T) {
+			symbols := map[string]bool{}
+			for s := range strings.FieldsSeq(set.symbols) {
+				symbols[s] = true
+			}
+			has := func(s string) bool { return symbols[s] }
+			for _, l := range Missing(set.era, has) {
+				t.Errorf("%s is called missing", l.Name)
+			}
+			if noticed[set.era] == nil {
+				noticed[set.era] = map[string]bool{}
+			}
+			for _, l := range Labels(set.era) {
+				if !l.NeededIn(has) {
+					continue
+				}
+				symbols[l.Name] = false
+				if !slices.ContainsFunc(Missing(set.era, has), func(m Label) bool { return m.Name == l.Name }) {
+					t.Errorf("without %s nothing is called missing", l.Name)
+				}
+				symbols[l.Name] = true
+				noticed[set.era][l.Name] = true
+			}
+		})
+	}
+	for era, labels := range labelsOf {
+		for _, l := range labels {
+			if !noticed[era][l.Name] {
+				t.Errorf("era %v: no sample needs %s", era, l.Name)
+			}
+		}
+	}
+}
+
+func TestLabelTable(t *testing.T) {
+	if l := Labels(elfscan.EraNone); l != nil {
+		t.Errorf("era none has labels: %v", l)
+	}
+	for era, labels := range labelsOf {
+		seen := map[string]bool{}
+		for _, l := range labels {
+			if l.Name == "" || l.Role == "" || l.NeededBy == "" || seen[l.Name] {
+				t.Errorf("era %v: label %+v is incomplete or there twice", era, l)
+			}
+			seen[l.Name] = true
+		}
+	}
+	// The table of dyntramp is built from that of regs.
+	if n := len(Labels(elfscan.EraRegs)); n != 8 {
+		t.Errorf("era regs has %d labels", n)
+	}
+}
+
+// Names that arm64 and core kernels have and that come close to x86's.
+var arm64Names = strings.Fields(`
+	text_mutex __text_poke text_poke_memcpy text_poke_memset text_poke bpf_arch_text_poke poking_init
+	poke_blanked_console aarch64_insn_patch_text_nosync aarch64_insn_gen_nop ftrace_call_adjust
+	ftrace_caller ftrace_caller_end ftrace_regs_caller ftrace_regs_caller_end ftrace_common
+	ftrace_common_end ftrace_common_return ftrace_call ftrace_graph_call ftrace_graph_caller
+	ftrace_caller_direct ftrace_caller_direct_late ftrace_stub_direct_tramp ftrace_regs_entry
+	function_trace_op function_trace_op_ptr ftrace_stub ftrace_replace_code ftrace_modify_code
+	ftrace_nop_ops bpf_fentry_test1 fentry_dispatcher register_fentry create_trampoline alloc_tramp
+	calc_trampoline_call_offset arch_ftrace_update_trampoline module_alloc native_steal_clock
+	int340x_thermal_handler
+	rsi rsi_init rip movw hlt ret call push pop mov int br blr brk eret bti lr sp pc
+	AARCH64_INSN_SIZE MCOUNT_INSN_SIZE AARCH64_BREAK_FAULT PLT_ENTRY_SIZE JUMP_LABEL_NOP_SIZE`)
+
+func TestX86(t *testing.T) {
+	seen := map[string]bool{}
+	perRule := map[string]int{}
+	for _, ism := range X86 {
+		r, ok := Lookup(ism.Rule)
+		if !ok || !strings.HasPrefix(r.Name, "x86-") {
+			t.Errorf("%s: rule %q", ism.Token, ism.Rule)
+		}
+		perRule[ism.Rule]++
+		if ism.Token == "" || strings.TrimSpace(ism.Token) != ism.Token || seen[ism.Token] {
+			t.Errorf("token %q is empty, padded or there twice", ism.Token)
+		}
+		seen[ism.Token] = true
+		if slices.Contains(arm64Names, ism.Token) {
+			t.Errorf("%s is a name of arm64 kernels", ism.Token)
+		}
+		if strings.HasPrefix(ism.Token, "0x") {
+			for b := range strings.FieldsSeq(ism.Token) {
+				if !regexp.MustCompile(`^0x[0-9a-f]{2}$`).MatchString(b) {
+					t.Errorf("token %q: %q is no byte", ism.Token, b)
+				}
+			}
+		}
+	}
+	for _, id := range []string{"FT501", "FT502", "FT503", "FT504"} {
+		if perRule[id] == 0 {
+			t.Errorf("%s has no tokens", id)
+		}
+	}
+}

@@ -60,7 +60,11 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		case end <= start:
 			report(pass, end, "%s (%#x) stands before %s (%#x): the region that a builder copies would be %d bytes", l[1], end, l[0], start, a64.Offset(start, end))
 		case !ok:
-			report(pass, end, "%s (%#x) stands %#x bytes behind %s (%#x): that is no entry code", l[1], end, end-start, l[0], start)
+			in := "no section"
+			if s, mapped := im.SectionAt(end); mapped {
+				in = s.Name
+			}
+			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is no entry code", l[1], end, in, end-start, l[0], start)
 		case r.Last == 0:
 			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l[1], end, l[0], text(im, end-a64.Size), text(im, end))
 		}

@@ -32,7 +32,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 			}
 			if !reach.Contains(off) {
 				reportWith(pass, a, relatedTo(im, entry, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
-					im.At(a), name, entry, call, off, reach.Min, reach.Max)
+					t.name(im, a), name, entry, call, off, reach.Min, reach.Max)
 			}
 		}
 	}

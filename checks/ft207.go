@@ -4,7 +4,7 @@ import "golang.org/x/tools/go/analysis"
 
 const (
 	directRange = 128 << 20 // bytes that BL spans, and that the direct module region has
-	littleRoom  = 8 << 20   // bytes below which modules soon spill over
+	littleRoom  = 16 << 20  // bytes below which modules soon spill over
 )
 
 // FT207 finds an image so large that modules get no or little room where

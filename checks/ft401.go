@@ -19,11 +19,14 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%s", why)
 	}
 	for _, a := range t.Addrs {
-		if !im.IsText(a) || im.SiteAs(a, t.Shape).OK || im.GuessShape(a) != elfscan.ShapeUnknown {
+		if !im.IsText(a) || im.SiteAs(a, t.Shape).OK {
+			continue
+		}
+		if _, mixed := t.otherShape(im, a); mixed {
 			continue
 		}
 		report(pass, a, "callsite %s is not %s, as era %s has it: %s. %s; ftrace refuses it at boot and switches itself off",
-			im.At(a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a))
+			t.name(im, a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a))
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)

@@ -19,7 +19,7 @@ var FT402 = check("FT402", func(pass *analysis.Pass) (any, error) {
 	for _, a := range t.Addrs {
 		if a%8 != 0 && im.IsText(a) {
 			report(pass, a, "the ops literal of callsite %s is %d bytes off 8-byte alignment: ftrace_caller finds it by clearing the low bits of LR, and so reads other bytes as the ops pointer. Build with -fmin-function-alignment=8 or -falign-functions=8",
-				im.At(a), a%8)
+				t.name(im, a), a%8)
 		}
 	}
 	return examined("%d callsites", len(t.Addrs))

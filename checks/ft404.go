@@ -20,10 +20,10 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		if a == before {
-			report(pass, a, "two entries of the callsite table are %s: ftrace counts the callsite twice, and the second fails its check of the old instruction", im.At(a))
+			report(pass, a, "two entries of the callsite table are %s: ftrace counts the callsite twice, and the second fails its check of the old instruction", t.name(im, a))
 		} else if end := im.SiteAs(before, t.Shape).Call + a64.Size; t.Shape != elfscan.ShapeUnknown && a < end {
 			reportWith(pass, a, relatedTo(im, before, "the other callsite"), "callsite %s begins %d bytes behind callsite %s, which is %d bytes long: they share words",
-				im.At(a), a-before, im.At(before), end-before)
+				t.name(im, a), a-before, t.name(im, before), end-before)
 		}
 	}
 	return examined("%d callsites", len(t.Addrs))

@@ -35,7 +35,7 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 		for _, a := range t.Addrs {
 			if start <= a && a < end {
 				report(pass, a, "callsite %s lies in %s..%s (%#x..%#x): %s. Mark the function noinstr or notrace, or build its file without the compiler's patchable entries",
-					im.At(a), r.start, r.end, start, end, r.why)
+					t.name(im, a), r.start, r.end, start, end, r.why)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if t.Shape == elfscan.ShapeMcount {
 			// behind the prologue: it lies in some function
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
-				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", im.At(a), s.Name, s.End(), leftover)
+				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", t.name(im, a), s.Name, s.End(), leftover)
 			}
 			continue
 		}
@@ -31,7 +31,10 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if im.FunctionAt(site.Func) || !site.OK {
 			continue // a malformed one is FT401's
 		}
-		report(pass, a, "callsite %s is not at the entry of a function: no function symbol stands at %#x. %s", im.At(a), site.Func, leftover)
+		if _, mixed := t.otherShape(im, a); mixed {
+			continue // FT410
+		}
+		report(pass, a, "callsite %s is not at the entry of a function: no function symbol stands at %#x. %s", t.name(im, a), site.Func, leftover)
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)

@@ -37,7 +37,7 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if s.Saved != read {
-			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", im.At(a), s.Saved, text(im, s.Call-a64.Size), read, text(im, at), im.At(at))
+			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", t.name(im, a), s.Saved, text(im, s.Call-a64.Size), read, text(im, at), im.At(at))
 		}
 	}
 	if n == len(t.Addrs) {

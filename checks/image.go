@@ -76,6 +76,26 @@ func sitesOf(pass *analysis.Pass) (t *SiteTable, why string) {
 	return t, ""
 }
 
+// name is a callsite as findings name it: its function, where one begins at
+// it, and the address of its entry.
+func (t *SiteTable) name(im *elfscan.Image, entry uint64) string {
+	if fn := im.SiteAs(entry, t.Shape).Func; fn != entry && im.FunctionAt(fn) {
+		return fmt.Sprintf("%s (%#x)", im.Name(fn), entry)
+	}
+	return im.At(entry)
+}
+
+// otherShape is the shape of another era, if the callsite at entry has that:
+// its words are those of it, and a function begins where that shape has it.
+func (t *SiteTable) otherShape(im *elfscan.Image, entry uint64) (elfscan.Shape, bool) {
+	shape := im.GuessShape(entry)
+	if shape == elfscan.ShapeUnknown || shape == t.Shape {
+		return 0, false
+	}
+	fn := im.SiteAs(entry, shape).Func
+	return shape, shape == elfscan.ShapeMcount || im.FunctionAt(fn)
+}
+
 // A Call is a branch out of the entry code.
 type Call struct {
 	At, Target uint64 // addresses of the branch and of where it goes

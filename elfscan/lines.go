@@ -156,8 +156,11 @@ func (t *lineTables) lookup(addr uint64) (Line, error) {
 	if err != nil {
 		return Line{}, err
 	}
-	file, n := info.PCToLine(0, addr)
-	if file == "" {
+	// Several rows may stand at one address, of which the last counts; asked
+	// for the middle of the instruction, the reader gives that one. Where no
+	// row covers the address it gives line 1 of the unit's first file.
+	file, n := info.PCToLine(0, addr+1)
+	if file == "" || n <= 1 {
 		return Line{}, nil
 	}
 	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil

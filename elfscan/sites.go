@@ -167,7 +167,7 @@ func (im *Image) SiteAs(entry uint64, shape Shape) Site {
 	case ShapeMcount:
 		s.Call = entry
 		w, ok := im.Word(entry)
-		s.OK = ok && (a64.Classify(w) == a64.Call || w == a64.NOP)
+		s.OK = ok && (w == a64.NOP || im.callsTracer(w, entry))
 		return s
 	case ShapeNops:
 		s.Func = entry
@@ -202,6 +202,21 @@ func (im *Image) SiteAs(entry uint64, shape Shape) Site {
 		s.OK = ok && binary.LittleEndian.Uint32(lit) == a64.NOP && binary.LittleEndian.Uint32(lit[4:]) == a64.NOP
 	}
 	return s
+}
+
+// callsTracer tells whether w at pc is a BL to _mcount or, patched, to the
+// entry code.
+func (im *Image) callsTracer(w uint32, pc uint64) bool {
+	if a64.Classify(w) != a64.Call {
+		return false
+	}
+	target, _ := a64.Target(w, pc)
+	for _, name := range []string{"_mcount", "ftrace_caller", "ftrace_regs_caller"} {
+		if a, ok := im.Addr(name); ok && a == target {
+			return true
+		}
+	}
+	return false
 }
 
 // Era tells the generation of ftrace in the image by its symbols, and where
@@ -251,7 +266,7 @@ func (im *Image) Era() Era {
 // GuessShape is the shape that the words at entry speak for. Four NOPs can be both
 // shapes of NOPs: the symbol then tells where the function begins.
 func (im *Image) GuessShape(entry uint64) Shape {
-	if w, ok := im.Word(entry); ok && a64.Classify(w) == a64.Call {
+	if w, ok := im.Word(entry); ok && im.callsTracer(w, entry) {
 		return ShapeMcount
 	}
 	callops, nops := im.SiteAs(entry, ShapeCallops), im.SiteAs(entry, ShapeNops)

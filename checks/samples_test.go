@@ -1,0 +1,189 @@
+package checks_test
+
+import (
+	"fmt"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+)
+
+const samples = "../testdata/vmlinux-samples"
+
+// A want is an expectation: a comment in a sample's source,
+//
+//	// want FT103 "regexp"        at the line of the finding
+//	// want-image FT207 "regexp"  for a finding about the image as a whole
+type want struct {
+	file string
+	line int // 0: no source line
+	rule string
+	re   *regexp.Regexp
+	met  bool
+}
+
+func (w *want) String() string { return fmt.Sprintf("%s:%d: %s %q", w.file, w.line, w.rule, w.re) }
+
+var (
+	wantComment = regexp.MustCompile(`// (want|want-image) (FT.*)`)
+	wantItem    = regexp.MustCompile(`(FT\d+) "((?:[^"\\]|\\.)*)"`)
+)
+
+// readWants reads the expectations of a source file.
+func readWants(t *testing.T, file string) []*want {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(samples, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wants []*want
+	for i, text := range strings.Split(string(b), "\n") {
+		m := wantComment.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		items := wantItem.FindAllStringSubmatch(m[2], -1)
+		if items == nil {
+			t.Errorf("%s:%d: no expectation in %q", file, i+1, text)
+		}
+		for _, item := range items {
+			w := &want{file: file, rule: item[1], re: regexp.MustCompile(item[2])}
+			if m[1] == "want" {
+				w.line = i + 1
+			}
+			wants = append(wants, w)
+		}
+	}
+	return wants
+}
+
+// sourceOf is the source that a sample was built from: variants of one sample
+// (callops-good-rela.elf) share the source whose name is their beginning.
+func sourceOf(t *testing.T, elf string) string {
+	t.Helper()
+	for name := strings.TrimSuffix(elf, ".elf"); name != ""; {
+		for _, ext := range []string{".S", ".c"} {
+			if _, err := os.Stat(filepath.Join(samples, name+ext)); err == nil {
+				return name + ext
+			}
+		}
+		i := strings.LastIndexByte(name, '-')
+		name = name[:max(i, 0)]
+	}
+	t.Fatalf("%s has no source", elf)
+	return ""
+}
+
+// elfs are the sample images.
+func elfs(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(samples, "*.elf"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples in %s: %v", samples, err)
+	}
+	for i, p := range paths {
+		paths[i] = filepath.Base(p)
+	}
+	return paths
+}
+
+// TestSamples holds what is found in each sample against what its source
+// expects, both ways.
+func TestSamples(t *testing.T) {
+	triggered, passed := map[string]bool{}, map[string]bool{}
+	for _, elf := range elfs(t) {
+		t.Run(elf, func(t *testing.T) {
+			cfg := lint.Config{}
+			if debug := strings.TrimSuffix(elf, ".elf") + ".debug"; exists(debug) {
+				cfg.DebugFile = filepath.Join(samples, debug)
+			}
+			res := lint.File(filepath.Join(samples, elf), token.NewFileSet(), cfg)
+			if strings.HasSuffix(elf, "-stripped.elf") {
+				if len(res.Errors) != 1 || !strings.Contains(res.Errors[0].Error(), "no symbol table") {
+					t.Errorf("errors %v, one about the symbol table was expected", res.Errors)
+				}
+				return
+			}
+			for _, err := range res.Errors {
+				t.Error(err)
+			}
+			wants := readWants(t, sourceOf(t, elf))
+			if strings.HasSuffix(elf, "-debian.elf") || strings.HasSuffix(elf, "-absolute.elf") {
+				for _, w := range wants { // DWARF names the file as a kernel build does
+					w.file = "arch/arm64/kernel/entry-ftrace.S"
+				}
+			}
+			if res.Image != nil && res.Image.LineProblem != "" {
+				if !strings.HasSuffix(elf, "-nodwarf.elf") {
+					t.Errorf("lines could not be read: %s", res.Image.LineProblem)
+				}
+				for _, w := range wants {
+					w.line = 0
+				}
+			}
+			for _, f := range res.Findings {
+				if !meet(wants, f) {
+					t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+				}
+			}
+			for _, w := range wants {
+				if !w.met {
+					t.Errorf("not found: %v", w)
+				}
+			}
+			for _, r := range res.Rules {
+				switch {
+				case r.Findings > 0:
+					triggered[r.Rule.ID] = true
+				case r.NotApplicable == "" && r.Inconclusive == "":
+					passed[r.Rule.ID] = true
+				}
+			}
+		})
+	}
+	// A template outside text has other labels than those of live entry code
+	// (dyntramp-good), so that the rule does not even apply there.
+	passed["FT112"] = true
+	for _, a := range checks.All {
+		if !triggered[a.Name] {
+			t.Errorf("no sample triggers %s", a.Name)
+		}
+		if !passed[a.Name] {
+			t.Errorf("no sample comes close to %s and passes", a.Name)
+		}
+	}
+}
+
+func exists(sample string) bool {
+	_, err := os.Stat(filepath.Join(samples, sample))
+	return err == nil
+}
+
+// meet marks the expectation that the finding meets.
+func meet(wants []*want, f lint.Finding) bool {
+	i := slices.IndexFunc(wants, func(w *want) bool {
+		return !w.met && w.rule == f.Rule.ID && w.line == f.Line && (f.Line == 0 || w.file == f.Path) && w.re.MatchString(f.Message)
+	})
+	if i < 0 {
+		return false
+	}
+	wants[i].met = true
+	return true
+}
+
+func TestValidate(t *testing.T) {
+	if err := analysis.Validate(checks.All); err != nil {
+		t.Error(err)
+	}
+	if !slices.IsSortedFunc(checks.All, func(a, b *analysis.Analyzer) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("checks.All is not in the order of the IDs")
+	}
+}

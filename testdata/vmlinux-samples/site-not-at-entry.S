@@ -1,0 +1,42 @@
+// Callsites that no function symbol goes with: what is left of an overridden weak
+// function, and one in the middle of a function. A static function, an alias, and
+// a landing pad before the NOPs are all fine.
+//
+// build: site-not-at-entry
+
+#include "image.inc"
+#include "entry-regs.inc"
+
+	image_head
+	regs_entry_code
+	site_functions
+
+	traced	vfs_read
+	traced	vfs_write, local
+	traced	vfs_fsync, bti=1
+
+	record	1f			// its weak function's symbol went away
+1:	nop				// want FT407 "vfs_fsync"
+	nop
+	frame_and_return
+
+	func	late
+	paciasp
+	mov	x10, x0
+	record	1f
+1:	nop				// want FT407 "late[+]0x8"
+	nop
+	autiasp
+	ret
+	endfunc	late
+
+	func	alias_a
+	func	alias_b, weak
+	record	1f
+1:	nop
+	nop
+	frame_and_return
+	endfunc	alias_b
+	endfunc	alias_a
+
+	ftrace_data

@@ -21,11 +21,10 @@ type Image struct {
 	symtab, strtab []byte
 	symtabWhere    string
 
-	names  func() *nameIndex
-	addrs  func() []uint32
-	relocs func() ([]reloc, error)
-	sites  func() (*Sites, error)
-	lines  func() *lineTables
+	names func() *nameIndex
+	addrs func() []uint32
+	sites func() (*Sites, error)
+	lines func() *lineTables
 
 	positions positions
 }
@@ -59,7 +58,6 @@ func (im *Image) indexSections() {
 	sort.SliceStable(im.ranges, func(i, j int) bool { return im.ranges[i].Addr < im.ranges[j].Addr })
 	im.names = sync.OnceValue(im.indexNames)
 	im.addrs = sync.OnceValue(im.indexAddrs)
-	im.relocs = sync.OnceValues(im.readRelocs)
 	im.sites = sync.OnceValues(im.readSites)
 	im.lines = sync.OnceValue(im.findLineTables)
 }
@@ -123,13 +121,8 @@ func (im *Image) Uint64(addr uint64) (v uint64, ok bool) {
 		return 0, false
 	}
 	v = binary.LittleEndian.Uint64(b)
-	relocs, err := im.relocs()
-	if err != nil {
+	if err := im.eachRela(addr, addr+1, func(r reloc) { v = r.value }); err != nil {
 		return 0, false
-	}
-	i := sort.Search(len(relocs), func(i int) bool { return relocs[i].addr >= addr })
-	if i < len(relocs) && relocs[i].addr == addr {
-		v = relocs[i].value
 	}
 	return v, true
 }
@@ -139,25 +132,21 @@ func (im *Image) Uint64(addr uint64) (v uint64, ok bool) {
 // of buf lies in a section.
 func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 	clear(buf)
-	end, found := addr+uint64(len(buf)), false
+	end, found, code := addr+uint64(len(buf)), false, true
 	i := sort.Search(len(im.ranges), func(i int) bool { return im.ranges[i].End() > addr })
 	for ; i < len(im.ranges) && im.ranges[i].Addr < end; i++ {
 		r := &im.ranges[i]
 		found = true
+		code = code && r.Executable() // not relocated in a linked image
 		lo, hi := max(addr, r.Addr), min(end, r.Addr+uint64(len(r.data)))
 		if lo < hi {
 			copy(buf[lo-addr:], r.data[lo-r.Addr:hi-r.Addr])
 		}
 	}
-	relocs, err := im.relocs()
-	if !found || err != nil {
+	if !found || code {
 		return found
 	}
-	first := sort.Search(len(relocs), func(i int) bool { return relocs[i].addr+8 > addr })
-	for _, rel := range relocs[first:] {
-		if rel.addr >= end {
-			break
-		}
+	err := im.eachRela(addr-min(addr, 7), end, func(rel reloc) {
 		var v [8]byte
 		binary.LittleEndian.PutUint64(v[:], rel.value)
 		if rel.addr < addr {
@@ -165,8 +154,8 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 		} else {
 			copy(buf[rel.addr-addr:], v[:])
 		}
-	}
-	return true
+	})
+	return err == nil
 }
 
 // Size is the size of the file, unpacked, in bytes.

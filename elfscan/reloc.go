@@ -1,11 +1,9 @@
 package elfscan
 
 import (
-	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
-	"slices"
 )
 
 // A reloc is one dynamic relocation, resolved: the 64-bit word at addr is
@@ -75,28 +73,6 @@ func (im *Image) dynSymbol(s *elf.Section, n uint32) uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(im.data[tab.Offset+off+8:])
-}
-
-// readRelocs is all RELA relocations by address. Where two name one place the
-// last counts, as when the kernel applies them in order.
-func (im *Image) readRelocs() ([]reloc, error) {
-	var out []reloc
-	if err := im.eachRela(0, ^uint64(0), func(r reloc) { out = append(out, r) }); err != nil {
-		return nil, err
-	}
-	byAddr := func(a, b reloc) int { return cmp.Compare(a.addr, b.addr) }
-	if !slices.IsSortedFunc(out, byAddr) {
-		slices.SortStableFunc(out, byAddr)
-	}
-	kept := out[:0]
-	for _, r := range out {
-		if n := len(kept); n > 0 && kept[n-1].addr == r.addr {
-			kept[n-1] = r
-		} else {
-			kept = append(kept, r)
-		}
-	}
-	return kept, nil
 }
 
 // countRelr is how many RELR relocations lie in lo..hi-1 ("Relative

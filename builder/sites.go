@@ -56,6 +56,7 @@ type SiteFuncs struct {
 	caller, regsCaller                             uint64 // entry code
 	nopOps, listOps, fakeOps                       uint64 // era callops
 	rec                                            uint64 // a struct dyn_ftrace
+	saved                                          int    // see SavedRegister
 }
 
 // Offsets in struct dyn_ftrace, the same in every kernel with ftrace on arm64.
@@ -98,10 +99,39 @@ func NewSiteFuncs(im *elfscan.Image) (f *SiteFuncs, why string) {
 		return nil, "the image has no ftrace_make_call and ftrace_make_nop"
 	case f.caller == 0:
 		return nil, "the image has no ftrace_caller"
+	case f.shape == elfscan.ShapeCallops && (f.nopOps == 0 || f.listOps == 0):
+		return nil, "the image has no ftrace_nop_ops and ftrace_list_ops"
 	}
 	f.w.Hook(func(string) error { f.w.M.X[0] = f.fakeOps; return nil }, "ftrace_find_unique_ops")
+	f.saved = SavedLR
 	f.reset()
 	return f, ""
+}
+
+// SavedRegister executes ftrace_init_nop() on the callsite at entry and tells
+// which register it has the callsite save LR in; further runs expect that
+// one. ok is false if what it writes is no MOV Xn, LR: then SavedLR is
+// expected.
+func (f *SiteFuncs) SavedRegister(entry uint64) (reg int, ok bool) {
+	s := f.w.Image.SiteAs(entry, f.shape)
+	if f.initNop == 0 || f.shape == elfscan.ShapeMcount || f.w.M.Write64(f.rec+recIP, s.Call) != nil {
+		return SavedLR, false
+	}
+	if _, err := f.w.Call(f.initNop, 0, f.rec); err == nil {
+		rd, rm, mov := a64.IsMOV(f.state(s).First)
+		if mov && rm == a64.LR {
+			f.saved, ok = rd, true
+		}
+	}
+	f.reset()
+	return f.saved, ok
+}
+
+// Fork is the same in a world of its own, for use beside f.
+func (f *SiteFuncs) Fork() *SiteFuncs {
+	g, _ := NewSiteFuncs(f.w.Image)
+	g.saved = f.saved
+	return g
 }
 
 func (f *SiteFuncs) reset() {
@@ -112,7 +142,7 @@ func (f *SiteFuncs) reset() {
 
 // model is a callsite as the model has it in each state of its life.
 func (f *SiteFuncs) model(s elfscan.Site, entry uint64, ops uint64) SiteState {
-	m := SiteState{First: a64.EncodeMOV(SavedLR, a64.LR), Second: a64.NOP, Literal: ops}
+	m := SiteState{First: a64.EncodeMOV(f.saved, a64.LR), Second: a64.NOP, Literal: ops}
 	if entry != 0 {
 		m.Second, _ = a64.EncodeBL(s.Call, entry)
 	}
@@ -306,4 +336,3 @@ func (f *SiteFuncs) write(s elfscan.Site, st SiteState) error {
 
 // Steps is the number of instructions executed since the last reset.
 func (f *SiteFuncs) Steps() uint64 { return f.w.M.Steps }
-

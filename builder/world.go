@@ -114,8 +114,8 @@ func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 		return 0, false
 	}
 	perm := emu.Read | emu.Write
-	for _, a := range []uint64{addr, addr + uint64(len(page)) - 4} {
-		if s, ok := w.Image.SectionAt(a); ok && s.Executable() {
+	for _, s := range w.Image.Sections() {
+		if s.Executable() && s.Addr < addr+uint64(len(page)) && addr < s.End() {
 			perm = emu.Read | emu.Exec
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"sort"
 	"sync"
 )
@@ -13,10 +14,11 @@ import (
 type Image struct {
 	Path string // as it was given to Open
 
-	data   []byte    // the whole file, mapped
-	file   *elf.File // its headers
-	ranges []Range   // the allocated sections, by address
-	debug  *Image    // where symbols and DWARF are read: the image itself, or its debug file
+	data     []byte    // the whole file, mapped privately
+	writable bool      // by SetWord
+	file     *elf.File // its headers
+	ranges   []Range   // the allocated sections, by address
+	debug    *Image    // where symbols and DWARF are read: the image itself, or its debug file
 
 	symtab, strtab []byte
 	symtabWhere    string
@@ -156,6 +158,24 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 		}
 	})
 	return err == nil
+}
+
+// SetWord changes the word at addr in this Image alone, never in the file:
+// for tests that ask what is noticed. What the image has told before is not
+// told anew.
+func (im *Image) SetWord(addr uint64, w uint32) error {
+	b, ok := im.Bytes(addr, 4)
+	if !ok {
+		return &Error{im.Path, "", fmt.Sprintf("no word to change at %#x", addr)}
+	}
+	if !im.writable {
+		if err := makeWritable(im.data); err != nil {
+			return err
+		}
+		im.writable = true
+	}
+	binary.LittleEndian.PutUint32(b, w)
+	return nil
 }
 
 // Size is the size of the file, unpacked, in bytes.

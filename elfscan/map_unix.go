@@ -22,3 +22,7 @@ func mapFile(file *os.File, size int64) ([]byte, error) {
 }
 
 func unmap(data []byte) { _ = unix.Munmap(data) }
+
+// makeWritable lets a mapping be written to. The file does not change: the
+// mapping is private.
+func makeWritable(data []byte) error { return unix.Mprotect(data, unix.PROT_READ|unix.PROT_WRITE) }

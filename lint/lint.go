@@ -29,6 +29,7 @@ type Config struct {
 	MaxPerRule int                  // findings kept of each rule; 0: all
 	DebugFile  string               // a separate debug file of the image
 	Workers    int                  // analyzers that run at once; 0: one a processor
+	Settings   checks.Settings
 }
 
 // A Place is where a finding, or something it speaks of, is.
@@ -100,8 +101,22 @@ func File(path string, fset *token.FileSet, cfg Config) *Result {
 		return res
 	}
 	defer im.Close()
-	im.AddTo(fset)
+	res.judge(im, fset, cfg)
+	return res
+}
 
+// Image lints an image that is open. It is not closed.
+func Image(im *elfscan.Image, fset *token.FileSet, cfg Config) *Result {
+	began := time.Now()
+	res := &Result{Path: im.Path}
+	res.judge(im, fset, cfg)
+	res.Elapsed = time.Since(began)
+	return res
+}
+
+// judge runs the checks over the image.
+func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
+	im.AddTo(fset)
 	list := cfg.Checks
 	if list == nil {
 		list = checks.All
@@ -110,10 +125,14 @@ func File(path string, fset *token.FileSet, cfg Config) *Result {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	r := &runner{fset: fset, seed: map[*analysis.Analyzer]any{checks.Image: im}, slots: make(chan struct{}, workers), actions: map[*analysis.Analyzer]*action{}}
+	r := &runner{
+		fset:    fset,
+		seed:    map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.Settings},
+		slots:   make(chan struct{}, workers),
+		actions: map[*analysis.Analyzer]*action{},
+	}
 	r.run(list)
 	res.gather(im, r, list, cfg.MaxPerRule)
-	return res
 }
 
 // plain drops the name of the system call from an os error: "vmlinux:

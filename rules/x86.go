@@ -20,8 +20,7 @@ type Ism struct {
 // call, push, pop, mov, lea, int, enter, leave, hlt, movw, xchg, text_poke
 // (what "arm64: patching: implement text_poke API" calls its own interface).
 // Nor are names that other architectures have too (ftrace_nop_replace,
-// ftrace_call_replace, ftrace_regs_call, text_poke_sync); __fentry__, which
-// s390 shares, is.
+// ftrace_call_replace, ftrace_regs_call, text_poke_sync).
 var X86 = []Ism{
 	// Instructions, as gas writes them.
 	{"FT501", "retq", "ret"},

@@ -60,6 +60,7 @@ type lintFlags struct {
 	maxPerRule, workers   int
 	only, disable         []string
 	quiet, verbose        bool
+	exhaustive            bool
 }
 
 func command(stdout, stderr io.Writer) *cobra.Command {
@@ -93,6 +94,7 @@ call was bad.`,
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringVar(&f.color, "color", "auto", "colour the output: auto, always or never")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks that run at once (default: one a processor)")
+	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	root.AddCommand(rulesCommand(stdout), explainCommand(stdout))
@@ -124,7 +126,8 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if f.srctree == "" && isKernelTree(".") {
 		f.srctree = "."
 	}
-	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers}
+	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers,
+		Settings: checks.Settings{Exhaustive: f.exhaustive}}
 	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree}
 	var results []*lint.Result
 	bad := false

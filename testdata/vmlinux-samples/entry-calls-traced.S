@@ -18,6 +18,8 @@
 	bti	c
 	save_callsite 0
 	bl	count_hit		// want FT406 "count_hit"
+	ldr	x30, [sp, #PT_PC]	// what the call took
+	ldr	x9, [sp, #PT_LR]
 	b	ftrace_common
 	endentry ftrace_caller
 
@@ -27,10 +29,16 @@
 	entry	return_to_handler
 	sub	sp, sp, #64
 	stp	x0, x1, [sp]
+	stp	x2, x3, [sp, #16]
+	stp	x4, x5, [sp, #32]
+	stp	x6, x7, [sp, #48]
 	mov	x0, x29
 	bl	ftrace_return_to_handler	// want FT406 "ftrace_return_to_handler"
 	mov	x30, x0
 	ldp	x0, x1, [sp]
+	ldp	x2, x3, [sp, #16]
+	ldp	x4, x5, [sp, #32]
+	ldp	x6, x7, [sp, #48]
 	add	sp, sp, #64
 	ret
 	endentry return_to_handler

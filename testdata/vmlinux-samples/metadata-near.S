@@ -37,9 +37,19 @@
 	entry	return_to_handler
 	alternative 1f
 1:	nop
+	sub	sp, sp, #64
+	stp	x0, x1, [sp]
+	stp	x2, x3, [sp, #16]
+	stp	x4, x5, [sp, #32]
+	stp	x6, x7, [sp, #48]
 	mov	x0, x29
 	bl	ftrace_return_to_handler
 	mov	x30, x0
+	ldp	x0, x1, [sp]
+	ldp	x2, x3, [sp, #16]
+	ldp	x4, x5, [sp, #32]
+	ldp	x6, x7, [sp, #48]
+	add	sp, sp, #64
 	ret
 	endentry return_to_handler
 

@@ -1,0 +1,197 @@
+package checks
+
+import (
+	"cmp"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// Settings are what a user can choose of how checks run.
+type Settings struct {
+	Exhaustive bool // execute every callsite, not one of each kind
+}
+
+// Options is the Settings. The driver supplies them; on its own the analyzer
+// gives the defaults.
+var Options = &analysis.Analyzer{
+	Name:       "options",
+	Doc:        "what the user chose",
+	Run:        func(*analysis.Pass) (any, error) { return Settings{}, nil },
+	ResultType: reflect.TypeFor[Settings](),
+}
+
+// SiteResults is what came of executing the site functions.
+type SiteResults struct {
+	Why      string            // they could not be executed at all: why
+	Executed int               // callsites
+	Saved    int               // the register that ftrace_init_nop has callsites save LR in; -1 if not known
+	Failed   []builder.SiteRun // whose life differs from the model, by address
+	Stuck    []builder.SiteRun // that reached no verdict, by address
+	Borders  []builder.Border
+}
+
+func (r *SiteResults) whySuffix() string {
+	if r.Why != "" {
+		return ": " + r.Why
+	}
+	return ""
+}
+
+// SiteRuns executes ftrace's functions on callsites, *SiteResults: on one of
+// each kind, or on all.
+var SiteRuns = &analysis.Analyzer{
+	Name:     "siteruns",
+	Doc:      "execute ftrace_call_adjust, ftrace_init_nop, ftrace_make_call, ftrace_modify_call and ftrace_make_nop on callsites",
+	Requires: []*analysis.Analyzer{Image, Sites, Options},
+	Run: func(pass *analysis.Pass) (any, error) {
+		im := image(pass)
+		res := &SiteResults{Saved: -1}
+		t, why := sitesOf(pass)
+		if t == nil {
+			res.Why = why
+			return res, nil
+		}
+		entries := runnable(im, t)
+		if len(entries) == 0 {
+			res.Why = "no callsite has the words that ftrace expects"
+			return res, nil
+		}
+		first, why := builder.NewSiteFuncs(im)
+		if first == nil {
+			res.Why = why
+			return res, nil
+		}
+		if reg, ok := first.SavedRegister(entries[0]); ok {
+			res.Saved = reg
+		}
+		if !pass.ResultOf[Options].(Settings).Exhaustive {
+			entries = oneOfEach(im, t, entries)
+		}
+		res.run(im, first, entries)
+		res.Borders = first.Borders(entries[0])
+		return res, nil
+	},
+	ResultType: reflect.TypeFor[*SiteResults](),
+}
+
+// runnable are the callsites that can be executed: those in text, as built,
+// aligned, that reach their entry code. The others have rules of their own.
+func runnable(im *elfscan.Image, t *SiteTable) []uint64 {
+	reach := a64.ReachOf(a64.Call)
+	caller, _ := im.Addr("ftrace_caller")
+	regsCaller, ok := im.Addr("ftrace_regs_caller")
+	if !ok {
+		regsCaller = caller
+	}
+	out := make([]uint64, 0, len(t.Addrs))
+	for _, a := range t.Addrs {
+		s := im.SiteAs(a, t.Shape)
+		if s.OK && s.Saved < 0 && (t.Shape != elfscan.ShapeCallops || a%8 == 0) &&
+			reach.Contains(a64.Offset(s.Call, caller)) && reach.Contains(a64.Offset(s.Call, regsCaller)) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// A siteKind is what can make ftrace's functions treat one callsite otherwise
+// than another.
+type siteKind struct {
+	bti, ahead, crosses bool
+	align               uint64
+	distance            int
+}
+
+// oneOfEach is one callsite of each kind: its shape, its alignment, whether
+// it crosses a page, and how far its entry code is.
+func oneOfEach(im *elfscan.Image, t *SiteTable, entries []uint64) []uint64 {
+	caller, _ := im.Addr("ftrace_caller")
+	seen := map[siteKind]bool{}
+	var out []uint64
+	for _, a := range entries {
+		s := im.SiteAs(a, t.Shape)
+		off := int64(caller - s.Call)
+		k := siteKind{bti: s.BTI, ahead: off > 0, align: a % 16, crosses: a&^0xfff != s.Call&^0xfff}
+		for d := abs(off); d > 1<<20; d >>= 2 {
+			k.distance++
+		}
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// run executes the callsites, the many split among the processors.
+func (r *SiteResults) run(im *elfscan.Image, first *builder.SiteFuncs, entries []uint64) {
+	const worth = 1024 // callsites that are worth a world of their own
+	workers := min(runtime.GOMAXPROCS(0), 1+len(entries)/worth)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for i := range workers {
+		part := entries[i*len(entries)/workers : (i+1)*len(entries)/workers]
+		wg.Go(func() {
+			defer elfscan.Guard()()
+			f := first
+			if i > 0 {
+				f = first.Fork()
+			}
+			for _, a := range part {
+				run := f.Run(a)
+				if run.Err == nil && run.Failed() == nil {
+					continue
+				}
+				mu.Lock()
+				if run.Err != nil {
+					r.Stuck = append(r.Stuck, run)
+				} else {
+					r.Failed = append(r.Failed, run)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	byEntry := func(a, b builder.SiteRun) int { return cmp.Compare(a.Site.Entry, b.Site.Entry) }
+	slices.SortFunc(r.Failed, byEntry)
+	slices.SortFunc(r.Stuck, byEntry)
+	r.Executed = len(entries)
+}
+
+// EntryRuns executes a callsite through the entry code, []builder.PathRun:
+// none if the image has no callsite to start from.
+var EntryRuns = &analysis.Analyzer{
+	Name:     "entryruns",
+	Doc:      "execute a callsite through every path of the entry code",
+	Requires: []*analysis.Analyzer{Image, Sites, Entry},
+	Run: func(pass *analysis.Pass) (any, error) {
+		im := image(pass)
+		t, _ := sitesOf(pass)
+		if t == nil {
+			return []builder.PathRun(nil), nil
+		}
+		calls := pass.ResultOf[Entry].(*EntryCode).Calls
+		for _, a := range runnable(im, t) {
+			fn := im.SiteAs(a, t.Shape).Func
+			if t.Shape != elfscan.ShapeMcount && !im.FunctionAt(fn) {
+				continue
+			}
+			// One that the entry code itself calls would not come back: FT406.
+			if slices.ContainsFunc(calls, func(c Call) bool { return c.Target == fn }) {
+				continue
+			}
+			return builder.EntryPaths(im, a, t.BTI > 0), nil
+		}
+		return []builder.PathRun(nil), nil
+	},
+	ResultType: reflect.TypeFor[[]builder.PathRun](),
+}

@@ -1,0 +1,148 @@
+package emu
+
+// aligned is the base register of an ordered, exclusive or atomic access of
+// size bytes, which must be aligned to that (DDI 0487, B2.8.2). If that is
+// false, m.stop says why.
+func (m *Machine) aligned(o *op, size uint64) (uint64, bool) {
+	a := m.r[o.rn]
+	if a&(size-1) != 0 || o.rn == regSP && a&15 != 0 {
+		m.fault(Misaligned, a, 0)
+		return 0, false
+	}
+	return a, true
+}
+
+// atomic executes the ordered, exclusive and atomic loads and stores. If that
+// is false, m.stop says why.
+func (m *Machine) atomic(o *op) bool {
+	size := uint64(o.sh)
+	pair := o.code == opLdxp || o.code == opStxp || o.code == opCasp
+	if pair {
+		size *= 2
+	}
+	a, ok := m.aligned(o, size)
+	if !ok {
+		return false
+	}
+	r := &m.r
+	second := a + uint64(o.sh) // of a pair
+	switch o.code {
+	case opLdar:
+		v, ok := m.ld(a, o.sh)
+		if ok {
+			r[o.rd] = v
+		}
+		return ok
+	case opStlr:
+		return m.st(a, r[o.rd], o.sh)
+
+	case opLdxr:
+		v, ok := m.ld(a, o.sh)
+		if ok {
+			r[o.rd] = v
+			m.watchExclusive(a, uint8(size))
+		}
+		return ok
+	case opLdxp:
+		v, ok := m.ld(a, o.sh)
+		if !ok {
+			return false
+		}
+		w, ok := m.ld(second, o.sh)
+		if ok {
+			r[o.rd], r[o.ra] = v, w
+			m.watchExclusive(a, uint8(size))
+		}
+		return ok
+	case opStxr, opStxp: // rd is the status, rm and ra are stored
+		status := uint64(1)
+		if m.monitor.valid && m.monitor.addr == a && m.monitor.size == uint8(size) {
+			status = 0
+			if !m.st(a, r[o.rm], o.sh) || pair && !m.st(second, r[o.ra], o.sh) {
+				return false
+			}
+		}
+		m.monitor.valid = false
+		r[o.rd] = status
+		return true
+
+	case opCas:
+		old, ok := m.ld(a, o.sh)
+		if !ok || !m.mayStore(a) {
+			return false
+		}
+		if old == truncate(r[o.rm], o.sh) && !m.st(a, r[o.rd], o.sh) {
+			return false
+		}
+		r[o.ra] = old
+		return true
+	case opCasp:
+		v, ok := m.ld(a, o.sh)
+		if !ok || !m.mayStore(a) {
+			return false
+		}
+		w, ok := m.ld(second, o.sh)
+		if !ok {
+			return false
+		}
+		if v == truncate(r[src(o.rm)], o.sh) && w == truncate(r[src(o.rm+1)], o.sh) {
+			if !m.st(a, r[src(o.rd)], o.sh) || !m.st(second, r[src(o.rd+1)], o.sh) {
+				return false
+			}
+		}
+		r[dst(o.rm)], r[dst(o.rm+1)] = v, w
+		return true
+	}
+
+	old, ok := m.ld(a, o.sh)
+	if !ok {
+		return false
+	}
+	v := r[o.rm]
+	shift := 64 - 8*o.sh // for comparison: the value in the top bits
+	signedLess := int64(old<<shift) < int64(v<<shift)
+	less := old<<shift < v<<shift
+	switch o.code {
+	case opLdadd:
+		v = old + v
+	case opLdclr:
+		v = old &^ v
+	case opLdeor:
+		v = old ^ v
+	case opLdset:
+		v = old | v
+	case opLdsmax:
+		if !signedLess {
+			v = old
+		}
+	case opLdsmin:
+		if signedLess {
+			v = old
+		}
+	case opLdumax:
+		if !less {
+			v = old
+		}
+	case opLdumin:
+		if less {
+			v = old
+		}
+	case opSwp:
+	}
+	if !m.st(a, v, o.sh) {
+		return false
+	}
+	r[o.rd] = old
+	return true
+}
+
+func (m *Machine) watchExclusive(addr uint64, size uint8) {
+	m.monitor.valid, m.monitor.addr, m.monitor.size = true, addr, size
+}
+
+// mayStore is for compare and swap, which needs permission to write whether
+// or not it does. If that is false, m.stop says why.
+func (m *Machine) mayStore(a uint64) bool { return m.access(a, Write) != nil }
+
+// truncate is the low size bytes of v.
+func truncate(v uint64, size uint8) uint64 { return v << (64 - 8*size) >> (64 - 8*size) }

@@ -1,0 +1,700 @@
+package emu
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/a64"
+)
+
+const (
+	textAt  = 0xffff800010000000
+	dataAt  = 0xffff800011000000
+	stackAt = 0xffff800012000000 // the top
+)
+
+// newMachine has code at textAt, a page of data and a page of stack.
+func newMachine(t testing.TB, code ...uint32) *Machine {
+	t.Helper()
+	m := new(Machine)
+	m.Map(textAt, PageSize, Read|Exec)
+	m.Map(dataAt, PageSize, Read|Write)
+	m.Map(stackAt-PageSize, PageSize, Read|Write)
+	m.SP = stackAt
+	put(t, m, textAt, code...)
+	return m
+}
+
+func put(t testing.TB, m *Machine, addr uint64, code ...uint32) {
+	t.Helper()
+	for i, w := range code {
+		if err := m.Write32(addr+uint64(i)*4, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wantStop fails the test unless err is a *Stop for that reason at pc.
+func wantStop(t *testing.T, err error, reason Reason, pc uint64) *Stop {
+	t.Helper()
+	var s *Stop
+	if !errors.As(err, &s) {
+		t.Fatalf("error is %v, want %v", err, reason)
+	}
+	if s.Reason != reason || s.PC != pc {
+		t.Fatalf("stopped with %q (%v), want %v at %#x", s, s.Reason, reason, pc)
+	}
+	return s
+}
+
+// Some words, for code in tests.
+const (
+	addX0X0X1  = 0x8b010000
+	ldrX0X0    = 0xf9400000
+	strX1X0    = 0xf9000001
+	strW1X0    = 0xb9000001
+	blrX0      = 0xd63f0000
+	brX0       = 0xd61f0000
+	brX16      = 0xd61f0200
+	brk800     = 0xd4210000
+	movX0x2a   = 0xd2800540
+	pushLR     = 0xf81f0ffe // str x30, [sp, #-16]!
+	popLR      = 0xf84107fe // ldr x30, [sp], #16
+	subSP8     = 0xd10023ff
+	ldrX0SP    = 0xf94003e0
+	udf        = 0x00000000
+	mrsX0SPEL0 = 0xd5384100
+)
+
+func bl(t testing.TB, pc, target uint64) uint32 {
+	w, err := a64.EncodeBL(pc, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestCall(t *testing.T) {
+	m := newMachine(t, addX0X0X1, a64.RET)
+	m.PC, m.X[30] = 1, 2
+	got, err := m.Call(textAt, 40, 2)
+	if err != nil || got != 42 {
+		t.Fatalf("Call = %d, %v, want 42", got, err)
+	}
+	if m.PC != 1 || m.X[30] != 2 || m.Steps != 2 {
+		t.Errorf("PC %d, LR %d, %d steps, want 1, 2 and 2", m.PC, m.X[30], m.Steps)
+	}
+}
+
+func TestRunUntil(t *testing.T) {
+	m := newMachine(t, addX0X0X1, addX0X0X1, addX0X0X1)
+	m.X[1], m.PC = 1, textAt
+	if err := m.Run(textAt + 8); err != nil || m.X[0] != 2 || m.PC != textAt+8 {
+		t.Errorf("X0 is %d at %#x: %v", m.X[0], m.PC, err)
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	const far = 0xffff900000000000
+	tests := []struct {
+		name   string
+		code   uint32
+		x0     uint64
+		perm   Perm // of the page at dataAt
+		reason Reason
+		access Perm
+		text   string
+	}{
+		{"read", ldrX0X0, dataAt, Write, Permission, Read, "read of 0xffff800011000000, which is not permitted there at 0xffff800010000000"},
+		{"write", strX1X0, dataAt, Read | Exec, Permission, Write, "write of 0xffff800011000000"},
+		{"write across", strX1X0, dataAt - 4, Read | Write, Unmapped, Write, "write of unmapped 0xffff800010fffffc"},
+		{"write across the end", strX1X0, dataAt + PageSize - 4, Read | Write, Unmapped, Write, "write of unmapped 0xffff800011001000"},
+		{"read across the end", ldrX0X0, dataAt + PageSize - 4, Read | Write, Unmapped, Read, "read of unmapped 0xffff800011001000"},
+		{"unmapped read", ldrX0X0, far, Read, Unmapped, Read, "read of unmapped 0xffff900000000000 at 0xffff800010000000"},
+		{"unmapped write", strX1X0, far, Read, Unmapped, Write, "write of unmapped"},
+		{"no permission", ldrX0X0, dataAt, 0, Permission, Read, "read of"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMachine(t, test.code, a64.RET)
+			if err := m.Protect(dataAt, PageSize, test.perm); err != nil {
+				t.Fatal(err)
+			}
+			_, err := m.Call(textAt, test.x0)
+			s := wantStop(t, err, test.reason, textAt)
+			if s.Access != test.access || !strings.Contains(s.Error(), test.text) {
+				t.Errorf("%q, access %v, want %q, %v", s, s.Access, test.text, test.access)
+			}
+			if m.X[0] != test.x0 {
+				t.Errorf("X0 changed to %#x", m.X[0])
+			}
+		})
+	}
+
+	t.Run("fetch", func(t *testing.T) {
+		m := newMachine(t, brX0)
+		_, err := m.Call(textAt, dataAt)
+		if s := wantStop(t, err, Permission, dataAt); s.Access != Exec {
+			t.Errorf("access %v, want %v", s.Access, Exec)
+		}
+		_, err = m.Call(textAt, far)
+		wantStop(t, err, Unmapped, far)
+		_, err = m.Call(textAt, textAt+2)
+		wantStop(t, err, Misaligned, textAt+2)
+	})
+
+	t.Run("later", func(t *testing.T) { // caches must notice
+		m := newMachine(t, strX1X0, ldrX0X0, a64.RET)
+		for _, perm := range []Perm{Read | Write, Read, Read | Write, Write, Read | Write} {
+			if err := m.Protect(dataAt, PageSize, perm); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Call(textAt, dataAt); (err == nil) != (perm == Read|Write) {
+				t.Errorf("%v: %v", perm, err)
+			}
+		}
+		m.Unmap(dataAt, PageSize)
+		_, err := m.Call(textAt, dataAt)
+		wantStop(t, err, Unmapped, textAt)
+		if err := m.Protect(textAt, PageSize, Read|Write); err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Call(textAt, dataAt)
+		wantStop(t, err, Permission, textAt)
+	})
+}
+
+// A store across a page border that the second page forbids changes nothing.
+func TestStoreIsWhole(t *testing.T) {
+	m := newMachine(t, strX1X0, a64.RET)
+	m.Map(dataAt+PageSize, PageSize, Read)
+	_, err := m.Call(textAt, dataAt+PageSize-4, ^uint64(0))
+	if s := wantStop(t, err, Permission, textAt); s.Addr != dataAt+PageSize {
+		t.Errorf("address %#x", s.Addr)
+	}
+	if v, _ := m.Read32(dataAt + PageSize - 4); v != 0 {
+		t.Errorf("stored %#x", v)
+	}
+	if err := m.Protect(dataAt+PageSize, PageSize, Read|Write); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Call(textAt, dataAt+PageSize-4, 0x0102030405060708); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := m.Read64(dataAt + PageSize - 4); v != 0x0102030405060708 {
+		t.Errorf("stored %#x", v)
+	}
+}
+
+func TestSelfModifyingCode(t *testing.T) {
+	m := newMachine(t, strW1X0, movX0x2a, a64.RET)
+	if err := m.Protect(textAt, PageSize, Read|Write|Exec); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Call(textAt, dataAt, 0); err != nil || got != 42 {
+		t.Fatalf("%d, %v", got, err)
+	}
+	if got, err := m.Call(textAt, textAt+4, a64.NOP); err != nil || got != textAt+4 {
+		t.Errorf("after a store: %#x, %v: the old instruction was executed", got, err)
+	}
+	put(t, m, textAt+4, movX0x2a)
+	if got, err := m.Call(textAt, dataAt, 0); err != nil || got != 42 {
+		t.Errorf("after Write: %#x, %v", got, err)
+	}
+	// Part of a word.
+	m.Map(textAt+PageSize, PageSize, Read|Exec)
+	if err := m.Write(textAt+7, []byte{0x92}); err != nil { // MOVZ becomes MOVN
+		t.Fatal(err)
+	}
+	if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(42) {
+		t.Errorf("after Write of a byte: %#x, %v", got, err)
+	}
+}
+
+func TestHooks(t *testing.T) {
+	const fn = textAt + 0x100
+	call := []uint32{pushLR, bl(t, textAt+4, fn), addX0X0X1, popLR, a64.RET}
+
+	t.Run("in place of a function", func(t *testing.T) {
+		m := newMachine(t, call...)
+		var from uint64
+		m.Hook(fn, func(m *Machine) error {
+			from = m.X[30]
+			m.X[0], m.X[1] = m.X[0]*2, 1
+			return nil
+		})
+		got, err := m.Call(textAt, 20)
+		if err != nil || got != 41 || from != textAt+8 {
+			t.Errorf("%d, %v, called from %#x", got, err, from)
+		}
+		if m.depth != 0 {
+			t.Errorf("depth is %d after all", m.depth)
+		}
+		m.Hook(fn, nil)
+		_, err = m.Call(textAt, 20)
+		wantStop(t, err, UnknownInstruction, fn)
+	})
+	t.Run("proceed", func(t *testing.T) {
+		m := newMachine(t, call...)
+		put(t, m, fn, addX0X0X1, a64.RET)
+		n := 0
+		m.Hook(fn, func(m *Machine) error { n++; return Proceed })
+		for range 2 {
+			if got, err := m.Call(textAt, 20, 1); err != nil || got != 22 {
+				t.Errorf("%d, %v", got, err)
+			}
+		}
+		if n != 2 {
+			t.Errorf("called %d times", n)
+		}
+	})
+	t.Run("reached by falling through", func(t *testing.T) {
+		m := newMachine(t, movX0x2a, udf)
+		m.Hook(textAt+4, func(m *Machine) error { m.X[0]++; return nil })
+		if got, err := m.Call(textAt); err != nil || got != 43 {
+			t.Errorf("%d, %v", got, err)
+		}
+	})
+	t.Run("where no memory is", func(t *testing.T) {
+		m := newMachine(t, brX0)
+		m.Hook(0x1000, func(m *Machine) error { m.X[0] = 7; return nil })
+		if got, err := m.Call(textAt, 0x1000); err != nil || got != 7 {
+			t.Errorf("%d, %v", got, err)
+		}
+		m.Hook(0x1000, func(m *Machine) error { return Proceed })
+		_, err := m.Call(textAt, 0x1000)
+		wantStop(t, err, Unmapped, 0x1000)
+	})
+	t.Run("set PC", func(t *testing.T) {
+		m := newMachine(t, udf, movX0x2a, a64.RET)
+		m.Hook(textAt, func(m *Machine) error { m.PC += 4; return nil })
+		if got, err := m.Call(textAt); err != nil || got != 42 {
+			t.Errorf("%d, %v", got, err)
+		}
+	})
+	t.Run("error", func(t *testing.T) {
+		m := newMachine(t)
+		m.Hook(textAt, func(m *Machine) error { return errors.New("no memory left") })
+		_, err := m.Call(textAt)
+		s := wantStop(t, err, HookFailed, textAt)
+		if s.Error() != "hook at 0xffff800010000000: no memory left" {
+			t.Error(s)
+		}
+	})
+	t.Run("call", func(t *testing.T) { // a hook that calls
+		m := newMachine(t, call...)
+		put(t, m, fn+0x100, addX0X0X1, a64.RET)
+		m.Hook(fn, func(m *Machine) error {
+			_, err := m.Call(fn+0x100, 1, 2)
+			return err
+		})
+		if got, err := m.Call(textAt, 5, 6); err != nil || got != 5 {
+			t.Errorf("%d, %v", got, err)
+		}
+		put(t, m, fn+0x100, udf)
+		_, err := m.Call(textAt, 5, 6)
+		wantStop(t, err, UnknownInstruction, fn+0x100)
+	})
+	t.Run("added after the code ran", func(t *testing.T) {
+		m := newMachine(t, movX0x2a, a64.RET)
+		if _, err := m.Call(textAt); err != nil {
+			t.Fatal(err)
+		}
+		m.Hook(textAt, func(m *Machine) error { m.X[0] = 1; return nil })
+		if got, err := m.Call(textAt); err != nil || got != 1 {
+			t.Errorf("%d, %v", got, err)
+		}
+		put(t, m, textAt, a64.NOP) // a store does not take it away
+		if got, err := m.Call(textAt); err != nil || got != 1 {
+			t.Errorf("%d, %v", got, err)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	m := newMachine(t, 0x14000000) // b .
+	m.MaxSteps = 100
+	_, err := m.Call(textAt)
+	wantStop(t, err, StepLimit, textAt)
+	if m.Steps != 100 {
+		t.Errorf("%d steps", m.Steps)
+	}
+	if _, err = m.Call(textAt); m.Steps != 200 {
+		t.Errorf("the second call: %d steps, %v", m.Steps, err)
+	}
+
+	m = newMachine(t, bl(t, textAt, textAt))
+	m.MaxDepth = 10
+	_, err = m.Call(textAt)
+	wantStop(t, err, DepthLimit, textAt)
+	if m.Steps != 10 {
+		t.Errorf("%d steps to depth 10", m.Steps)
+	}
+	// Hooks that call each other without end.
+	m = newMachine(t)
+	m.Hook(textAt, func(m *Machine) error { _, err := m.Call(textAt); return err })
+	_, err = m.Call(textAt)
+	wantStop(t, err, DepthLimit, textAt)
+
+	m = newMachine(t, ldrX0X0, a64.RET)
+	m.Load = func(uint64, []byte) (Perm, bool) { return Read, true }
+	m.MaxPages = 5
+	for range 2 { // Reset counts anew, although it keeps pages
+		for i := range uint64(5) {
+			if _, err := m.Call(textAt, i*PageSize); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = m.Call(textAt, 5*PageSize)
+		wantStop(t, err, PageLimit, textAt)
+		m.Reset()
+		m.Map(textAt, PageSize, Read|Exec)
+		put(t, m, textAt, ldrX0X0, a64.RET)
+	}
+}
+
+func TestUnknownInstruction(t *testing.T) {
+	m := newMachine(t, a64.NOP, 0x1e622820) // fadd d0, d1, d2
+	_, err := m.Call(textAt)
+	s := wantStop(t, err, UnknownInstruction, textAt+4)
+	if want := "unknown instruction 0x1e622820 at 0xffff800010000004"; s.Error() != want {
+		t.Errorf("%q, want %q", s, want)
+	}
+	m = newMachine(t, 0xd5389b00) // mrs x0, pmcr_el0's neighbour
+	_, err = m.Call(textAt)
+	s = wantStop(t, err, UnknownSysReg, textAt)
+	if want := "unknown system register S3_0_C9_C11_0 in 0xd5389b00 at 0xffff800010000000"; s.Error() != want {
+		t.Errorf("%q, want %q", s, want)
+	}
+}
+
+func TestBreak(t *testing.T) {
+	m := newMachine(t, brk800, movX0x2a, a64.RET)
+	_, err := m.Call(textAt)
+	s := wantStop(t, err, Break, textAt)
+	if s.Error() != "brk #0x800 at 0xffff800010000000" {
+		t.Error(s)
+	}
+	var at uint64
+	var imm uint16
+	m.OnBreak = func(pc uint64, i uint16) BreakAction { at, imm = pc, i; return Continue }
+	if got, err := m.Call(textAt); err != nil || got != 42 || at != textAt || imm != 0x800 {
+		t.Errorf("%d, %v; brk %#x at %#x", got, err, imm, at)
+	}
+}
+
+func TestException(t *testing.T) {
+	for _, w := range []uint32{0xd4000001, 0xd4000002, 0xd4000003, 0xd4400000, 0xd69f03e0} {
+		m := newMachine(t, w)
+		_, err := m.Call(textAt)
+		wantStop(t, err, Exception, textAt)
+	}
+}
+
+func TestGuarded(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		branch, land uint32
+		ok           bool
+	}{
+		{"BLR to BTI c", blrX0, a64.BTIc, true},
+		{"BLR to PACIASP", blrX0, a64.PACIASP, true},
+		{"BLR to BTI j", blrX0, a64.BTIj, false},
+		{"BLR to NOP", blrX0, a64.NOP, false},
+		{"BR to BTI j", brX0, a64.BTIj, true},
+		{"BR to BTI c", brX0, a64.BTIc, false},
+		{"BR x16 to BTI c", brX16, a64.BTIc, true},
+		{"BR x16 to NOP", brX16, a64.NOP, false},
+		{"BL to NOP", bl(t, textAt+4, textAt+16), a64.NOP, true},
+		{"RET to NOP", 0xd65f0000, a64.NOP, true}, // ret x0
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMachine(t, a64.EncodeMOV(16, 0), test.branch, udf, udf, test.land, a64.EncodeMOV(30, 19), a64.RET)
+			m.X[19] = ReturnAddress
+			if _, err := m.Call(textAt, textAt+16); err != nil {
+				t.Fatalf("not guarded: %v", err)
+			}
+			m.Guarded = true
+			_, err := m.Call(textAt, textAt+16)
+			if test.ok {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if s := wantStop(t, err, NoLandingPad, textAt+4); s.Addr != textAt+16 {
+				t.Error(s)
+			}
+		})
+	}
+}
+
+func TestStackAlignment(t *testing.T) {
+	m := newMachine(t, subSP8, ldrX0SP, a64.RET)
+	_, err := m.Call(textAt)
+	if s := wantStop(t, err, Misaligned, textAt+4); s.Addr != stackAt-8 {
+		t.Error(s)
+	}
+}
+
+// Misaligned atomics fault.
+func TestAtomicAlignment(t *testing.T) {
+	for _, w := range []uint32{
+		0xc85f7c01, // ldxr x1, [x0]
+		0xc8dffc01, // ldar x1, [x0]
+		0xf8210001, // ldadd x1, x1, [x0]
+		0xc8a17c02, // cas x1, x2, [x0]
+	} {
+		m := newMachine(t, w, a64.RET)
+		_, err := m.Call(textAt, dataAt+4)
+		wantStop(t, err, Misaligned, textAt)
+		if _, err := m.Call(textAt, dataAt+8); err != nil {
+			t.Errorf("%#x: %v", w, err)
+		}
+	}
+}
+
+func TestOnWrite(t *testing.T) {
+	type write struct {
+		pc, addr uint64
+		size     int
+		value    uint64
+	}
+	var got []write
+	m := newMachine(t,
+		strX1X0,    // 8 bytes
+		0x39000401, // strb w1, [x0, #1]
+		0xa9010801, // stp x1, x2, [x0, #16]
+		0x3d800800, // str q0, [x0, #32]
+		pushLR,
+		popLR,
+		a64.RET)
+	m.Q[0] = [2]uint64{5, 6}
+	if err := m.Watch(dataAt, 1); err != nil {
+		t.Fatal(err)
+	}
+	m.OnWrite = func(pc, addr uint64, size int, value uint64) {
+		if old, err := m.Read64(addr); err != nil || size == 8 && old == value {
+			t.Errorf("%#x is there before it is stored, %v", old, err)
+		}
+		got = append(got, write{pc - textAt, addr - dataAt, size, value})
+	}
+	if _, err := m.Call(textAt, dataAt, 0x1234, 7); err != nil {
+		t.Fatal(err)
+	}
+	want := []write{{0, 0, 8, 0x1234}, {4, 1, 1, 0x34}, {8, 16, 8, 0x1234}, {8, 24, 8, 7}, {12, 32, 8, 5}, {12, 40, 8, 6}}
+	if len(got) != len(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("store %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+func TestOnMaint(t *testing.T) {
+	var got []string
+	m := newMachine(t,
+		0xd50b7b20, // dc cvau, x0
+		0xd5033b9f, // dsb ish
+		0xd50b7520, // ic ivau, x0
+		0xd5033fdf, // isb
+		0xd50b7420, // dc zva, x0
+		a64.RET)
+	m.OnMaint = func(pc uint64, kind MaintKind, addr uint64) { got = append(got, kind.String()) }
+	if err := m.Write64(dataAt+56, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Call(textAt, dataAt+8); err != nil {
+		t.Fatal(err)
+	}
+	if s := strings.Join(got, ", "); s != "dc cvau, dsb, ic ivau, isb, dc zva" {
+		t.Error(s)
+	}
+	if v, _ := m.Read64(dataAt + 56); v != 0 {
+		t.Errorf("dc zva left %#x", v)
+	}
+}
+
+func TestSysRegs(t *testing.T) {
+	m := newMachine(t,
+		mrsX0SPEL0,
+		0xd538d081, // mrs x1, tpidr_el1
+		0xd5384242, // mrs x2, CurrentEL
+		0xd50342df, // msr daifset, #2
+		0xd53b4223, // mrs x3, daif
+		0xd50343ff, // msr daifclr, #3
+		0xd53b4224, // mrs x4, daif
+		0xd5380745, // mrs x5, id_aa64mmfr2_el1
+		a64.RET)
+	m.Sys[SPEL0], m.Sys[TPIDREL1], m.Sys[DAIF] = 11, 12, 0x140
+	if _, err := m.Call(textAt); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := [6]uint64(m.X[:6]), [6]uint64{11, 12, 4, 0x1c0, 0x100, 0}; got != want {
+		t.Errorf("%#x, want %#x", got, want)
+	}
+}
+
+func TestReset(t *testing.T) {
+	image := map[uint64][]uint32{textAt: {strX1X0, ldrX0X0, a64.RET}}
+	loads := 0
+	m := &Machine{Load: func(addr uint64, page []byte) (Perm, bool) {
+		loads++
+		switch addr {
+		case textAt:
+			for i, w := range image[textAt] {
+				page[4*i], page[4*i+1], page[4*i+2], page[4*i+3] = byte(w), byte(w>>8), byte(w>>16), byte(w>>24)
+			}
+			return Read | Exec, true
+		case dataAt:
+			return Read | Write, true
+		}
+		return 0, false
+	}}
+	for range 3 {
+		if got, err := m.Call(textAt, dataAt, 99); err != nil || got != 99 {
+			t.Fatalf("%d, %v", got, err)
+		}
+		if err := m.Protect(textAt, 4, Read); err != nil {
+			t.Fatal(err)
+		}
+		m.Map(dataAt+PageSize, 1, Read)
+		m.Reset()
+		if v, err := m.Read64(dataAt); err != nil || v != 0 || m.X != [31]uint64{} || m.Steps != 0 {
+			t.Errorf("after Reset: %d, %v, %v, %d steps", v, err, m.X, m.Steps)
+		}
+		if perm, ok := m.PermAt(textAt); !ok || perm != Read|Exec {
+			t.Errorf("permission after Reset: %v", perm)
+		}
+		if _, ok := m.PermAt(dataAt + PageSize); ok {
+			t.Error("a mapped page survived")
+		}
+	}
+	// What nobody changed is not loaded again.
+	m.Reset()
+	if _, err := m.Call(textAt+4, dataAt); err != nil {
+		t.Fatal(err)
+	}
+	before := loads
+	m.Reset()
+	if _, err := m.Call(textAt+4, dataAt); err != nil || loads != before {
+		t.Errorf("%v, %d more loads", err, loads-before)
+	}
+	m.Unmap(textAt, 4)
+	_, err := m.Call(textAt)
+	wantStop(t, err, Unmapped, textAt)
+}
+
+// Executing allocates nothing once the code is decoded.
+func TestAllocs(t *testing.T) {
+	m := benchMachine(t)
+	n := testing.AllocsPerRun(10, func() {
+		if _, err := m.Call(textAt, dataAt, 100); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations a call", n)
+	}
+	// Nor does a machine that is used again.
+	n = testing.AllocsPerRun(10, func() {
+		m.Unmap(dataAt, PageSize)
+		m.Map(dataAt, PageSize, Read|Write)
+		if _, err := m.Call(textAt, dataAt, 100); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations a call with a new page", n)
+	}
+}
+
+// benchMachine has at textAt a function of the kind that kernels are made of:
+// loads, stores, calls, bit tests, and a loop of x1 rounds over x0.
+func benchMachine(t testing.TB) *Machine {
+	fn := uint64(textAt + 0x100)
+	m := newMachine(t,
+		0xa9be7bfd,            // stp x29, x30, [sp, #-32]!
+		0x910003fd,            // mov x29, sp
+		0xa90153f3,            // stp x19, x20, [sp, #16]
+		0xaa0003f3,            // mov x19, x0
+		0xaa0103f4,            // mov x20, x1
+		0xf9400260,            // loop: ldr x0, [x19]
+		bl(t, textAt+6*4, fn), // bl fn
+		0xf9000260,            // str x0, [x19]
+		0x37180040,            // tbnz w0, #3, .+8
+		0x91000400,            // add x0, x0, #1
+		0xb9400a61,            // ldr w1, [x19, #8]
+		0x53037c22,            // lsr w2, w1, #3
+		0x4a020021,            // eor w1, w1, w2
+		0xb9000a61,            // str w1, [x19, #8]
+		0xf1000694,            // subs x20, x20, #1
+		0x54fffec1,            // b.ne loop
+		0xa94153f3,            // ldp x19, x20, [sp, #16]
+		0xa8c27bfd,            // ldp x29, x30, [sp], #32
+		a64.RET)
+	put(t, m, fn,
+		0xf100401f, // cmp x0, #16
+		0x9a9f37e1, // cset x1, cs
+		0x8b010c00, // add x0, x0, x1, lsl #3
+		0x92401c00, // and x0, x0, #0xff
+		a64.RET)
+	return m
+}
+
+func BenchmarkRun(b *testing.B) {
+	m := benchMachine(b)
+	m.MaxSteps = 1 << 40
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Call(textAt, dataAt, 10000); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(m.Steps)/b.Elapsed().Seconds(), "instr/s")
+}
+
+// BenchmarkCall is a short function in a machine that is reset for it, as for
+// one callsite of many.
+func BenchmarkCall(b *testing.B) {
+	m := benchMachine(b)
+	text := make([]byte, PageSize)
+	if err := m.Read(textAt, text); err != nil {
+		b.Fatal(err)
+	}
+	m = &Machine{Load: func(addr uint64, page []byte) (Perm, bool) {
+		copy(page, text)
+		return Read | Exec, addr == textAt
+	}}
+	steps := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Reset()
+		m.Map(stackAt-PageSize, PageSize, Read|Write)
+		m.Map(dataAt, PageSize, Read|Write)
+		m.SP = stackAt
+		if _, err := m.Call(textAt, dataAt, 10); err != nil {
+			b.Fatal(err)
+		}
+		steps += m.Steps
+	}
+	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "instr/s")
+}
+
+func BenchmarkDecode(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var words [1024]uint32
+	for i := range words {
+		f := forms[rng.IntN(len(forms))]
+		words[i] = f.value | rng.Uint32()&^f.mask
+	}
+	i := 0
+	for b.Loop() {
+		decode(words[i%len(words)], textAt)
+		i++
+	}
+}

@@ -1,0 +1,509 @@
+package emu
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// PageSize is the granule of permissions, in bytes.
+const PageSize = 4096
+
+const (
+	pageMask   = PageSize - 1
+	opsPerPage = PageSize / 4
+	noPage     = 1 // no page has this address
+)
+
+// Perm is what a page may be used for.
+type Perm uint8
+
+const (
+	Read Perm = 1 << iota
+	Write
+	Exec
+)
+
+// String is as in /proc/maps: "rw-".
+func (p Perm) String() string {
+	var b strings.Builder
+	for i, c := range "rwx" {
+		if p>>i&1 == 0 {
+			c = '-'
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// A page is PageSize bytes of memory.
+type page struct {
+	addr  uint64
+	perm  Perm
+	clean bool // bytes and permission are what Load gave
+	gone  bool // unmapped, although Load may have something here
+	watch bool
+	epoch uint64 // Reset number, when it was last counted for MaxPages
+	data  [PageSize]byte
+	code  *[opsPerPage]op // decoded on first execution; nil if nothing here was executed
+}
+
+// memory is the pages of a Machine.
+type memory struct {
+	pages    map[uint64]*page
+	dirty    []*page // pages that are not clean
+	free     []*page
+	freeCode []*[opsPerPage]op
+	epoch    uint64
+	touched  int // pages of Load in this epoch
+
+	// Caches of pages by address, direct-mapped: readable pages, and writable
+	// ones whose stores need no notice: not clean, not watched, no code.
+	readable [tlbSize]*page
+	writable [tlbSize]*page
+}
+
+const tlbSize = 64
+
+// Map makes the pages that addr..addr+size touches zero, with permission
+// perm, whatever was there. Pages that are not mapped come from m.Load when
+// they are first touched: it fills page (PageSize bytes, for the aligned
+// address addr) and tells their permission, or false if there is nothing.
+func (m *Machine) Map(addr, size uint64, perm Perm) {
+	m.each(addr, size, func(a uint64) error {
+		p := m.pages[a]
+		if p == nil {
+			p = m.newPage(a)
+		} else {
+			clear(p.data[:])
+			m.forget(p)
+		}
+		m.taint(p)
+		p.perm, p.gone, p.watch = perm, false, false
+		return nil
+	})
+}
+
+// Unmap takes pages away: no access works, and Load is not asked for them
+// until Reset.
+func (m *Machine) Unmap(addr, size uint64) {
+	m.each(addr, size, func(a uint64) error {
+		p := m.pages[a]
+		if p == nil {
+			p = m.newPage(a)
+		}
+		m.forget(p)
+		m.taint(p)
+		p.gone = true
+		return nil
+	})
+}
+
+// Protect sets the permission of pages.
+func (m *Machine) Protect(addr, size uint64, perm Perm) error {
+	return m.each(addr, size, func(a uint64) error {
+		p, err := m.hostPage(a, Write)
+		if err == nil {
+			m.forget(p)
+			m.taint(p)
+			p.perm = perm
+		}
+		return err
+	})
+}
+
+// Watch has OnWrite called before each store of executed code to these pages:
+// for each register that is stored, and twice, low half first, for one of 16
+// bytes. OnWrite may read memory and registers.
+func (m *Machine) Watch(addr, size uint64) error {
+	return m.each(addr, size, func(a uint64) error {
+		p, err := m.hostPage(a, Write)
+		if err == nil {
+			m.forget(p)
+			m.taint(p)
+			p.watch = true
+		}
+		return err
+	})
+}
+
+// PermAt is the permission of the page that addr is in; false if there is
+// none.
+func (m *Machine) PermAt(addr uint64) (Perm, bool) {
+	p, err := m.hostPage(addr, Read)
+	if err != nil {
+		return 0, false
+	}
+	return p.perm, true
+}
+
+// Read fills buf from memory at addr, whatever the permission.
+func (m *Machine) Read(addr uint64, buf []byte) error {
+	for len(buf) > 0 {
+		p, err := m.hostPage(addr, Read)
+		if err != nil {
+			return err
+		}
+		n := copy(buf, p.data[addr&pageMask:])
+		buf, addr = buf[n:], addr+uint64(n)
+	}
+	return nil
+}
+
+// Write stores data at addr, whatever the permission. OnWrite does not see
+// it.
+func (m *Machine) Write(addr uint64, data []byte) error {
+	for len(data) > 0 {
+		p, err := m.hostPage(addr, Write)
+		if err != nil {
+			return err
+		}
+		off := addr & pageMask
+		n := copy(p.data[off:], data)
+		m.changed(p, off, n)
+		data, addr = data[n:], addr+uint64(n)
+	}
+	return nil
+}
+
+// Read32 and Read64 are Read of a little-endian integer.
+func (m *Machine) Read32(addr uint64) (uint32, error) {
+	var b [4]byte
+	err := m.Read(addr, b[:])
+	return binary.LittleEndian.Uint32(b[:]), err
+}
+
+func (m *Machine) Read64(addr uint64) (uint64, error) {
+	var b [8]byte
+	err := m.Read(addr, b[:])
+	return binary.LittleEndian.Uint64(b[:]), err
+}
+
+// Write32 and Write64 are Write of a little-endian integer.
+func (m *Machine) Write32(addr uint64, v uint32) error {
+	return m.Write(addr, binary.LittleEndian.AppendUint32(make([]byte, 0, 4), v))
+}
+
+func (m *Machine) Write64(addr, v uint64) error {
+	return m.Write(addr, binary.LittleEndian.AppendUint64(make([]byte, 0, 8), v))
+}
+
+// each calls f for each page that addr..addr+size touches, until it fails.
+func (m *Machine) each(addr, size uint64, f func(uint64) error) error {
+	if size == 0 {
+		return nil
+	}
+	for a, n := addr&^pageMask, (addr&pageMask+size-1)/PageSize; ; a, n = a+PageSize, n-1 {
+		if err := f(a); err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// newPage adds a page of zeros, without permission.
+func (m *Machine) newPage(a uint64) *page {
+	if m.pages == nil {
+		m.pages = make(map[uint64]*page)
+	}
+	var p *page
+	if n := len(m.free); n > 0 {
+		p, m.free = m.free[n-1], m.free[:n-1]
+		*p = page{}
+	} else {
+		p = new(page)
+	}
+	p.addr, p.clean, p.epoch = a, true, m.epoch
+	m.pages[a] = p
+	return p
+}
+
+// pageAt is the page at the aligned address a, loaded if need be. If there
+// is none it is nil, and the reason is Unmapped or PageLimit.
+func (m *Machine) pageAt(a uint64) (*page, Reason) {
+	p := m.pages[a]
+	if p != nil && p.epoch == m.epoch {
+		if p.gone {
+			return nil, Unmapped
+		}
+		return p, 0
+	}
+	if p == nil && m.Load == nil {
+		return nil, Unmapped
+	}
+	if m.touched >= m.maxPages() {
+		return nil, PageLimit
+	}
+	if p == nil {
+		p = m.newPage(a)
+		perm, ok := m.Load(a, p.data[:])
+		if !ok {
+			delete(m.pages, a)
+			m.free = append(m.free, p)
+			return nil, Unmapped
+		}
+		p.perm = perm
+	}
+	p.epoch = m.epoch
+	m.touched++
+	return p, 0
+}
+
+// hostPage is the page that addr is in, for the host.
+func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
+	p, reason := m.pageAt(addr &^ pageMask)
+	if p == nil {
+		return nil, &Stop{Reason: reason, Addr: addr, Access: access}
+	}
+	return p, nil
+}
+
+// taint notes that a page is no longer what Load gave.
+func (m *Machine) taint(p *page) {
+	if p.clean {
+		p.clean, p.epoch = false, m.epoch
+		m.dirty = append(m.dirty, p)
+	}
+}
+
+// forget drops what is cached about p, because its nature changes.
+func (m *Machine) forget(p *page) {
+	i := p.addr / PageSize % tlbSize
+	m.readable[i], m.writable[i] = nil, nil
+	m.codeAt = noPage
+	if p.code != nil {
+		clear(p.code[:])
+	}
+}
+
+// changed notes that n bytes of p at off were written.
+func (m *Machine) changed(p *page, off uint64, n int) {
+	m.taint(p)
+	if p.code != nil {
+		clear(p.code[off/4 : (off+uint64(n)+3)/4])
+	}
+}
+
+func (m *Machine) resetMemory() {
+	m.epoch++
+	m.touched = 0
+	for _, p := range m.dirty {
+		m.drop(p)
+	}
+	m.dirty = m.dirty[:0]
+	if len(m.pages) > m.maxPages() {
+		for _, p := range m.pages {
+			m.drop(p)
+		}
+	}
+	m.readable, m.writable = [tlbSize]*page{}, [tlbSize]*page{}
+	m.codeAt = noPage
+}
+
+func (m *Machine) drop(p *page) {
+	delete(m.pages, p.addr)
+	m.free = append(m.free, p)
+	if p.code != nil {
+		m.freeCode = append(m.freeCode, p.code)
+		p.code = nil
+	}
+}
+
+func (m *Machine) maxPages() int {
+	if m.MaxPages != 0 {
+		return m.MaxPages
+	}
+	return DefaultMaxPages
+}
+
+// fault fills m.stop for an access by the instruction at m.PC.
+func (m *Machine) fault(reason Reason, addr uint64, access Perm) {
+	m.stop = Stop{Reason: reason, PC: m.PC, Addr: addr, Access: access}
+}
+
+// access is the page at addr for an instruction that reads or writes it. If
+// it must not, access is nil and m.stop says why.
+func (m *Machine) access(addr uint64, kind Perm) *page {
+	p, reason := m.pageAt(addr &^ pageMask)
+	if p == nil {
+		m.fault(reason, addr, kind)
+		return nil
+	}
+	if p.perm&kind == 0 {
+		m.fault(Permission, addr, kind)
+		return nil
+	}
+	return p
+}
+
+// ld64, ld32, ld16 and ld8 load for an instruction. If that is false, m.stop
+// says why.
+func (m *Machine) ld64(a uint64) (uint64, bool) {
+	p := m.readable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
+		return binary.LittleEndian.Uint64(p.data[off:]), true
+	}
+	return m.ldSlow(a, 8)
+}
+
+func (m *Machine) ld32(a uint64) (uint64, bool) {
+	p := m.readable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
+		return uint64(binary.LittleEndian.Uint32(p.data[off:])), true
+	}
+	return m.ldSlow(a, 4)
+}
+
+func (m *Machine) ld16(a uint64) (uint64, bool) {
+	p := m.readable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
+		return uint64(binary.LittleEndian.Uint16(p.data[off:])), true
+	}
+	return m.ldSlow(a, 2)
+}
+
+func (m *Machine) ld8(a uint64) (uint64, bool) {
+	p := m.readable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off {
+		return uint64(p.data[off]), true
+	}
+	return m.ldSlow(a, 1)
+}
+
+// ld loads size bytes: 1, 2, 4 or 8.
+func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
+	switch size {
+	case 1:
+		return m.ld8(a)
+	case 2:
+		return m.ld16(a)
+	case 4:
+		return m.ld32(a)
+	}
+	return m.ld64(a)
+}
+
+func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
+	var b [8]byte
+	for n := uint64(0); n < size; {
+		p := m.access(a+n, Read)
+		if p == nil {
+			return 0, false
+		}
+		m.readable[p.addr/PageSize%tlbSize] = p
+		n += uint64(copy(b[n:size], p.data[(a+n)&pageMask:]))
+	}
+	return binary.LittleEndian.Uint64(b[:]), true
+}
+
+// st64, st32, st16 and st8 store for an instruction. If that is false, m.stop
+// says why, and nothing was stored.
+func (m *Machine) st64(a, v uint64) bool {
+	p := m.writable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
+		binary.LittleEndian.PutUint64(p.data[off:], v)
+		return true
+	}
+	return m.stSlow(a, v, 8)
+}
+
+func (m *Machine) st32(a, v uint64) bool {
+	p := m.writable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
+		binary.LittleEndian.PutUint32(p.data[off:], uint32(v))
+		return true
+	}
+	return m.stSlow(a, v, 4)
+}
+
+func (m *Machine) st16(a, v uint64) bool {
+	p := m.writable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
+		binary.LittleEndian.PutUint16(p.data[off:], uint16(v))
+		return true
+	}
+	return m.stSlow(a, v, 2)
+}
+
+func (m *Machine) st8(a, v uint64) bool {
+	p := m.writable[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off {
+		p.data[off] = byte(v)
+		return true
+	}
+	return m.stSlow(a, v, 1)
+}
+
+// st stores size bytes: 1, 2, 4 or 8.
+func (m *Machine) st(a, v uint64, size uint8) bool {
+	switch size {
+	case 1:
+		return m.st8(a, v)
+	case 2:
+		return m.st16(a, v)
+	case 4:
+		return m.st32(a, v)
+	}
+	return m.st64(a, v)
+}
+
+func (m *Machine) stSlow(a, v uint64, size uint64) bool {
+	first := m.access(a, Write)
+	if first == nil {
+		return false
+	}
+	last := first
+	if end := a + size - 1; end&^pageMask != first.addr {
+		if last = m.access(end&^pageMask, Write); last == nil {
+			return false
+		}
+	}
+	if (first.watch || last.watch) && m.OnWrite != nil {
+		m.regsOut()
+		value := v
+		if size < 8 {
+			value &= 1<<(8*size) - 1
+		}
+		m.OnWrite(m.PC, a, int(size), value)
+	}
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	off := a & pageMask
+	n := copy(first.data[off:], b[:size])
+	m.changed(first, off, n)
+	if last != first {
+		copy(last.data[:], b[n:size])
+		m.changed(last, 0, int(size)-n)
+	}
+	if first.code == nil && !first.watch {
+		m.writable[first.addr/PageSize%tlbSize] = first
+	}
+	return true
+}
+
+// fetch makes m.code the decoded code of the page that PC is in. If that is
+// false, m.stop says why.
+func (m *Machine) fetch() bool {
+	if m.PC&3 != 0 {
+		m.fault(Misaligned, m.PC, Exec)
+		return false
+	}
+	p := m.access(m.PC, Exec)
+	if p == nil {
+		return false
+	}
+	if p.code == nil {
+		if n := len(m.freeCode); n > 0 {
+			p.code, m.freeCode = m.freeCode[n-1], m.freeCode[:n-1]
+			clear(p.code[:])
+		} else {
+			p.code = new([opsPerPage]op)
+		}
+		m.writable[p.addr/PageSize%tlbSize] = nil // its stores need notice from now on
+	}
+	m.code, m.codeAt = p.code, p.addr
+	return true
+}
+
+// wordAt is the word that the page of PC has there.
+func (m *Machine) wordAt(pc uint64) uint32 {
+	return binary.LittleEndian.Uint32(m.pages[pc&^pageMask].data[pc&pageMask:])
+}

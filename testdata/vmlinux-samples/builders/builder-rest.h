@@ -1,0 +1,3 @@
+#include "builder-aim.h"
+#include "builder-create.h"
+#include "builder-update.h"

@@ -1,0 +1,31 @@
+// Site functions without a defect, era regs. As in 6.1 there is no
+// ftrace_call_adjust: core has it inlined. Builders' samples use this, too.
+//
+// build: sites-regs-good with=image-regs.S,kernel.c
+
+#include "sites-nops.h"
+
+int ftrace_init_nop(struct module *mod, struct dyn_ftrace *rec)
+{
+	return nops_init_nop(rec);
+}
+
+int ftrace_make_call(struct dyn_ftrace *rec, unsigned long addr)
+{
+	return nops_make_call(rec, addr);
+}
+
+int ftrace_modify_call(struct dyn_ftrace *rec, unsigned long old_addr, unsigned long addr)
+{
+	return nops_modify_call(rec, old_addr, addr);
+}
+
+int ftrace_make_nop(struct module *mod, struct dyn_ftrace *rec, unsigned long addr)
+{
+	return nops_make_nop(mod, rec, addr);
+}
+
+int ftrace_update_ftrace_func(ftrace_func_t func)
+{
+	return nops_update_func(func);
+}

@@ -21,11 +21,11 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		n++
-		for _, a := range t.Addrs {
-			if !im.IsText(a) {
+		for _, s := range t.Callsites {
+			if !s.Text {
 				continue // FT403
 			}
-			call := im.SiteAs(a, t.Shape).Call
+			a, call := s.Entry, s.Call
 			off := a64.Offset(call, entry)
 			if abs(off) > abs(worst) {
 				worst = off

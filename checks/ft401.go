@@ -18,8 +18,9 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	for _, a := range t.Addrs {
-		if !im.IsText(a) || im.SiteAs(a, t.Shape).OK {
+	for _, s := range t.Callsites {
+		a := s.Entry
+		if !s.Text || s.OK {
 			continue
 		}
 		if _, mixed := t.otherShape(im, a); mixed {

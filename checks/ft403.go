@@ -9,8 +9,9 @@ var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	for _, a := range t.Addrs {
-		if im.IsText(a) {
+	for _, site := range t.Callsites {
+		a := site.Entry
+		if site.Text {
 			continue
 		}
 		where := "no section of the image"

@@ -14,14 +14,14 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	for i := 1; i < len(t.Addrs); i++ {
+	for i := 1; i < len(t.Callsites); i++ {
 		before, a := t.Addrs[i-1], t.Addrs[i]
-		if !im.IsText(a) {
+		if !t.Callsites[i].Text {
 			continue
 		}
 		if a == before {
 			report(pass, a, "two entries of the callsite table are %s: ftrace counts the callsite twice, and the second fails its check of the old instruction", t.name(im, a))
-		} else if end := im.SiteAs(before, t.Shape).Call + a64.Size; t.Shape != elfscan.ShapeUnknown && a < end {
+		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != elfscan.ShapeUnknown && a < end {
 			reportWith(pass, a, relatedTo(im, before, "the other callsite"), "callsite %s begins %d bytes behind callsite %s, which is %d bytes long: they share words",
 				t.name(im, a), a-before, t.name(im, before), end-before)
 		}

@@ -15,8 +15,9 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	for _, a := range t.Addrs {
-		if !im.IsText(a) {
+	for _, site := range t.Callsites {
+		a := site.Entry
+		if !site.Text {
 			continue // FT403
 		}
 		const leftover = "This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"
@@ -27,8 +28,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 			}
 			continue
 		}
-		site := im.SiteAs(a, t.Shape)
-		if im.FunctionAt(site.Func) || !site.OK {
+		if site.AtFunc || !site.OK {
 			continue // a malformed one is FT401's
 		}
 		if _, mixed := t.otherShape(im, a); mixed {

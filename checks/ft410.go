@@ -13,12 +13,12 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	for _, a := range t.Addrs {
-		if !im.IsText(a) {
+	for _, site := range t.Callsites {
+		a := site.Entry
+		if !site.Text {
 			continue // FT403
 		}
-		site := im.SiteAs(a, t.Shape)
-		if site.OK && (t.Shape == elfscan.ShapeMcount || im.FunctionAt(site.Func)) {
+		if site.OK && (t.Shape == elfscan.ShapeMcount || site.AtFunc) {
 			continue
 		}
 		// The words are not the era's, or they are but no function begins

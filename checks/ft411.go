@@ -27,13 +27,13 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 
 	// Callsites that are initialised say the register themselves.
 	n := 0
-	for _, a := range t.Addrs {
-		s := im.SiteAs(a, t.Shape)
+	for _, s := range t.Callsites {
+		a := s.Entry
 		if s.Saved < 0 {
 			continue
 		}
 		n++
-		if s.Saved != read {
+		if int(s.Saved) != read {
 			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", t.name(im, a), s.Saved, text(im, s.Call-a64.Size), read, text(im, at), im.At(at))
 		}
 	}

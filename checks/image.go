@@ -32,10 +32,11 @@ var Image = &analysis.Analyzer{
 
 // SiteTable is the callsite table with every callsite taken apart.
 type SiteTable struct {
-	*elfscan.Sites               // nil if the image has no callsite table
-	Era            elfscan.Era   // of the image
-	Shape          elfscan.Shape // that callsites have in this era
-	BTI            int           // callsites with a landing pad
+	*elfscan.Sites                // nil if the image has no callsite table
+	Era            elfscan.Era    // of the image
+	Shape          elfscan.Shape  // that callsites have in this era
+	Callsites      []elfscan.Site // the entries that are not blank, by address
+	BTI            int            // callsites with a landing pad
 }
 
 // Sites is the callsite table, *SiteTable.
@@ -52,8 +53,9 @@ var Sites = &analysis.Analyzer{
 		t := &SiteTable{Sites: sites, Era: im.Era()}
 		t.Shape = t.Era.Shape()
 		if sites != nil {
-			for _, a := range sites.Addrs {
-				if im.SiteAs(a, t.Shape).BTI {
+			t.Callsites = im.SitesAs(sites.Addrs, t.Shape)
+			for i := range t.Callsites {
+				if t.Callsites[i].BTI {
 					t.BTI++
 				}
 			}
@@ -79,8 +81,8 @@ func sitesOf(pass *analysis.Pass) (t *SiteTable, why string) {
 // name is a callsite as findings name it: its function, where one begins at
 // it, and the address of its entry.
 func (t *SiteTable) name(im *elfscan.Image, entry uint64) string {
-	if fn := im.SiteAs(entry, t.Shape).Func; fn != entry && im.FunctionAt(fn) {
-		return fmt.Sprintf("%s (%#x)", im.Name(fn), entry)
+	if s := im.SiteAs(entry, t.Shape); s.Func != entry && s.AtFunc {
+		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), entry)
 	}
 	return im.At(entry)
 }
@@ -92,8 +94,7 @@ func (t *SiteTable) otherShape(im *elfscan.Image, entry uint64) (elfscan.Shape, 
 	if shape == elfscan.ShapeUnknown || shape == t.Shape {
 		return 0, false
 	}
-	fn := im.SiteAs(entry, shape).Func
-	return shape, shape == elfscan.ShapeMcount || im.FunctionAt(fn)
+	return shape, shape == elfscan.ShapeMcount || im.SiteAs(entry, shape).AtFunc
 }
 
 // A Call is a branch out of the entry code.

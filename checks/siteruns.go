@@ -59,8 +59,8 @@ var SiteRuns = &analysis.Analyzer{
 			res.Why = why
 			return res, nil
 		}
-		entries := runnable(im, t)
-		if len(entries) == 0 {
+		sites := runnable(im, t)
+		if len(sites) == 0 {
 			res.Why = "no callsite has the words that ftrace expects"
 			return res, nil
 		}
@@ -69,14 +69,14 @@ var SiteRuns = &analysis.Analyzer{
 			res.Why = why
 			return res, nil
 		}
-		if reg, ok := first.SavedRegister(entries[0]); ok {
+		if reg, ok := first.SavedRegister(sites[0].Entry); ok {
 			res.Saved = reg
 		}
 		if !pass.ResultOf[Options].(Settings).Exhaustive {
-			entries = oneOfEach(im, t, entries)
+			sites = oneOfEach(im, sites)
 		}
-		res.run(im, first, entries)
-		res.Borders = first.Borders(entries[0])
+		res.run(first, sites)
+		res.Borders = first.Borders(sites[0].Entry)
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),
@@ -84,19 +84,18 @@ var SiteRuns = &analysis.Analyzer{
 
 // runnable are the callsites that can be executed: those in text, as built,
 // aligned, that reach their entry code. The others have rules of their own.
-func runnable(im *elfscan.Image, t *SiteTable) []uint64 {
+func runnable(im *elfscan.Image, t *SiteTable) []elfscan.Site {
 	reach := a64.ReachOf(a64.Call)
 	caller, _ := im.Addr("ftrace_caller")
 	regsCaller, ok := im.Addr("ftrace_regs_caller")
 	if !ok {
 		regsCaller = caller
 	}
-	out := make([]uint64, 0, len(t.Addrs))
-	for _, a := range t.Addrs {
-		s := im.SiteAs(a, t.Shape)
-		if s.OK && s.Saved < 0 && (t.Shape != elfscan.ShapeCallops || a%8 == 0) &&
+	out := make([]elfscan.Site, 0, len(t.Callsites))
+	for _, s := range t.Callsites {
+		if s.Text && s.OK && s.Saved < 0 && (t.Shape != elfscan.ShapeCallops || s.Entry%8 == 0) &&
 			reach.Contains(a64.Offset(s.Call, caller)) && reach.Contains(a64.Offset(s.Call, regsCaller)) {
-			out = append(out, a)
+			out = append(out, s)
 		}
 	}
 	return out
@@ -112,41 +111,40 @@ type siteKind struct {
 
 // oneOfEach is one callsite of each kind: its shape, its alignment, whether
 // it crosses a page, and how far its entry code is.
-func oneOfEach(im *elfscan.Image, t *SiteTable, entries []uint64) []uint64 {
+func oneOfEach(im *elfscan.Image, sites []elfscan.Site) []elfscan.Site {
 	caller, _ := im.Addr("ftrace_caller")
 	seen := map[siteKind]bool{}
-	var out []uint64
-	for _, a := range entries {
-		s := im.SiteAs(a, t.Shape)
+	var out []elfscan.Site
+	for _, s := range sites {
 		off := int64(caller - s.Call)
-		k := siteKind{bti: s.BTI, ahead: off > 0, align: a % 16, crosses: a&^0xfff != s.Call&^0xfff}
+		k := siteKind{bti: s.BTI, ahead: off > 0, align: s.Entry % 16, crosses: s.Entry&^0xfff != s.Call&^0xfff}
 		for d := abs(off); d > 1<<20; d >>= 2 {
 			k.distance++
 		}
 		if !seen[k] {
 			seen[k] = true
-			out = append(out, a)
+			out = append(out, s)
 		}
 	}
 	return out
 }
 
 // run executes the callsites, the many split among the processors.
-func (r *SiteResults) run(im *elfscan.Image, first *builder.SiteFuncs, entries []uint64) {
+func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site) {
 	const worth = 1024 // callsites that are worth a world of their own
-	workers := min(runtime.GOMAXPROCS(0), 1+len(entries)/worth)
+	workers := min(runtime.GOMAXPROCS(0), 1+len(sites)/worth)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for i := range workers {
-		part := entries[i*len(entries)/workers : (i+1)*len(entries)/workers]
+		part := sites[i*len(sites)/workers : (i+1)*len(sites)/workers]
 		wg.Go(func() {
 			defer elfscan.Guard()()
 			f := first
 			if i > 0 {
 				f = first.Fork()
 			}
-			for _, a := range part {
-				run := f.Run(a)
+			for _, s := range part {
+				run := f.Run(s.Entry)
 				if run.Err == nil && run.Failed() == nil {
 					continue
 				}
@@ -164,7 +162,7 @@ func (r *SiteResults) run(im *elfscan.Image, first *builder.SiteFuncs, entries [
 	byEntry := func(a, b builder.SiteRun) int { return cmp.Compare(a.Site.Entry, b.Site.Entry) }
 	slices.SortFunc(r.Failed, byEntry)
 	slices.SortFunc(r.Stuck, byEntry)
-	r.Executed = len(entries)
+	r.Executed = len(sites)
 }
 
 // EntryRuns executes a callsite through the entry code, []builder.PathRun:
@@ -180,16 +178,15 @@ var EntryRuns = &analysis.Analyzer{
 			return []builder.PathRun(nil), nil
 		}
 		calls := pass.ResultOf[Entry].(*EntryCode).Calls
-		for _, a := range runnable(im, t) {
-			fn := im.SiteAs(a, t.Shape).Func
-			if t.Shape != elfscan.ShapeMcount && !im.FunctionAt(fn) {
+		for _, s := range runnable(im, t) {
+			if t.Shape != elfscan.ShapeMcount && !s.AtFunc {
 				continue
 			}
 			// One that the entry code itself calls would not come back: FT406.
-			if slices.ContainsFunc(calls, func(c Call) bool { return c.Target == fn }) {
+			if slices.ContainsFunc(calls, func(c Call) bool { return c.Target == s.Func }) {
 				continue
 			}
-			return builder.EntryPaths(im, a, t.BTI > 0), nil
+			return builder.EntryPaths(im, s.Entry, t.BTI > 0), nil
 		}
 		return []builder.PathRun(nil), nil
 	},

@@ -148,12 +148,14 @@ func (e Era) Shape() Shape {
 
 // A Site is one callsite, taken apart.
 type Site struct {
-	Entry uint64 // the value in the table
-	Func  uint64 // where the function begins; not known (0) for ShapeMcount
-	Call  uint64 // where the BL to the entry code stands, or will stand
-	BTI   bool   // a landing pad stands in it
-	Saved int    // the register that LR is saved in, if the words say so; else -1
-	OK    bool   // the words are those of the shape
+	Entry  uint64 // the value in the table
+	Func   uint64 // where the function begins; not known (0) for ShapeMcount
+	Call   uint64 // where the BL to the entry code stands, or will stand
+	Saved  int8   // the register that LR is saved in, if the words say so; else -1
+	BTI    bool   // a landing pad stands in it
+	OK     bool   // the words are those of the shape
+	Text   bool   // the entry lies in an executable section
+	AtFunc bool   // a function symbol, or a label, stands at Func
 }
 
 // SiteAs takes the callsite at entry apart as one of the given shape. The
@@ -161,45 +163,84 @@ type Site struct {
 // NOP replaced by MOV Xn, LR; the second by BL; the literal before a function
 // by a pointer.
 func (im *Image) SiteAs(entry uint64, shape Shape) Site {
-	s := Site{Entry: entry, Saved: -1}
-	pair := entry
+	section, _ := im.SectionAt(entry)
+	s := im.takeApart(entry, shape, section)
+	s.AtFunc = im.FunctionAt(s.Func)
+	return s
+}
+
+// SitesAs is SiteAs of many entries, which must be in ascending order.
+func (im *Image) SitesAs(entries []uint64, shape Shape) []Site {
+	out := make([]Site, len(entries))
+	ix := im.addrs()
+	var section *Range
+	k := 0 // in ix
+	for i, entry := range entries {
+		if section == nil || entry-section.Addr >= section.Size {
+			section, _ = im.SectionAt(entry)
+		}
+		s := im.takeApart(entry, shape, section)
+		for k < len(ix) && im.symAddr(ix[k]) < s.Func {
+			k++
+		}
+		for k > 0 && im.symAddr(ix[k-1]) >= s.Func { // entries ascend, functions nearly do
+			k--
+		}
+		for j := k; j < len(ix) && im.symAddr(ix[j]) == s.Func && !s.AtFunc; j++ {
+			s.AtFunc = im.isCode(ix[j])
+		}
+		out[i] = s
+	}
+	return out
+}
+
+// takeApart is SiteAs without AtFunc. section is the one that entry lies in,
+// or nil.
+func (im *Image) takeApart(entry uint64, shape Shape, section *Range) Site {
+	s := Site{Entry: entry, Saved: -1, Text: section != nil && section.Executable()}
+	var data []byte
+	var at uint64 // of entry in data
+	if section != nil {
+		data, at = section.data, entry-section.Addr
+	}
+	word := func(off uint64) uint32 { // at entry+off; 0 where there is none
+		if i := at + off; i < uint64(len(data)) && uint64(len(data))-i >= a64.Size {
+			return binary.LittleEndian.Uint32(data[i:])
+		}
+		return 0
+	}
+	pair := uint64(0) // of the two NOPs in the function, from entry
 	switch shape {
 	case ShapeMcount:
 		s.Call = entry
-		w, ok := im.Word(entry)
-		s.OK = ok && (w == a64.NOP || im.callsTracer(w, entry))
+		s.OK = word(0) == a64.NOP || im.callsTracer(word(0), entry)
 		return s
 	case ShapeNops:
 		s.Func = entry
-		if w, ok := im.Word(entry - 4); ok && w == a64.BTIc {
+		if at >= a64.Size && word(^uint64(a64.Size)+1) == a64.BTIc {
 			s.BTI = true
-			s.Func = entry - 4
+			s.Func -= a64.Size
 		}
 	case ShapeCallops:
-		pair += 8
-		s.Func = pair
-		if w, ok := im.Word(pair); ok && w == a64.BTIc {
+		pair = 8
+		s.Func = entry + pair
+		if word(pair) == a64.BTIc {
 			s.BTI = true
-			pair += 4
+			pair += a64.Size
 		}
 	default:
 		return s
 	}
-	s.Call = pair + 4
-	b, ok := im.Bytes(pair, 8)
-	if !ok {
-		return s
-	}
-	first, second := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	s.Call = entry + pair + a64.Size
+	first, second := word(pair), word(pair+a64.Size)
 	initialised := false
 	if rd, rm, mov := a64.IsMOV(first); mov && rm == a64.LR {
-		s.Saved, initialised = rd, true
+		s.Saved, initialised = int8(rd), true
 	}
 	s.OK = (first == a64.NOP || initialised) && (second == a64.NOP || initialised && a64.Classify(second) == a64.Call)
 	if shape == ShapeCallops && s.OK && !initialised {
 		// The literal: NOPs as built, a pointer to an ftrace_ops at run time.
-		lit, ok := im.Bytes(entry, 8)
-		s.OK = ok && binary.LittleEndian.Uint32(lit) == a64.NOP && binary.LittleEndian.Uint32(lit[4:]) == a64.NOP
+		s.OK = word(0) == a64.NOP && word(a64.Size) == a64.NOP
 	}
 	return s
 }
@@ -272,7 +313,7 @@ func (im *Image) GuessShape(entry uint64) Shape {
 	callops, nops := im.SiteAs(entry, ShapeCallops), im.SiteAs(entry, ShapeNops)
 	switch {
 	case callops.OK && nops.OK:
-		if im.FunctionAt(nops.Func) && !im.FunctionAt(callops.Func) {
+		if nops.AtFunc && !callops.AtFunc {
 			return ShapeNops
 		}
 		return ShapeCallops

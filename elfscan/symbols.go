@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"sync"
 )
 
 const symSize = 24 // of an Elf64_Sym, in bytes
@@ -314,10 +315,27 @@ func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bo
 func (im *Image) FunctionAt(addr uint64) bool {
 	ix := im.addrs()
 	for k := im.searchAddrs(addr) - 1; k >= 0 && im.symAddr(ix[k]) == addr; k-- {
-		switch elf.ST_TYPE(im.symtab[ix[k]*symSize+4]) {
-		case elf.STT_FUNC, elf.STT_NOTYPE:
+		if im.isCode(ix[k]) {
 			return true
 		}
 	}
 	return false
+}
+
+// isCode tells whether symbol i is a function or a label without a type.
+func (im *Image) isCode(i uint32) bool {
+	switch elf.ST_TYPE(im.symtab[i*symSize+4]) {
+	case elf.STT_FUNC, elf.STT_NOTYPE:
+		return true
+	}
+	return false
+}
+
+// Index builds the indexes of symbols, which every question about a symbol
+// needs, on two processors at once.
+func (im *Image) Index() {
+	var wg sync.WaitGroup
+	wg.Go(func() { defer Guard()(); im.names() })
+	wg.Go(func() { defer Guard()(); im.addrs() })
+	wg.Wait()
 }

@@ -117,6 +117,7 @@ func Image(im *elfscan.Image, fset *token.FileSet, cfg Config) *Result {
 // judge runs the checks over the image.
 func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
 	im.AddTo(fset)
+	im.Index()
 	list := cfg.Checks
 	if list == nil {
 		list = checks.All

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -77,7 +78,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		if !ok {
 			continue
 		}
-		entry := pass.ResultOf[Entry].(*EntryCode)
+		entry := pass.ResultOf[Entry].(*builder.EntryCode)
 		if _, reached := entry.Words[at]; !reached {
 			report(pass, at, "%s (%#x, on %s) is not in the entry code: no path from ftrace_caller leads over it", name, at, text(im, at))
 		} else if inCommon && !common.Contains(at) {

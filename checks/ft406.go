@@ -3,6 +3,7 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -13,7 +14,7 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
-	entry := pass.ResultOf[Entry].(*EntryCode)
+	entry := pass.ResultOf[Entry].(*builder.EntryCode)
 	if len(entry.Words) == 0 {
 		return inconclusive("no entry code was found")
 	}

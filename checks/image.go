@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -97,87 +98,15 @@ func (t *SiteTable) otherShape(im *elfscan.Image, entry uint64) (elfscan.Shape, 
 	return shape, shape == elfscan.ShapeMcount || im.SiteAs(entry, shape).AtFunc
 }
 
-// A Call is a branch out of the entry code.
-type Call struct {
-	At, Target uint64 // addresses of the branch and of where it goes
-	Word       uint32
-}
-
-// EntryCode is the entry code as far as it can be reached from its entry
-// points without an indirect branch.
-type EntryCode struct {
-	Words map[uint64]uint32 // every instruction, by address
-	Order []uint64          // their addresses, ascending
-	Calls []Call            // BLs, and branches to functions that are not entry code
-}
-
-// entryNames are the symbols at which entry code is entered, in all eras.
-var entryNames = []string{
-	"ftrace_regs_caller", "ftrace_caller", "ftrace_common", "ftrace_graph_caller",
-	"ftrace_caller_direct_late", "ftrace_caller_direct", "ftrace_stub_direct_tramp",
-	"_mcount", "return_to_handler",
-}
-
-// Entry is the entry code, *EntryCode.
+// Entry is the entry code, *builder.EntryCode.
 var Entry = &analysis.Analyzer{
 	Name:     "entry",
 	Doc:      "follow the entry code from its entry points",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
-		im := image(pass)
-		var roots []uint64
-		for _, name := range entryNames {
-			if a, ok := im.Addr(name); ok {
-				roots = append(roots, a)
-			}
-		}
-		return walk(im, roots), nil
+		return builder.WalkEntry(image(pass)), nil
 	},
-	ResultType: reflect.TypeFor[*EntryCode](),
-}
-
-// maxEntryWords bounds the walk. The largest entry code has some 150.
-const maxEntryWords = 4096
-
-// walk follows the code from roots through direct branches until every path
-// has returned or left.
-func walk(im *elfscan.Image, roots []uint64) *EntryCode {
-	e := &EntryCode{Words: map[uint64]uint32{}}
-	// Entry code lies together: a branch further away than this leaves it.
-	const near = 4096
-	lo, hi := ^uint64(0), uint64(0)
-	for _, r := range roots {
-		lo, hi = min(lo, r), max(hi, r)
-	}
-	inside := func(a uint64) bool { return a+near >= lo && a < hi+near }
-	todo := append([]uint64(nil), roots...)
-	for len(todo) > 0 {
-		pc := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for len(e.Words) < maxEntryWords {
-			w, ok := im.Word(pc)
-			if _, seen := e.Words[pc]; seen || !ok || !im.IsText(pc) {
-				break
-			}
-			e.Words[pc] = w
-			kind := a64.Classify(w)
-			switch kind {
-			case a64.Call, a64.Branch, a64.BCond, a64.CBZ, a64.TBZ:
-				target, _ := a64.Target(w, pc)
-				if kind == a64.Call || !inside(target) {
-					e.Calls = append(e.Calls, Call{pc, target, w})
-				} else {
-					todo = append(todo, target)
-				}
-			}
-			if kind.EndsFlow() {
-				break
-			}
-			pc += a64.Size
-		}
-	}
-	e.Order = sortedKeys(e.Words)
-	return e
+	ResultType: reflect.TypeFor[*builder.EntryCode](),
 }
 
 // text is the instruction at addr as findings show it: "`bl ftrace_stub`".

@@ -177,13 +177,13 @@ var EntryRuns = &analysis.Analyzer{
 		if t == nil {
 			return []builder.PathRun(nil), nil
 		}
-		calls := pass.ResultOf[Entry].(*EntryCode).Calls
+		calls := pass.ResultOf[Entry].(*builder.EntryCode).Calls
 		for _, s := range runnable(im, t) {
 			if t.Shape != elfscan.ShapeMcount && !s.AtFunc {
 				continue
 			}
 			// One that the entry code itself calls would not come back: FT406.
-			if slices.ContainsFunc(calls, func(c Call) bool { return c.Target == s.Func }) {
+			if slices.ContainsFunc(calls, func(c builder.Call) bool { return c.Target == s.Func }) {
 				continue
 			}
 			return builder.EntryPaths(im, s.Entry, t.BTI > 0), nil

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -66,7 +67,7 @@ var Template = &analysis.Analyzer{
 		for _, l := range regionLabels {
 			start, ok1 := im.Addr(l[0])
 			end, ok2 := im.Addr(l[1])
-			if !ok1 || !ok2 || end <= start || end-start > maxEntryWords*a64.Size || start%a64.Size != 0 || end%a64.Size != 0 {
+			if !ok1 || !ok2 || end <= start || end-start > builder.MaxEntryWords*a64.Size || start%a64.Size != 0 || end%a64.Size != 0 {
 				continue
 			}
 			r := Region{Label: l[0], EndLabel: l[1], Start: start, End: end}

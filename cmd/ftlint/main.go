@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -97,7 +99,7 @@ call was bad.`,
 	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout))
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout))
 	return root
 }
 
@@ -252,4 +254,67 @@ func explainCommand(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func showCommand(stdout io.Writer) *cobra.Command {
+	var asJSON bool
+	var debugFile string
+	cmd := &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Lay out the entry code, a callsite's life, and trampolines beside the model",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := "vmlinux"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			im, err := elfscan.Open(path, debugFile)
+			if err != nil {
+				return err
+			}
+			defer im.Close()
+			listings, err := show(im)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return report.ShowJSON(stdout, listings)
+			}
+			return report.Show(stdout, listings)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd.Flags().StringVar(&debugFile, "debug-file", "", "separate debug file of the image")
+	return cmd
+}
+
+// show is what there is to show of an image.
+func show(im *elfscan.Image) ([]builder.Listing, error) {
+	defer elfscan.Guard()()
+	sites, err := im.Sites()
+	if err != nil {
+		return nil, err
+	}
+	listings := builder.EntryListing(im)
+	if sites != nil {
+		for _, s := range im.SitesAs(sites.Addrs, im.Era().Shape()) {
+			if !s.OK || !s.Text {
+				continue
+			}
+			f, _ := builder.NewSiteFuncs(im)
+			if f == nil {
+				break
+			}
+			life, err := f.SiteListing(s.Entry)
+			if err != nil {
+				return nil, err
+			}
+			listings = append(listings, life...)
+			break
+		}
+	}
+	if len(listings) == 0 {
+		return nil, fmt.Errorf("%s: era %v: there is no entry code and no callsite to show", im.Path, im.Era())
+	}
+	return listings, nil
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestDocs runs every example of the documents: a block
+//
+//	```console
+//	$ ftlint ARGS...
+//	what it prints
+//	```
+//
+// of README.md or docs/*.md. Standard output comes first, then standard
+// error. A block behind "<!-- kernel: SUITE VERSION -->" runs on that suite's
+// kernel as ./vmlinux, where scripts/fetch-kernels has put it; if that is
+// another version by now, its figures may be others.
+func TestDocs(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range append(files, "../../README.md") {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ex := range examples(string(b)) {
+			n++
+			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) { ex.run(t) })
+		}
+	}
+	if n == 0 {
+		t.Error("the documents have no example")
+	}
+}
+
+type example struct{ command, want, suite, version string }
+
+var (
+	block  = regexp.MustCompile("(?ms)(?:^<!-- kernel: (\\S+) (\\S+) -->\n)?^```console\n\\$ ([^\n]+)\n(.*?)^```$")
+	figure = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+([.][0-9]+)*`)
+	took   = regexp.MustCompile(`(?m)^  \d+\.\d{3} s$`)
+)
+
+func examples(doc string) (out []example) {
+	for _, m := range block.FindAllStringSubmatch(doc, -1) {
+		out = append(out, example{command: m[3], want: m[4], suite: m[1], version: m[2]})
+	}
+	return out
+}
+
+func (ex example) run(t *testing.T) {
+	args, ok := strings.CutPrefix(ex.command, "go run ./cmd/ftlint ")
+	if !ok {
+		args, ok = strings.CutPrefix(ex.command, "ftlint")
+	}
+	if !ok {
+		t.Fatalf("%q does not run ftlint", ex.command)
+	}
+	dir, same := "../..", func(s string) string { return took.ReplaceAllString(s, "  0.000 s") }
+	if ex.suite != "" {
+		dir = filepath.Join(kernels(), ex.suite, "current")
+		version, err := os.Readlink(dir)
+		if err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skipf("SKIPPED: no kernel of %s: run scripts/fetch-kernels", ex.suite)
+		}
+		if version != ex.version {
+			same = func(s string) string { return figure.ReplaceAllString(s, "N") }
+		}
+	}
+	t.Chdir(dir)
+	var stdout, stderr bytes.Buffer
+	run(strings.Fields(args), &stdout, &stderr)
+	got := same(stdout.String() + stderr.String())
+	if diff := cmp.Diff(same(ex.want), got); diff != "" {
+		t.Errorf("the document says otherwise (-document +ftlint):\n%s", diff)
+	}
+}
+
+// kernels is where scripts/fetch-kernels puts kernels.
+func kernels() string {
+	if dir := os.Getenv("FTLINT_KERNELS"); dir != "" {
+		return dir
+	}
+	cache, _ := os.UserCacheDir()
+	return filepath.Join(cache, "ftlint", "kernels")
+}

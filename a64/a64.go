@@ -10,6 +10,7 @@ package a64
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/arch/arm64/arm64asm"
 )
@@ -295,6 +296,8 @@ func IsMOV(w uint32) (rd, rm int, ok bool) {
 	return Rd(w), Rm(w), w&0xffe0ffe0 == 0xaa0003e0
 }
 
+var decoding sync.Mutex
+
 // Text is w at pc in the assembler's words, with targets as names: name, if
 // not nil, gives the text for an address ("ftrace_common+0x10", or "" to keep
 // the number).
@@ -313,7 +316,9 @@ func Text(w uint32, pc uint64, name func(addr uint64) string) string {
 	case BTIjc:
 		return "bti jc"
 	}
+	decoding.Lock() // Decode writes to a package variable
 	inst, err := arm64asm.Decode([]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(w >> 24)})
+	decoding.Unlock()
 	if err != nil {
 		return fmt.Sprintf(".inst %#08x", w)
 	}

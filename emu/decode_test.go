@@ -60,8 +60,11 @@ func TestArm64asm(t *testing.T) {
 		}
 	}
 
-	missing := make(map[string]int)
-	for range 500000 {
+	// The listed words of these have bits that should be one and are not
+	// (arm64asm does not mind), or belong to debuggers and firmware.
+	known := "DCPS1 DCPS2 DCPS3 SYSL SMULH UMULH LDAR LDARB LDARH STLR STLRB STLRH LDAXP LDAXR LDAXRB LDAXRH " +
+		"LDXP LDXR LDXRB LDXRH STLXR STLXRB STLXRH STXR STXRB STXRH"
+	for range 200000 {
 		w := g.Uint32()
 		if decode(w, codeAt).code != opUnknown || formOf(w) != nil {
 			continue
@@ -70,9 +73,10 @@ func TestArm64asm(t *testing.T) {
 		if err != nil || simd(inst) {
 			continue
 		}
-		missing[inst.Op.String()]++
+		if !strings.Contains(" "+known+" ", " "+inst.Op.String()+" ") {
+			t.Errorf("%#08x: arm64asm knows %v", w, inst)
+		}
 	}
-	t.Log(missing)
 }
 
 // simd tells whether an operand is a SIMD register.

@@ -624,7 +624,7 @@ func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 	m.regsIn()
 	var stop *Stop
 	switch {
-	case err == Proceed:
+	case err == ErrProceed:
 		return true, nil
 	case errors.As(err, &stop):
 		return false, err

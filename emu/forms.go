@@ -84,6 +84,11 @@ func wx(name string, mask, value uint32, w, x opcode, f format) []form {
 }
 
 // forms is the table. Its encodings are those of DDI 0487, C4.1.
+//
+// arm64asm checks it, in TestArm64asm, and does not do its work: it lacks LSE
+// and pointer authentication, accepts words whose fixed bits are wrong, and its
+// Decode writes to a variable of the package, so that machines could not run
+// in parallel.
 var forms = func() []form {
 	var t []form
 	add := func(f ...form) { t = append(t, f...) }

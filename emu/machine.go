@@ -33,18 +33,30 @@ const ReturnAddress = 0xffff_ffff_ffff_fff0
 type Machine struct {
 	X          [31]uint64 // general registers X0..X30
 	SP, PC     uint64
-	N, Z, C, V bool                                          // condition flags
-	Q          [32][2]uint64                                 // SIMD registers; the low half first
-	Sys        [numSysRegs]uint64                            // system registers that are plain storage
-	Steps      uint64                                        // instructions executed since Reset; a call of a hook counts as one
-	MaxSteps   uint64                                        // instructions that one Call or Run may execute, with those that its hooks Call
-	MaxDepth   int                                           // calls that may be active at once
-	MaxPages   int                                           // pages of Load that may be touched between one Reset and the next
-	Guarded    bool                                          // every page is guarded, as on a processor with BTI: BR and BLR need a landing pad
-	Load       func(addr uint64, page []byte) (Perm, bool)   // see Map
-	OnWrite    func(pc, addr uint64, size int, value uint64) // see Watch
-	OnBreak    func(pc uint64, imm uint16) BreakAction       // BRK; nil halts
-	OnMaint    func(pc uint64, kind MaintKind, addr uint64)  // cache maintenance and barriers; may be nil
+	N, Z, C, V bool               // condition flags
+	Q          [32][2]uint64      // SIMD registers; the low half first
+	Sys        [numSysRegs]uint64 // system registers, by SysReg
+
+	// Steps counts the instructions executed since Reset; a call of a hook is
+	// one.
+	Steps uint64
+
+	// Limits; those that are zero have a default.
+	MaxSteps uint64 // instructions that one Call or Run may execute, with what its hooks Call
+	MaxDepth int    // calls that may be active at once
+	MaxPages int    // pages of Load that may be touched between one Reset and the next
+
+	// Guarded has indirect branches stop with NoLandingPad unless they land on
+	// a BTI or PACIASP that accepts them, as if all pages were guarded on a
+	// processor with BTI. Hooks need no landing pad.
+	Guarded bool
+
+	// Callbacks, which may be nil. They may read memory and registers; only
+	// hooks may change registers.
+	Load    func(addr uint64, page []byte) (Perm, bool)   // see Map
+	OnWrite func(pc, addr uint64, size int, value uint64) // see Watch
+	OnBreak func(pc uint64, imm uint16) BreakAction       // BRK; nil halts
+	OnMaint func(pc uint64, kind MaintKind, addr uint64)  // cache maintenance and barriers
 
 	hooks map[uint64]Hook
 	memory
@@ -80,11 +92,11 @@ const (
 
 // A Hook stands for a function. It finds arguments in m.X and leaves results
 // there. After it, execution goes on at LR, unless the hook set PC or returned
-// Proceed; any other error ends the run. A hook may use Call.
+// ErrProceed; any other error ends the run. A hook may use Call.
 type Hook func(m *Machine) error
 
-// Proceed is what a Hook returns to have the hooked code itself executed.
-var Proceed = errors.New("emu: execute the hooked code")
+// ErrProceed is what a Hook returns to have the hooked code itself executed.
+var ErrProceed = errors.New("emu: execute the hooked code")
 
 // BreakAction is what to do after BRK.
 type BreakAction uint8

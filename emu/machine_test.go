@@ -240,7 +240,7 @@ func TestHooks(t *testing.T) {
 		m := newMachine(t, call...)
 		put(t, m, fn, addX0X0X1, a64.RET)
 		n := 0
-		m.Hook(fn, func(m *Machine) error { n++; return Proceed })
+		m.Hook(fn, func(m *Machine) error { n++; return ErrProceed })
 		for range 2 {
 			if got, err := m.Call(textAt, 20, 1); err != nil || got != 22 {
 				t.Errorf("%d, %v", got, err)
@@ -263,7 +263,7 @@ func TestHooks(t *testing.T) {
 		if got, err := m.Call(textAt, 0x1000); err != nil || got != 7 {
 			t.Errorf("%d, %v", got, err)
 		}
-		m.Hook(0x1000, func(m *Machine) error { return Proceed })
+		m.Hook(0x1000, func(m *Machine) error { return ErrProceed })
 		_, err := m.Call(textAt, 0x1000)
 		wantStop(t, err, Unmapped, 0x1000)
 	})
@@ -432,10 +432,19 @@ func TestGuarded(t *testing.T) {
 }
 
 func TestStackAlignment(t *testing.T) {
-	m := newMachine(t, subSP8, ldrX0SP, a64.RET)
-	_, err := m.Call(textAt)
-	if s := wantStop(t, err, Misaligned, textAt+4); s.Addr != stackAt-8 {
-		t.Error(s)
+	for _, w := range []uint32{
+		ldrX0SP,
+		0xa94007e0, // ldp x0, x1, [sp]
+		0xf85f0fe0, // ldr x0, [sp, #-16]!
+		0xf86163e0, // ldumax x1, x0, [sp]
+		0xc8dfffe0, // ldar x0, [sp]
+	} {
+		m := newMachine(t, subSP8, w, a64.RET)
+		m.SP -= 64
+		_, err := m.Call(textAt)
+		if s := wantStop(t, err, Misaligned, textAt+4); s.Addr != stackAt-72 {
+			t.Error(s)
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func (m *Machine) Protect(addr, size uint64, perm Perm) error {
 
 // Watch has OnWrite called before each store of executed code to these pages:
 // for each register that is stored, and twice, low half first, for one of 16
-// bytes. OnWrite may read memory and registers.
+// bytes. It lasts until Reset, or Map of the page.
 func (m *Machine) Watch(addr, size uint64) error {
 	return m.each(addr, size, func(a uint64) error {
 		p, err := m.hostPage(a, Write)

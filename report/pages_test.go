@@ -1,0 +1,85 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
+)
+
+var update = flag.Bool("update", false, "put a finding of the samples into each rule's page")
+
+var exampleBlock = regexp.MustCompile("(?s)(<!-- example -->\n```text\n)(.*?)(```)")
+
+// TestPageExamples makes sure that the example on each rule's page is what
+// ftlint prints for one of the samples.
+func TestPageExamples(t *testing.T) {
+	printed := map[string][]string{} // by rule ID, each with its notes
+	for _, elf := range samples(t) {
+		res := lint.File(elf, token.NewFileSet(), lint.Config{})
+		for _, f := range res.Findings {
+			f.Path = strings.TrimPrefix(f.Path, filepath.Dir(elf)+"/")
+			var b bytes.Buffer
+			text := report.Text{W: &b}
+			if err := text.Write(&lint.Result{Path: elf, Findings: []lint.Finding{f}}); err != nil {
+				t.Fatal(err)
+			}
+			printed[f.Rule.ID] = append(printed[f.Rule.ID], b.String())
+		}
+	}
+	for _, a := range checks.All {
+		rule, ok := rules.Lookup(a.Name)
+		if !ok {
+			continue
+		}
+		page, ok := rule.Page()
+		if !ok {
+			t.Errorf("%s has no page", rule.ID)
+			continue
+		}
+		m := exampleBlock.FindStringSubmatch(page)
+		if m == nil {
+			t.Errorf("the page of %s has no example", rule.ID)
+			continue
+		}
+		if slices.Contains(printed[rule.ID], m[2]) {
+			continue
+		}
+		if !*update || len(printed[rule.ID]) == 0 {
+			t.Errorf("the example on the page of %s is not what ftlint prints for any sample (go test ./report -update):\n%s", rule.ID, m[2])
+			continue
+		}
+		file := filepath.Join("../rules/pages", rule.ID+".md")
+		page = strings.Replace(page, m[0], m[1]+printed[rule.ID][0]+m[3], 1)
+		if err := os.WriteFile(file, []byte(page), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// samples are the sample images, by path.
+func samples(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, dir := range []string{"../testdata/vmlinux-samples", "../testdata/vmlinux-samples/builders"} {
+		elfs, err := filepath.Glob(filepath.Join(dir, "*.elf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, elfs...)
+	}
+	if len(all) == 0 {
+		t.Fatal("no samples")
+	}
+	return all
+}

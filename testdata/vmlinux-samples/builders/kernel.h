@@ -4,6 +4,8 @@
  * them; what it does not look at is left out or made filler.
  */
 
+#pragma once
+
 #define NULL ((void *)0)
 typedef _Bool bool;
 enum { false, true };

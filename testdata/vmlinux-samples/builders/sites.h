@@ -3,6 +3,8 @@
  * way to change an instruction.
  */
 
+#pragma once
+
 #include "kernel.h"
 
 static inline bool bl_reaches(unsigned long pc, unsigned long target)

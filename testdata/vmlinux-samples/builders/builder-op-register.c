@@ -1,0 +1,22 @@
+// A builder that loads the ops into x3: the callback takes it from x2.
+//
+// build: builder-op-register with=image-dyntramp.S,sites-regs-good.c,kernel.c
+
+#include "builder.h"
+
+static int load_op_x3(const struct tramp *t, struct ftrace_ops *ops)
+{
+	unsigned long ldr = t->op_load + AARCH64_INSN_SIZE;
+	u32 insn = aarch64_insn_gen_load_literal((unsigned long)t->mem + ldr, (unsigned long)t->mem + t->literal,
+						 AARCH64_INSN_REG_3, true);
+
+	if (insn == AARCH64_BREAK_FAULT)
+		return -ERANGE;
+	put(t, t->op_load, aarch64_insn_gen_nop());
+	*(u32 *)(t->mem + ldr) = insn;		// want FT108 "x2"
+	*(struct ftrace_ops **)(t->mem + t->literal) = ops;
+	return 0;
+}
+
+#define load_op load_op_x3
+#include "builder-rest.h"

@@ -30,6 +30,12 @@ const (
 	RET     = 0xd65f03c0 // ret x30
 )
 
+// What answers PACIASP and PACIBSP before a return.
+const (
+	autiasp = 0xd50323bf // hint #29
+	autibsp = 0xd50323ff // hint #31
+)
+
 // Registers with a role of their own.
 const (
 	LR  = 30 // the link register, X30
@@ -307,6 +313,10 @@ func Text(w uint32, pc uint64, name func(addr uint64) string) string {
 		return "paciasp"
 	case PACIBSP:
 		return "pacibsp"
+	case autiasp:
+		return "autiasp"
+	case autibsp:
+		return "autibsp"
 	case BTI:
 		return "bti"
 	case BTIc:
@@ -329,7 +339,11 @@ func Text(w uint32, pc uint64, name func(addr uint64) string) string {
 		if w>>31 == 1 {
 			r, bit = "x", bit+32
 		}
-		text = fmt.Sprintf("%v %s%d, #%d, .", strings.Fields(text)[0], r, Rd(w), bit)
+		reg := fmt.Sprintf("%s%d", r, Rd(w))
+		if Rd(w) == XZR {
+			reg = r + "zr"
+		}
+		text = fmt.Sprintf("%v %s, #%d, .", strings.Fields(text)[0], reg, bit)
 	}
 	target, ok := Target(w, pc)
 	if !ok {

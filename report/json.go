@@ -28,6 +28,8 @@ type jsonFinding struct {
 	Name     string        `json:"name"`
 	Message  string        `json:"message"`
 	Related  []jsonRelated `json:"related,omitempty"`
+
+	Confirmed bool `json:"confirmed,omitempty"` // by the patch and the image
 }
 
 type jsonRule struct {
@@ -43,6 +45,7 @@ type jsonRule struct {
 type jsonInput struct {
 	Path        string        `json:"path"`
 	Errors      []string      `json:"errors,omitempty"`
+	Patches     *jsonPatches  `json:"patches,omitempty"`
 	Era         string        `json:"era,omitempty"`
 	Callsites   int           `json:"callsites"`
 	Blank       int           `json:"blank_entries"`
@@ -50,6 +53,21 @@ type jsonInput struct {
 	Template    []string      `json:"template,omitempty"`
 	Findings    []jsonFinding `json:"findings"`
 	Rules       []jsonRule    `json:"rules"`
+}
+
+// jsonPatches is what was read of patches, or of a source file.
+type jsonPatches struct {
+	Source  bool       `json:"source_file,omitempty"`
+	Patches int        `json:"patches"`
+	Files   int        `json:"files"`
+	Judged  int        `json:"judged_files"`
+	Lines   int        `json:"judged_lines"`
+	Notes   []jsonNote `json:"notes,omitempty"`
+}
+
+type jsonNote struct {
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
 }
 
 // JSON writes the results as one JSON document: {"inputs": [...]}.
@@ -60,12 +78,18 @@ func JSON(w io.Writer, results []*lint.Result) error {
 		for _, err := range res.Errors {
 			in.Errors = append(in.Errors, err.Error())
 		}
+		if p := res.Patch; p != nil {
+			in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
+			for _, n := range p.Notes {
+				in.Patches.Notes = append(in.Patches.Notes, jsonNote{n.Line, n.Text})
+			}
+		}
 		if im := res.Image; im != nil {
 			in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
 			in.LineProblem, in.Template = im.LineProblem, im.Template
 		}
 		for _, f := range res.Findings {
-			jf := jsonFinding{place(f.Place), f.Rule.Severity.String(), f.Rule.ID, f.Rule.Name, f.Message, nil}
+			jf := jsonFinding{place(f.Place), f.Rule.Severity.String(), f.Rule.ID, f.Rule.Name, f.Message, nil, f.Confirmed}
 			for _, r := range f.Related {
 				jf.Related = append(jf.Related, jsonRelated{place(r.Place), r.Message})
 			}

@@ -12,10 +12,20 @@ import (
 // each outcome or, if verbose, for each rule.
 func Summary(w io.Writer, res *lint.Result, verbose bool) {
 	path := printable(res.Path)
+	if res.Patch != nil {
+		patchSummary(w, path, res.Patch)
+		outcomes(w, res, verbose)
+		return
+	}
 	if res.Image == nil {
 		return // the error said it all
 	}
 	im := res.Image
+	if im.Module != nil {
+		moduleSummary(w, path, im)
+		outcomes(w, res, verbose)
+		return
+	}
 	fmt.Fprintf(w, "%s: era %s, %d callsites", path, im.Era, im.Callsites)
 	if im.Callsites > 0 {
 		fmt.Fprintf(w, " (%s", im.Form)
@@ -29,11 +39,16 @@ func Summary(w io.Writer, res *lint.Result, verbose bool) {
 	}
 	fmt.Fprintln(w)
 	for _, t := range im.Template {
-		fmt.Fprintf(w, "  template: %s\n", t)
+		fmt.Fprintf(w, "  template: %s\n", OneLine(t))
 	}
 	if im.LineProblem != "" {
-		fmt.Fprintf(w, "  findings lack source lines: %s\n", im.LineProblem)
+		fmt.Fprintf(w, "  findings lack source lines: %s\n", OneLine(im.LineProblem))
 	}
+	outcomes(w, res, verbose)
+}
+
+// outcomes writes what became of each rule, and how long it took.
+func outcomes(w io.Writer, res *lint.Result, verbose bool) {
 	if verbose {
 		for _, r := range res.Rules {
 			status, why := Status(r)
@@ -53,6 +68,30 @@ func Summary(w io.Writer, res *lint.Result, verbose bool) {
 		group(w, res.Rules, "inconclusive")
 	}
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
+}
+
+// patchSummary writes what was read of patches or a source file.
+func patchSummary(w io.Writer, path string, p *lint.PatchFacts) {
+	if p.Source {
+		fmt.Fprintf(w, "%s: a source file", path)
+	} else {
+		fmt.Fprintf(w, "%s: %s of %s", path, count(p.Patches, "patch", "patches"), count(p.Files, "file", "files"))
+	}
+	if p.Judged == 0 {
+		fmt.Fprintln(w, ", none of arm64")
+		return
+	}
+	if !p.Source {
+		fmt.Fprintf(w, ", %d of arm64", p.Judged)
+	}
+	fmt.Fprintf(w, ", %s judged\n", count(p.Added, "line", "lines"))
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // group writes the rules of one status, those with one reason on one line.

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
@@ -49,18 +51,33 @@ func (t *Text) Write(res *lint.Result) error {
 	shown := map[string]int{}
 	for _, f := range res.Findings {
 		shown[f.Rule.ID]++
-		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), f.Message, f.Rule.ID, f.Rule.Name)
-		t.source(w, f.Place)
+		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), OneLine(message(f)), f.Rule.ID, f.Rule.Name)
+		if f.Source != "" {
+			t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
+		} else {
+			t.source(w, f.Place)
+		}
 		for _, r := range f.Related {
-			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), r.Message)
+			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), OneLine(r.Message))
 		}
 	}
 	for _, r := range res.Rules {
+		if res.IsModule {
+			break // More
+		}
 		if more := r.Findings - shown[r.Rule.ID]; more > 0 {
-			fmt.Fprintf(w, "%s %s %d more findings of %s %s are not shown (--max-per-rule)\n", t.paint(bold, res.Path+":"), t.paint(cyan, "note:"), more, r.Rule.ID, r.Rule.Name)
+			fmt.Fprintf(w, "%s %s %d more findings of %s %s are not shown (--max-per-rule)\n", t.paint(bold, printable(res.Path)+":"), t.paint(cyan, "note:"), more, r.Rule.ID, r.Rule.Name)
 		}
 	}
 	return w.Flush()
+}
+
+// message is what a finding says.
+func message(f lint.Finding) string {
+	if f.Confirmed {
+		return f.Message + " (the image confirms it)"
+	}
+	return f.Message
 }
 
 // position is a place as editors know it.
@@ -70,6 +87,24 @@ func position(p lint.Place) string {
 		return path
 	}
 	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Col)
+}
+
+// OneLine is s with control characters as Go writes them (\n, \x1b): names in
+// a file that is damaged, or meant to harm, may hold any.
+func OneLine(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // printable keeps a path with a newline in it on one line.
@@ -98,13 +133,36 @@ func (t *Text) source(w io.Writer, p lint.Place) {
 	if p.Line > len(lines) {
 		return
 	}
-	line := strings.TrimRight(lines[p.Line-1], " \t\r")
+	t.excerpt(w, p.Line, p.Col, lines[p.Line-1])
+}
+
+// excerpt shows a line, and a caret under what is on it from column col on.
+func (t *Text) excerpt(w io.Writer, number, col int, line string) {
+	const most = 300 // bytes of a line that are shown
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + " ..."
+	}
+	line = strings.Map(func(r rune) rune {
+		if r != '\t' && unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimRight(line, " \t\r"))
 	code := strings.TrimLeft(line, " \t")
-	indent := line[:len(line)-len(code)]
+	if from := col - 1; from > len(line)-len(code) && from < len(line) {
+		code = strings.ToValidUTF8(line[from:], "")
+	}
+	before := line[:len(line)-len(code)]
+	indent := strings.Map(func(r rune) rune {
+		if r != '\t' {
+			return ' '
+		}
+		return r
+	}, before)
 	if i := strings.Index(code, "//"); i > 0 {
 		code = strings.TrimRight(code[:i], " \t")
 	}
-	fmt.Fprintf(w, "%6d | %s\n", p.Line, line)
+	fmt.Fprintf(w, "%6d | %s\n", number, line)
 	if code != "" {
 		fmt.Fprintf(w, "%6s | %s%s\n", "", indent, t.paint(green, "^"+strings.Repeat("~", len([]rune(code))-1)))
 	}

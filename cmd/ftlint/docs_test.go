@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -82,7 +83,10 @@ func (ex example) run(t *testing.T) {
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
-	run(strings.Fields(args), &stdout, &stderr)
+	status := run(strings.Fields(args), &stdout, &stderr)
+	if status != 0 && strings.HasPrefix(ex.command, "go run ") {
+		fmt.Fprintf(&stderr, "exit status %d\n", status)
+	}
 	got := same(stdout.String() + stderr.String())
 	if diff := cmp.Diff(same(ex.want), got); diff != "" {
 		t.Errorf("the document says otherwise (-document +ftlint):\n%s", diff)

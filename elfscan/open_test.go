@@ -1,0 +1,374 @@
+package elfscan
+
+import (
+	"bytes"
+	"compress/gzip"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// What Open says of files that are no arm64 vmlinux: one line, with the path,
+// what was found and what was expected.
+func TestOpenRefuses(t *testing.T) {
+	edit := func(f func(s sample)) func(*testing.T) []byte {
+		return func(t *testing.T) []byte { s := load(t, "regs-good"); f(s); return s }
+	}
+	content := func(b string) func(*testing.T) []byte { return func(*testing.T) []byte { return []byte(b) } }
+	object := func(name string, f func(t *testing.T, header []byte)) func(*testing.T) []byte {
+		return func(t *testing.T) []byte {
+			s := load(t, "regs-good")
+			header, _ := s.section(t, name)
+			f(t, header)
+			return s
+		}
+	}
+	for _, test := range []struct {
+		name string
+		make func(*testing.T) []byte
+		want string
+	}{
+		{"empty", content(""), "is empty"},
+		{"text", content("#!/bin/sh\n"), "offset 0: not an ELF file: it begins with 23 21 2f 62, 7f 45 4c 46 was expected"},
+		{"one byte", content("\x7f"), "offset 0: not an ELF file: it begins with 7f, 7f 45 4c 46 was expected"},
+		{"magic alone", content("\x7fELF"), "ELF header: cut off: the file has 4 bytes, an ELF header has 64"},
+		{"boot image", content("MZ" + strings.Repeat("\x00", 54) + "ARM\x64" + strings.Repeat("\x00", 64)),
+			"is an arm64 boot image (Image), not an ELF file: give the vmlinux that it was made from"},
+		{"32-bit", edit(func(s sample) { s[elf.EI_CLASS] = 1 }), "ELF header: a 32-bit file: a 64-bit arm64 image was expected"},
+		{"class 7", edit(func(s sample) { s[elf.EI_CLASS] = 7 }), "ELF header: unknown class 7: a 64-bit arm64 image was expected"},
+		{"big-endian", edit(func(s sample) { s[elf.EI_DATA] = 2 }), "ELF header: a big-endian file: a little-endian arm64 image was expected"},
+		{"x86", edit(func(s sample) { le.PutUint16(s[18:], uint16(elf.EM_X86_64)) }), "ELF header: made for EM_X86_64: an arm64 image (EM_AARCH64) was expected"},
+		{"32-bit arm", edit(func(s sample) { le.PutUint16(s[18:], uint16(elf.EM_ARM)) }), "made for EM_ARM"},
+		{"module", edit(func(s sample) { le.PutUint16(s[16:], uint16(elf.ET_REL)) }), "ELF header: a relocatable "},
+		{"core", edit(func(s sample) { le.PutUint16(s[16:], uint16(elf.ET_CORE)) }), "ELF header: a file of type ET_CORE"},
+		{"no sections", edit(func(s sample) { le.PutUint16(s[60:], 0) }), "ELF header: no section headers"},
+		{"section headers past the end", edit(func(s sample) { le.PutUint64(s[40:], 1<<40) }), "section headers: cut off: they stand at 0x10000000000.."},
+		{"section headers that wrap", edit(func(s sample) { le.PutUint64(s[40:], ^uint64(0)-64) }), "section headers: cut off"},
+		{"section names past the end", edit(func(s sample) { le.PutUint16(s[62:], 9999) }), "ELF headers: damaged"},
+		{"section past the end", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shOffset:], 1<<40) }), "section 2 (.text): cut off: it stands at 0x10000000000"},
+		{"section of wrapping size", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 1<<62) }), "section 2 (.text): cut off"},
+		{"section of wrapping addresses", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shAddr:], ^uint64(0)-8) }), "section 2 (.text): its addresses wrap"},
+		{"symbol table of odd size", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 25) }), "(.symtab): its size, 0x19 bytes, is not a multiple of 24"},
+		{"symbol table with no strings", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shLink:], 2) }), "(.symtab): its string table, section 2, is none"},
+		{"symbol table with strings nowhere", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shLink:], 0xffffffff) }), "(.symtab): its string table, section 4294967295, is none"},
+		{"no symbol table", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shType:], uint32(elf.SHT_PROGBITS)) }),
+			"has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"},
+		{"empty string table", object(".strtab", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 0) }), "(.strtab): does not end in a NUL byte"},
+		{"string table with no end", func(t *testing.T) []byte {
+			s := load(t, "regs-good")
+			_, strtab := s.section(t, ".strtab")
+			strtab[len(strtab)-1] = 'x'
+			return s
+		}, "(.strtab): does not end in a NUL byte, as a string table does"},
+		{"name past the string table", func(t *testing.T) []byte {
+			s := load(t, "regs-good")
+			_, symtab := s.section(t, ".symtab")
+			le.PutUint32(symtab[3*symSize:], 0xfffffff0)
+			return s
+		}, "(.symtab): symbol 3 has its name at offset 0xfffffff0 of a string table of 0x"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := sample(test.make(t)).write(t, "vmlinux")
+			im, err := Open(path, "")
+			if err == nil {
+				im.Close()
+			}
+			clearError(t, err, path, test.want)
+		})
+	}
+}
+
+// What Open says of paths that are no regular file.
+func TestOpenRefusesWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Open(dir, "")
+	clearError(t, err, dir, "is a folder; a kernel image (vmlinux) was expected")
+
+	_, err = Open(os.DevNull, "")
+	clearError(t, err, os.DevNull, "is not a regular file")
+
+	socket := filepath.Join(dir, "s")
+	if l, err := net.Listen("unix", socket); err != nil {
+		t.Logf("no socket can be made: %v", err)
+	} else {
+		defer l.Close()
+		if _, err := Open(socket, ""); err == nil {
+			t.Error("a socket was opened")
+		}
+	}
+
+	if _, err := Open(filepath.Join(dir, "nothing"), ""); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that does not exist gives %v", err)
+	}
+	secret := load(t, "regs-good").write(t, "secret")
+	if err := os.Chmod(secret, 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		t.Log("NOT TESTED: a file without permission; root may read everything")
+	} else if _, err := Open(secret, ""); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a file without permission gives %v", err)
+	}
+	good := load(t, "regs-good").write(t, "good")
+	if _, err := Open(good, filepath.Join(dir, "nothing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a debug file that does not exist gives %v", err)
+	}
+}
+
+// An image cut at any byte is refused with a clear error, or answers all
+// questions; it never panics and never takes much memory.
+func TestCutAtEveryByte(t *testing.T) {
+	whole := map[string]sample{
+		"headers last":  load(t, "callops-good"),
+		"headers first": load(t, "regs-good").headersFirst(),
+	}
+	for name, s := range whole {
+		t.Run(name, func(t *testing.T) {
+			s.mustOpen(t)
+			texts := map[string]int{}
+			for n := range len(s) {
+				im, err := s[:n].open()
+				if err != nil {
+					clearError(t, err, "vmlinux", "")
+					var e *Error
+					errors.As(err, &e)
+					if n > 64 && !strings.Contains(err.Error(), "cut off") && !strings.Contains(err.Error(), "damaged") {
+						t.Errorf("cut at %d: %v", n, err)
+					}
+					where, _, _ := strings.Cut(e.Where, ",")
+					texts[where]++
+					continue
+				}
+				texts["open"]++
+				digest(im)
+			}
+			t.Logf("%d cuts: %v", len(s), texts)
+			if name == "headers last" && texts["open"] > 0 {
+				t.Errorf("the section headers are at the end of the file, and %d cuts of it can be opened", texts["open"])
+			}
+		})
+	}
+}
+
+// Bytes behind the image are of no interest.
+func TestTrailingBytes(t *testing.T) {
+	s := load(t, "callops-good")
+	want := digest(s.mustOpen(t))
+	got := digest(s.mustOpen(t))
+	if got != want {
+		t.Fatal("digest gives two answers for one image")
+	}
+	im := sample(append(bytes.Clone(s), "garbage"...)).mustOpen(t)
+	if got := strings.Replace(digest(im), fmt.Sprint(len(s)+7), fmt.Sprint(len(s)), 1); got != want {
+		t.Errorf("with bytes behind it the image gives\n%s\nwithout\n%s", got, want)
+	}
+}
+
+var packers = map[string]func(t testing.TB, b []byte) []byte{
+	".gz": func(t testing.TB, b []byte) []byte {
+		var out bytes.Buffer
+		w := gzip.NewWriter(&out)
+		_, err := w.Write(b)
+		return closed(t, &out, err, w.Close())
+	},
+	".xz": func(t testing.TB, b []byte) []byte {
+		var out bytes.Buffer
+		w, err := xz.NewWriter(&out)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return closed(t, &out, err, w.Close())
+	},
+	".zst": func(t testing.TB, b []byte) []byte {
+		var out bytes.Buffer
+		w, err := zstd.NewWriter(&out)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return closed(t, &out, err, w.Close())
+	},
+}
+
+func closed(t testing.TB, out *bytes.Buffer, errs ...error) []byte {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// A packed image answers as the image itself does, and leaves no file behind.
+func TestPacked(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for ext, pack := range packers {
+		for _, name := range []string{"regs-good", "callops-good", "rfc-trampoline"} {
+			s := load(t, name)
+			want := digest(s.mustOpen(t))
+			path := sample(pack(t, s)).write(t, "not-named-for-what-it-is")
+			im, err := Open(path, "")
+			if err != nil {
+				t.Errorf("%s%s: %v", name, ext, err)
+				continue
+			}
+			if got := digest(im); got != want {
+				t.Errorf("%s%s: packed\n%s\nplain\n%s", name, ext, got, want)
+			}
+			im.Close()
+		}
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("%v are left behind", left)
+	}
+}
+
+// A packed image cut anywhere is refused with a clear error.
+func TestPackedCut(t *testing.T) {
+	s := load(t, "regs-good")
+	for ext, pack := range packers {
+		packed := pack(t, s)
+		dir := t.TempDir()
+		path := filepath.Join(dir, "vmlinux"+ext)
+		for n := 6; n < len(packed); n += 1 + len(packed)/200 {
+			if err := os.WriteFile(path, packed[:n], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			im, err := Open(path, "")
+			if err == nil {
+				im.Close()
+				t.Errorf("%s cut at %d of %d was opened", ext, n, len(packed))
+				continue
+			}
+			clearError(t, err, path, "damaged compressed data")
+		}
+		flipped := bytes.Clone(packed)
+		flipped[len(flipped)/2] ^= 0xff
+		if err := os.WriteFile(path, flipped, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(path, "")
+		clearError(t, err, path, "damaged compressed data")
+
+		// Packed, but no image inside.
+		path = sample(pack(t, []byte("hello, world"))).write(t, "hello")
+		_, err = Open(path, "")
+		clearError(t, err, path, "not an ELF file: it begins with 68 65 6c 6c")
+	}
+}
+
+// What unpacks to more than the limit is refused at the limit, not after it.
+func TestPackedBomb(t *testing.T) {
+	const limit = 256 << 10
+	t.Setenv("TMPDIR", t.TempDir())
+	for ext, pack := range packers {
+		bomb := pack(t, make([]byte, 16*limit))
+		fits := pack(t, make([]byte, limit))
+		taken := allocated(func() {
+			data, err := mapUnpacked(unpacker(bomb), bomb, limit)
+			if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 262144 bytes") {
+				t.Errorf("%s: a bomb gives %v, %d bytes", ext, err, len(data))
+			}
+		})
+		if ext != ".xz" && taken > 16<<20 { // xz has a dictionary of 64 MiB
+			t.Errorf("%s: a bomb of %d bytes takes %d bytes of memory", ext, len(bomb), taken)
+		}
+		data, err := mapUnpacked(unpacker(fits), fits, limit)
+		if err != nil || len(data) != limit {
+			t.Errorf("%s: what just fits gives %d bytes, %v", ext, len(data), err)
+		}
+		unmap(data)
+	}
+}
+
+// withBuildID turns the sample's .rodata into a note with a build ID.
+func (s sample) withBuildID(t *testing.T, id string) sample {
+	note := append([]byte{4, 0, 0, 0, byte(len(id)), 0, 0, 0, 3, 0, 0, 0}, "GNU\x00"...)
+	note = append(note, id...)
+	out := s.replace(t, ".head.text", note)
+	header, _ := out.section(t, ".head.text")
+	le.PutUint32(header[shType:], uint32(elf.SHT_NOTE))
+	return out
+}
+
+// A debug file gives the lines, and the symbols if the image has none; one of
+// another build is refused.
+func TestDebugFile(t *testing.T) {
+	image := filepath.Join(samples, "rfc-trampoline-debuglink.elf")
+	debugFile := filepath.Join(samples, "rfc-trampoline-debuglink.debug")
+	alone, err := Open(image, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	at, _ := alone.Addr("ftrace_common")
+	if l, ok := alone.Line(at); ok || !errors.Is(alone.LineProblem(), errNoDWARF) {
+		t.Errorf("without its debug file the image has the line %v (%v)", l, alone.LineProblem())
+	}
+	both, err := Open(image, debugFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	if l, ok := both.Line(at); !ok || l.File != "rfc-trampoline.S" {
+		t.Errorf("with its debug file ftrace_common has the line %v (%v)", l, both.LineProblem())
+	}
+
+	stripped := filepath.Join(samples, "regs-good-stripped.elf")
+	_, err = Open(stripped, "")
+	clearError(t, err, stripped, "has no symbol table (.symtab)")
+	im, err := Open(stripped, filepath.Join(samples, "regs-good.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	if want := load(t, "regs-good").value(t, "ftrace_caller"); im.Name(want) != "ftrace_caller" {
+		t.Errorf("with its debug file the stripped image calls %#x %q", want, im.Name(want))
+	}
+
+	one := load(t, "regs-good").withBuildID(t, "\x01\x02\x03\x04").write(t, "one")
+	two := load(t, "regs-good").withBuildID(t, "\xaa\xbb\xcc\xdd").write(t, "two")
+	_, err = Open(one, two)
+	clearError(t, err, two, "is of another build: its build ID is aabbccdd, that of "+one+" is 01020304")
+	if im, err := Open(one, one); err != nil {
+		t.Errorf("a debug file with the same build ID gives %v", err)
+	} else {
+		im.Close()
+	}
+	_, err = Open(one, image+".none")
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a debug file that is none gives %v", err)
+	}
+}
+
+// An image that is cut while it is read costs an answer, not the process.
+func TestCutWhileOpen(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the file is read whole")
+	}
+	path := load(t, "regs-good").write(t, "vmlinux")
+	im, err := Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	im.Index()
+	defer Guard()()
+	defer func() {
+		if r := recover(); r == nil {
+			t.Error("a symbol was looked up in a file that is gone")
+		}
+	}()
+	im.Lookup("ftrace_caller")
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/ftlint/ftlint/lint"
+)
+
+// A ruleCount is what became of a rule over many modules.
+type ruleCount struct {
+	run                                            lint.RuleRun // of some module
+	findings, in, passed, notApplicable, undecided int          // all but findings: modules
+	shown                                          int          // findings
+}
+
+// countRules adds up what became of each rule over the modules among results.
+func countRules(results []*lint.Result) []*ruleCount {
+	var out []*ruleCount
+	byID := map[string]*ruleCount{}
+	for _, res := range results {
+		if !res.IsModule {
+			continue
+		}
+		for _, r := range res.Rules {
+			c := byID[r.Rule.ID]
+			if c == nil {
+				c = &ruleCount{run: r}
+				byID[r.Rule.ID] = c
+				out = append(out, c)
+			}
+			c.findings += r.Findings
+			switch status, _ := Status(r); status {
+			case "findings":
+				c.in++
+			case "passed":
+				c.passed++
+			case "inconclusive":
+				c.undecided++
+			default:
+				c.notApplicable++
+			}
+		}
+		for _, f := range res.Findings {
+			byID[f.Rule.ID].shown++
+		}
+	}
+	slices.SortFunc(out, func(a, b *ruleCount) int { return cmp.Compare(a.run.Rule.ID, b.run.Rule.ID) })
+	return out
+}
+
+// More writes how many findings about modules were left out.
+func (t *Text) More(results []*lint.Result) error {
+	w := bufio.NewWriter(t.W)
+	for _, c := range countRules(results) {
+		if more := c.findings - c.shown; more > 0 {
+			fmt.Fprintf(w, "%s %d more findings of %s %s in modules are not shown (--max-per-rule)\n", t.paint(cyan, "note:"), more, c.run.Rule.ID, c.run.Rule.Name)
+		}
+	}
+	return w.Flush()
+}
+
+// moduleSummary writes what was looked at of one module.
+func moduleSummary(w io.Writer, path string, im *lint.ImageFacts) {
+	m := im.Module
+	fmt.Fprintf(w, "%s: module", path)
+	if m.Vermagic != "" {
+		fmt.Fprintf(w, " of %s", OneLine(m.Vermagic))
+	}
+	fmt.Fprintf(w, ", %s", count(im.Callsites, "callsite", "callsites"))
+	if im.Callsites > 0 {
+		fmt.Fprintf(w, " (%v)", m.Shape)
+	}
+	fmt.Fprintln(w)
+	if im.LineProblem != "" {
+		fmt.Fprintf(w, "  findings lack source lines: %s\n", OneLine(im.LineProblem))
+	}
+}
+
+// Modules writes a table of what became of many modules, and if verbose which
+// of them took longest.
+func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose bool) {
+	callsites, without, findings, unread := 0, 0, 0, 0
+	var modules []*lint.Result
+	for _, res := range results {
+		switch {
+		case !res.IsModule:
+			continue
+		case res.Image == nil:
+			unread++
+			continue
+		}
+		modules = append(modules, res)
+		callsites += res.Image.Callsites
+		if res.Image.Callsites == 0 {
+			without++
+		}
+	}
+	counts := countRules(results)
+	for _, c := range counts {
+		findings += c.findings
+	}
+	fmt.Fprintf(w, "%s read, %s", count(len(modules), "module", "modules"), count(callsites, "callsite", "callsites"))
+	if without > 0 {
+		fmt.Fprintf(w, " (%s without)", count(without, "module", "modules"))
+	}
+	fmt.Fprintf(w, ", %s", count(findings, "finding", "findings"))
+	if unread > 0 {
+		fmt.Fprintf(w, "; %d could not be read", unread)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintf(w, "  %-34s %9s %9s %9s %9s %9s\n", "modules:", "findings", "with any", "passed", "n/a", "undecided")
+	for _, c := range counts {
+		if c.findings+c.in+c.passed+c.undecided == 0 && !verbose {
+			continue
+		}
+		fmt.Fprintf(w, "  %-34s %9d %9d %9d %9d %9d\n", c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.passed, c.notApplicable, c.undecided)
+	}
+	if verbose {
+		const few = 5
+		slices.SortStableFunc(modules, func(a, b *lint.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+		for i, res := range modules[:min(few, len(modules))] {
+			what := "slowest:"
+			if i > 0 {
+				what = ""
+			}
+			fmt.Fprintf(w, "  %-8s %8.3f s  %s\n", what, res.Elapsed.Seconds(), printable(res.Path))
+		}
+	}
+	fmt.Fprintf(w, "  %.3f s\n", total.Elapsed.Seconds())
+}

@@ -1,0 +1,120 @@
+package report_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// found is a result with one finding at a place.
+func found(place lint.Place, message string) *lint.Result {
+	rule, _ := rules.Lookup("FT104")
+	return &lint.Result{
+		Path:     "vmlinux",
+		Findings: []lint.Finding{{Place: place, Rule: rule, Message: message}},
+		Rules:    []lint.RuleRun{{Rule: rule, Findings: 1}},
+	}
+}
+
+func text(t *testing.T, tree string, res *lint.Result) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := report.Text{W: &b, SrcTree: tree}
+	if err := w.Write(res); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The source line stands below the finding, with a caret under its code: not
+// under its indent nor under its comment.
+func TestSourceLine(t *testing.T) {
+	tree := t.TempDir()
+	source := "first\n\tret\tx9\t\t// the end\n// all comment\n\n"
+	if err := os.WriteFile(filepath.Join(tree, "a.S"), []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		line int
+		want string
+	}{
+		{1, "     1 | first\n       | ^~~~~\n"},
+		{2, "     2 | \tret\tx9\t\t// the end\n       | \t^~~~~~\n"},
+		{3, "     3 | // all comment\n       | ^~~~~~~~~~~~~~\n"},
+		{4, "     4 | \n"},
+		{99, ""}, // the tree is of another version
+	} {
+		want := "a.S:" + map[int]string{1: "1", 2: "2", 3: "3", 4: "4", 99: "99"}[test.line] + ":1: warning: m [FT104 end-label-before-ret]\n" + test.want
+		if got := text(t, tree, found(lint.Place{Path: "a.S", Line: test.line, Col: 1}, "m")); got != want {
+			t.Errorf("line %d:\n%s\nwant\n%s", test.line, got, want)
+		}
+	}
+}
+
+// A file name out of an image's DWARF leads to no file outside the tree.
+func TestSourceStaysInTree(t *testing.T) {
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("password\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"../secret", secret, "a/../../secret"} {
+		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); strings.Contains(got, "password") {
+			t.Errorf("%s shows a file outside the tree:\n%s", path, got)
+		}
+	}
+}
+
+// Names out of a file that means harm print no control character, and break
+// no line.
+func TestControlCharacters(t *testing.T) {
+	got := text(t, "", found(lint.Place{Path: "a\nb", Line: 1, Col: 1}, "symbol \x1b[31m\r\nerror: x\x7f"))
+	want := `"a\nb":1:1: warning: symbol \x1b[31m\r\nerror: x\x7f [FT104 end-label-before-ret]` + "\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := report.OneLine("für $x é"); got != "für $x é" {
+		t.Errorf("OneLine changes what needs no change: %q", got)
+	}
+}
+
+// A finding without a line is at its image; what is left out is counted.
+func TestPlaces(t *testing.T) {
+	res := found(lint.Place{Path: "vmlinux", Addr: 0xffff800010000000}, "m")
+	res.Findings[0].Related = []lint.Related{{Place: lint.Place{Path: "x.S", Line: 7, Col: 1}, Message: "label"}}
+	res.Rules[0].Findings = 21
+	want := "vmlinux: warning: m [FT104 end-label-before-ret]\nx.S:7:1: note: label\n" +
+		"vmlinux: note: 20 more findings of FT104 end-label-before-ret are not shown (--max-per-rule)\n"
+	if got := text(t, "", res); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// A rule that reached no verdict, or could not run, is never a pass.
+func TestStatus(t *testing.T) {
+	for _, test := range []struct {
+		run         lint.RuleRun
+		status, why string
+	}{
+		{lint.RuleRun{}, "passed", ""},
+		{lint.RuleRun{Findings: 1}, "findings", ""},
+		{lint.RuleRun{Outcome: checks.Outcome{NotApplicable: "no ftrace"}}, "not applicable", "no ftrace"},
+		{lint.RuleRun{Outcome: checks.Outcome{Inconclusive: "step limit"}}, "inconclusive", "step limit"},
+		{lint.RuleRun{Findings: 1, Outcome: checks.Outcome{Inconclusive: "step limit"}}, "findings", "step limit"},
+	} {
+		if status, why := report.Status(test.run); status != test.status || why != test.why {
+			t.Errorf("%+v: %s (%s), want %s (%s)", test.run, status, why, test.status, test.why)
+		}
+	}
+}

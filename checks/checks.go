@@ -21,11 +21,12 @@ import (
 
 // All is every check, in the order of the rules' IDs.
 var All = []*analysis.Analyzer{
-	FT101, FT102, FT104, FT107, FT112, FT113, FT114, FT115,
-	FT201, FT206, FT207,
-	FT303,
+	FT101, FT102, FT103, FT104, FT105, FT106, FT107, FT108, FT109, FT110, FT111, FT112, FT113, FT114, FT115, FT116,
+	FT201, FT202, FT203, FT204, FT205, FT206, FT207,
+	FT301, FT302, FT303, FT304, FT305, FT306, FT307, FT308,
 	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411,
 	FT504,
+	FT601, FT602, FT603,
 }
 
 // An Outcome is what a check returns beside its findings. At most one of the

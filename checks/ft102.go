@@ -44,13 +44,13 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 
 	// A region's end lies behind its start, and what is left at the end is
 	// left by a branch or a return.
-	regions := map[string]Region{}
-	if t := pass.ResultOf[Template].(*TemplateCode); t != nil {
+	regions := map[string]builder.Region{}
+	if t := pass.ResultOf[Template].(*builder.TemplateCode); t != nil {
 		for _, r := range t.Regions {
 			regions[r.Label] = r
 		}
 	}
-	for _, l := range regionLabels {
+	for _, l := range builder.RegionLabels {
 		start, ok1 := placed[l[0]]
 		end, ok2 := placed[l[1]]
 		if !ok1 || !ok2 {
@@ -102,7 +102,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 // endOf is the end label of a region's label, or of the end label itself: a
 // template may live outside text.
 func endOf(label string) (end string, ok bool) {
-	for _, l := range regionLabels {
+	for _, l := range builder.RegionLabels {
 		if l[0] == label || l[1] == label {
 			return l[1], true
 		}

@@ -1,11 +1,15 @@
 package checks
 
-import "golang.org/x/tools/go/analysis"
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
+)
 
 // FT104 finds end labels that stand on the last instruction.
 var FT104 = check("FT104", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*TemplateCode)
+	t := pass.ResultOf[Template].(*builder.TemplateCode)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}

@@ -5,18 +5,20 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
 )
 
 // FT112 finds a template that is live kernel text, patched in place.
 var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*TemplateCode)
+	t := pass.ResultOf[Template].(*builder.TemplateCode)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}
 	var at uint64
 	var words []string
-	for _, l := range regionLabels {
+	for _, l := range builder.RegionLabels {
 		start, ok := im.Addr(l[0])
 		if !ok || !im.IsText(start) {
 			continue

@@ -18,7 +18,8 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%s", why)
 	}
 	runs := pass.ResultOf[EntryRuns].([]builder.PathRun)
-	if len(runs) == 0 {
+	tramps := pass.ResultOf[TrampRuns].([]TrampPath)
+	if len(runs)+len(tramps) == 0 {
 		return inconclusive("no callsite to start from, or no entry code")
 	}
 	var stuck []string
@@ -46,11 +47,60 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, p.Entry, "%s, executed%s: %s%s", p.Name, from, some(p.Diffs, 4), also)
 	}
+	stuck = append(stuck, reportTramps(pass, t, tramps)...)
 	if stuck != nil {
 		return inconclusive("%s", some(stuck, 2))
 	}
-	return examined("%d paths through the entry code", len(runs))
-}, Sites, EntryRuns)
+	return examined("%d paths through the entry code and trampolines", len(runs)+len(tramps))
+}, Sites, EntryRuns, Built, TrampRuns)
+
+// reportTramps reports trampolines that do not give back what they must, where
+// no other rule says why, at the builder's line that made the difference. It
+// says which reached no verdict.
+func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck []string) {
+	s := &spots{pass: pass, im: image(pass)}
+	all := pass.ResultOf[Built].(*builder.Trampolines)
+	for _, p := range tramps {
+		switch {
+		case explained(all, p.Run.Regs):
+			// FT103, FT105, FT106, FT108, FT110 or FT111
+		case p.Err != nil:
+			stuck = append(stuck, p.Name+": "+p.Err.Error())
+		case len(p.Diffs) > 0:
+			pc := all.Builder
+			for _, d := range p.Run.Diffs {
+				if d.Origin != 0 && d.PC != 0 {
+					pc = d.PC
+					break
+				}
+			}
+			because := ""
+			if len(p.Run.Diffs) > 0 {
+				because = ". It has " + p.Run.Diffs[0].What
+			}
+			s.add(p.Run, pc, "", "executed from callsite %s: %s%s", t.name(s.im, p.Site), some(p.Diffs, 4), because)
+		}
+	}
+	s.report()
+	return stuck
+}
+
+// explained tells whether a rule of its own says what is wrong with the
+// trampoline of a variant.
+func explained(all *builder.Trampolines, regs bool) bool {
+	for i := range all.Runs {
+		r := &all.Runs[i]
+		if r.Regs != regs || r.Situation != builder.Near {
+			continue
+		}
+		for _, d := range r.Diffs {
+			if d.Kind != builder.Unexplained && d.Kind != builder.Misaligned {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // some joins the first n of list and says how many more there are.
 func some(list []string, n int) string {

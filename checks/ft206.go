@@ -1,9 +1,12 @@
 package checks
 
 import (
+	"fmt"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
 )
 
 // FT206 executes ftrace_make_call with targets at the borders of BL's range.
@@ -20,7 +23,6 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 	case len(runs.Failed) > 0:
 		return inconclusive("%s fails on ordinary callsites (FT408, FT409)", runs.Failed[0].Failed().Func)
 	}
-	fn, _ := im.Addr("ftrace_make_call")
 	for _, b := range runs.Borders {
 		if b.Err != nil {
 			return inconclusive("a target %+#x bytes away: %v", b.Distance, b.Err)
@@ -28,15 +30,24 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 		if b.OK {
 			continue
 		}
+		fn, _ := im.Addr(b.Func)
 		left := a64.Text(b.Got, 0, nil)
 		if a64.Classify(b.Got) == a64.Call {
 			left = "a BL elsewhere"
 		}
-		if b.Reachable {
-			report(pass, fn, "ftrace_make_call, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s): BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", b.Distance, b.Returned, b.Got, left)
-		} else {
-			report(pass, fn, "ftrace_make_call, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s) at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", b.Distance, b.Returned, b.Got, left)
+		did := fmt.Sprintf("%s, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s)", b.Func, b.Distance, b.Returned, b.Got, left)
+		switch {
+		case len(b.Diffs) > 0:
+			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, %s", b.Func, b.Distance, some(b.Diffs, 3))
+		case b.Func != "ftrace_make_call" && b.Reachable:
+			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches that far (-0x8000000..+0x7fffffc)", b.Func, b.Distance, b.Got, left)
+		case b.Func != "ftrace_make_call":
+			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches -0x8000000..+0x7fffffc, so it must make a BRK", b.Func, b.Distance, b.Got, left)
+		case b.Reachable:
+			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", did)
+		default:
+			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
 		}
 	}
-	return examined("%d distances at the borders of +-128 MiB", len(runs.Borders))
+	return examined("%d distances at the borders of +-128 MiB", len(builder.Borders))
 }, Sites, SiteRuns)

@@ -1,7 +1,12 @@
 package checks
 
 import (
+	"slices"
+	"strings"
+
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
 )
 
 // noinstr are parts of text in which no callsite may lie, by their boundary
@@ -24,6 +29,9 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%s", why)
 	}
+	if m := im.Module(); m != nil {
+		return noinstrSections(pass, m, t)
+	}
 	n := 0
 	for _, r := range noinstr {
 		start, ok1 := im.Addr(r.start)
@@ -44,3 +52,28 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	}
 	return examined("%d callsites, %d parts of text", len(t.Addrs), n)
 }, Sites)
+
+// noinstrNames are the beginnings of the names of sections of modules in which
+// no callsite may lie.
+var noinstrNames = []string{".noinstr.text", ".entry.text", ".hyp.text", ".idmap.text", ".hyp.idmap.text"}
+
+// noinstrSections judges a module, whose text has sections and no boundary
+// symbols.
+func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any, error) {
+	im := image(pass)
+	n := 0
+	for i := range m.Sections {
+		s := &m.Sections[i]
+		if !slices.ContainsFunc(noinstrNames, func(name string) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
+			continue
+		}
+		n++
+		for _, a := range t.Addrs {
+			if a-s.Addr < s.Size {
+				report(pass, a, "callsite %s lies in section %s: code that must not be instrumented. Mark the function noinstr or notrace, or build its file without the compiler's patchable entries",
+					t.name(im, a), s.Name)
+			}
+		}
+	}
+	return examined("%d callsites, %s that must not be instrumented", len(t.Addrs), plural(n, "section"))
+}

@@ -15,6 +15,9 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%s", why)
 	}
 	entry := pass.ResultOf[Entry].(*builder.EntryCode)
+	if len(entry.Words) == 0 && im.Module() != nil {
+		return notApplicable("a module has no entry code: that of the kernel calls no module")
+	}
 	if len(entry.Words) == 0 {
 		return inconclusive("no entry code was found")
 	}

@@ -1,20 +1,34 @@
 package checks
 
 import (
+	"fmt"
+
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
 )
 
 // FT408 executes ftrace_call_adjust on callsites.
 var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	fn, ok := im.Addr("ftrace_call_adjust")
+	kernel, why := kernelOf(pass)
+	if kernel == nil {
+		return notApplicable("%s", why)
+	}
+	fn, ok := kernel.Addr("ftrace_call_adjust")
 	if !ok {
 		return notApplicable("the image has no ftrace_call_adjust (an inline function before 6.3)")
 	}
-	return judgeSites(pass, []string{"ftrace_call_adjust"}, func(runs *SiteResults, t *SiteTable, n int, i int) {
-		run := &runs.Failed[i]
+	return judgeSites(pass, []string{"ftrace_call_adjust"}, func(run *builder.SiteRun, t *SiteTable, more string) {
 		step := run.Failed()
-		reportWith(pass, fn, relatedTo(im, run.Site.Entry, "the callsite"), "ftrace_call_adjust, executed on callsite %s, returns %#x; the BL belongs at %s. Its words: %s%s",
-			t.name(im, run.Site.Entry), uint64(step.Returned), im.At(run.Site.Call), words(im, run.Site.Entry, t.Shape), andMore(n))
+		what := fmt.Sprintf("returns %#x; the BL belongs at %s", uint64(step.Returned), im.At(run.Site.Call))
+		switch {
+		case step.Died || !step.Wrong:
+			what = some(step.Diffs, 3)
+		case step.Case != "":
+			what = fmt.Sprintf("returns %#x; by the model it returns %s", uint64(step.Returned), step.WantRet)
+		}
+		reportRun(pass, kernel, fn, run.Site, "ftrace_call_adjust, executed on callsite %s%s, %s. Its words: %s%s",
+			t.name(im, run.Site.Entry), inCase(step), what, words(im, run.Site.Entry, t.Shape), more)
 	})
-}, Sites, SiteRuns)
+}, Sites, SiteRuns, InKernel)

@@ -13,23 +13,40 @@ import (
 )
 
 // siteFuncs are the functions that a callsite's life is made of.
-var siteFuncs = []string{"ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop"}
+var siteFuncs = []string{"ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop", "module_finalize"}
 
 // FT409 executes the functions that enable and disable callsites.
 var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	return judgeSites(pass, siteFuncs, func(runs *SiteResults, t *SiteTable, n int, i int) {
-		run := &runs.Failed[i]
+	kernel, why := kernelOf(pass)
+	if kernel == nil {
+		return notApplicable("%s", why)
+	}
+	return judgeSites(pass, siteFuncs, func(run *builder.SiteRun, t *SiteTable, more string) {
 		step := run.Failed()
-		fn, _ := im.Addr(step.Func)
-		reportWith(pass, fn, relatedTo(im, run.Site.Entry, "the callsite"), "%s, executed on callsite %s, returns %d and leaves %s; by the model it returns %s and leaves %s%s",
-			step.Func, t.name(im, run.Site.Entry), step.Returned, siteState(im, run.Site, t, step.Got), step.WantRet, siteState(im, run.Site, t, step.Want), andMore(n))
+		fn, _ := kernel.Addr(step.Func)
+		var what []string
+		if step.Wrong && !step.Died {
+			what = append(what, fmt.Sprintf("returns %d and leaves %s; by the model it returns %s and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got), step.WantRet, siteState(im, run.Site, t, step.Want)))
+		}
+		what = append(what, step.Diffs...)
+		reportRun(pass, kernel, fn, run.Site, "%s, executed on callsite %s%s, %s%s",
+			step.Func, t.name(im, run.Site.Entry), inCase(step), some(what, 3), more)
 	})
-}, Sites, SiteRuns)
+}, Sites, SiteRuns, InKernel)
+
+// inCase is what is special about a step.
+func inCase(s *builder.Step) string {
+	if s.Case == "" {
+		return ""
+	}
+	return " (" + s.Case + ")"
+}
 
 // judgeSites calls f for the first callsite on which each of the functions
-// differs from the model, n being on how many it does, and makes the outcome.
-func judgeSites(pass *analysis.Pass, funcs []string, f func(runs *SiteResults, t *SiteTable, n, i int)) (any, error) {
+// differs from the model, more telling on how many others it does, and makes
+// the outcome. What differs in corner cases alone counts as well.
+func judgeSites(pass *analysis.Pass, funcs []string, f func(run *builder.SiteRun, t *SiteTable, more string)) (any, error) {
 	t, why := sitesOf(pass)
 	if t == nil {
 		return notApplicable("%s", why)
@@ -39,25 +56,31 @@ func judgeSites(pass *analysis.Pass, funcs []string, f func(runs *SiteResults, t
 		return notApplicable("%s", runs.Why)
 	}
 	for _, fn := range funcs {
-		count, first := 0, -1
-		for i := range runs.Failed {
-			if runs.Failed[i].Failed().Func == fn {
-				count++
-				if first < 0 {
-					first = i
+		differs := func(r builder.SiteRun) bool { step := r.Failed(); return step != nil && step.Func == fn }
+		if i := slices.IndexFunc(runs.Failed, differs); i >= 0 {
+			n := 0
+			for _, r := range runs.Failed {
+				if differs(r) {
+					n++
 				}
 			}
-		}
-		if count > 0 {
-			f(runs, t, count, first)
-		}
-	}
-	for _, s := range runs.Stuck {
-		if i := slices.IndexFunc(funcs, func(fn string) bool { return strings.HasPrefix(s.Err.Error(), fn+":") }); i >= 0 {
-			return inconclusive("callsite %s: %v%s", t.name(image(pass), s.Site.Entry), s.Err, andMore(len(runs.Stuck)))
+			f(&runs.Failed[i], t, andMore(n))
+		} else if i := slices.IndexFunc(runs.Corners, differs); i >= 0 {
+			f(&runs.Corners[i], t, "")
 		}
 	}
-	return examined("%d of %d callsites executed", runs.Executed, len(t.Addrs))
+	stuck := append(slices.Clone(runs.Stuck), runs.Corners...)
+	i := slices.IndexFunc(stuck, func(s builder.SiteRun) bool {
+		return s.Err != nil && slices.ContainsFunc(funcs, func(fn string) bool { return strings.HasPrefix(s.Err.Error(), fn+":") })
+	})
+	if i >= 0 {
+		return inconclusive("callsite %s: %v%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
+	}
+	untried := ""
+	if runs.Untried != "" {
+		untried = "; not executed: " + runs.Untried
+	}
+	return examined("%d of %d callsites executed, one in %d corner cases%s", runs.Executed, len(t.Addrs), len(runs.Corners), untried)
 }
 
 // andMore says that the same holds for n-1 others.

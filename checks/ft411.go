@@ -19,11 +19,15 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 	if t.Era == elfscan.EraMcount {
 		return notApplicable("callsites of era mcount save LR in the frame, not in a register")
 	}
-	read, at, ok := builder.ParentRegister(im)
+	kernel, why := kernelOf(pass)
+	if kernel == nil {
+		return notApplicable("%s", why)
+	}
+	read, at, ok := builder.ParentRegister(kernel)
 	if !ok {
 		return inconclusive("no `mov x1, xN` (parent_ip) was found in the entry code before it calls")
 	}
-	place := relatedTo(im, at, "the entry code reads it here")
+	place := relatedTo(kernel, at, "the entry code reads it here")
 
 	// Callsites that are initialised say the register themselves.
 	n := 0
@@ -34,14 +38,14 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if int(s.Saved) != read {
-			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", t.name(im, a), s.Saved, text(im, s.Call-a64.Size), read, text(im, at), im.At(at))
+			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", t.name(im, a), s.Saved, text(im, s.Call-a64.Size), read, text(kernel, at), kernel.At(at))
 		}
 	}
 	if n == len(t.Addrs) {
 		return examined("%d callsites", n)
 	}
 	// The others are NOPs until ftrace_init_nop() writes what it makes.
-	init, ok := im.Addr("ftrace_init_nop")
+	init, ok := kernel.Addr("ftrace_init_nop")
 	if !ok {
 		return inconclusive("callsites are NOPs, and the image has no ftrace_init_nop that says what they become")
 	}
@@ -50,7 +54,10 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		return inconclusive("ftrace_init_nop, executed, makes no `mov xN, x30`%s", runs.whySuffix())
 	}
 	if runs.Saved != read {
-		reportWith(pass, init, place, "ftrace_init_nop, executed, makes callsites save LR in x%d; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", runs.Saved, read, text(im, at), im.At(at))
+		if kernel != im {
+			init = t.Addrs[0]
+		}
+		reportWith(pass, init, place, "ftrace_init_nop, executed, makes callsites save LR in x%d; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", runs.Saved, read, text(kernel, at), kernel.At(at))
 	}
 	return examined("%d callsites: LR in x%d", len(t.Addrs), runs.Saved)
-}, Sites, SiteRuns)
+}, Sites, SiteRuns, InKernel)

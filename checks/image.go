@@ -71,6 +71,8 @@ var Sites = &analysis.Analyzer{
 func sitesOf(pass *analysis.Pass) (t *SiteTable, why string) {
 	t = pass.ResultOf[Sites].(*SiteTable)
 	switch {
+	case image(pass).Module() != nil && (t.Sites == nil || len(t.Addrs) == 0):
+		return nil, "the module has no callsites"
 	case t.Era == elfscan.EraNone:
 		return nil, "no ftrace in this image"
 	case t.Sites == nil:

@@ -35,6 +35,8 @@ func (w *want) String() string { return fmt.Sprintf("%s:%d: %s %q", w.file, w.li
 var (
 	wantComment = regexp.MustCompile(`// (want|want-image) (FT.*)`)
 	wantItem    = regexp.MustCompile(`(FT\d+) "((?:[^"\\]|\\.)*)"`)
+	include     = regexp.MustCompile(`(?m)^\s*#include "([^"]+)"`)
+	with        = regexp.MustCompile(` with=(\S+)`)
 )
 
 // readWants reads the expectations of a source file.
@@ -55,7 +57,7 @@ func readWants(t *testing.T, file string) []*want {
 			t.Errorf("%s:%d: no expectation in %q", file, i+1, text)
 		}
 		for _, item := range items {
-			w := &want{file: file, rule: item[1], re: regexp.MustCompile(item[2])}
+			w := &want{file: filepath.Base(file), rule: item[1], re: regexp.MustCompile(item[2])}
 			if m[1] == "want" {
 				w.line = i + 1
 			}
@@ -82,17 +84,57 @@ func sourceOf(t *testing.T, elf string) string {
 	return ""
 }
 
+// wantsOf reads the expectations of all that a sample was built from: its
+// source, the sources that its build line links with it, and what they
+// include.
+func wantsOf(t *testing.T, elf string) []*want {
+	t.Helper()
+	files := []string{sourceOf(t, elf)}
+	var wants []*want
+	for i := 0; i < len(files); i++ {
+		wants = append(wants, readWants(t, files[i])...)
+		b, err := os.ReadFile(filepath.Join(samples, files[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Dir(files[i])
+		add := func(name string) {
+			if name = filepath.Join(dir, name); !slices.Contains(files, name) {
+				files = append(files, name)
+			}
+		}
+		for _, m := range include.FindAllStringSubmatch(string(b), -1) {
+			add(m[1])
+		}
+		if i > 0 {
+			continue
+		}
+		build := "// build: " + strings.TrimSuffix(filepath.Base(elf), ".elf") + " "
+		for line := range strings.Lines(string(b)) {
+			if m := with.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, build) {
+				for _, name := range strings.Split(m[1], ",") {
+					add(name)
+				}
+			}
+		}
+	}
+	return wants
+}
+
 // elfs are the sample images.
 func elfs(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(samples, "*.elf"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no samples in %s: %v", samples, err)
+	var names []string
+	for _, dir := range []string{"", "builders"} {
+		paths, err := filepath.Glob(filepath.Join(samples, dir, "*.elf"))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no samples in %s: %v", filepath.Join(samples, dir), err)
+		}
+		for _, p := range paths {
+			names = append(names, filepath.Join(dir, filepath.Base(p)))
+		}
 	}
-	for i, p := range paths {
-		paths[i] = filepath.Base(p)
-	}
-	return paths
+	return names
 }
 
 // TestSamples holds what is found in each sample against what its source
@@ -115,7 +157,7 @@ func TestSamples(t *testing.T) {
 			for _, err := range res.Errors {
 				t.Error(err)
 			}
-			wants := readWants(t, sourceOf(t, elf))
+			wants := wantsOf(t, elf)
 			if strings.HasSuffix(elf, "-debian.elf") || strings.HasSuffix(elf, "-absolute.elf") {
 				for _, w := range wants { // DWARF names the file as a kernel build does
 					w.file = "arch/arm64/kernel/entry-ftrace.S"
@@ -170,7 +212,7 @@ func exists(sample string) bool {
 // meet marks the expectation that the finding meets.
 func meet(wants []*want, f lint.Finding) bool {
 	i := slices.IndexFunc(wants, func(w *want) bool {
-		return !w.met && w.rule == f.Rule.ID && w.line == f.Line && (f.Line == 0 || w.file == f.Path) && w.re.MatchString(f.Message)
+		return !w.met && w.rule == f.Rule.ID && w.line == f.Line && (f.Line == 0 || w.file == f.Path || w.file == filepath.Base(f.Path)) && w.re.MatchString(f.Message)
 	})
 	if i < 0 {
 		return false

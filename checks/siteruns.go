@@ -28,6 +28,15 @@ var Options = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[Settings](),
 }
 
+// Types is the layout of some of the kernel's structures, *builder.Types.
+var Types = &analysis.Analyzer{
+	Name:       "types",
+	Doc:        "read the layout of some structures from BTF",
+	Requires:   []*analysis.Analyzer{Image},
+	Run:        func(pass *analysis.Pass) (any, error) { return builder.ReadTypes(image(pass)), nil },
+	ResultType: reflect.TypeFor[*builder.Types](),
+}
+
 // SiteResults is what came of executing the site functions.
 type SiteResults struct {
 	Why      string            // they could not be executed at all: why
@@ -36,6 +45,8 @@ type SiteResults struct {
 	Failed   []builder.SiteRun // whose life differs from the model, by address
 	Stuck    []builder.SiteRun // that reached no verdict, by address
 	Borders  []builder.Border
+	Corners  []builder.SiteRun // of one callsite, and of some that a module could have
+	Untried  string            // what of the corners could not be executed; "" for nothing
 }
 
 func (r *SiteResults) whySuffix() string {
@@ -50,7 +61,7 @@ func (r *SiteResults) whySuffix() string {
 var SiteRuns = &analysis.Analyzer{
 	Name:     "siteruns",
 	Doc:      "execute ftrace_call_adjust, ftrace_init_nop, ftrace_make_call, ftrace_modify_call and ftrace_make_nop on callsites",
-	Requires: []*analysis.Analyzer{Image, Sites, Options},
+	Requires: []*analysis.Analyzer{Image, Sites, Options, InKernel, Types},
 	Run: func(pass *analysis.Pass) (any, error) {
 		im := image(pass)
 		res := &SiteResults{Saved: -1}
@@ -58,6 +69,9 @@ var SiteRuns = &analysis.Analyzer{
 		if t == nil {
 			res.Why = why
 			return res, nil
+		}
+		if im.Module() != nil {
+			return moduleRuns(pass, t), nil
 		}
 		sites := runnable(im, t)
 		if len(sites) == 0 {
@@ -77,6 +91,7 @@ var SiteRuns = &analysis.Analyzer{
 		}
 		res.run(first, sites)
 		res.Borders = first.Borders(sites[0].Entry)
+		res.Corners, res.Untried = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*builder.Types))
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),
@@ -101,28 +116,28 @@ func runnable(im *elfscan.Image, t *SiteTable) []elfscan.Site {
 	return out
 }
 
-// A siteKind is what can make ftrace's functions treat one callsite otherwise
-// than another.
-type siteKind struct {
-	bti, ahead, crosses bool
-	align               uint64
-	distance            int
-}
-
-// oneOfEach is one callsite of each kind: its shape, its alignment, whether
-// it crosses a page, and how far its entry code is.
+// oneOfEach is one callsite of each kind, a kind being what can make ftrace's
+// functions treat one callsite otherwise than another: its shape, its
+// alignment, whether it crosses a page, and how far its entry code is.
 func oneOfEach(im *elfscan.Image, sites []elfscan.Site) []elfscan.Site {
 	caller, _ := im.Addr("ftrace_caller")
-	seen := map[siteKind]bool{}
+	var seen [16 * 16]bool // a kind of bits: distance, alignment, and the rest
 	var out []elfscan.Site
 	for _, s := range sites {
 		off := int64(caller - s.Call)
-		k := siteKind{bti: s.BTI, ahead: off > 0, align: s.Entry % 16, crosses: s.Entry&^0xfff != s.Call&^0xfff}
+		kind := 0
 		for d := abs(off); d > 1<<20; d >>= 2 {
-			k.distance++
+			kind++ // up to 4, as all reach their entry code
 		}
-		if !seen[k] {
-			seen[k] = true
+		kind = kind<<2 | int(s.Entry%16/a64.Size)
+		for _, is := range []bool{s.BTI, off > 0, s.Entry&^0xfff != s.Call&^0xfff} {
+			kind <<= 1
+			if is {
+				kind |= 1
+			}
+		}
+		if !seen[kind] {
+			seen[kind] = true
 			out = append(out, s)
 		}
 	}
@@ -170,25 +185,74 @@ func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site) {
 var EntryRuns = &analysis.Analyzer{
 	Name:     "entryruns",
 	Doc:      "execute a callsite through every path of the entry code",
-	Requires: []*analysis.Analyzer{Image, Sites, Entry},
+	Requires: []*analysis.Analyzer{Image, Sites, Entry, Types},
 	Run: func(pass *analysis.Pass) (any, error) {
-		im := image(pass)
-		t, _ := sitesOf(pass)
-		if t == nil {
-			return []builder.PathRun(nil), nil
+		var runs []builder.PathRun
+		sites, guarded := startSites(pass)
+		for _, site := range sites {
+			runs = append(runs, builder.EntryPaths(image(pass), site, guarded, pass.ResultOf[Types].(*builder.Types))...)
 		}
-		calls := pass.ResultOf[Entry].(*builder.EntryCode).Calls
-		for _, s := range runnable(im, t) {
-			if t.Shape != elfscan.ShapeMcount && !s.AtFunc {
-				continue
-			}
-			// One that the entry code itself calls would not come back: FT406.
-			if slices.ContainsFunc(calls, func(c builder.Call) bool { return c.Target == s.Func }) {
-				continue
-			}
-			return builder.EntryPaths(im, s.Entry, t.BTI > 0), nil
-		}
-		return []builder.PathRun(nil), nil
+		return runs, nil
 	},
 	ResultType: reflect.TypeFor[[]builder.PathRun](),
+}
+
+// startSites are callsites (their entries in the table) that can be executed
+// through the entry code or a trampoline, in a pass that has Sites and Entry:
+// one or, in era callops, one of each alignment, with a landing pad and
+// without, as the entry code finds the literal by that. guarded tells whether
+// the image is built with landing pads.
+func startSites(pass *analysis.Pass) (sites []uint64, guarded bool) {
+	t, _ := sitesOf(pass)
+	if t == nil {
+		return nil, false
+	}
+	calls := pass.ResultOf[Entry].(*builder.EntryCode).Calls
+	var seen [2][16 / a64.Size]bool
+	for _, s := range runnable(image(pass), t) {
+		if t.Shape != elfscan.ShapeMcount && !s.AtFunc || len(sites) > 0 && t.Shape != elfscan.ShapeCallops {
+			continue
+		}
+		kind := &seen[0][s.Call%16/a64.Size]
+		if s.BTI {
+			kind = &seen[1][s.Call%16/a64.Size]
+		}
+		// One that the entry code itself calls would not come back: FT406.
+		if *kind || slices.ContainsFunc(calls, func(c builder.Call) bool { return c.Target == s.Func }) {
+			continue
+		}
+		*kind = true
+		sites = append(sites, s.Entry)
+	}
+	return sites, t.BTI > 0
+}
+
+// A TrampPath is a callsite executed through a trampoline that the image's
+// builder made.
+type TrampPath struct {
+	builder.PathRun
+	Run *builder.TrampRun
+}
+
+// TrampRuns executes a callsite through the trampolines that were built with
+// all in reach, []TrampPath.
+var TrampRuns = &analysis.Analyzer{
+	Name:     "tramprun",
+	Doc:      "execute a callsite through the trampolines that the builder made",
+	Requires: []*analysis.Analyzer{Image, Sites, Entry, Built},
+	Run: func(pass *analysis.Pass) (any, error) {
+		var out []TrampPath
+		t := pass.ResultOf[Built].(*builder.Trampolines)
+		for i := range t.Runs {
+			r := &t.Runs[i]
+			if r.Situation != builder.Near || r.Graph || r.Err != nil || r.Area(r.Trampoline) == nil {
+				continue
+			}
+			if sites, guarded := startSites(pass); len(sites) > 0 {
+				out = append(out, TrampPath{builder.TrampolinePath(image(pass), sites[0], guarded, r.Built()), r})
+			}
+		}
+		return out, nil
+	},
+	ResultType: reflect.TypeFor[[]TrampPath](),
 }

@@ -1,105 +1,23 @@
 package checks
 
 import (
-	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/elfscan"
 )
 
-// A Region is a part of the entry code between a label and its end label:
-// what a builder of dynamic trampolines copies.
-type Region struct {
-	Label, EndLabel string
-	Start, End      uint64 // addresses of the labels
-	// Last is the instruction that leaves the region: the one before the end
-	// label or, where the label stands too early, the one it stands on. It is
-	// 0 if neither leaves.
-	Last uint64
-	// OnLast tells that the end label stands on Last and not after it.
-	OnLast bool
-}
-
-// Limit is the address behind the region's last instruction.
-func (r *Region) Limit() uint64 {
-	if r.OnLast {
-		return r.End + a64.Size
-	}
-	return r.End
-}
-
-// Contains tells whether addr lies in the region, its last instruction
-// included.
-func (r *Region) Contains(addr uint64) bool { return r.Start <= addr && addr < r.Limit() }
-
-// A TemplateCode is what the labels of a dynamic trampoline delimit. Labels
-// that are missing or misplaced have no region: FT101 and FT102 speak of them.
-type TemplateCode struct {
-	Regions []Region
-}
-
-// regionLabels are the labels of the template's regions, and those of their
-// ends.
-var regionLabels = [][2]string{
-	{"ftrace_regs_caller", "ftrace_regs_caller_end"},
-	{"ftrace_caller", "ftrace_caller_end"},
-	{"ftrace_common", "ftrace_common_end"},
-}
-
-// Template is the template of a dynamic trampoline, *TemplateCode: nil if the
-// image has no label of one.
+// Template is the template of a dynamic trampoline, *builder.TemplateCode:
+// nil if the image has no label of one.
 var Template = &analysis.Analyzer{
 	Name:     "template",
 	Doc:      "find the regions that a builder of dynamic trampolines copies, by their labels",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
-		im := image(pass)
-		if im.Era() != elfscan.EraDyntramp {
-			return (*TemplateCode)(nil), nil
-		}
-		t := &TemplateCode{}
-		for _, l := range regionLabels {
-			start, ok1 := im.Addr(l[0])
-			end, ok2 := im.Addr(l[1])
-			if !ok1 || !ok2 || end <= start || end-start > builder.MaxEntryWords*a64.Size || start%a64.Size != 0 || end%a64.Size != 0 {
-				continue
-			}
-			r := Region{Label: l[0], EndLabel: l[1], Start: start, End: end}
-			leaves := func(addr uint64) bool {
-				w, ok := im.Word(addr)
-				return ok && a64.Classify(w).EndsFlow()
-			}
-			switch {
-			case leaves(end - a64.Size):
-				r.Last = end - a64.Size
-			case leaves(end):
-				r.Last, r.OnLast = end, true
-			}
-			t.Regions = append(t.Regions, r)
-		}
-		return t, nil
+		return builder.FindTemplate(image(pass)), nil
 	},
-	ResultType: reflect.TypeFor[*TemplateCode](),
+	ResultType: reflect.TypeFor[*builder.TemplateCode](),
 }
 
 const noTemplate = "no dynamic trampoline template (no ftrace_caller_end, ftrace_regs_caller_end, ftrace_common_end or function_trace_op_ptr)"
-
-func sortedKeys[V any](m map[uint64]V) []uint64 { return slices.Sorted(maps.Keys(m)) }
-
-// Describe says what of the region a builder would copy.
-func (r *Region) Describe(im *elfscan.Image) string {
-	if r.Last == 0 {
-		return fmt.Sprintf("%s..%s, %#x bytes, whose last instruction %s does not leave it", r.Label, r.EndLabel, r.End-r.Start, text(im, r.End-a64.Size))
-	}
-	where := "the last instruction"
-	if r.OnLast {
-		where = "the label stands on the last instruction"
-	}
-	return fmt.Sprintf("%s..%s, %#x bytes, %s %s at +%#x", r.Label, r.EndLabel, r.End-r.Start, where, text(im, r.Last), r.Last-r.Start)
-}

@@ -11,7 +11,7 @@
 
 static void *allocate_anywhere(unsigned long size)
 {
-	return module_alloc(size);		// want FT202 "" FT203 ""
+	return module_alloc(size);		// want FT202 ""
 }
 
 static bool in_reach_always(const struct tramp *t)
@@ -41,7 +41,7 @@ static int patch_masked(unsigned long pc, unsigned long target, enum aarch64_ins
 		return -EFAULT;
 	if (old != nop && !is_branch(old))
 		return -EINVAL;
-	return aarch64_insn_patch_text_nosync((void *)pc, insn);
+	return aarch64_insn_patch_text_nosync((void *)pc, insn);	// want FT203 "MiB"
 }
 
 #define allocate allocate_anywhere

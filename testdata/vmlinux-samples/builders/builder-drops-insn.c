@@ -1,5 +1,5 @@
 // A builder that drops the branch between the parts, and the instruction before
-// it: the callback runs with another frame pointer. No other rule tells.
+// it: the callback runs with another frame pointer.
 //
 // build: builder-drops-insn with=image-dyntramp.S,sites-regs-good.c,kernel.c
 
@@ -18,7 +18,7 @@ static void lay_out_less(struct tramp *t, const struct ftrace_ops *ops)
 
 static int copy_less(const struct tramp *t)
 {
-	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))	// want FT116 "add.*x29"
+	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))	// want FT113 "frame record.*add x29"
 		return -EFAULT;
 	if (copy_from_kernel_nofault(t->mem + t->entry_size, ftrace_common, t->common_size))
 		return -EFAULT;

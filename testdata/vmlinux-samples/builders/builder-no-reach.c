@@ -7,7 +7,7 @@
 
 static void *allocate_anywhere(unsigned long size)
 {
-	return module_alloc(size);		// want FT202 "" FT203 "brk|BRK"
+	return module_alloc(size);		// want FT202 ""
 }
 
 static bool in_reach_always(const struct tramp *t)
@@ -20,7 +20,7 @@ static int patch_anyway(unsigned long pc, unsigned long target, enum aarch64_ins
 	u32 old, nop = aarch64_insn_gen_nop(), insn = nop;
 
 	if (target)
-		insn = aarch64_insn_gen_branch_imm(pc, target, type);
+		insn = aarch64_insn_gen_branch_imm(pc, target, type);	// want FT203 "brk|BRK"
 	if (aarch64_insn_read((void *)pc, &old))
 		return -EFAULT;
 	if (old != nop && !is_branch(old))

@@ -42,7 +42,7 @@ static unsigned long make(struct ftrace_ops *ops, unsigned long *tramp_size)
 	unsigned long mem, op_load, literal, words;
 
 	*tramp_size = first + second + sizeof(void *);
-	mem = (unsigned long)module_alloc(*tramp_size);			// want FT202 "" FT203 ""
+	mem = (unsigned long)module_alloc(*tramp_size);			// want FT202 ""
 	if (!mem)
 		return 0;
 
@@ -95,7 +95,7 @@ static int modify_call(struct ftrace_ops *ops)
 {
 	unsigned long pc = call_slot(ops), func = (unsigned long)ftrace_ops_get_func(ops);
 
-	return modify_code(pc, 0, aarch64_insn_gen_branch_imm(pc, func, AARCH64_INSN_BRANCH_LINK), false);
+	return modify_code(pc, 0, aarch64_insn_gen_branch_imm(pc, func, AARCH64_INSN_BRANCH_LINK), false);	// want FT203 "brk"
 }
 
 static int modify_graph_call(struct ftrace_ops *ops)

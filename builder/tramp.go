@@ -1,0 +1,511 @@
+package builder
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// A Situation is the world that a builder of trampolines is executed in.
+type Situation uint8
+
+const (
+	Near        Situation = iota // memory is in reach of everything
+	FarAbove                     // memory is beyond +128 MiB of the image
+	FarBelow                     // memory is beyond -128 MiB
+	FarCallback                  // memory is near, the callback is beyond +128 MiB
+	NoMemory                     // the allocation fails
+	BadCopy                      // a copy fails
+	AlienSlot                    // a word that no builder expects stands in a slot of the template
+	Updated                      // Near, then called again with another callback
+	AlienUpdate                  // Updated, but in a slot stands a word that no builder expects
+	Released                     // Near, then arch_ftrace_trampoline_free()
+)
+
+var situationNames = [...]string{"memory in reach", "memory beyond +128 MiB of the image", "memory beyond -128 MiB of the image",
+	"the callback beyond 128 MiB", "the allocation failing", "a copy failing", "an unexpected word in a slot of the template",
+	"another callback", "another callback and an unexpected word in a slot", "the trampoline released"}
+
+func (s Situation) String() string { return situationNames[s] }
+
+// Alien is the word that stands in a slot in AlienSlot and AlienUpdate:
+// MOV X0, X0.
+var Alien = a64.EncodeMOV(0, 0)
+
+// A TrampRun is the image's builder, executed once.
+type TrampRun struct {
+	Situation Situation
+	Regs      bool   // the ops asks for all registers
+	Graph     bool   // fgraph is on
+	FailCopy  int    // BadCopy: which one, from 1
+	Slot      string // AlienSlot, AlienUpdate: its label
+
+	Ops, Func uint64 // addresses of the ftrace_ops and of its callback
+	Err       error  // why it did not run to its end: no verdict
+
+	// What came of it.
+	Events                  []Event
+	Areas                   []CodeArea
+	Trampoline, Size, Flags uint64 // members of the ftrace_ops
+	AllocTramp              bool   // Flags has FTRACE_OPS_FL_ALLOC_TRAMP
+	Literal                 uint64 // where the trampoline loads X2 from, or is to; 0 if not known
+	CallAt, GraphAt         uint64 // where its slots are; 0 if not known
+	Code                    uint64 // size of its code, return included, in bytes
+	Numbers                 Trace
+	parts                   map[int]parts // of the instructions that were stored, by event
+	Diffs                   []Diff        // from the model; Near and Updated
+	before                  []Event       // Updated: of building it
+
+	// Of executing the trampoline: Near, Far* and BadCopy.
+	Called, Graphed bool // the callback was called, ftrace_graph_caller was reached
+	X2              uint64
+	stop            *emu.Stop // why it did not get to its end
+}
+
+// Variant is the entry code that the trampoline is made of.
+func (r *TrampRun) Variant() string {
+	if r.Regs {
+		return "ftrace_regs_caller"
+	}
+	return "ftrace_caller"
+}
+
+// Area is the memory that addr lies in.
+func (r *TrampRun) Area(addr uint64) *CodeArea {
+	for i := range r.Areas {
+		if !r.Areas[i].Freed && r.Areas[i].Contains(addr) {
+			return &r.Areas[i]
+		}
+	}
+	return nil
+}
+
+// Word is the word at addr in memory for code.
+func (r *TrampRun) Word(addr uint64) (w uint32, ok bool) {
+	a := r.Area(addr)
+	if a == nil || addr%a64.Size != 0 || addr-a.Addr+a64.Size > uint64(len(a.Bytes)) {
+		return 0, false
+	}
+	b := a.Bytes[addr-a.Addr:]
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24, true
+}
+
+// Writer is the event that last wrote what is at addr; nil if none did.
+func (r *TrampRun) Writer(addr uint64) *Event {
+	for _, events := range [][]Event{r.Events, r.before} {
+		for i := len(events) - 1; i >= 0; i-- {
+			e := &events[i]
+			switch e.Kind {
+			case Store, Copy, Patch, PatchLiteral:
+				if !e.Err && addr-e.Addr < e.Size {
+					return e
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Built is the trampoline of the run, to be executed in another World of the
+// image; nil if there is none.
+func (r *TrampRun) Built() *BuiltCode {
+	a := r.Area(r.Trampoline)
+	if a == nil {
+		return nil
+	}
+	return &BuiltCode{
+		Name:     "the trampoline of " + r.Variant(),
+		Addr:     r.Trampoline,
+		Code:     a.Bytes[min(r.Trampoline-a.Addr, uint64(len(a.Bytes))):],
+		Ops:      r.Ops,
+		Callback: r.Func,
+		SaveRegs: r.Regs,
+	}
+}
+
+// Trampolines is what came of executing the image's builder of trampolines.
+type Trampolines struct {
+	Why     string // there is no builder to execute: why
+	Err     error  // there is one, and it could not be executed at all
+	Builder uint64 // address of arch_ftrace_update_trampoline
+	Models  []*Model
+	// ModelErr says why there is no model to compare with, if there is none.
+	ModelErr error
+	Runs     []TrampRun
+}
+
+// Model is the model of the run's trampoline, or nil.
+func (t *Trampolines) Model(r *TrampRun) *Model {
+	for _, m := range t.Models {
+		if m.Regs == r.Regs {
+			return m
+		}
+	}
+	return nil
+}
+
+// builderSymbol is the hook that the core calls for each ops.
+const builderSymbol = "arch_ftrace_update_trampoline"
+
+// strong is the address of a function that is more than the core's weak stub,
+// or says why there is none.
+func strong(im *elfscan.Image, name string) (addr uint64, why string) {
+	s, ok := im.Lookup(name)
+	switch {
+	case !ok || !im.IsText(s.Addr):
+		return 0, "the image has no " + name
+	case s.Bind == elf.STB_WEAK:
+		return 0, fmt.Sprintf("%s (%#x) is the core's weak stub", name, s.Addr)
+	}
+	for a := s.Addr; ; a += a64.Size {
+		w, ok := im.Word(a)
+		if rd, rm, mov := a64.IsMOV(w); mov && rd == SavedLR && rm == a64.LR {
+			continue // a callsite
+		}
+		switch k := a64.Classify(w); {
+		case k == a64.Ret:
+			return 0, fmt.Sprintf("%s (%#x) returns at once", name, s.Addr)
+		case !ok || k != a64.Nop && k != a64.Landing && k != a64.Hint:
+			return s.Addr, ""
+		}
+	}
+}
+
+// opsLayout is what a builder reads and writes of a struct ftrace_ops: offsets
+// in bytes, and flags.
+type opsLayout struct {
+	fn, flags, trampoline, size uint64
+	saveRegs, allocTramp        uint64
+}
+
+func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
+	t, err := im.StructLayout("ftrace_ops", "FTRACE_OPS_FL_", near)
+	if err != nil {
+		return l, err
+	}
+	for name, off := range map[string]*uint64{"func": &l.fn, "flags": &l.flags, "trampoline": &l.trampoline, "trampoline_size": &l.size} {
+		v, ok := t.Offsets[name]
+		if !ok || v+8 > opsSize {
+			return l, fmt.Errorf("struct ftrace_ops has no usable member %s (by %s)", name, t.From)
+		}
+		*off = v
+	}
+	l.saveRegs, l.allocTramp = 1<<2, 1<<11 // since "ftrace: Add FTRACE_OPS_FL_ALLOC_TRAMP"
+	for name, flag := range map[string]*uint64{"FTRACE_OPS_FL_SAVE_REGS": &l.saveRegs, "FTRACE_OPS_FL_ALLOC_TRAMP": &l.allocTramp} {
+		if v, ok := t.Enums[name]; ok {
+			*flag = v
+		}
+	}
+	return l, nil
+}
+
+const opsSize = 1024 // more than a struct ftrace_ops has
+
+// A trampWorld is a World in which trampolines are built.
+type trampWorld struct {
+	*World
+	mem     codeMemory
+	makers  map[uint64]string // functions that make instructions
+	numbers Trace
+	parts   [32]parts     // of what each register holds
+	made    map[int]parts // of the instructions that were stored, by event
+	layout  opsLayout
+	all     *Trampolines
+	from    uint64 // the instruction that runs, or that called the hook that does
+
+	page  uint64 // see callbackPage
+	graph uint64 // address of ftrace_graph_active; 0 if there is none
+	ops   uint64
+}
+
+// Offsets in the page that callbackPage gives, beside offCallback.
+const (
+	offCallback2 = 0x080 // the callback after the update
+	offSite      = 0x400 // where a trampoline returns to
+)
+
+// callbackPage is the address of a page in reach of the entry code and of near
+// memory, for callbacks and the like: behind the image, or before it.
+func callbackPage(im *elfscan.Image) uint64 {
+	sections := im.Sections()
+	caller, _ := im.Addr("ftrace_caller")
+	page := (sections[len(sections)-1].End() + 0x1ffff) &^ 0xffff
+	if !a64.ReachOf(a64.Call).Contains(a64.Offset(caller, page)) {
+		page = sections[0].Addr&^0xffff - 0x10000
+	}
+	return page
+}
+
+// BuildTrampolines executes the image's builder of trampolines, if it has
+// one, in every Situation.
+func BuildTrampolines(im *elfscan.Image) *Trampolines {
+	all := &Trampolines{}
+	template := FindTemplate(im)
+	if template == nil {
+		all.Why = "no dynamic trampoline builder (the era is " + im.Era().String() + ")"
+		return all
+	}
+	if all.Builder, all.Why = strong(im, builderSymbol); all.Why != "" {
+		return all
+	}
+	layout, err := readOpsLayout(im, all.Builder)
+	if err != nil {
+		all.Err = err
+		return all
+	}
+	for _, regs := range []bool{false, true} {
+		m, err := NewModel(im, template, regs)
+		if err != nil {
+			all.ModelErr = err
+			continue
+		}
+		all.Models = append(all.Models, m)
+	}
+	t := &trampWorld{World: NewWorld(im), layout: layout, all: all, page: callbackPage(im)}
+	t.graph, _ = im.Addr("ftrace_graph_active")
+	t.findMakers()
+	t.hookMemory()
+	t.Hook(func(string) error {
+		v, err := t.M.Read64(t.M.X[0] + layout.fn)
+		t.M.X[0] = v
+		return err
+	}, "ftrace_ops_get_func")
+	for _, regs := range []bool{false, true} {
+		for _, graph := range t.graphStates() {
+			t.life(regs, graph)
+			for _, s := range []Situation{FarAbove, FarBelow, FarCallback} {
+				t.record(t.build(TrampRun{Situation: s, Regs: regs, Graph: graph}))
+			}
+		}
+		t.record(t.build(TrampRun{Situation: NoMemory, Regs: regs}))
+		for n := range t.copiesOf(regs) {
+			t.record(t.build(TrampRun{Situation: BadCopy, Regs: regs, FailCopy: n + 1}))
+		}
+		for _, role := range slotRoles {
+			if _, ok := im.Addr(slotLabels[role]); ok {
+				t.record(t.build(TrampRun{Situation: AlienSlot, Regs: regs, Graph: t.graph != 0, Slot: slotLabels[role]}))
+			}
+		}
+	}
+	return all
+}
+
+// slotRoles are the slots that builders patch, slotLabels their labels.
+var (
+	slotRoles  = []Role{CallSlot, GraphSlot}
+	slotLabels = map[Role]string{CallSlot: "ftrace_call", GraphSlot: "ftrace_graph_call"}
+)
+
+// graphStates are the states of fgraph to build in.
+func (t *trampWorld) graphStates() []bool {
+	if t.graph == 0 {
+		return []bool{false}
+	}
+	return []bool{false, true}
+}
+
+// copiesOf is how many copies that can fail the builder made, with memory
+// near.
+func (t *trampWorld) copiesOf(regs bool) int {
+	n := 0
+	for _, r := range t.all.Runs {
+		if r.Situation == Near && r.Regs == regs && !r.Graph {
+			for _, e := range r.Events {
+				if e.Kind == Copy && fallible[e.Func] {
+					n++
+				}
+			}
+		}
+	}
+	return min(n, 8)
+}
+
+func (t *trampWorld) record(r TrampRun) { t.all.Runs = append(t.all.Runs, r) }
+
+// write64 and write32 write to memory that is mapped.
+func (t *trampWorld) write64(addr, v uint64) {
+	if err := t.M.Write64(addr, v); err != nil {
+		panic(err)
+	}
+}
+
+func (t *trampWorld) write32(addr uint64, v uint32) error { return t.M.Write32(addr, v) }
+
+// placeMemory is where memory is allocated in a situation.
+func (t *trampWorld) placeMemory(s Situation) uint64 {
+	sections := t.Image.Sections()
+	lo, hi := sections[0].Addr&^0xffff, (sections[len(sections)-1].End()+0xffff)&^0xffff
+	switch s {
+	case FarAbove:
+		return hi + 192<<20
+	case FarBelow:
+		return lo - 192<<20
+	}
+	// As modules are, below the image; above it if that is nearer to all.
+	const gap = 4 << 20
+	if below := lo - gap; hi-below < 127<<20 {
+		return below
+	}
+	return hi + gap
+}
+
+// build executes the builder once for a fresh ops.
+func (t *trampWorld) build(r TrampRun) TrampRun {
+	t.start(&r)
+	t.update(&r)
+	if r.Err == nil {
+		switch r.Situation {
+		case Near, FarAbove, FarBelow, FarCallback, BadCopy:
+			t.execute(&r)
+			t.compare(&r)
+		}
+	}
+	return r
+}
+
+// start makes the world of a run.
+func (t *trampWorld) start(r *TrampRun) {
+	t.Reset()
+	t.resetMemory()
+	t.mem.base = t.placeMemory(r.Situation)
+	t.mem.failAlloc = r.Situation == NoMemory
+	t.mem.failCopy = r.FailCopy
+	t.M.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
+	t.ops = t.New(opsSize)
+	flags := uint64(0)
+	if r.Regs {
+		flags = t.layout.saveRegs
+	}
+	t.write64(t.ops+t.layout.flags, flags)
+	if t.graph != 0 && r.Graph {
+		r.Err = t.write32(t.graph, 1)
+	}
+	r.Ops, r.Func = t.ops, t.page+offCallback
+	if r.Situation == FarCallback {
+		r.Func = t.placeMemory(FarAbove) + offCallback
+	}
+	if slot, ok := t.Image.Addr(r.Slot); ok {
+		r.Err = t.write32(slot, Alien)
+	}
+}
+
+// update executes arch_ftrace_update_trampoline() on the run's ops.
+func (t *trampWorld) update(r *TrampRun) {
+	t.write64(t.ops+t.layout.fn, r.Func)
+	t.run(r, t.all.Builder)
+}
+
+// run executes a function on the run's ops and notes what came of it.
+func (t *trampWorld) run(r *TrampRun, fn uint64) {
+	t.Events = t.Events[:0]
+	t.numbers, t.parts, t.made = Trace{}, [32]parts{}, map[int]parts{}
+	if r.Err == nil {
+		r.Err = t.trace(fn, t.ops)
+	}
+	r.Events = slices.Clone(t.Events)
+	r.Numbers, r.parts = t.numbers, t.made
+	member := func(off uint64) uint64 {
+		v, err := t.M.Read64(t.ops + off)
+		if err != nil {
+			r.Err = err
+		}
+		return v
+	}
+	r.Trampoline, r.Size, r.Flags = member(t.layout.trampoline), member(t.layout.size), member(t.layout.flags)
+	r.AllocTramp = r.Flags&t.layout.allocTramp != 0
+	r.Areas = nil
+	for _, a := range t.mem.areas {
+		c := *a
+		c.Perms = slices.Clone(a.Perms)
+		if !a.Freed {
+			c.Bytes = make([]byte, min((a.Size+7)&^7, maxKept))
+			if err := t.M.Read(a.Addr, c.Bytes); err != nil && r.Err == nil {
+				r.Err = err
+			}
+		}
+		r.Areas = append(r.Areas, c)
+	}
+}
+
+// maxKept is how much of an area is kept, in bytes: a trampoline has some
+// hundred.
+const maxKept = 64 << 10
+
+// life builds a trampoline with memory near, executes it, has it updated, and
+// releases it.
+func (t *trampWorld) life(regs, graph bool) {
+	near := t.build(TrampRun{Situation: Near, Regs: regs, Graph: graph})
+	t.record(near)
+	if near.Err != nil || near.Trampoline == 0 {
+		return
+	}
+	again := TrampRun{Situation: Updated, Regs: regs, Graph: graph, Ops: t.ops, Func: t.page + offCallback2, before: near.Events}
+	t.update(&again)
+	if again.Err == nil && again.Trampoline != 0 {
+		t.compare(&again)
+	}
+	t.record(again)
+	if again.Err != nil || again.Trampoline == 0 {
+		return
+	}
+	for _, role := range slotRoles {
+		at := again.CallAt
+		if role == GraphSlot {
+			at = again.GraphAt
+		}
+		if at == 0 {
+			continue
+		}
+		old, _ := again.Word(at)
+		alien := TrampRun{Situation: AlienUpdate, Regs: regs, Graph: graph, Slot: slotLabels[role], Ops: t.ops, Func: t.page + offCallback}
+		if alien.Err = t.write32(at, Alien); alien.Err == nil {
+			t.update(&alien)
+			t.record(alien)
+		}
+		if alien.Err != nil || alien.Trampoline != again.Trampoline || t.write32(at, old) != nil {
+			return
+		}
+	}
+	if free, why := strong(t.Image, "arch_ftrace_trampoline_free"); why == "" {
+		gone := TrampRun{Situation: Released, Regs: regs, Graph: graph, Ops: t.ops}
+		t.run(&gone, free)
+		t.record(gone)
+	}
+}
+
+// errStop ends the execution of a trampoline.
+var errStop = errors.New("far enough")
+
+// execute runs the trampoline from a callsite, up to where it returns or goes
+// to ftrace_graph_caller.
+func (t *trampWorld) execute(r *TrampRun) {
+	m := t.M
+	if r.Trampoline == 0 {
+		return
+	}
+	m.Hook(r.Func, func(*emu.Machine) error {
+		if !r.Called {
+			r.Called, r.X2 = true, m.X[2]
+		}
+		return nil
+	})
+	defer m.Hook(r.Func, nil)
+	if caller, ok := t.Image.Addr("ftrace_graph_caller"); ok {
+		m.Hook(caller, func(*emu.Machine) error { r.Graphed = true; return errStop })
+		defer m.Hook(caller, nil)
+	}
+	limit := m.MaxSteps
+	defer func() { m.MaxSteps = limit }()
+	m.MaxSteps = 4096
+	m.SP = stackTop - 512
+	m.X[29] = m.SP + 64
+	m.X[9] = t.page + offCaller
+	m.X[30] = t.page + offSite
+	m.PC = r.Trampoline
+	errors.As(m.Run(t.page+offSite), &r.stop) // whether it comes back is for FT113 to see
+}

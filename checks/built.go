@@ -1,0 +1,201 @@
+package checks
+
+import (
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// Built is what the image's builder of dynamic trampolines builds,
+// *builder.Trampolines. Nothing is executed in an image without one.
+var Built = &analysis.Analyzer{
+	Name:     "built",
+	Doc:      "execute the image's builder of dynamic trampolines",
+	Requires: []*analysis.Analyzer{Image},
+	Run: func(pass *analysis.Pass) (any, error) {
+		return builder.BuildTrampolines(image(pass)), nil
+	},
+	ResultType: reflect.TypeFor[*builder.Trampolines](),
+}
+
+// builtCheck makes the analyzer of a rule that looks at executed builders. run
+// is called with the runs in the situations that the rule is about.
+func builtCheck(id string, run func(*analysis.Pass, []*builder.TrampRun, *spots), situations ...builder.Situation) *analysis.Analyzer {
+	return check(id, func(pass *analysis.Pass) (any, error) {
+		t := pass.ResultOf[Built].(*builder.Trampolines)
+		switch {
+		case t.Why != "":
+			return notApplicable("%s", t.Why)
+		case t.Err != nil:
+			return inconclusive("the builder (%s) could not be executed: %v", image(pass).At(t.Builder), t.Err)
+		}
+		var runs []*builder.TrampRun
+		var stuck error
+		made := false
+		for i := range t.Runs {
+			r := &t.Runs[i]
+			made = made || r.Situation == builder.Near && r.Err == nil && r.Trampoline != 0
+			if !slices.Contains(situations, r.Situation) {
+				continue
+			}
+			if r.Err != nil {
+				if stuck == nil {
+					stuck = fmt.Errorf("%s, with %v: %w", r.Variant(), r.Situation, r.Err)
+				}
+				continue
+			}
+			runs = append(runs, r)
+		}
+		s := &spots{pass: pass, im: image(pass)}
+		run(pass, runs, s)
+		s.report()
+		switch {
+		case stuck != nil:
+			return inconclusive("the builder, executed for %v", stuck)
+		case !made:
+			return inconclusive("the builder makes no trampoline, even with memory in reach")
+		}
+		return examined("the builder, executed %d times", len(runs))
+	}, Built)
+}
+
+// modelCheck is builtCheck for a rule about differences from the model: with
+// memory near, and after an update.
+func modelCheck(id string, kind builder.DiffKind, advice string) *analysis.Analyzer {
+	a := builtCheck(id, func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+		for _, r := range runs {
+			for _, d := range r.Diffs {
+				if d.Kind == kind {
+					s.addDiff(r, d, advice)
+				}
+			}
+		}
+	}, builder.Near, builder.Updated)
+	return withModel(a)
+}
+
+// withModel has a rule about differences say so where there is no model. The
+// rule may require more.
+func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.Analyzer {
+	a.Requires = append(a.Requires, requires...)
+	run := a.Run
+	a.Run = func(pass *analysis.Pass) (any, error) {
+		out, err := run(pass)
+		if o, ok := out.(Outcome); ok && o.NotApplicable == "" && o.Inconclusive == "" {
+			if t := pass.ResultOf[Built].(*builder.Trampolines); t.ModelErr != nil {
+				return inconclusive("no model to compare with: %v", t.ModelErr)
+			}
+		}
+		return out, err
+	}
+	return a
+}
+
+// A spot is a line of the builder that a finding is about.
+type spot struct {
+	pc       uint64
+	key      string
+	text     string
+	variants []string
+	related  []analysis.RelatedInformation
+}
+
+// spots gathers findings, one for each line of source and each key: what many
+// runs show of one line is one finding.
+type spots struct {
+	pass *analysis.Pass
+	im   *elfscan.Image
+	list []*spot
+}
+
+// line is the source line of an address, or the address where lines are not
+// known.
+func (s *spots) line(pc uint64) string {
+	if l, ok := s.im.Line(pc); ok {
+		return fmt.Sprintf("%s:%d", l.File, l.Line)
+	}
+	return fmt.Sprintf("%#x", pc)
+}
+
+// add adds a finding at pc about a run. It is the spot, to which more can be
+// added, or nil if that line has such a finding already.
+func (s *spots) add(r *builder.TrampRun, pc uint64, key string, format string, args ...any) *spot {
+	key += " " + s.line(pc)
+	for _, have := range s.list {
+		if have.key == key {
+			if !slices.Contains(have.variants, r.Variant()) {
+				have.variants = append(have.variants, r.Variant())
+			}
+			return nil
+		}
+	}
+	sp := &spot{pc: pc, key: key, text: fmt.Sprintf(format, args...), variants: []string{r.Variant()}}
+	s.list = append(s.list, sp)
+	return sp
+}
+
+// addDiff adds a difference from the model.
+func (s *spots) addDiff(r *builder.TrampRun, d builder.Diff, advice string) {
+	insn := ""
+	if w, ok := s.im.Word(d.Origin); ok && d.Origin != 0 {
+		insn = a64.Text(w, d.Origin, s.im.Name)
+	}
+	pc := d.PC
+	if pc == 0 {
+		pc, _ = s.im.Addr("arch_ftrace_update_trampoline")
+	}
+	text := d.What
+	if r.Situation == builder.Updated {
+		text = "after an update: " + text
+	}
+	sp := s.add(r, pc, insn, "%s%s", text, advice)
+	if sp != nil && d.Origin != 0 {
+		sp.related = []analysis.RelatedInformation{related(s.im, d.Origin, "in the template: %s (%#x)", d.Where, d.Origin)}
+	}
+}
+
+// inEncoder tells whether an instruction is of the kernel's own encoders,
+// inlined into the builder.
+func (s *spots) inEncoder(pc uint64) bool {
+	l, ok := s.im.Line(pc)
+	return ok && (path.Base(l.File) == "insn.c" || path.Base(l.File) == "insn.h")
+}
+
+// report reports what was gathered.
+func (s *spots) report() {
+	for _, sp := range s.list {
+		reportWith(s.pass, sp.pc, sp.related, "the trampoline for %s: %s", strings.Join(sp.variants, " and "), sp.text)
+	}
+}
+
+// at is a place in the trampoline of a run.
+func at(r *builder.TrampRun, addr uint64) string {
+	if r.Trampoline != 0 && addr >= r.Trampoline && r.Area(r.Trampoline) == r.Area(addr) {
+		return fmt.Sprintf("trampoline+%#x", addr-r.Trampoline)
+	}
+	return fmt.Sprintf("%#x", addr)
+}
+
+// word is an instruction of a run's trampoline as findings show it.
+func word(im *elfscan.Image, r *builder.TrampRun, w uint32, addr uint64) string {
+	return "`" + a64.Text(w, addr, func(a uint64) string {
+		switch {
+		case a == r.Func:
+			return "the callback"
+		case r.Area(a) != nil:
+			return at(r, a)
+		}
+		return im.Name(a)
+	}) + "`"
+}
+
+// mebibytes is a distance in words.
+func mebibytes(n int64) string { return fmt.Sprintf("%+d MiB", n>>20) }

@@ -1,0 +1,54 @@
+package checks
+
+import (
+	"fmt"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT202 finds builders whose memory can be out of reach, and that do nothing
+// about it.
+var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+	for _, r := range runs {
+		if r.Situation == builder.FarCallback || farBreaks(runs, r) == 0 {
+			continue
+		}
+		for _, e := range r.Events {
+			if e.Kind != builder.Alloc || e.Addr == 0 {
+				continue
+			}
+			region, worst := allocRegion(s.im, &e)
+			if worst <= 128<<20 {
+				continue
+			}
+			s.add(r, e.PC, "", "its memory comes from %s, which can place it in %s: up to %d MiB from callsites of the image, and from the callback; BL reaches 128. The builder has no PLT and does not fail (FT203): add one, or refuse memory from which _text, _end or the callback is out of reach",
+				e.Func, region, worst>>20)
+		}
+	}
+}, builder.Near, builder.FarAbove, builder.FarBelow)
+
+// allocRegion is where the kernel's allocator can place memory, in words, and
+// the worst distance from there to the image, in bytes.
+func allocRegion(im *elfscan.Image, e *builder.Event) (region string, worst uint64) {
+	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
+	sections := im.Sections()
+	lo, hi := sections[0].Addr, sections[len(sections)-1].End()
+	if e.Value != 0 { // it asked for a range
+		return fmt.Sprintf("%#x..%#x", e.From, e.Value), max(hi-min(e.From, hi), e.Value-min(lo, e.Value))
+	}
+	const full = 2 << 30
+	switch e.Func {
+	case "module_alloc", "module_alloc_noprof", "execmem_alloc", "execmem_alloc_rw":
+		switch {
+		case has("module_plt_base"):
+			return "the 2 GiB around the image (module_plt_base) when the 128 MiB of module_direct_base are full", full
+		case has("module_alloc_base"):
+			return "the 2 GiB from module_alloc_base when the 128 MiB that end at _etext are full", full
+		}
+		return "the 2 GiB for modules when those in direct range are full (assumed: the image has neither module_plt_base nor module_alloc_base)", full
+	}
+	return "the whole of vmalloc space", 1 << 46
+}

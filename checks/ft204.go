@@ -1,0 +1,49 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT204 finds modules without room for their PLT entries to the entry code.
+var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	m := im.Module()
+	if m == nil {
+		return notApplicable(noModule)
+	}
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	l := loader(pass)
+	if l.Kernel == nil {
+		return notApplicable("%s", l.Why)
+	}
+	var far *elfscan.ModuleRegion
+	for _, r := range l.Kernel.ModuleRegions() {
+		if !r.Direct {
+			far = &r
+		}
+	}
+	if far == nil {
+		return notApplicable("nothing in the kernel says that it places modules out of BL reach (module_plt_base, or module_alloc_base and module_emit_plt_entry)")
+	}
+	view, err := l.View()
+	switch {
+	case err != nil:
+		return inconclusive("%v", err)
+	case !view.Rewrites[elfscan.FtracePLT]:
+		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", elfscan.FtracePLT)
+	}
+	if _, ok := m.Section(elfscan.FtracePLT); !ok {
+		then := "a callsite out of reach cannot be enabled, and ftrace switches itself off"
+		if view.Needs[elfscan.FtracePLT] {
+			then = "and the kernel's loader, executed, refuses a module without that section"
+		}
+		reportImage(pass, "%s and no section %s: the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB, %s. Link it with the kernel's scripts/module.lds",
+			plural(len(t.Callsites), "callsite"), elfscan.FtracePLT, far.Start, far.End, far.Name, then)
+	}
+	return examined("%d sections", len(m.Sections))
+}, Sites, InKernel)

@@ -1,0 +1,46 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// FT205 finds modules with callsites in init text and no PLT there.
+var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
+	im := image(pass)
+	m := im.Module()
+	if m == nil {
+		return notApplicable(noModule)
+	}
+	t, why := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%s", why)
+	}
+	l := loader(pass)
+	if l.Kernel == nil {
+		return notApplicable("%s", l.Why)
+	}
+	view, err := l.View()
+	switch {
+	case err != nil:
+		return inconclusive("%v", err)
+	case !view.Rewrites[elfscan.InitFtracePLT]:
+		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", elfscan.InitFtracePLT)
+	}
+	var in []elfscan.Site // of init text
+	for _, s := range t.Callsites {
+		if m.PartAt(s.Entry) == elfscan.InitText {
+			in = append(in, s)
+		}
+	}
+	if _, ok := m.Section(elfscan.InitFtracePLT); !ok && len(in) > 0 {
+		then := "their PLT entry for ftrace is out of reach"
+		if view.Needs[elfscan.InitFtracePLT] {
+			then += ", and the kernel's loader, executed, refuses a module without that section"
+		}
+		report(pass, in[0].Entry, "%s in init text, the first %s, and no section %s, which this kernel looks for: where init text is more than 128 MiB from text, %s. Build the module against this kernel's headers",
+			plural(len(in), "callsite"), t.name(im, in[0].Entry), elfscan.InitFtracePLT, then)
+	}
+	return examined("%s in init text", plural(len(in), "callsite"))
+}, Sites, InKernel)

@@ -1,0 +1,46 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/emu"
+)
+
+const writeExec = emu.Write | emu.Exec
+
+// FT301 finds trampolines whose pages are writable and executable when the
+// builder returns.
+var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+	for _, r := range runs {
+		a := r.Area(r.Trampoline)
+		if r.Trampoline == 0 || a == nil || a.PermAt(r.Trampoline)&writeExec != writeExec {
+			continue
+		}
+		alloc, last := permEvents(r, a)
+		switch {
+		case last != nil:
+			s.add(r, last.PC, "", "the builder returns with its page %#x %v: %s() here, on memory from %s(), which is %v. Call set_memory_ro() first; what is patched later goes through aarch64_insn_patch_text_nosync(), which writes through an alias",
+				r.Trampoline, a.PermAt(r.Trampoline), last.Func, alloc.Func, alloc.Perm)
+		case alloc != nil:
+			s.add(r, alloc.PC, "", "the builder returns with its page %#x %v, as %s() gave it: call set_memory_ro()", r.Trampoline, a.PermAt(r.Trampoline), alloc.Func)
+		}
+	}
+}, builder.Near)
+
+// permEvents are what allocated an area and the last change of its
+// permissions that made it writable and executable; nil if there was none.
+func permEvents(r *builder.TrampRun, a *builder.CodeArea) (alloc, last *builder.Event) {
+	for i := range r.Events {
+		e := &r.Events[i]
+		switch {
+		case e.Kind == builder.Alloc && e.Addr == a.Addr:
+			alloc = e
+		case e.Kind == builder.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec == writeExec && last == nil:
+			last = e
+		case e.Kind == builder.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec != writeExec:
+			last = nil
+		}
+	}
+	return alloc, last
+}

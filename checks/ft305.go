@@ -1,0 +1,60 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// FT305 finds plain stores to memory that is read-only or executable.
+var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+	for _, r := range runs {
+		for i, e := range r.Events {
+			if e.Kind != builder.Store && e.Kind != builder.Copy || e.Err || byInterface(&e) || e.Perm&writeExec == emu.Write {
+				continue
+			}
+			by := e.Func + "()"
+			if e.Func == "" {
+				by = text(s.im, e.PC)
+			}
+			what := "executable: the instruction cache is not told, and another CPU may be executing it"
+			if e.Perm&emu.Write == 0 {
+				what = "read-only: the kernel dies of it"
+			}
+			s.add(r, e.PC, "", "with %v, %s stores %d bytes to %s (%#x), which is %v%s, so %s. Use aarch64_insn_patch_text_nosync(), or store before the permissions change",
+				r.Situation, by, e.Size, at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i), what)
+		}
+	}
+}, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback)
+
+// byInterface tells whether an event is of the patching interface, which
+// writes through an alias and maintains the caches.
+func byInterface(e *builder.Event) bool { return strings.HasPrefix(e.Func, "aarch64_insn_") }
+
+// madeSo says which call made the page that event i stores to read-only, or
+// executable.
+func madeSo(s *spots, r *builder.TrampRun, i int) string {
+	e := &r.Events[i]
+	bad := func(p emu.Perm) bool {
+		if e.Perm&emu.Write == 0 {
+			return p&emu.Write == 0
+		}
+		return p&emu.Exec != 0
+	}
+	out, was := "", false
+	for k := range r.Events[:i] {
+		p := &r.Events[k]
+		if p.Kind != builder.Protect && p.Kind != builder.Alloc || e.Addr-p.Addr >= p.Size {
+			continue
+		}
+		if bad(p.Perm) && !was {
+			out = fmt.Sprintf(" since %s() at %s", p.Func, s.line(p.PC))
+		}
+		was = bad(p.Perm)
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// FT306 finds trampolines with instructions that no maintenance of the
+// instruction cache follows.
+var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+	for _, r := range runs {
+		if r.Trampoline == 0 {
+			continue
+		}
+		size := r.Code
+		if size == 0 {
+			size = r.Size
+		}
+		stale, first, last := 0, uint64(0), -1 // words, the first of them, the last store to any
+		for a := r.Trampoline; a < r.Trampoline+size; a += a64.Size {
+			if a-r.Literal < 8 {
+				continue
+			}
+			if i := lastStore(r.Events, a); i >= 0 && !maintained(r.Events[i+1:], a) {
+				if stale == 0 {
+					first = a
+				}
+				stale++
+				last = max(last, i)
+			}
+		}
+		if stale == 0 {
+			continue
+		}
+		e, pc := r.Events[last], uint64(0)
+		how := "becomes executable"
+		for _, p := range r.Events {
+			if p.Kind == builder.Protect && p.Perm&emu.Exec != 0 && pc == 0 {
+				pc, how = p.PC, "becomes executable by "+p.Func+"() here"
+			}
+		}
+		if pc == 0 {
+			pc, how = e.PC, "is executable"
+		}
+		early := ""
+		for _, p := range r.Events[:last] {
+			if p.Kind == builder.ICache {
+				early = " (" + p.Func + " at " + s.line(p.PC) + " comes before it)"
+			}
+		}
+		s.add(r, pc, "", "%#x..%#x %s, and %d of its %d instructions, the first at %s, have no instruction-cache maintenance after their last plain store (%s, to %s)%s: call flush_icache_range() over the trampoline behind the last store",
+			r.Trampoline, r.Trampoline+size, how, stale, size/a64.Size, at(r, first), s.line(e.PC), at(r, e.Addr), early)
+	}
+}, builder.Near, builder.Updated)
+
+// lastStore is the index of the plain store that last wrote what is at addr;
+// -1 if none did, or what wrote it maintains the caches.
+func lastStore(events []builder.Event, addr uint64) int {
+	for i := len(events) - 1; i >= 0; i-- {
+		e := &events[i]
+		switch e.Kind {
+		case builder.Store, builder.Copy, builder.Patch, builder.PatchLiteral:
+			if e.Err || addr-e.Addr >= e.Size {
+				continue
+			}
+			if e.Kind == builder.Patch || e.Kind == builder.PatchLiteral || byInterface(e) {
+				return -1
+			}
+			return i
+		}
+	}
+	return -1
+}
+
+// maintained tells whether the cache line of addr is maintained.
+func maintained(events []builder.Event, addr uint64) bool {
+	const line = 64 // that of today's processors, in bytes
+	for i := range events {
+		e := &events[i]
+		if e.Kind != builder.ICache || e.Size == 0 {
+			continue
+		}
+		start, end := e.Addr&^(line-1), (e.Addr+e.Size+line-1)&^(line-1)
+		if e.Size == ^uint64(0) || start <= addr && addr < end {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,12 @@
+// Two entries for one callsite.
+//
+// kernel: kernel-regs
+// build: site-duplicated link=module
+
+#include "module.inc"
+#include "sites-nops.inc"
+
+	module	site_duplicated, "6.1.0-sample SMP mod_unload aarch64"
+	plts
+	traced	read_device	// want FT404 "two entries of the callsite table are read_device"
+	record	.Lsite_read_device

@@ -54,6 +54,8 @@ type entryRunner struct {
 	page    uint64 // a page of landing pads for callbacks and the like, in reach of the entry code
 	ops     uint64
 	guarded bool
+	types   *Types
+	built   *BuiltCode // the trampoline that the callsite calls; nil for the entry code
 
 	before   [31]uint64 // registers at the callsite
 	after    [31]uint64 // registers at the end of the path
@@ -77,8 +79,9 @@ const (
 // every path of the image's entry code: with a callback that checks what it
 // is given and clobbers what it may; with fgraph; with a direct call; and
 // return_to_handler. guarded executes as in a kernel that is built with BTI.
-func EntryPaths(im *elfscan.Image, entry uint64, guarded bool) []PathRun {
+func EntryPaths(im *elfscan.Image, entry uint64, guarded bool, types *Types) []PathRun {
 	r := newEntryRunner(im, entry, guarded)
+	r.types = types
 	var out []PathRun
 	run := func(name string, symbol string, f func(target uint64)) {
 		target, ok := im.Addr(symbol)
@@ -112,9 +115,27 @@ func EntryPaths(im *elfscan.Image, entry uint64, guarded bool) []PathRun {
 	return out
 }
 
+// BuiltCode is a trampoline that the image's builder has made, ready to run.
+type BuiltCode struct {
+	Name     string // "trampoline of ftrace_regs_caller"
+	Addr     uint64
+	Code     []byte
+	Ops      uint64 // the ftrace_ops that it was built for
+	Callback uint64 // that it calls
+	SaveRegs bool   // built from ftrace_regs_caller
+}
+
+// TrampolinePath executes the callsite at entry of the callsite table through
+// a built trampoline, as EntryPaths does through the entry code.
+func TrampolinePath(im *elfscan.Image, entry uint64, guarded bool, t *BuiltCode) PathRun {
+	r := newEntryRunner(im, entry, guarded)
+	r.built = t
+	return r.run(t.Name, t.Addr, r.callback)
+}
+
 func newEntryRunner(im *elfscan.Image, entry uint64, guarded bool) *entryRunner {
 	era := im.Era()
-	r := &entryRunner{w: NewWorld(im), im: im, era: era, site: im.SiteAs(entry, era.Shape()), layout: ftraceRegs, guarded: guarded}
+	r := &entryRunner{w: NewWorld(im), im: im, era: era, site: im.SiteAs(entry, era.Shape()), layout: ftraceRegs, guarded: guarded, types: &Types{}}
 	if era == elfscan.EraRegs || era == elfscan.EraDyntramp {
 		r.layout = ptRegs
 	}
@@ -130,7 +151,12 @@ func newEntryRunner(im *elfscan.Image, entry uint64, guarded bool) *entryRunner 
 }
 
 // callbackAddr is where the callback is.
-func (r *entryRunner) callbackAddr() uint64 { return r.page + offCallback }
+func (r *entryRunner) callbackAddr() uint64 {
+	if r.built != nil {
+		return r.built.Callback
+	}
+	return r.page + offCallback
+}
 
 // run sets the machine up at a callsite whose function returns to the page,
 // and executes a path with f.
@@ -191,10 +217,16 @@ func (r *entryRunner) setUp() {
 	}
 	r.must(m.Write(r.page, pads))
 	r.ops = w.New(1024)
+	if t := r.built; t != nil {
+		r.ops = t.Ops
+		m.Map(t.Addr, uint64(len(t.Code)), emu.Read|emu.Exec)
+		r.must(m.Write(t.Addr, t.Code))
+	}
 	for i := range r.before {
 		r.before[i] = 0xc0de_0000_0000_0000 | uint64(i)<<40 | 0x5a5a_0000 | uint64(i)
 	}
 	r.sp = stackTop - 512
+	r.must(m.Write(r.sp-1024, poisonOf(r.sp-1024, 1024, 0x57ac)))
 	for i := range r.above {
 		r.above[i] = 0x57ac_0000_0000_0000 | uint64(i)
 		r.must(m.Write64(r.sp+uint64(i)*8, r.above[i]))
@@ -305,7 +337,7 @@ func (r *entryRunner) atRegs(regs uint64) {
 	for i := range 9 {
 		field(fmt.Sprintf("x%d", i), uint64(i)*8, r.before[i])
 	}
-	if all, ok := r.im.Addr("ftrace_regs_caller"); ok && r.entry == all {
+	if all, ok := r.im.Addr("ftrace_regs_caller"); ok && r.entry == all || r.built != nil && r.built.SaveRegs {
 		for i := 10; i < 29; i++ {
 			if i != r.saved {
 				field(fmt.Sprintf("x%d", i), uint64(i)*8, r.before[i])
@@ -387,6 +419,7 @@ func (r *entryRunner) graph(target uint64) {
 	r.must(err)
 	r.must(m.Write32(slot, b))
 	hooked := uint64(0xfee1_0000_0000_0000) // stands for return_to_handler
+	r.after[30] = hooked
 	m.Hook(prepare, func(*emu.Machine) error {
 		if m.X[0] != r.site.Call {
 			r.diff("x0 (self_addr) is %s at prepare_ftrace_return, %s was expected", r.at(m.X[0]), r.at(r.site.Call))
@@ -403,16 +436,19 @@ func (r *entryRunner) graph(target uint64) {
 		for i := range 18 {
 			m.X[i] = 0xbad1_0000_0000_0000 | uint64(i)
 		}
-		r.after[30] = hooked
 		return nil
 	})
 }
 
-// directCall is the offset of direct_call in struct ftrace_ops, from the
-// load that decides it at the start of ftrace_caller: LDR X17, [X11, #imm].
+// directCall is the offset of direct_call in struct ftrace_ops: from BTF or,
+// where there is none, from the load that decides it at the start of
+// ftrace_caller: LDR X17, [X11, #imm].
 func (r *entryRunner) directCall() (off uint64, ok bool) {
 	if _, has := r.im.Addr("ftrace_caller_direct"); !has {
 		return 0, false
+	}
+	if r.types.hasDirectCall {
+		return r.types.directCall, true
 	}
 	pc, _ := r.im.Addr("ftrace_caller")
 	for range 16 {

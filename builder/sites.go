@@ -1,10 +1,14 @@
 package builder
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
 )
 
 // SavedLR is the register in which a callsite saves LR before its BL
@@ -20,10 +24,14 @@ type SiteState struct {
 // A Step is one of ftrace's functions, executed on a callsite.
 type Step struct {
 	Func     string
+	Case     string // what is special about this call: "its read of the callsite fails"
 	Returned int64
 	Want     SiteState // by the model
 	Got      SiteState
-	WantRet  string // "0", "an error", or the value that ftrace_call_adjust() returns
+	Wrong    bool     // it leaves other words than the model, or returns another value
+	WantRet  string   // "0", an error, or the value that ftrace_call_adjust() returns
+	Diffs    []string // what else it does that it must not
+	Died     bool     // it did not return, because of the last of Diffs
 	OK       bool
 	Events   []Event
 }
@@ -52,11 +60,23 @@ type SiteFuncs struct {
 	era   elfscan.Era
 	shape elfscan.Shape
 
-	adjust, initNop, makeCall, modifyCall, makeNop uint64 // 0: the image has no such function
-	caller, regsCaller                             uint64 // entry code
-	nopOps, listOps, fakeOps                       uint64 // era callops
-	rec                                            uint64 // a struct dyn_ftrace
-	saved                                          int    // see SavedRegister
+	adjust, initNop, makeCall, modifyCall, makeNop uint64                     // 0: the image has no such function
+	genBranch                                      uint64                     // aarch64_insn_gen_branch_imm, likewise
+	caller, regsCaller                             uint64                     // entry code
+	nopOps, listOps, fakeOps                       uint64                     // era callops
+	rec                                            uint64                     // a struct dyn_ftrace
+	saved                                          int                        // see SavedRegister
+	mod                                            module                     // that the callsite is in; zero for one of the image
+	uniqueOps                                      uint64                     // what ftrace_find_unique_ops() finds
+	aim                                            func(target uint64) uint64 // where a BL must go to reach target; nil: there
+	pltSize                                        uint64                     // bytes of one PLT of a module
+	thread, info                                   [taskInfo]byte             // thread_info before a call, and room to read it
+	poison, task                                   []byte                     // what the stack and the task hold before a call
+	diffs                                          []string                   // of the call that runs
+	died                                           bool                       // it did not return
+	at                                             uint64                     // the callsite that it is for
+	asked                                          bool                       // it has called ___ratelimit()
+	mayWarn                                        uint32                     // what that returns
 }
 
 // Offsets in struct dyn_ftrace, the same in every kernel with ftrace on arm64.
@@ -83,6 +103,7 @@ func NewSiteFuncs(im *elfscan.Image) (f *SiteFuncs, why string) {
 		{"ftrace_make_call", &f.makeCall},
 		{"ftrace_modify_call", &f.modifyCall},
 		{"ftrace_make_nop", &f.makeNop},
+		{"aarch64_insn_gen_branch_imm", &f.genBranch},
 		{"ftrace_caller", &f.caller},
 		{"ftrace_regs_caller", &f.regsCaller},
 	} {
@@ -102,7 +123,25 @@ func NewSiteFuncs(im *elfscan.Image) (f *SiteFuncs, why string) {
 	case f.shape == elfscan.ShapeCallops && (f.nopOps == 0 || f.listOps == 0):
 		return nil, "the image has no ftrace_nop_ops and ftrace_list_ops"
 	}
-	f.w.Hook(func(string) error { f.w.M.X[0] = f.fakeOps; return nil }, "ftrace_find_unique_ops")
+	// What is found, is found by the right argument alone.
+	find := func(by, what *uint64, name string) {
+		f.w.Hook(func(string) error {
+			if x := &f.w.M.X[0]; *x == *by {
+				*x = *what
+			} else {
+				*x = 0
+			}
+			return nil
+		}, name)
+	}
+	find(&f.rec, &f.uniqueOps, "ftrace_find_unique_ops")
+	find(&f.at, &f.mod.found, "__module_text_address")
+	f.w.Hook(func(string) error { f.asked = true; return f.w.result(f.mayWarn) }, "___ratelimit")
+	f.w.atCall = f.atCall
+	f.w.M.OnWrite = f.onWrite
+	f.poison = poisonOf(stackTop-512, 512, 0x57ac)
+	f.task = poisonOf(taskBase, 16<<10, 0x7a5c)
+	clear(f.task[:taskInfo])
 	f.saved = SavedLR
 	f.reset()
 	return f, ""
@@ -117,7 +156,7 @@ func (f *SiteFuncs) SavedRegister(entry uint64) (reg int, ok bool) {
 	if f.initNop == 0 || f.shape == elfscan.ShapeMcount || f.w.M.Write64(f.rec+recIP, s.Call) != nil {
 		return SavedLR, false
 	}
-	if _, err := f.w.Call(f.initNop, 0, f.rec); err == nil {
+	if _, _, err := f.call(f.initNop, 0, f.rec); err == nil {
 		rd, rm, mov := a64.IsMOV(f.state(s).First)
 		if mov && rm == a64.LR {
 			f.saved, ok = rd, true
@@ -134,17 +173,144 @@ func (f *SiteFuncs) Fork() *SiteFuncs {
 	return g
 }
 
+// reset brings back the image and lays out what the functions may look at:
+// a task whose every word differs, so that a stack protector that reads one
+// word and checks another is noticed, and a record. The record and the stack
+// of the caller are not theirs to write.
 func (f *SiteFuncs) reset() {
 	f.w.Reset()
+	m := f.w.M
+	_ = m.Write(taskBase, f.task) // mapped by Reset, like the pages below
 	f.rec = f.w.New(64)
 	f.fakeOps = f.w.New(1024)
+	f.uniqueOps = f.fakeOps
+	f.mod, f.mayWarn, f.thread = module{}, 1, [taskInfo]byte{}
+	clear(f.w.Fail)
+	_ = m.Watch(taskBase, uint64(len(f.task)))
+	_ = m.Protect(heapBase, emu.PageSize, emu.Read)
+	_ = m.Protect(stackTop, emu.PageSize, emu.Read)
+}
+
+// taskInfo is how many bytes of a task thread_info takes, or more: flags and
+// the preemption count, which stay zero.
+const taskInfo = 128
+
+// scs is the shadow call stack that X18 points to: it grows upwards.
+const scs = taskBase + taskSize/2
+
+// own is in the upper half of registers that hold nothing a function may use.
+const own = 0x5afe_0000_5afe_0000
+
+// poisonOf is size bytes whose every 8 are an address of nothing, with mark
+// in its upper bits.
+func poisonOf(addr uint64, size int, mark uint64) []byte {
+	b := make([]byte, size)
+	for i := 0; i < size; i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], mark<<48|(addr+uint64(i))&0xffff_ffff)
+	}
+	return b
+}
+
+// isPoison tells whether an address was made of something that a function
+// must not use: a register that holds nothing for it or was clobbered, its
+// stack before it wrote to it, another member of the task or the module.
+func isPoison(addr uint64) bool {
+	switch addr >> 48 {
+	case own >> 48, clobbered >> 48, 0x57ac, 0x7a5c, modPoison >> 48:
+		return true
+	}
+	return false
+}
+
+// atCall looks at a call of a hooked function: whether a stack trace from
+// there comes back to the caller, and whether a message can be printed.
+func (f *SiteFuncs) atCall(name string) {
+	m := f.w.M
+	fp := m.X[29]
+	for range 16 {
+		if fp == own|29 || fp%8 != 0 || fp < stackBase || fp >= stackTop {
+			break
+		}
+		fp, _ = m.Read64(fp)
+	}
+	if fp != own|29 {
+		f.diff("no stack trace from its call of %s comes back to the caller: FP is %#x", name, m.X[29])
+	}
+	switch {
+	case slices.Contains(printers, name):
+		if bad := badMessage(f.w.Image, m.X[0], m.X[1:8]); bad != "" {
+			f.diff("prints a bad message: %s", bad)
+		}
+	case name == "___ratelimit":
+		if bad := badRateLimit(f.w.Image, m.X[0], m.X[1]); bad != "" {
+			f.diff("limits a message with what does not: %s", bad)
+		}
+	case name == "preempt_schedule" && f.thread != [taskInfo]byte{}:
+		f.diff("calls preempt_schedule although preemption is off")
+	}
+}
+
+// onWrite looks at a store to the task, which is the core's but for
+// thread_info.
+func (f *SiteFuncs) onWrite(pc, addr uint64, _ int, value uint64) {
+	if addr-taskBase >= taskInfo {
+		f.diff("stores %#x into the task (+%#x) at %s", value, addr-taskBase, f.w.Image.At(pc))
+	}
+}
+
+func (f *SiteFuncs) diff(format string, args ...any) {
+	f.diffs = append(f.diffs, fmt.Sprintf(format, args...))
+}
+
+// call calls one of the functions, with a value of its own in every register
+// that is no argument. diffs is what it does that no function may: it loses
+// registers of its caller, uses what holds nothing, writes to what is not its
+// own, or ends in the stack protector.
+func (f *SiteFuncs) call(fn uint64, args ...uint64) (ret uint64, diffs []string, err error) {
+	m := f.w.M
+	_ = m.Write(stackTop-uint64(len(f.poison)), f.poison)
+	for i := range m.X {
+		m.X[i] = own | uint64(i)
+	}
+	m.X[18] = scs
+	m.N, m.Z, m.C, m.V = true, false, true, false
+	f.diffs, f.asked, f.died = nil, false, true
+	mark := len(f.w.Events)
+	ret, err = f.w.Call(fn, args...)
+	var stop *emu.Stop
+	switch {
+	case errors.Is(err, errStackSmashed):
+		return 0, append(f.diffs, errStackSmashed.Error()), nil
+	case errors.As(err, &stop) && stop.Reason == emu.Permission && stop.Access == emu.Write:
+		return 0, append(f.diffs, "writes where it must not: "+err.Error()), nil
+	case errors.As(err, &stop) && isPoison(stop.Addr):
+		return 0, append(f.diffs, "uses what holds nothing for it: "+err.Error()), nil
+	case err != nil:
+		return 0, nil, err
+	}
+	f.died = false
+	for i := 18; i < 30; i++ {
+		if want := own | uint64(i); m.X[i] != want && (i != 18 || m.X[i] != scs) {
+			f.diff("loses its caller's x%d", i)
+		}
+	}
+	if m.SP != stackTop {
+		f.diff("leaves SP at %+d bytes", int64(m.SP-stackTop))
+	}
+	if err := m.Read(taskBase, f.info[:]); err != nil || f.info != f.thread {
+		f.diff("leaves thread_info (flags, preemption count) changed")
+	}
+	if warned := slices.ContainsFunc(f.w.Events[mark:], func(e Event) bool { return e.Kind == Trap }); f.asked && warned != (f.mayWarn != 0) {
+		f.diff("asks ___ratelimit whether to warn, is told %d, and warns: %v", f.mayWarn, warned)
+	}
+	return ret, f.diffs, nil
 }
 
 // model is a callsite as the model has it in each state of its life.
 func (f *SiteFuncs) model(s elfscan.Site, entry uint64, ops uint64) SiteState {
 	m := SiteState{First: a64.EncodeMOV(f.saved, a64.LR), Second: a64.NOP, Literal: ops}
 	if entry != 0 {
-		m.Second, _ = a64.EncodeBL(s.Call, entry)
+		m.Second = f.bl(s, entry)
 	}
 	if f.shape == elfscan.ShapeMcount {
 		m.First = 0
@@ -167,57 +333,131 @@ func (f *SiteFuncs) state(s elfscan.Site) (st SiteState) {
 	return st
 }
 
+// An outcome is what a function may return.
+type outcome struct {
+	text  string
+	codes []int64
+	warns bool // WARN() is in order; it is wherever the function refuses
+	// orNull allows an ops literal of 0: the function trusts the core.
+	orNull bool
+}
+
+// What the functions return is told at ftrace_make_nop() in
+// include/linux/ftrace.h: 0; -EFAULT if the callsite cannot be read; -EINVAL
+// if the old word is another; -EPERM if it cannot be written. The core tells
+// its user so. What the writer itself returned, -ERANGE here, is as good.
+var (
+	success     = outcome{text: "0", codes: []int64{0}}
+	refusal     = outcome{text: "-22 (-EINVAL)", codes: []int64{-22}}
+	cannotRead  = outcome{text: "-14 (-EFAULT)", codes: []int64{-14}}
+	cannotWrite = outcome{text: "-1 (-EPERM)", codes: []int64{-1, -34}}
+)
+
+// step calls fn on the callsite and holds what comes of it against the
+// model. It tells whether that is the same, and so whether to go on.
+func (f *SiteFuncs) step(r *SiteRun, name, special string, fn uint64, want SiteState, out outcome, args ...uint64) bool {
+	s := r.Site
+	f.at = s.Call
+	mark := len(f.w.Events)
+	ret, diffs, err := f.call(fn, args...)
+	if err != nil {
+		if special != "" {
+			special = " (" + special + ")"
+		}
+		r.Err = fmt.Errorf("%s: %w%s", name, err, special)
+		return false
+	}
+	st := Step{Func: name, Case: special, Returned: int64(int32(ret)), Want: want, Got: f.state(s), WantRet: out.text, Diffs: diffs, Died: f.died}
+	for _, e := range f.w.Events[mark:] {
+		switch {
+		case e.Kind == Trap && out.codes[0] == 0 && !out.warns:
+			st.Diffs = append(st.Diffs, fmt.Sprintf("warns (brk #%#x at %s)", e.Value, f.w.Image.At(e.PC)))
+		case e.Kind == PatchLiteral && (f.shape != elfscan.ShapeCallops || e.Addr != s.Entry),
+			e.Kind == Patch && e.Addr != s.Call && (e.Addr != s.Call-a64.Size || f.shape == elfscan.ShapeMcount):
+			st.Diffs = append(st.Diffs, fmt.Sprintf("writes %#x to %s, outside the callsite", e.Value, f.w.Image.At(e.Addr)))
+		case e.Kind == ReadInsn && e.Addr != s.Call && e.Addr != s.Call-a64.Size:
+			st.Diffs = append(st.Diffs, fmt.Sprintf("reads %s, outside the callsite", f.w.Image.At(e.Addr)))
+		}
+	}
+	if out.orNull && st.Got.Literal == 0 {
+		st.Want.Literal = 0
+	}
+	st.Wrong = st.Got != st.Want || !slices.Contains(out.codes, st.Returned)
+	st.OK = !st.Wrong && len(st.Diffs) == 0
+	if !st.OK {
+		st.Events = slices.Clone(f.w.Events[mark:])
+	}
+	f.w.Events = f.w.Events[:mark]
+	r.Steps = append(r.Steps, st)
+	return st.OK
+}
+
+// must notes an error of the host's own access: the heap is always mapped,
+// the callsite is text.
+func (r *SiteRun) must(err error) {
+	if err != nil && r.Err == nil {
+		r.Err = err
+	}
+}
+
 // Run executes the life of the callsite at entry: adjust, init-nop,
-// make-call, modify-call, make-nop, and a make-call that must refuse because
-// the old word is another. It stops at the first step that differs.
+// make-call, modify-call, make-nop, and calls that must refuse because the
+// old word is another. It stops at the first step that differs.
 func (f *SiteFuncs) Run(entry uint64) SiteRun {
-	s := f.w.Image.SiteAs(entry, f.shape)
-	r := SiteRun{Site: s}
-	w := f.w
-	w.Events = w.Events[:0]
-	step := func(name string, fn uint64, want SiteState, wantErr bool, args ...uint64) bool {
-		mark := len(w.Events)
-		ret, err := w.Call(fn, args...)
-		if err != nil {
-			r.Err = fmt.Errorf("%s: %w", name, err)
-			return false
-		}
-		st := Step{Func: name, Returned: int64(int32(ret)), Want: want, Got: f.state(s), WantRet: "0"}
-		st.OK = st.Got == want && (st.Returned == 0) == !wantErr
-		if wantErr {
-			st.WantRet = "an error"
-		}
-		if !st.OK {
-			st.Events = w.Events[mark:]
-		}
-		r.Steps = append(r.Steps, st)
-		return st.OK
+	r := SiteRun{Site: f.w.Image.SiteAs(entry, f.shape), Steps: make([]Step, 0, 8)}
+	f.w.Events = f.w.Events[:0]
+	f.adjusts(&r, entry, r.Site.Call, "")
+	if r.good() {
+		f.life(&r, "")
 	}
-	if f.adjust != 0 {
-		ip, err := w.Call(f.adjust, entry)
-		if err != nil {
-			r.Err = fmt.Errorf("ftrace_call_adjust: %w", err)
-			return r
-		}
-		st := Step{Func: "ftrace_call_adjust", Returned: int64(ip), WantRet: fmt.Sprintf("%#x", s.Call), OK: ip == s.Call}
-		r.Steps = append(r.Steps, st)
-		if !st.OK {
-			return r
-		}
+	return r
+}
+
+// good tells whether nothing was amiss so far.
+func (r *SiteRun) good() bool {
+	return r.Err == nil && (len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].OK)
+}
+
+// adjusts executes ftrace_call_adjust(), if there is one.
+func (f *SiteFuncs) adjusts(r *SiteRun, entry, want uint64, special string) {
+	if f.adjust == 0 {
+		return
 	}
-	must := func(err error) { // the heap is always mapped, the callsite is text
-		if err != nil && r.Err == nil {
-			r.Err = err
-		}
+	mark := len(f.w.Events)
+	ip, diffs, err := f.call(f.adjust, entry)
+	f.w.Events = f.w.Events[:mark]
+	if err != nil {
+		r.Err = fmt.Errorf("ftrace_call_adjust: %w", err)
+		return
 	}
-	must(w.M.Write64(f.rec+recIP, s.Call))
-	must(w.M.Write64(f.rec+recFlags, 0))
-	_ = f.initNop != 0 && step("ftrace_init_nop", f.initNop, f.model(s, 0, f.nopOps), false, 0, f.rec) ||
-		f.initNop == 0 && f.initByMakeNop(s, step)
-	if r.Err != nil || r.Failed() != nil {
-		return r
+	st := Step{Func: "ftrace_call_adjust", Case: special, Returned: int64(ip), Diffs: diffs, Died: f.died, Wrong: ip != want, OK: ip == want && len(diffs) == 0}
+	if !st.OK {
+		st.WantRet = fmt.Sprintf("%#x", want)
 	}
-	ok := step("ftrace_make_call", f.makeCall, f.model(s, f.caller, f.listOps), false, f.rec, f.caller)
+	r.Steps = append(r.Steps, st)
+}
+
+// bl is the BL at the callsite by which target is reached, directly or by
+// what stands for it there.
+func (f *SiteFuncs) bl(s elfscan.Site, target uint64) uint32 {
+	if f.aim != nil {
+		target = f.aim(target)
+	}
+	w, _ := a64.EncodeBL(s.Call, target)
+	return w
+}
+
+// life executes what follows ftrace_call_adjust().
+func (f *SiteFuncs) life(r *SiteRun, special string) {
+	m, s := f.w.M, r.Site
+	r.must(m.Write64(f.rec+recIP, s.Call))
+	r.must(m.Write64(f.rec+recFlags, 0))
+	_ = f.initNop != 0 && f.step(r, "ftrace_init_nop", special, f.initNop, f.model(s, 0, f.nopOps), success, f.mod.given, f.rec) ||
+		f.initNop == 0 && f.initByMakeNop(r, special)
+	if !r.good() {
+		return
+	}
+	ok := f.step(r, "ftrace_make_call", special, f.makeCall, f.model(s, f.caller, f.listOps), success, f.rec, f.caller)
 	enabled := f.caller
 	if ok && f.modifyCall != 0 {
 		to, ops := f.caller, f.listOps
@@ -225,97 +465,127 @@ func (f *SiteFuncs) Run(entry uint64) SiteRun {
 			to = f.regsCaller
 		}
 		if f.shape == elfscan.ShapeCallops {
-			must(w.M.Write64(f.rec+recFlags, allFlags))
+			r.must(m.Write64(f.rec+recFlags, allFlags))
 			ops = f.fakeOps
 		}
-		ok = step("ftrace_modify_call", f.modifyCall, f.model(s, to, ops), false, f.rec, f.caller, to)
+		ok = f.step(r, "ftrace_modify_call", special, f.modifyCall, f.model(s, to, ops), success, f.rec, f.caller, to)
 		enabled = to
 	}
 	if ok {
-		ok = step("ftrace_make_nop", f.makeNop, f.model(s, 0, f.nopOps), false, 0, f.rec, enabled)
+		ok = f.step(r, "ftrace_make_nop", special, f.makeNop, f.model(s, 0, f.nopOps), success, f.mod.given, f.rec, enabled)
 	}
-	if ok {
-		// Each must check the old word before it writes.
-		alien := a64.EncodeMOV(0, 0)
-		must(w.M.Write32(s.Call, alien))
-		want := f.state(s)
-		want.Second = alien
+	if !ok {
+		return
+	}
+	// Each must check the old word before it writes.
+	if special == "" {
+		special = "another word stands there"
+	} else {
+		special += ", and another word stands there"
+	}
+	alien := a64.EncodeMOV(0, 0)
+	r.must(m.Write32(s.Call, alien))
+	want := f.state(s)
+	want.Second = alien
+	if f.shape == elfscan.ShapeCallops {
+		// the literal is written first, and may be
+		r.must(m.Write64(f.rec+recFlags, 0))
+		want.Literal = f.listOps
+	}
+	if f.step(r, "ftrace_make_call", special, f.makeCall, want, refusal, f.rec, f.caller) {
 		if f.shape == elfscan.ShapeCallops {
-			// the literal is written first, and may be
-			must(w.M.Write64(f.rec+recFlags, 0))
-			want.Literal = f.listOps
+			want.Literal = f.nopOps
 		}
-		ok = step("ftrace_make_call", f.makeCall, want, true, f.rec, f.caller)
-		if ok {
-			if f.shape == elfscan.ShapeCallops {
-				want.Literal = f.nopOps
-			}
-			ok = step("ftrace_make_nop", f.makeNop, want, true, 0, f.rec, f.caller)
-		}
-		must(w.M.Write32(s.Call, a64.NOP))
+		f.step(r, "ftrace_make_nop", special, f.makeNop, want, refusal, f.mod.given, f.rec, f.caller)
 	}
-	return r
+	r.must(m.Write32(s.Call, a64.NOP))
 }
 
 // initByMakeNop is ftrace_init_nop() where an arch has none: the core then
 // calls ftrace_make_nop() with the address of _mcount.
-func (f *SiteFuncs) initByMakeNop(s elfscan.Site, step func(string, uint64, SiteState, bool, ...uint64) bool) bool {
+func (f *SiteFuncs) initByMakeNop(r *SiteRun, special string) bool {
 	mcount, ok := f.w.Image.Addr("_mcount")
 	if !ok {
 		return true // callsites stay as they are built
 	}
-	return step("ftrace_make_nop", f.makeNop, f.model(s, 0, f.nopOps), false, 0, f.rec, mcount)
+	return f.step(r, "ftrace_make_nop", special, f.makeNop, f.model(r.Site, 0, f.nopOps), success, f.mod.given, f.rec, mcount)
 }
 
 // A Border is the kernel's reachability check at one distance, executed
-// through ftrace_make_call().
+// through ftrace_make_call() or by making the instruction alone.
 type Border struct {
+	Func      string
 	Distance  int64 // from the BL to the target, in bytes
 	Reachable bool  // BL can encode it
 	Returned  int64
-	Got       uint32 // what stands at the callsite afterwards
+	Got       uint32 // what stands at the callsite afterwards, or was made
 	// Elsewhere tells that the kernel, the target being out of reach, took
 	// the entry code instead, which reaches it by other means.
 	Elsewhere bool
 	OK        bool
+	Diffs     []string // what else the function does that it must not
 	Err       error
 }
+
+// breakFault is AARCH64_BREAK_FAULT, BRK #0x100.
+const breakFault = 0xd420_2000
 
 // Borders are the distances at which a check of BL's range goes wrong.
 var Borders = []int64{-128<<20 - 4, -128 << 20, 0, 128<<20 - 4, 128 << 20}
 
 // Borders executes ftrace_make_call() on the callsite with targets at the
-// borders of BL's range.
+// borders of BL's range, and aarch64_insn_gen_branch_imm() for them.
 func (f *SiteFuncs) Borders(entry uint64) []Border {
 	s := f.w.Image.SiteAs(entry, f.shape)
 	var out []Border
 	for _, d := range Borders {
 		f.reset()
 		target := s.Call + uint64(d)
-		b := Border{Distance: d, Reachable: a64.ReachOf(a64.Call).Contains(d)}
+		f.at = s.Call
+		b := Border{Func: "ftrace_make_call", Distance: d, Reachable: a64.ReachOf(a64.Call).Contains(d)}
 		blank := f.model(s, 0, f.nopOps)
 		for _, err := range []error{f.write(s, blank), f.w.M.Write64(f.rec+recIP, s.Call)} {
 			if err != nil {
 				b.Err = err
 			}
 		}
-		ret, err := f.w.Call(f.makeCall, f.rec, target)
-		b.Returned, b.Got = int64(int32(ret)), f.state(s).Second
+		ret, diffs, err := f.call(f.makeCall, f.rec, target)
+		b.Returned, b.Got, b.Diffs = int64(int32(ret)), f.state(s).Second, diffs
 		bl, _ := a64.EncodeBL(s.Call, target)
 		own, _ := a64.EncodeBL(s.Call, f.caller)
 		switch {
 		case err != nil:
 			b.Err = err
 		case b.Reachable:
-			b.OK = ret == 0 && b.Got == bl
+			b.OK = b.Returned == 0 && b.Got == bl
 		case b.Returned == 0 && b.Got == own:
 			b.OK, b.Elsewhere = true, true
 		default:
 			b.OK = b.Returned != 0 && b.Got == blank.Second
 		}
+		b.OK = b.OK && len(diffs) == 0
 		out = append(out, b)
 	}
 	f.reset()
+	// The maker of branches gives AARCH64_BREAK_FAULT where there is no BL,
+	// and no B either.
+	for _, d := range append([]int64{-4096, 4, 4096}, Borders...) {
+		for link, encode := range []func(pc, target uint64) (uint32, error){a64.EncodeB, a64.EncodeBL} {
+			if f.genBranch == 0 {
+				break
+			}
+			b := Border{Func: "aarch64_insn_gen_branch_imm", Distance: d, Reachable: a64.ReachOf(a64.Call).Contains(d)}
+			want, err := encode(s.Call, s.Call+uint64(d))
+			if err != nil {
+				want = breakFault
+			}
+			ret, diffs, err := f.call(f.genBranch, s.Call, s.Call+uint64(d), uint64(link))
+			b.Got, b.Diffs, b.Err = uint32(ret), diffs, err
+			b.OK = b.Got == want && len(diffs) == 0
+			out = append(out, b)
+		}
+	}
+	f.w.Events = f.w.Events[:0]
 	return out
 }
 

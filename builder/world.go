@@ -69,6 +69,10 @@ type World struct {
 	Image  *elfscan.Image
 	M      *emu.Machine
 	Events []Event
+	Fail   map[string]bool // functions of the patching interface that fail with -ERANGE
+
+	atCall func(name string) // called before each hook; may be nil
+	flags  bool              // what the last call left in all condition flags
 
 	funcs map[uint64]string // hooked functions
 	heap  uint64            // next free address
@@ -138,7 +142,8 @@ func (w *World) caller() uint64 { return w.M.X[30] - a64.Size }
 func (w *World) event(e Event) { w.Events = append(w.Events, e) }
 
 // Hook has f called in place of each of the functions that the image has. f
-// leaves its result in X0.
+// leaves its result in X0; the other registers that a function may clobber
+// (AAPCS64, 6.1.1) are clobbered.
 func (w *World) Hook(f func(name string) error, names ...string) {
 	for _, name := range names {
 		a, ok := w.Image.Addr(name)
@@ -146,8 +151,36 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 			continue
 		}
 		w.funcs[a] = name
-		w.M.Hook(a, func(*emu.Machine) error { return f(name) })
+		w.M.Hook(a, func(m *emu.Machine) error {
+			if w.atCall != nil {
+				w.atCall(name)
+			}
+			err := f(name)
+			if err == nil {
+				w.clobber()
+			}
+			return err
+		})
 	}
+}
+
+// clobbered is in the upper half of registers that a call has clobbered.
+const clobbered = 0xc10b_0000_c10b_0000
+
+// clobber does to registers what a call may, but for the result.
+func (w *World) clobber() {
+	m := w.M
+	for i := uint64(1); i < 18; i++ {
+		m.X[i] = clobbered | i
+	}
+	w.flags = !w.flags
+	m.N, m.Z, m.C, m.V = w.flags, w.flags, w.flags, w.flags
+}
+
+// result has a hook return an int: the upper half of X0 is then anything.
+func (w *World) result(v uint32) error {
+	w.M.X[0] = clobbered&^0xffff_ffff | uint64(v)
+	return nil
 }
 
 // returns is a hook that returns v.
@@ -157,54 +190,63 @@ func (w *World) returns(v uint64) func(string) error {
 
 const (
 	enomem = ^uint64(12) + 1
-	efault = ^uint64(14) + 1
-	einval = ^uint64(22) + 1
+	efault = ^uint32(14) + 1
+	einval = ^uint32(22) + 1
+	erange = ^uint32(34) + 1
 )
+
+// printers print; their first argument is the format.
+var printers = []string{"_printk", "printk", "__warn_printk"}
+
+// errStackSmashed is what a call of __stack_chk_fail() ends with.
+var errStackSmashed = errors.New("the stack protector found the stack overwritten")
 
 // hookCommon stands for what ftrace's code asks of the rest of the kernel
 // whatever it does.
 func (w *World) hookCommon() {
-	w.Hook(w.returns(0),
-		"_printk", "printk", "__warn_printk", "___ratelimit", "_dev_printk", "dump_stack",
-		"mutex_lock", "mutex_unlock", "mutex_lock_nested", "_raw_spin_lock_irqsave", "_raw_spin_unlock_irqrestore",
-		"__rcu_read_lock", "__rcu_read_unlock", "preempt_schedule", "preempt_schedule_notrace",
-		"__module_text_address", "__module_address", "lockdep_assert_held", "rcu_read_lock_any_held")
-	w.Hook(func(string) error { return errors.New("the stack protector found the stack overwritten") }, "__stack_chk_fail")
+	w.Hook(w.returns(clobbered|0x11), printers...) // a number of characters, or nothing
+	w.Hook(func(string) error { return w.result(1) }, "___ratelimit")
+	w.Hook(w.returns(clobbered|0x11), // they return nothing
+		"dump_stack", "mutex_lock", "mutex_unlock", "mutex_lock_nested", "_raw_spin_unlock_irqrestore",
+		"__rcu_read_lock", "__rcu_read_unlock", "preempt_schedule", "preempt_schedule_notrace")
+	w.Hook(w.returns(0), "_raw_spin_lock_irqsave", "__module_text_address", "__module_address", "lockdep_assert_held", "rcu_read_lock_any_held", "_dev_printk")
+	w.Hook(func(string) error { return errStackSmashed }, "__stack_chk_fail")
 
 	w.Hook(func(name string) error {
 		addr, to := w.M.X[0], w.M.X[1]
 		v, err := w.M.Read32(addr)
-		if err != nil || addr%a64.Size != 0 {
-			w.M.X[0] = efault
-			return nil
+		switch {
+		case w.Fail[name]:
+			return w.result(erange) // copy_from_kernel_nofault() gives that, too
+		case err != nil || addr%a64.Size != 0:
+			return w.result(efault)
 		}
 		w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Value: uint64(v), Func: name})
-		w.M.X[0] = 0
+		_ = w.result(0)
 		return w.M.Write32(to, v)
 	}, "aarch64_insn_read")
 	w.Hook(func(name string) error {
 		addr, insn := w.M.X[0], uint32(w.M.X[1])
 		old, err := w.M.Read32(addr)
 		switch {
+		case w.Fail[name]:
+			return w.result(erange)
 		case addr%a64.Size != 0:
-			w.M.X[0] = einval
-			return nil
+			return w.result(einval)
 		case err != nil:
-			w.M.X[0] = efault
-			return nil
+			return w.result(efault)
 		}
 		w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name})
-		w.M.X[0] = 0
+		_ = w.result(0)
 		return w.M.Write32(addr, insn)
 	}, "aarch64_insn_patch_text_nosync", "aarch64_insn_write")
 	w.Hook(func(name string) error {
 		addr, v := w.M.X[0], w.M.X[1]
 		if _, err := w.M.Read64(addr); err != nil {
-			w.M.X[0] = efault
-			return nil
+			return w.result(efault)
 		}
 		w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})
-		w.M.X[0] = 0
+		_ = w.result(0)
 		return w.M.Write64(addr, v)
 	}, "aarch64_insn_write_literal_u64")
 }

@@ -1,0 +1,454 @@
+package lint_test
+
+import (
+	"fmt"
+	"go/token"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// The score that the checks must reach: mutants that are caught, of all that
+// change something, in per cent.
+const wantScore = 95
+
+// sampleEvery is how many mutants there are to each that is tried where time
+// is short: with -short, and under the race detector.
+const sampleEvery = 7
+
+// mutationRules look at entry code, site functions and callsites.
+var mutationRules = []string{"FT102", "FT106", "FT113", "FT114", "FT206", "FT401", "FT406", "FT408", "FT409", "FT411"}
+
+// siteFunctions are the functions that a callsite's life is made of; what
+// they call is found from them.
+var siteFunctions = []string{"ftrace_call_adjust", "ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop"}
+
+// helperPrefixes are the beginnings of names of what they call and is mutated
+// as well: the rest of ftrace's own code in whole, of the makers of
+// instructions what is executed.
+var helperPrefixes = []struct {
+	prefix string
+	whole  bool
+}{
+	{"ftrace_find_callable_addr", true}, {"arm64_rec_", true}, {"ftrace_modify_code", true}, {"ftrace_rec_", true},
+	{"get_ftrace_plt", true}, {"reachable_by_bl", true}, {"aarch64_insn_gen_", false}, {"aarch64_insn_encode_", false},
+	{"label_imm_common", false}, {"branch_imm_common", false}, {"aarch64_get_imm_shift_mask", false},
+}
+
+// TestMutation changes the entry code and the site functions of real kernels
+// in memory, one instruction at a time, and counts how many of the changes
+// the checks notice.
+func TestMutation(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) {
+			if suite.name == "sid" {
+				t.Skip("as forky")
+			}
+			dir := needKernel(t, suite.name, suite.inCI)
+			mutate(t, filepath.Join(dir, "vmlinux"))
+		})
+	}
+}
+
+// A fate is what became of a mutant.
+type fate struct {
+	unit   *unit
+	mutant mutant
+	found  bool   // a rule finds something that the kernel does not have
+	stuck  bool   // a rule becomes inconclusive
+	why    string // nothing is noticed: why that is right, or ""
+	never  bool   // likewise: the instruction is not executed
+	// outside tells that it does not count: no callsite needs the instruction.
+	outside bool
+}
+
+// A subject is a kernel image of one worker's own.
+type subject struct {
+	im    *elfscan.Image
+	list  []*analysis.Analyzer
+	keeps map[*analysis.Analyzer]any // results that no mutant changes
+	finds map[string]bool            // of the kernel as it is: rule and message
+	stuck map[string]bool
+	// executed tells of instructions whether they are, as far as it is known.
+	executed map[uint64]bool
+}
+
+func newSubject(t *testing.T, path string) *subject {
+	im, err := elfscan.Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { im.Close() })
+	im.AddTo(token.NewFileSet())
+	s := &subject{im: im, finds: map[string]bool{}, stuck: map[string]bool{}, executed: map[uint64]bool{}}
+	for _, c := range checks.All {
+		if slices.Contains(mutationRules, c.Name) {
+			s.list = append(s.list, c)
+		}
+	}
+	s.keeps = map[*analysis.Analyzer]any{checks.Image: im, checks.Options: checks.Settings{}}
+	for _, a := range []*analysis.Analyzer{checks.Sites, checks.Types} {
+		res, err := a.Run(&analysis.Pass{Analyzer: a, ResultOf: map[*analysis.Analyzer]any{checks.Image: im}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.keeps[a] = res
+	}
+	finds, stuck, err := s.lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range finds {
+		s.finds[f] = true
+	}
+	for _, f := range stuck {
+		s.stuck[f] = true
+	}
+	return s
+}
+
+// lint is what the checks find in the image as it stands, and which of them
+// reach no verdict. The driver would read the callsite table and the types
+// anew each time.
+func (s *subject) lint() (finds, stuck []string, err error) {
+	results := maps.Clone(s.keeps)
+	var run func(a *analysis.Analyzer) (any, error)
+	run = func(a *analysis.Analyzer) (any, error) {
+		if res, ok := results[a]; ok {
+			return res, nil
+		}
+		pass := &analysis.Pass{Analyzer: a, ResultOf: map[*analysis.Analyzer]any{}}
+		pass.Report = func(d analysis.Diagnostic) { finds = append(finds, a.Name+" "+d.Message) }
+		for _, dep := range a.Requires {
+			res, err := run(dep)
+			if err != nil {
+				return nil, err
+			}
+			pass.ResultOf[dep] = res
+		}
+		res, err := a.Run(pass)
+		results[a] = res
+		if o, ok := res.(checks.Outcome); ok && o.Inconclusive != "" {
+			stuck = append(stuck, a.Name)
+		}
+		return res, err
+	}
+	for _, a := range s.list {
+		if _, err := run(a); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", a.Name, err)
+		}
+	}
+	return finds, stuck, nil
+}
+
+// try puts words at addr and tells what is noticed. The image is then as it
+// was; before is called while it is not, if nothing is noticed.
+func (s *subject) try(addr uint64, words []uint32, before func()) (found, stuck bool, err error) {
+	var old []uint32
+	for i, w := range words {
+		a := addr + uint64(i)*a64.Size
+		was, _ := s.im.Word(a)
+		old = append(old, was)
+		if err := s.im.SetWord(a, w); err != nil {
+			return false, false, err
+		}
+	}
+	finds, unsure, err := s.lint()
+	for _, f := range finds {
+		found = found || !s.finds[f]
+	}
+	for _, f := range unsure {
+		stuck = stuck || !s.stuck[f]
+	}
+	if !found && !stuck && before != nil {
+		before()
+	}
+	for i, w := range old {
+		if err := s.im.SetWord(addr+uint64(i)*a64.Size, w); err != nil {
+			return false, false, err
+		}
+	}
+	return found, stuck, err
+}
+
+// executes tells whether the checks execute the instruction at addr: one that
+// does not exist stops them where they come to it.
+func (s *subject) executes(t *testing.T, addr uint64) bool {
+	known, ok := s.executed[addr]
+	if !ok {
+		const udf = 0
+		found, stuck, err := s.try(addr, []uint32{udf}, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		known = found || stuck
+		s.executed[addr] = known
+	}
+	return known
+}
+
+// units are the code to be mutated.
+func units(im *elfscan.Image) []*unit {
+	entry := builder.WalkEntry(im)
+	var out []*unit
+	code := &unit{name: "entry code", entry: true, words: entry.Words, order: entry.Order}
+	out = append(out, code)
+	seen := map[uint64]bool{}
+	var add func(s elfscan.Symbol)
+	add = func(s elfscan.Symbol) {
+		if seen[s.Addr] || s.Size == 0 {
+			return
+		}
+		seen[s.Addr] = true
+		u := &unit{name: s.Name, words: map[uint64]uint32{}}
+		for a := s.Addr; a < s.End(); a += a64.Size {
+			if w, ok := im.Word(a); ok {
+				u.words[a] = w
+				u.order = append(u.order, a)
+			}
+		}
+		out = append(out, u)
+		for _, a := range u.order {
+			to, ok := a64.Target(u.words[a], a)
+			if k := a64.Classify(u.words[a]); !ok || k != a64.Call && k != a64.Branch {
+				continue
+			}
+			if callee, ok := im.SymbolAt(to); ok && callee.Addr == to {
+				for _, h := range helperPrefixes {
+					if strings.HasPrefix(callee.Name, h.prefix) {
+						add(callee)
+					}
+				}
+			}
+		}
+	}
+	for _, name := range siteFunctions {
+		if s, ok := im.Lookup(name); ok {
+			add(s)
+		}
+	}
+	for _, u := range out {
+		u.analyse(im)
+		u.returnsBool(out, im)
+	}
+	return out
+}
+
+// whole tells whether all of the unit counts, and not only what is executed.
+func (u *unit) whole() bool {
+	for _, h := range helperPrefixes {
+		if strings.HasPrefix(u.name, h.prefix) {
+			return h.whole
+		}
+	}
+	return true
+}
+
+// label is the function that an address counts for in the table.
+func (u *unit) label(im *elfscan.Image, a uint64) string {
+	if !u.entry {
+		return u.name
+	}
+	name, _, _ := strings.Cut(im.Name(a), "+")
+	return name
+}
+
+func mutate(t *testing.T, path string) {
+	began := time.Now()
+	subjects := make([]*subject, max(1, min(runtime.GOMAXPROCS(0), 4)))
+	for i := range subjects {
+		subjects[i] = newSubject(t, path)
+	}
+	im := subjects[0].im
+	sites := subjects[0].keeps[checks.Sites].(*checks.SiteTable)
+	callsite := map[uint64]bool{}
+	for _, s := range sites.Callsites {
+		for a := s.Entry; a <= s.Call; a += a64.Size {
+			callsite[a] = true
+		}
+	}
+	all := units(im)
+	boolean := ""
+	for _, u := range all {
+		if u.bool01 {
+			boolean = u.name
+		}
+	}
+
+	// each has the workers do what there is to do.
+	each := func(n int, do func(s *subject, o *oracle, i int) error) {
+		var wg sync.WaitGroup
+		var next atomic.Int64
+		for _, s := range subjects {
+			wg.Go(func() {
+				o := &oracle{im: s.im, sites: sites.Sites, bti: sites.BTI > 0, boolean: boolean}
+				o.executes = func(addr uint64) bool { return s.executes(t, addr) }
+				for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+					o.rand = rand.New(rand.NewPCG(1, uint64(i)))
+					if err := do(s, o, i); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+
+	var fates []fate
+	for _, u := range all {
+		for _, a := range u.order {
+			if u.words[a] == a64.NOP || callsite[a] { // a callsite's words are FT401's
+				continue
+			}
+			next, ok := u.words[a+a64.Size]
+			for _, m := range mutants(a, u.words[a], next, ok && !callsite[a+a64.Size]) {
+				fates = append(fates, fate{unit: u, mutant: m})
+			}
+		}
+	}
+	total := len(fates)
+	if testing.Short() || raceDetector {
+		var sample []fate
+		pick := rand.New(rand.NewPCG(2, 3))
+		for _, f := range fates {
+			if pick.IntN(sampleEvery) == 0 {
+				sample = append(sample, f)
+			}
+		}
+		fates = sample
+	}
+	each(len(fates), func(s *subject, o *oracle, i int) error {
+		f := &fates[i]
+		last := f.mutant.addr + uint64(len(f.mutant.words)-1)*a64.Size
+		if !f.unit.whole() && !(o.executes(f.mutant.addr) && o.executes(last)) {
+			f.outside = true
+			return nil
+		}
+		var err error
+		f.found, f.stuck, err = s.try(f.mutant.addr, f.mutant.words, func() {
+			f.why = o.equivalent(f.unit, &f.mutant)
+			f.never = f.why == "" && !o.executes(f.mutant.addr)
+		})
+		return err
+	})
+	fates = slices.DeleteFunc(fates, func(f fate) bool { return f.outside })
+	if t.Failed() {
+		return
+	}
+	score := tabulate(t, im, fates)
+	t.Logf("%s: %d of %d mutants tried in %.1f s", path, len(fates), total, time.Since(began).Seconds())
+	if score < wantScore {
+		t.Errorf("%.1f %% of the mutants that change something are caught, want %d %%", score, wantScore)
+	}
+}
+
+// A tally counts fates.
+type tally struct {
+	mutants, found, stuck, missed int
+	why                           map[string]int
+}
+
+func (c *tally) add(f *fate) {
+	c.mutants++
+	switch {
+	case f.found:
+		c.found++
+	case f.stuck:
+		c.stuck++
+	case f.why != "":
+		if c.why == nil {
+			c.why = map[string]int{}
+		}
+		c.why[f.why]++
+	default:
+		c.missed++
+	}
+}
+
+func (c *tally) score() float64 {
+	if n := c.found + c.stuck + c.missed; n > 0 {
+		return 100 * float64(c.found+c.stuck) / float64(n)
+	}
+	return 100
+}
+
+func (c *tally) row(name string) string {
+	equal := 0
+	for _, n := range c.why {
+		equal += n
+	}
+	return fmt.Sprintf("%-40s %7d %7d %12d %10d %6d %6.1f %%\n", name, c.mutants, c.found, c.stuck, equal, c.missed, c.score())
+}
+
+// tabulate prints what became of the mutants, and gives the score.
+func tabulate(t *testing.T, im *elfscan.Image, fates []fate) float64 {
+	var sum tally
+	by := map[string]*tally{}
+	var order []string
+	var missed []string
+	for i := range fates {
+		f := &fates[i]
+		name := f.unit.label(im, f.mutant.addr)
+		if by[name] == nil {
+			by[name] = &tally{}
+			order = append(order, name)
+		}
+		by[name].add(f)
+		sum.add(f)
+		if !f.found && !f.stuck && f.why == "" {
+			was, now := "", ""
+			for j, w := range f.mutant.words {
+				a := f.mutant.addr + uint64(j)*a64.Size
+				was += "; " + a64.Text(f.unit.words[a], a, im.Name)
+				now += "; " + a64.Text(w, a, im.Name)
+			}
+			note := ""
+			if f.never {
+				note = " (never executed)"
+			}
+			missed = append(missed, fmt.Sprintf("%#x %s: %s: `%s` for `%s`%s", f.mutant.addr, im.Name(f.mutant.addr), f.mutant.how, now[2:], was[2:], note))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%-40s %7s %7s %12s %10s %6s %8s\n", "function", "mutants", "finding", "inconclusive", "equivalent", "missed", "score")
+	for _, name := range order {
+		b.WriteString(by[name].row(name))
+	}
+	b.WriteString(sum.row("all"))
+	b.WriteString("\nequivalent, because:\n")
+	for _, why := range slices.Sorted(maps.Keys(sum.why)) {
+		fmt.Fprintf(&b, "%6d  %s\n", sum.why[why], why)
+	}
+	fmt.Fprintf(&b, "\nmissed: %d\n", len(missed))
+	for _, m := range missed {
+		fmt.Fprintf(&b, "  %s\n", m)
+	}
+	t.Log(b.String())
+	if name := os.Getenv("FTLINT_MUTATION"); name != "" { // for humans: every fate
+		var b strings.Builder
+		for i := range fates {
+			f := &fates[i]
+			fmt.Fprintf(&b, "%v %s found=%v stuck=%v why=%q\n", &f.mutant, im.Name(f.mutant.addr), f.found, f.stuck, f.why)
+		}
+		if err := os.WriteFile(name, []byte(b.String()), 0o666); err != nil {
+			t.Error(err)
+		}
+	}
+	return sum.score()
+}

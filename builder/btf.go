@@ -166,7 +166,12 @@ func (t *btf) enumerator(name string) (uint32, bool) {
 
 // offset is where a member lies in a structure, in bytes. The path goes
 // through members that are structures: "arch.ftrace_trampolines".
-func (t *btf) offset(in btfType, path string) (uint64, bool) {
+func (t *btf) offset(in btfType, path string) (uint64, bool) { return t.inside(in, path, 0) }
+
+func (t *btf) inside(in btfType, path string, depth int) (uint64, bool) {
+	if depth > 8 { // no C structure contains itself, but a bad file may say so
+		return 0, false
+	}
 	name, rest, deeper := strings.Cut(path, ".")
 	for i := range in.n {
 		le := binary.LittleEndian
@@ -180,7 +185,7 @@ func (t *btf) offset(in btfType, path string) (uint64, bool) {
 		switch {
 		case !t.is(le.Uint32(b), name):
 			if le.Uint32(b) == 0 && composite { // anonymous
-				if off, ok := t.offset(inner, path); ok {
+				if off, ok := t.inside(inner, path, depth+1); ok {
 					return bits/8 + off, true
 				}
 			}
@@ -194,7 +199,7 @@ func (t *btf) offset(in btfType, path string) (uint64, bool) {
 		if !ok || inner.kind != btfStruct && inner.kind != btfUnion {
 			return 0, false
 		}
-		off, ok := t.offset(inner, rest)
+		off, ok := t.inside(inner, rest, depth+1)
 		return bits/8 + off, ok
 	}
 	return 0, false
@@ -228,10 +233,22 @@ func ReadTypes(im *elfscan.Image) *Types {
 		return types
 	}
 	if ops, ok := t.structure("ftrace_ops"); ok {
-		types.directCall, types.hasDirectCall = t.offset(ops, "direct_call")
+		off, ok := t.offset(ops, "direct_call")
+		types.directCall, types.hasDirectCall = off, ok && off+8 <= opsSize
 	}
-	types.module, types.hasModule = t.module()
+	l, ok := t.module()
+	types.module, types.hasModule = l, ok && l.plausible()
 	return types
+}
+
+// plausible tells whether the members lie in the structure, and that is of a
+// size that it can have.
+func (l *moduleLayout) plausible() bool {
+	ok := l.size <= 32<<10 && l.pltSize > 0 && l.pltSize <= 64
+	for _, off := range []uint64{l.plt, l.initPLT, l.textBase, l.textSize, l.initBase, l.initSize} {
+		ok = ok && off+8 <= l.size
+	}
+	return ok
 }
 
 // module is the layout of struct module, if the kernel has PLTs for ftrace.

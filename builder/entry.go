@@ -140,13 +140,7 @@ func newEntryRunner(im *elfscan.Image, entry uint64, guarded bool) *entryRunner 
 		r.layout = ptRegs
 	}
 	r.saved, _, _ = ParentRegister(im)
-	// Behind the image, or before it: where the entry code reaches it.
-	sections := im.Sections()
-	caller, _ := im.Addr("ftrace_caller")
-	r.page = (sections[len(sections)-1].End() + 0x1ffff) &^ 0xffff
-	if !a64.ReachOf(a64.Call).Contains(a64.Offset(caller, r.page)) {
-		r.page = sections[0].Addr&^0xffff - 0x10000
-	}
+	r.page = callbackPage(im)
 	return r
 }
 
@@ -216,7 +210,7 @@ func (r *entryRunner) setUp() {
 		pads = append(pads, 0xdf, 0x24, 0x03, 0xd5) // BTI jc
 	}
 	r.must(m.Write(r.page, pads))
-	r.ops = w.New(1024)
+	r.ops = w.New(opsSize)
 	if t := r.built; t != nil {
 		r.ops = t.Ops
 		m.Map(t.Addr, uint64(len(t.Code)), emu.Read|emu.Exec)

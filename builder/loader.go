@@ -38,7 +38,6 @@ type header struct {
 type loader struct {
 	w                          *World
 	frob, finalize             uint64 // addresses of the functions; 0: the image has none
-	names                      []string
 	ehdr, shdrs, shstrtab, mod uint64
 }
 

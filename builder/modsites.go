@@ -30,7 +30,11 @@ func NewModuleFuncs(kernel *elfscan.Image, view LoaderView) (m *ModuleFuncs, why
 	}
 	m = &ModuleFuncs{f: f, l: newLoader(f.w), view: view}
 	types := ReadTypes(kernel)
-	m.layout, m.noLayout = types.module, !types.hasModule
+	layout, ok := types.module, types.hasModule
+	if !ok {
+		layout, ok = layoutFromDWARF(kernel)
+	}
+	m.layout, m.noLayout = layout, !ok
 	return m, ""
 }
 
@@ -66,15 +70,17 @@ func (m *ModuleFuncs) Saved(mod *elfscan.Image, s elfscan.Site) (reg int, ok boo
 // CanBeFar says why no callsite of the module can be executed out of reach of
 // the entry code, if it cannot: "".
 func (m *ModuleFuncs) CanBeFar(mod *elfscan.Image) (why string) {
-	_, has := mod.Module().Section(elfscan.FtracePLT)
-	_, may := m.f.w.Image.FarBase()
-	switch {
-	case !may:
+	if _, may := m.f.w.Image.FarBase(); !may {
 		return "the kernel places no module out of reach"
-	case !has:
-		return "the module has no " + elfscan.FtracePLT // FT204
+	}
+	for _, name := range []string{elfscan.FtracePLT, elfscan.InitFtracePLT} { // FT204, FT205
+		if _, has := mod.Module().Section(name); !has && m.view.Rewrites[name] {
+			return "the module has no " + name
+		}
+	}
+	switch {
 	case m.noLayout:
-		return "no BTF tells of struct module and its PLTs for ftrace"
+		return "neither BTF nor DWARF tells of struct module and its PLTs for ftrace"
 	case m.l.finalize == 0:
 		return "the image has no module_finalize"
 	}
@@ -99,7 +105,7 @@ func (m *ModuleFuncs) Run(mod *elfscan.Image, s elfscan.Site, far bool) SiteRun 
 	r := SiteRun{Site: s}
 	f.w.Events = f.w.Events[:0]
 	m.enter(&r, mod, s)
-	if r.Err == nil {
+	if r.good() {
 		f.adjusts(&r, s.Entry, s.Call, special)
 	}
 	if r.good() {
@@ -181,8 +187,10 @@ func (m *ModuleFuncs) enter(r *SiteRun, mod *elfscan.Image, s elfscan.Site) {
 		}
 	}
 	if r.Err == nil && m.l.finalize != 0 && len(sections) > 0 {
-		ret, err := f.w.Call(m.l.finalize, m.l.ehdr, m.l.shdrs, m.l.mod)
+		ret, diffs, err := f.call(m.l.finalize, m.l.ehdr, m.l.shdrs, m.l.mod)
 		switch {
+		case len(diffs) > 0:
+			r.Steps = append(r.Steps, Step{Func: "module_finalize", Returned: int64(int32(ret)), WantRet: "0", Diffs: diffs})
 		case err != nil:
 			r.Err = fmt.Errorf("module_finalize: %w", err)
 		case int32(ret) != 0 && delta != 0:

@@ -182,7 +182,7 @@ func (f *SiteFuncs) reset() {
 	m := f.w.M
 	_ = m.Write(taskBase, f.task) // mapped by Reset, like the pages below
 	f.rec = f.w.New(64)
-	f.fakeOps = f.w.New(1024)
+	f.fakeOps = f.w.New(opsSize)
 	f.uniqueOps = f.fakeOps
 	f.mod, f.mayWarn, f.thread = module{}, 1, [taskInfo]byte{}
 	clear(f.w.Fail)

@@ -64,7 +64,10 @@ func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any,
 	n := 0
 	for i := range m.Sections {
 		s := &m.Sections[i]
-		if !slices.ContainsFunc(noinstrNames, func(name string) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
+		if !slices.ContainsFunc(noinstrNames, func(name string) bool {
+			rest, found := strings.CutPrefix(s.Name, name)
+			return found && (rest == "" || rest[0] == '.')
+		}) {
 			continue
 		}
 		n++

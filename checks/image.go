@@ -106,6 +106,9 @@ var Entry = &analysis.Analyzer{
 	Doc:      "follow the entry code from its entry points",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
+		if image(pass).Module() != nil {
+			return &builder.EntryCode{}, nil // a module has none
+		}
 		return builder.WalkEntry(image(pass)), nil
 	},
 	ResultType: reflect.TypeFor[*builder.EntryCode](),

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -130,11 +131,13 @@ func reportRun(pass *analysis.Pass, kernel *elfscan.Image, fn uint64, s elfscan.
 	reportWith(pass, fn, relatedTo(im, s.Entry, "the callsite"), format, args...)
 }
 
-// A moduleKind is what can make ftrace's functions treat one callsite of a
+// A ModuleKind is what can make a kernel's functions treat one callsite of a
 // module otherwise than another.
-type moduleKind struct {
-	bti  bool
-	part elfscan.Part
+type ModuleKind struct {
+	Shape        elfscan.Shape
+	BTI          bool
+	Part         elfscan.Part
+	PLT, InitPLT bool // the module has room for PLT entries for ftrace
 }
 
 // moduleRuns is SiteRuns for a module: one callsite of each kind, or all, with
@@ -142,16 +145,21 @@ type moduleKind struct {
 func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 	im, m := image(pass), image(pass).Module()
 	res := &SiteResults{Saved: -1}
-	exhaustive := pass.ResultOf[Options].(Settings).Exhaustive
-	seen := map[moduleKind]bool{}
+	settings := pass.ResultOf[Options].(Settings)
+	kind := ModuleKind{Shape: t.Shape}
+	_, kind.PLT = m.Section(elfscan.FtracePLT)
+	_, kind.InitPLT = m.Section(elfscan.InitFtracePLT)
 	var sites []elfscan.Site
 	for _, s := range t.Callsites {
 		if !s.Text || !s.OK || s.Saved >= 0 || t.Shape == elfscan.ShapeCallops && s.Entry%8 != 0 {
 			continue
 		}
-		k := moduleKind{s.BTI, m.PartAt(s.Entry)}
-		if exhaustive || !seen[k] {
-			seen[k] = true
+		kind.BTI, kind.Part = s.BTI, m.PartAt(s.Entry)
+		seen := slices.Contains(res.Kinds, kind)
+		if !seen {
+			res.Kinds = append(res.Kinds, kind)
+		}
+		if settings.Exhaustive || !seen {
 			sites = append(sites, s)
 		}
 	}
@@ -163,26 +171,36 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 		if reg, ok := f.Saved(im, sites[0]); ok {
 			res.Saved = reg
 		}
-		far := f.CanBeFar(im) == ""
-		for _, s := range sites {
-			for _, away := range []bool{false, true} {
-				if away && !far {
-					continue
-				}
-				run := f.Run(im, s, away)
-				run.Site = s
-				switch {
-				case run.Err != nil:
-					res.Stuck = append(res.Stuck, run)
-				case run.Failed() != nil:
-					res.Failed = append(res.Failed, run)
-				default:
-					continue
-				}
-				break
-			}
+		if !settings.ByModel {
+			res.runModule(f, im, sites)
 		}
-		res.Executed = len(sites)
 	})
 	return res
+}
+
+// runModule executes callsites of a module, near the kernel and far from it.
+func (r *SiteResults) runModule(f *builder.ModuleFuncs, im *elfscan.Image, sites []elfscan.Site) {
+	why := f.CanBeFar(im)
+	if r.Placed = "near and far"; why != "" {
+		r.Placed = "near (not far: " + why + ")"
+	}
+	for _, s := range sites {
+		for _, far := range []bool{false, true} {
+			if far && why != "" {
+				continue
+			}
+			run := f.Run(im, s, far)
+			run.Site = s
+			switch {
+			case run.Err != nil:
+				r.Stuck = append(r.Stuck, run)
+			case run.Failed() != nil:
+				r.Failed = append(r.Failed, run)
+			default:
+				continue
+			}
+			break
+		}
+	}
+	r.Executed = len(sites)
 }

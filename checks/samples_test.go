@@ -195,6 +195,10 @@ func TestSamples(t *testing.T) {
 	// (dyntramp-good), so that the rule does not even apply there.
 	passed["FT112"] = true
 	for _, a := range checks.All {
+		switch a.Name {
+		case "FT204", "FT205", "FT304":
+			continue // of modules: TestModuleSamples
+		}
 		if !triggered[a.Name] {
 			t.Errorf("no sample triggers %s", a.Name)
 		}

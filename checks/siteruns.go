@@ -17,6 +17,7 @@ import (
 // Settings are what a user can choose of how checks run.
 type Settings struct {
 	Exhaustive bool // execute every callsite, not one of each kind
+	ByModel    bool // execute no callsite of modules: only tell their kinds
 }
 
 // Options is the Settings. The driver supplies them; on its own the analyzer
@@ -41,6 +42,8 @@ var Types = &analysis.Analyzer{
 type SiteResults struct {
 	Why      string            // they could not be executed at all: why
 	Executed int               // callsites
+	Placed   string            // of a module: where it was placed meanwhile
+	Kinds    []ModuleKind      // of a module: the kinds of its callsites that can be executed
 	Saved    int               // the register that ftrace_init_nop has callsites save LR in; -1 if not known
 	Failed   []builder.SiteRun // whose life differs from the model, by address
 	Stuck    []builder.SiteRun // that reached no verdict, by address

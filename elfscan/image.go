@@ -15,6 +15,7 @@ type Image struct {
 	Path string // as it was given to Open
 
 	data     []byte    // the whole file, mapped privately
+	unmapped bool      // data is memory of someone else, not a mapping
 	writable bool      // by SetWord
 	file     *elf.File // its headers
 	ranges   []Range   // the allocated sections, by address
@@ -26,9 +27,13 @@ type Image struct {
 	names func() *nameIndex
 	addrs func() []uint32
 	sites func() (*Sites, error)
+	era   func() Era
 	lines func() *lineTables
 
 	positions positions
+
+	module     *Module // nil for a linked image
+	relocating relocating
 }
 
 // A Range is an allocated section: the addresses Addr .. Addr+Size-1.
@@ -37,6 +42,9 @@ type Range struct {
 	Addr, Size uint64
 	Flags      elf.SectionFlag
 	data       []byte // nil for SHT_NOBITS
+
+	number  int    // of a module's section
+	patched []byte // of a module's section: data with relocations applied; see relocated
 }
 
 // End is the address behind the range.
@@ -58,9 +66,15 @@ func (im *Image) indexSections() {
 		im.ranges = append(im.ranges, r)
 	}
 	sort.SliceStable(im.ranges, func(i, j int) bool { return im.ranges[i].Addr < im.ranges[j].Addr })
+	im.indexLazily()
+}
+
+// indexLazily has the indexes made when they are first asked for.
+func (im *Image) indexLazily() {
 	im.names = sync.OnceValue(im.indexNames)
 	im.addrs = sync.OnceValue(im.indexAddrs)
 	im.sites = sync.OnceValues(im.readSites)
+	im.era = sync.OnceValue(im.findEra)
 	im.lines = sync.OnceValue(im.findLineTables)
 }
 
@@ -107,11 +121,16 @@ func (im *Image) Bytes(addr uint64, n int) (b []byte, ok bool) {
 	return r.data[off : off+uint64(n)], true
 }
 
-// Word is the 32-bit word at addr: code is not relocated in a linked image.
+// Word is the 32-bit word at addr, relocations applied. (Code is not relocated
+// in a linked image.)
 func (im *Image) Word(addr uint64) (w uint32, ok bool) {
 	b, ok := im.Bytes(addr, 4)
 	if !ok {
 		return 0, false
+	}
+	if im.module != nil {
+		r, _ := im.SectionAt(addr)
+		b = im.relocated(r)[addr-r.Addr:]
 	}
 	return binary.LittleEndian.Uint32(b), true
 }
@@ -134,18 +153,22 @@ func (im *Image) Uint64(addr uint64) (v uint64, ok bool) {
 // of buf lies in a section.
 func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 	clear(buf)
-	end, found, code := addr+uint64(len(buf)), false, true
+	end, found, data := addr+uint64(len(buf)), false, false
 	i := sort.Search(len(im.ranges), func(i int) bool { return im.ranges[i].End() > addr })
 	for ; i < len(im.ranges) && im.ranges[i].Addr < end; i++ {
 		r := &im.ranges[i]
 		found = true
-		code = code && r.Executable() // not relocated in a linked image
+		data = data || !r.Executable() && r.data != nil // what is relocated in a linked image
 		lo, hi := max(addr, r.Addr), min(end, r.Addr+uint64(len(r.data)))
 		if lo < hi {
-			copy(buf[lo-addr:], r.data[lo-r.Addr:hi-r.Addr])
+			bytes := r.data
+			if im.module != nil {
+				bytes = im.relocated(r)
+			}
+			copy(buf[lo-addr:], bytes[lo-r.Addr:hi-r.Addr])
 		}
 	}
-	if !found || code {
+	if !found || !data || im.module != nil {
 		return found
 	}
 	err := im.eachRela(addr-min(addr, 7), end, func(rel reloc) {

@@ -76,12 +76,9 @@ func (t *lineTables) readLayout(l *Layout, name, prefix string, addr uint64) err
 	if t.section(".debug_info") == nil {
 		return fmt.Errorf("the image has neither .BTF nor .debug_info, which tell the layout of struct %s", name)
 	}
-	off, ok := t.unitByAranges(addr)
-	if !ok {
-		var err error
-		if off, ok, err = t.unitByScan(addr); err != nil {
-			return err
-		}
+	off, ok, err := t.unitAt(addr)
+	if err != nil {
+		return err
 	}
 	if !ok {
 		return fmt.Errorf("no .BTF, and no unit of .debug_info covers %#x: the layout of struct %s is not known", addr, name)

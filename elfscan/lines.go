@@ -10,10 +10,13 @@ import (
 	"go/token"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/go-delve/delve/pkg/dwarf/line"
+
+	"github.com/ftlint/ftlint/a64"
 )
 
 // A Line is a place in a source file. File is relative to the kernel tree
@@ -35,14 +38,35 @@ type positions struct {
 	addrs  []uint64 // by offset; the first is unused
 }
 
-const maxPositions = 1 << 28
+const (
+	maxPositions       = 1 << 28
+	maxModulePositions = 1 << 20 // modules are small, and many
+)
+
+// owner is the image that pos belongs to: im, or the kernel that it, a module,
+// is loaded into.
+func (im *Image) owner(pos token.Pos) *Image {
+	if im.module != nil && im.module.Kernel != nil {
+		if k := im.module.Kernel; k.positions.file != nil && k.positions.file.Base() <= int(pos) && int(pos) <= k.positions.file.Base()+k.positions.file.Size() {
+			return k
+		}
+	}
+	return im
+}
 
 // AddTo makes the image a file of fset, so that Pos can be used.
 func (im *Image) AddTo(fset *token.FileSet) {
-	im.positions.file = fset.AddFile(im.Path, -1, maxPositions)
+	size := maxPositions
+	if im.module != nil {
+		size = maxModulePositions
+	}
+	im.positions.file = fset.AddFile(im.Path, -1, size)
 	im.positions.byAddr = map[uint64]token.Pos{}
 	im.positions.addrs = []uint64{0}
 }
+
+// Added tells whether AddTo was called.
+func (im *Image) Added() bool { return im.positions.file != nil }
 
 // FilePos is the position of the image itself.
 func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
@@ -64,7 +88,7 @@ func (im *Image) Pos(addr uint64) token.Pos {
 // PosAddr is the address whose position pos is; ok is false for the position
 // of the image itself and those of other files.
 func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
-	p := &im.positions
+	p := &im.owner(pos).positions
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	off := int(pos) - p.file.Base()
@@ -78,6 +102,7 @@ func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
 // address, or the image's path and no line. Only here is DWARF read, and only
 // that of the compile unit that the address lies in.
 func (im *Image) Position(pos token.Pos) token.Position {
+	im = im.owner(pos)
 	if addr, ok := im.PosAddr(pos); ok {
 		if l, ok := im.Line(addr); ok {
 			return token.Position{Filename: l.File, Line: l.Line, Column: 1}
@@ -86,12 +111,45 @@ func (im *Image) Position(pos token.Pos) token.Position {
 	return token.Position{Filename: im.Path}
 }
 
-// Line is the source line of addr.
+// Line is the source line of addr. In a callsite it is that of the function:
+// compilers leave the NOPs that stand for one out of their line tables, where
+// they would have the line of whatever is before them.
 func (im *Image) Line(addr uint64) (Line, bool) {
 	t := im.lines()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.find(addr)
+	l, ok := t.find(addr, false)
+	site, in := im.siteAround(addr)
+	if !in {
+		return l, ok
+	}
+	before, _ := t.find(site.Entry-a64.Size, false)
+	if ok && l != before {
+		return l, ok
+	}
+	for _, at := range []uint64{site.Func, site.Call + a64.Size} {
+		if of, found := t.find(at, true); found && of != before {
+			return of, true
+		}
+	}
+	return l, ok
+}
+
+// siteAround is the callsite whose NOPs addr lies in.
+func (im *Image) siteAround(addr uint64) (s Site, ok bool) {
+	sites, err := im.Sites()
+	if err != nil || sites == nil {
+		return Site{}, false
+	}
+	i, found := slices.BinarySearch(sites.Addrs, addr)
+	if !found {
+		i--
+	}
+	if i < 0 || addr-sites.Addrs[i] > 5*a64.Size {
+		return Site{}, false
+	}
+	s = im.SiteAs(sites.Addrs[i], im.GuessShape(sites.Addrs[i]))
+	return s, s.Call > s.Entry && addr <= s.Call // not in era mcount: the BL has a line of its own
 }
 
 // LineProblem says why source lines could not be read where they were asked
@@ -118,14 +176,20 @@ type lineTables struct {
 type unitRange struct{ lo, hi, offset uint64 }
 
 func (im *Image) findLineTables() *lineTables {
-	return &lineTables{im: im.debug, units: map[uint64]*line.DebugLineInfo{}, cache: map[string][]byte{}}
+	t := &lineTables{im: im.debug, units: map[uint64]*line.DebugLineInfo{}, cache: map[string][]byte{}}
+	if im.module != nil {
+		t.im, t.problem = im.debugOfModule()
+	}
+	return t
 }
 
 var errNoDWARF = errors.New("no DWARF line tables (.debug_line)")
 
-// find is the source line of addr. What goes wrong is kept in t.problem: a
-// finding then falls back to symbol+offset.
-func (t *lineTables) find(addr uint64) (l Line, ok bool) {
+// find is the source line of addr: of several that a table has for it, the
+// first (of a function: the line that it begins on) or the last (of what is
+// inlined there). What goes wrong is kept in t.problem: a finding then falls
+// back to symbol+offset.
+func (t *lineTables) find(addr uint64, first bool) (l Line, ok bool) {
 	undo := Guard()
 	defer undo()
 	defer func() { // debug/dwarf and the line table reader panic on damage
@@ -134,48 +198,55 @@ func (t *lineTables) find(addr uint64) (l Line, ok bool) {
 			t.problem = fmt.Errorf("damaged DWARF: %v", r)
 		}
 	}()
-	l, err := t.lookup(addr)
+	l, err := t.lookup(addr, first)
 	if err != nil {
 		t.problem = err
 	}
 	return l, err == nil && l.Line > 0
 }
 
-func (t *lineTables) lookup(addr uint64) (Line, error) {
+func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 	if t.section(".debug_line") == nil || t.section(".debug_info") == nil {
 		return Line{}, errNoDWARF
 	}
-	off, ok := t.unitByAranges(addr)
-	if !ok {
-		var err error
-		if off, ok, err = t.unitByScan(addr); err != nil || !ok {
-			return Line{}, err
-		}
+	off, ok, err := t.unitAt(addr)
+	if err != nil || !ok {
+		return Line{}, err
 	}
 	info, err := t.unit(off)
 	if err != nil {
 		return Line{}, err
 	}
-	// Several rows may stand at one address, of which the last counts; asked
-	// for the middle of the instruction, the reader gives that one. Where no
-	// row covers the address it gives line 1 of the unit's first file.
-	file, n := info.PCToLine(0, addr+1)
+	// Of several rows at one address the reader gives the first or, asked for
+	// the middle of the instruction, the last. Where no row covers the address
+	// it gives line 1 of the unit's first file.
+	pc := addr
+	if !first {
+		pc++
+	}
+	file, n := info.PCToLine(0, pc)
 	if file == "" || n <= 1 {
 		return Line{}, nil
 	}
 	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
 }
 
-// maxSection is the most that is unpacked of one debug section, in bytes.
-const maxSection = 512 << 20
+// A debug section unpacks to at most maxSection bytes, and to at most
+// maxRatio times its size in the file: DWARF packs to a third or so.
+const (
+	maxSection = 512 << 20
+	maxRatio   = 64
+)
 
 // section is the debug section of that name, which may be compressed (then
 // its old name begins with .z).
 func (t *lineTables) section(name string) *elf.Section {
-	if s := t.im.file.Section(name); s != nil {
-		return s
+	for _, name := range []string{name, ".z" + name[1:]} {
+		if s := t.im.file.Section(name); s != nil && s.Type != elf.SHT_NOBITS {
+			return s
+		}
 	}
-	return t.im.file.Section(".z" + name[1:])
+	return nil
 }
 
 // bytes is the contents of a section, unpacked if need be: empty if there is
@@ -185,49 +256,68 @@ func (t *lineTables) bytes(name string) ([]byte, error) {
 	if s == nil {
 		return nil, nil
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 && !strings.HasPrefix(s.Name, ".z") {
-		return t.im.data[s.Offset : s.Offset+s.FileSize], nil
-	}
 	if b, ok := t.cache[name]; ok {
 		return b, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(s.Open(), maxSection+1))
+	if s.Flags&elf.SHF_COMPRESSED == 0 && !strings.HasPrefix(s.Name, ".z") {
+		b := t.im.data[s.Offset : s.Offset+s.FileSize]
+		if t.im.module != nil {
+			b = t.im.debugSection(s, b)
+			t.cache[name] = b
+		}
+		return b, nil
+	}
+	limit := min(maxSection, int64(s.FileSize)*maxRatio)
+	b, err := io.ReadAll(io.LimitReader(s.Open(), limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("damaged %s: %v", s.Name, err)
 	}
-	if len(b) > maxSection {
-		return nil, fmt.Errorf("%s unpacks to more than the limit of %d bytes", s.Name, maxSection)
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("damaged %s: it unpacks to more than %d bytes", s.Name, limit)
+	}
+	if t.im.module != nil {
+		b = t.im.debugSection(s, b)
 	}
 	t.cache[name] = b
 	return b, nil
 }
 
+// unitAt is the offset in .debug_info of the unit that covers addr.
+func (t *lineTables) unitAt(addr uint64) (off uint64, ok bool, err error) {
+	off, ok, whole := t.unitByAranges(addr)
+	if ok || whole {
+		return off, ok, nil
+	}
+	return t.unitByScan(addr) // .debug_info is the largest part of an image
+}
+
 // unitByAranges is the offset in .debug_info of the unit that covers addr, by
-// .debug_aranges (DWARF 5, 6.1.2).
-func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok bool) {
+// .debug_aranges (DWARF 5, 6.1.2). whole tells that the table is there and
+// undamaged, so that what it lacks is in no unit.
+func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok, whole bool) {
 	le := binary.LittleEndian
 	b, err := t.bytes(".debug_aranges")
-	if err != nil {
-		return 0, false
+	if err != nil || len(b) == 0 {
+		return 0, false, false
 	}
 	for len(b) >= 12 {
 		n := uint64(le.Uint32(b)) + 4
 		if n > uint64(len(b)) || n < 16 {
-			return 0, false
+			return 0, false, false
 		}
 		set := b[:n]
 		b = b[n:]
 		if le.Uint16(set[4:]) != 2 || set[10] != 8 || set[11] != 0 {
-			continue
+			return 0, false, false
 		}
 		for tuple := set[16:]; len(tuple) >= 16; tuple = tuple[16:] {
 			lo, size := le.Uint64(tuple), le.Uint64(tuple[8:])
 			if addr-lo < size {
-				return uint64(le.Uint32(set[6:])), true
+				return uint64(le.Uint32(set[6:])), true, true
 			}
 		}
 	}
-	return 0, false
+	return 0, false, true
 }
 
 // unitByScan is the same by the units' own ranges, for compilers that write

@@ -39,8 +39,14 @@ func (e *Error) Error() string {
 // the image has none.
 //
 // Errors are of type *Error, or those of package os.
-func Open(path, debugPath string) (*Image, error) {
-	im, err := open(path)
+func Open(path, debugPath string) (im *Image, err error) {
+	defer Guard()()
+	defer func() {
+		if r := recover(); r != nil {
+			im, err = nil, &Error{Path: path, What: fmt.Sprintf("changed while it was read: %v", r)}
+		}
+	}()
+	im, err = open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +92,7 @@ func open(path string) (*Image, error) {
 	}
 	if unpack := unpacker(data); unpack != nil {
 		packed := data
-		data, err = mapUnpacked(unpack, packed)
+		data, err = mapUnpacked(unpack, packed, MaxUnpacked)
 		unmap(packed)
 		if err != nil {
 			return nil, &Error{Path: path, What: err.Error()}
@@ -117,9 +123,10 @@ func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 	return nil
 }
 
-// mapUnpacked unpacks packed into an unlinked temporary file and maps it, so
-// that a large image costs page cache and not memory.
-func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte) (data []byte, err error) {
+// mapUnpacked unpacks packed, to at most limit bytes, into an unlinked
+// temporary file and maps it, so that a large image costs page cache and not
+// memory.
+func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte, limit int64) (data []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("damaged compressed data: %v", r)
@@ -135,15 +142,17 @@ func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte) (data
 	}
 	defer tmp.Close()
 	os.Remove(tmp.Name())
-	n, err := io.Copy(tmp, io.LimitReader(r, MaxUnpacked+1))
+	n, err := io.Copy(tmp, io.LimitReader(r, limit+1))
 	var werr *os.PathError
 	switch {
 	case errors.As(err, &werr):
 		return nil, fmt.Errorf("no room to unpack: %v", err)
 	case err != nil:
 		return nil, fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", n, err)
-	case n > MaxUnpacked:
-		return nil, fmt.Errorf("unpacks to more than the limit of %d bytes", int64(MaxUnpacked))
+	case n == 0:
+		return nil, errors.New("damaged compressed data: there is nothing in it")
+	case n > limit:
+		return nil, fmt.Errorf("unpacks to more than the limit of %d bytes", limit)
 	}
 	return mapFile(tmp, n)
 }
@@ -184,10 +193,15 @@ func (im *Image) readHeaders() (err error) {
 	}
 	switch t := elf.Type(le.Uint16(data[16:])); t {
 	case elf.ET_EXEC, elf.ET_DYN:
+		if im.module != nil {
+			return fail("ELF header", "a linked image, a module (a relocatable file) was expected")
+		}
 	case elf.ET_REL:
-		return fail("ELF header", "a relocatable object (a module, or an object file): this version reads linked images (vmlinux) only")
+		if im.module == nil {
+			return fail("ELF header", "a relocatable file (a module, or an object file), a linked image (vmlinux) was expected")
+		}
 	default:
-		return fail("ELF header", "a file of type %v, a linked image (vmlinux) was expected", t)
+		return fail("ELF header", "a file of type %v, a linked image (vmlinux) or a module was expected", t)
 	}
 	shoff, shnum, size := le.Uint64(data[40:]), uint64(le.Uint16(data[60:])), uint64(len(data))
 	if shoff == 0 || shnum == 0 {
@@ -214,16 +228,18 @@ func (im *Image) readHeaders() (err error) {
 			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
 		}
 	}
-	im.indexSections()
+	if im.module == nil {
+		im.indexSections()
+	}
 	return nil
 }
 
 // Close unmaps the image. Nothing that the image returned may be used after.
 func (im *Image) Close() {
-	if im.data != nil {
+	if im.data != nil && !im.unmapped {
 		unmap(im.data)
-		im.data = nil
 	}
+	im.data = nil
 	if im.debug != nil && im.debug != im {
 		im.debug.Close()
 	}

@@ -35,6 +35,10 @@ func (im *Image) dynamicSections(typ elf.SectionType, entsize uint64) ([]*elf.Se
 // in lo..hi-1, in the order of the file. RELR relocations need no work: their
 // values stand in place.
 func (im *Image) eachRela(lo, hi uint64, f func(reloc)) error {
+	if im.module != nil {
+		im.eachModule64(lo, hi, f)
+		return nil
+	}
 	sections, err := im.dynamicSections(elf.SHT_RELA, relaSize)
 	if err != nil {
 		return err
@@ -79,6 +83,9 @@ func (im *Image) dynSymbol(s *elf.Section, n uint32) uint64 {
 // relocations" in the generic ABI: an even word is an address, an odd one a
 // bitmap of the 63 words that follow).
 func (im *Image) countRelr(lo, hi uint64) (n int, err error) {
+	if im.module != nil {
+		return 0, nil
+	}
 	sections, err := im.dynamicSections(shtRELR, 8)
 	if err != nil {
 		return 0, err

@@ -9,7 +9,8 @@ import (
 )
 
 // Sites is the callsite table of an image: what stands between
-// __start_mcount_loc and __stop_mcount_loc once relocations are applied.
+// __start_mcount_loc and __stop_mcount_loc once relocations are applied, or in
+// a module's section __patchable_function_entries or __mcount_loc.
 type Sites struct {
 	Start, End uint64   // addresses of the table
 	Table      []uint64 // all entries, in the table's order
@@ -46,15 +47,17 @@ func (s *Sites) Contains(addr uint64) bool {
 }
 
 // Sites reads the callsite table, once. It is nil if the image has none and
-// has no ftrace either. Errors are of type *Error: boundary symbols that are
+// has no ftrace either, or is a module without callsites. Errors are of type *Error: boundary symbols that are
 // missing or reversed, a table of odd size or outside the image, values that
 // no relocation fills in.
 func (im *Image) Sites() (*Sites, error) { return im.sites() }
 
-func (im *Image) readSites() (*Sites, error) {
+// siteTable is where the callsite table of a linked image lies, by its boundary
+// symbols; ok is false if there is none.
+func (im *Image) siteTable() (start, stop uint64, ok bool, err error) {
 	const startName, stopName = "__start_mcount_loc", "__stop_mcount_loc"
-	fail := func(format string, args ...any) (*Sites, error) {
-		return nil, &Error{im.Path, "callsite table", fmt.Sprintf(format, args...)}
+	fail := func(format string, args ...any) (uint64, uint64, bool, error) {
+		return 0, 0, false, &Error{im.Path, "callsite table", fmt.Sprintf(format, args...)}
 	}
 	start, ok1 := im.Addr(startName)
 	stop, ok2 := im.Addr(stopName)
@@ -63,17 +66,38 @@ func (im *Image) readSites() (*Sites, error) {
 		if _, dynamic := im.Lookup("ftrace_make_call"); dynamic {
 			return fail("the image has ftrace_make_call, but neither %s nor %s", startName, stopName)
 		}
-		return nil, nil
+		return 0, 0, false, nil
 	case !ok1:
 		return fail("symbol %s is missing (%s is %#x)", startName, stopName, stop)
 	case !ok2:
 		return fail("symbol %s is missing (%s is %#x)", stopName, startName, start)
 	case stop < start:
 		return fail("reversed: %s is %#x, %s is %#x", startName, start, stopName, stop)
-	case (stop-start)%8 != 0:
-		return fail("its size, %#x bytes, is not a multiple of 8 (%#x..%#x)", stop-start, start, stop)
+	}
+	return start, stop, true, nil
+}
+
+func (im *Image) readSites() (*Sites, error) {
+	fail := func(format string, args ...any) (*Sites, error) {
+		return nil, &Error{im.Path, "callsite table", fmt.Sprintf(format, args...)}
+	}
+	find := im.siteTable
+	if im.module != nil {
+		find = im.moduleTable
+	}
+	start, stop, ok, err := find()
+	if err != nil || !ok {
+		return nil, err
 	}
 	size := stop - start
+	if size%8 != 0 {
+		return fail("its size, %#x bytes, is not a multiple of 8 (%#x..%#x)", size, start, stop)
+	}
+	if im.module != nil {
+		if err := im.relocProblem(); err != nil {
+			return nil, err
+		}
+	}
 	if size > uint64(im.Size()) {
 		return fail("%#x..%#x is larger than the file", start, stop)
 	}
@@ -86,7 +110,7 @@ func (im *Image) readSites() (*Sites, error) {
 		s.Table[i] = binary.LittleEndian.Uint64(b[i*8:])
 	}
 	misplaced := uint64(0)
-	err := im.eachRela(start, stop, func(r reloc) {
+	err = im.eachRela(start, stop, func(r reloc) {
 		if (r.addr-start)%8 != 0 {
 			misplaced = r.addr
 			return
@@ -203,6 +227,9 @@ func (im *Image) takeApart(entry uint64, shape Shape, section *Range) Site {
 	if section != nil {
 		data, at = section.data, entry-section.Addr
 	}
+	if shape == ShapeMcount && im.module != nil && section != nil {
+		data = im.relocated(section) // BL _mcount is the only word with a relocation
+	}
 	word := func(off uint64) uint32 { // at entry+off; 0 where there is none
 		if i := at + off; i < uint64(len(data)) && uint64(len(data))-i >= a64.Size {
 			return binary.LittleEndian.Uint32(data[i:])
@@ -252,6 +279,9 @@ func (im *Image) callsTracer(w uint32, pc uint64) bool {
 		return false
 	}
 	target, _ := a64.Target(w, pc)
+	if im.module != nil {
+		return im.moduleCalls(target)
+	}
 	for _, name := range []string{"_mcount", "ftrace_caller", "ftrace_regs_caller"} {
 		if a, ok := im.Addr(name); ok && a == target {
 			return true
@@ -262,7 +292,12 @@ func (im *Image) callsTracer(w uint32, pc uint64) bool {
 
 // Era tells the generation of ftrace in the image by its symbols, and where
 // those of two eras agree by the first callsites.
-func (im *Image) Era() Era {
+func (im *Image) Era() Era { return im.era() }
+
+func (im *Image) findEra() Era {
+	if im.module != nil {
+		return im.moduleEra()
+	}
 	has := func(names ...string) bool {
 		for _, n := range names {
 			if _, ok := im.Lookup(n); ok {
@@ -310,6 +345,11 @@ func (im *Image) GuessShape(entry uint64) Shape {
 	if w, ok := im.Word(entry); ok && im.callsTracer(w, entry) {
 		return ShapeMcount
 	}
+	return im.nopShape(entry)
+}
+
+// nopShape is GuessShape for callsites that are NOPs.
+func (im *Image) nopShape(entry uint64) Shape {
 	callops, nops := im.SiteAs(entry, ShapeCallops), im.SiteAs(entry, ShapeNops)
 	switch {
 	case callops.OK && nops.OK:

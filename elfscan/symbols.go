@@ -215,6 +215,9 @@ func (im *Image) indexAddrs() []uint32 {
 // symbols (constants of the linker script) do not.
 func (im *Image) inImage(i uint32) bool {
 	shndx := elf.SectionIndex(binary.LittleEndian.Uint16(im.symtab[i*symSize+6:]))
+	if m := im.module; m != nil { // nor do those of sections that are not loaded
+		return int(shndx) < len(m.Sections) && m.Sections[shndx].Part != NoPart
+	}
 	return shndx < elf.SHN_LORESERVE || shndx == elf.SHN_XINDEX
 }
 
@@ -274,6 +277,8 @@ func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 func (im *Image) Name(addr uint64) string {
 	s, ok := im.SymbolAt(addr)
 	switch {
+	case !ok && im.module != nil:
+		return im.outside(addr)
 	case !ok:
 		return ""
 	case s.Addr == addr:
@@ -335,7 +340,12 @@ func (im *Image) isCode(i uint32) bool {
 // needs, on two processors at once.
 func (im *Image) Index() {
 	var wg sync.WaitGroup
-	wg.Go(func() { defer Guard()(); im.names() })
-	wg.Go(func() { defer Guard()(); im.addrs() })
+	for _, index := range []func(){func() { im.names() }, func() { im.addrs() }} {
+		wg.Go(func() {
+			defer Guard()()
+			defer func() { _ = recover() }() // whoever asks for the index gets the panic again
+			index()
+		})
+	}
 	wg.Wait()
 }

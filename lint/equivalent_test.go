@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -26,6 +27,7 @@ type unit struct {
 	bool01  bool              // returns 0 or 1, all of W0
 	asks    uint64            // bits of the bool that its callers look at; 0 if not known
 	targets map[uint64]bool   // of branches within the unit
+	imms    []uint64          // immediates that it adds, subtracts or compares with
 }
 
 // Reasons why a mutant changes nothing.
@@ -129,6 +131,11 @@ func (u *unit) analyse(im *elfscan.Image) {
 			u.targets[to] = true
 		}
 	}
+	for _, a := range u.order {
+		if w := u.words[a]; w&0x1f800000 == 0x11000000 {
+			u.imms = append(u.imms, uint64(w>>10&0xfff))
+		}
+	}
 	u.live, u.slots = map[uint64]regSet{}, map[uint64]uint64{}
 	u.depths()
 	for a, w := range u.words {
@@ -185,9 +192,12 @@ func (u *unit) before(im *elfscan.Image, a uint64) (regSet, uint64) {
 				used &^= u.slotBits(a, int64(b>>10&0xfff), 8)
 			}
 		}
+		if u.entry {
+			live |= 1 << 29 // stack traces go through the entry code
+		}
 		return live | setSP, slots | used
 	case a64.BLR:
-		return live&^changed | span(0, 3) | regs(w>>5&31) | setSP, slots | u.escaped
+		return live&^changed | span(0, 3) | regs(w>>5&31) | 1<<29 | setSP, slots | u.escaped
 	}
 	i := effect(w)
 	if !i.known {
@@ -283,12 +293,9 @@ type oracle struct {
 func (o *oracle) equivalent(u *unit, m *mutant) string {
 	w := u.words[m.addr]
 	one := len(m.words) == 1
-	for _, slot := range []string{"ftrace_call", "ftrace_graph_call"} {
-		if a, ok := o.im.Addr(slot); ok && a == m.addr && one {
-			return whySlot
-		}
-	}
 	switch {
+	case one && o.slot(m.addr):
+		return whySlot
 	case u.fatal(o.im, m.addr) && !o.executes(m.addr):
 		return whyProtector
 	case u.entry && w == 0xa90427e8 && one && m.words[0]&^(31<<10) == w&^(31<<10) && o.im.Era() == elfscan.EraRegs:
@@ -333,6 +340,16 @@ func (o *oracle) equivalent(u *unit, m *mutant) string {
 	return whyDead
 }
 
+// slot tells whether the word at addr is one that ftrace replaces.
+func (o *oracle) slot(addr uint64) bool {
+	for _, name := range []string{"ftrace_call", "ftrace_graph_call"} {
+		if a, ok := o.im.Addr(name); ok && a == addr {
+			return true
+		}
+	}
+	return false
+}
+
 // beside is why a BL of the unit may go one instruction beside its function.
 func (o *oracle) beside(w uint32, m *mutant) string {
 	was, _ := a64.Target(w, m.addr)
@@ -358,14 +375,16 @@ func (o *oracle) oneInput(u *unit) bool {
 		if !ok {
 			return true
 		}
-		for range 4 {
+		for range 8 {
 			w := builder.NewWorld(o.im)
 			for i := range w.M.X {
 				w.M.X[i] = o.rand.Uint64()
 			}
 			before := w.M.X
+			w.M.N, w.M.Z, w.M.C, w.M.V = o.rand.IntN(2) == 0, o.rand.IntN(2) == 0, o.rand.IntN(2) == 0, o.rand.IntN(2) == 0
 			got, err := w.Call(fn, args...)
-			if err != nil || uint32(got) != want || !slices.Equal(before[18:30], w.M.X[18:30]) || len(w.Events) > 0 {
+			const stackAlign = 4096 // of SP at the call
+			if err != nil || uint32(got) != want || w.M.SP%stackAlign != 0 || !slices.Equal(before[18:30], w.M.X[18:30]) || len(w.Events) > 0 {
 				return false
 			}
 		}
@@ -386,11 +405,14 @@ type differences struct {
 }
 
 const (
-	trials      = 96
+	trials      = 192
 	scratch     = uint64(0xffff_0000_4000_0000) // memory that random pointers point into
-	scratchSize = 16 << 10
+	scratchSize = 4 << 10
 	ahead       = 8 // instructions that are executed behind the mutant
 )
+
+// branchMaker makes B and BL. ftrace gives it addresses of instructions.
+const branchMaker = "aarch64_insn_gen_branch_imm"
 
 // plainFlow tells whether the instruction w goes on to the next.
 func plainFlow(w uint32) bool {
@@ -416,7 +438,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 	}
 	for i, w := range m.words {
 		a := m.addr + uint64(i)*a64.Size
-		if calls(a, w) || calls(a, u.words[a]) || !effect(w).known || !effect(u.words[a]).known || i > 0 && u.targets[a] {
+		if a64.Classify(u.words[a]) == a64.Break || calls(a, w) || calls(a, u.words[a]) || !effect(w).known || !effect(u.words[a]).known || i > 0 && u.targets[a] {
 			return false, all
 		}
 	}
@@ -429,7 +451,8 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 		start -= a64.Size
 	}
 	stop := end
-	for i := 0; i < ahead && plainFlow(u.words[stop-a64.Size]); i++ {
+	plain := plainFlow(u.words[m.addr]) && plainFlow(u.words[end-a64.Size])
+	for i := 0; plain && i < ahead && plainFlow(u.words[stop-a64.Size]); i++ {
 		w, ok := u.words[stop]
 		if !ok || calls(stop, w) || !effect(w).known {
 			break
@@ -437,6 +460,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 		stop += a64.Size
 	}
 	valid := 0
+	went := map[uint64]bool{} // where the code led, in the trials
 	for range trials {
 		state := o.state(u, start)
 		a, errA := o.execute(u, m, start, stop, false, state)
@@ -449,6 +473,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 			return false, all
 		}
 		valid++
+		went[a.pc] = true
 		live, slots := ^regSet(0), ^uint64(0)
 		if _, inside := u.words[a.pc]; inside {
 			live, slots = u.live[a.pc], u.slots[a.pc]
@@ -464,7 +489,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 				all.regs |= 1 << r
 			case r == 0 && u.afterWriter(o.im, start) && (uint32(a.x[0]) == 0) == (uint32(b.x[0]) == 0):
 				all.why = whyWriter
-			case r == 0 && u.asks != 0 && (a.x[0]&u.asks == 0) == (b.x[0]&u.asks == 0) && live&^kept == 1:
+			case r == 0 && u.asks != 0 && (a.x[0]&u.asks == 0) == (b.x[0]&u.asks == 0) && u.returning(a.pc):
 				all.why = whyBool
 			default:
 				return false, all
@@ -491,7 +516,36 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 			all.slots = true
 		}
 	}
-	return valid >= trials/8, all
+	// Both ways of a branch must have been seen, but that into the stack
+	// protector.
+	ways := 1
+	for _, a := range []uint64{m.addr, stop - a64.Size} {
+		switch w := u.words[a]; a64.Classify(w) {
+		case a64.BCond, a64.CBZ, a64.TBZ:
+			to, _ := a64.Target(w, a)
+			const hi = 8 // its other branches are on what no caller gives it
+			if !u.fatal(o.im, to) && (u.name != branchMaker || w&15 == hi) {
+				ways = 2
+			}
+		}
+	}
+	return valid >= 8 && len(went) >= ways, all
+}
+
+// returning tells whether the code at a goes on to RET with X0 as it is.
+func (u *unit) returning(a uint64) bool {
+	for range 8 {
+		w := u.words[a]
+		next := u.successors(a)
+		switch k := a64.Classify(w); {
+		case k == a64.Ret:
+			return true
+		case k == a64.Call || effect(w).def&1 != 0 || effect(w).use&1 != 0 || len(next) != 1:
+			return false
+		}
+		a = next[0]
+	}
+	return false
 }
 
 // afterWriter tells whether the code at start follows a call that patches the
@@ -587,29 +641,50 @@ type state struct {
 func (o *oracle) state(u *unit, start uint64) *state {
 	r := o.rand
 	s := &state{mem: make([]byte, scratchSize)}
-	pointer := func() uint64 { return scratch + 4096 + r.Uint64N(scratchSize/4)&^7 }
-	plain := r.IntN(4) == 0
-	value := func() uint64 {
-		switch {
-		case plain && r.IntN(2) == 0:
-			return r.Uint64N(4)
-		case plain:
-			return r.Uint64()
+	// Values are drawn from few, so that some are equal and some just in or
+	// out of the reach of each other, and some are pointers.
+	pointer := func() uint64 { return scratch + 512 + r.Uint64N(scratchSize/2)&^7 }
+	base := pointer()
+	few := []uint64{base, pointer(), pointer() + 4, pointer(), r.Uint64(), r.Uint64() | 1<<21, r.Uint64N(4), 0, a64.NOP}
+	few = append(few, r.Uint64N(4096), a64.NOP<<32|a64.NOP)
+	if len(u.imms) > 0 { // what the code compares with, or nearly
+		few = append(few, u.imms[r.IntN(len(u.imms))]+r.Uint64N(3)-1)
+	}
+	few = append(few, base+uint64(builder.Borders[r.IntN(len(builder.Borders))]), base-uint64(builder.Borders[r.IntN(len(builder.Borders))]))
+	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
+		if a, ok := o.im.Addr(name); ok {
+			few = append(few, a)
 		}
-		return pointer()
+	}
+	value := func() uint64 {
+		if r.IntN(2) == 0 {
+			return few[r.IntN(4)]
+		}
+		return few[r.IntN(len(few))]
 	}
 	for i := range s.x {
 		s.x[i] = value()
+		if i >= 19 {
+			s.x[i] &^= 3 // rec, rec->ip, mod, and words that are compared
+		}
 	}
-	s.sp = scratch + scratchSize*7/8         // no argument points into the frame
-	v, uniform := value()&^3, r.IntN(2) == 0 // one value everywhere is one for the canary
+	s.x[30] &^= 3                      // a return address
+	s.sp = scratch + scratchSize - 512 // no argument points into the frame
+	v := value() &^ 3
+	uniform, halves := r.IntN(3) == 0, r.IntN(3) == 0 // one value everywhere is one for the canary
 	for i := 0; i < len(s.mem); i += 8 {
 		if !uniform {
-			v = value() &^ 3 // what is read most is rec->ip, an address of an instruction
+			v = value()
 		}
-		for b := range 8 {
-			s.mem[i+b] = byte(v >> (8 * b))
+		// What pointers lead to most is rec->ip, an address of an instruction;
+		// on the stack there are words of code, too.
+		if v != a64.NOP<<32|a64.NOP || scratch+uint64(i) < s.sp-128 {
+			v &^= 3<<32 | 3
 		}
+		if halves {
+			v = v&0xffff_ffff | v<<32
+		}
+		binary.LittleEndian.PutUint64(s.mem[i:], v)
 	}
 	for i := range s.flags {
 		s.flags[i] = r.IntN(2) == 0
@@ -629,10 +704,17 @@ func (o *oracle) state(u *unit, start uint64) *state {
 		s.x[zero] &^= 0xffff_ffff
 	}
 	// Addresses of instructions are multiples of 4, and there are two types.
-	if u.name == "aarch64_insn_gen_branch_imm" && start == u.order[0] {
-		s.x[0] &^= 3
-		s.x[1] = s.x[0] + (r.Uint64N(1<<29)-(1<<28))&^3
-		s.x[2] = r.Uint64()&^0xffffffff | r.Uint64N(2)
+	if u.name == branchMaker {
+		if start == u.order[0] {
+			s.x[0] &^= 3
+			s.x[1] = s.x[0] + (r.Uint64N(1<<29)-(1<<28))&^3
+		}
+		if zero, _ := u.zeroAt(start); zero != 2 {
+			s.x[2] = r.Uint64()&^0xffff_ffff | r.Uint64N(2)
+			if last := u.words[start-a64.Size]; last&0xff00001f == 0x34000002 { // behind CBZ W2
+				s.x[2] |= 1
+			}
+		}
 	}
 	return s
 }
@@ -665,7 +747,7 @@ func (o *oracle) execute(u *unit, m *mutant, start, stop uint64, mutated bool, f
 	}
 	mach.X, mach.SP, mach.PC = from.x, from.sp, start
 	mach.N, mach.Z, mach.C, mach.V = from.flags[0], from.flags[1], from.flags[2], from.flags[3]
-	mach.Sys[emu.SPEL0] = scratch + scratchSize/2
+	mach.Sys[emu.SPEL0] = scratch + 512
 	for n := 0; mach.PC >= start && mach.PC < stop; n++ {
 		pc := mach.PC
 		err := mach.Run(emu.ReturnAddress)
@@ -680,7 +762,7 @@ func (o *oracle) execute(u *unit, m *mutant, start, stop uint64, mutated bool, f
 	// The mutant may come to the same place a few instructions later.
 	for n := 0; mutated && mach.PC != from.until && n < 6; n++ {
 		w, inside := u.words[mach.PC]
-		if k := a64.Classify(w); !inside || k == a64.Call || k == a64.BLR || k == a64.Ret || k == a64.BR {
+		if k := a64.Classify(w); !inside || o.slot(mach.PC) || k == a64.Call || k == a64.BLR || k == a64.Ret || k == a64.BR {
 			break
 		}
 		_ = mach.Run(emu.ReturnAddress)

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/rules"
@@ -25,11 +26,19 @@ import (
 // A Config says how to run. Its zero value runs all checks and keeps all
 // findings.
 type Config struct {
-	Checks     []*analysis.Analyzer // nil: checks.All
+	Checks     []*analysis.Analyzer // nil: checks.All for images, patchchecks.All for patches
 	MaxPerRule int                  // findings kept of each rule; 0: all
 	DebugFile  string               // a separate debug file of the image
-	Workers    int                  // analyzers that run at once; 0: one a processor
+	Workers    int                  // analyzers, or modules, that run at once; 0: one a processor
 	Settings   checks.Settings
+
+	ModuleDebugFile string   // a separate debug file of the module, if there is one module
+	DebugDirs       []string // folders with debug files of modules, laid out like /usr/lib/debug
+
+	slots chan struct{} // bounds what runs at once, if several inputs share it
+
+	AllLines bool // judge the context lines of patches too
+	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
 }
 
 // A Place is where a finding, or something it speaks of, is.
@@ -46,6 +55,10 @@ type Finding struct {
 	Rule    rules.Rule
 	Message string
 	Related []Related
+	Source  string // the line itself, if the input has it: a patch's line
+
+	Patched   Place // of a finding in a patch: the same in the patched file
+	Confirmed bool  // found in the patch and in the image built from it
 }
 
 // Related is another place that a finding speaks of.
@@ -64,11 +77,16 @@ type RuleRun struct {
 // A Result is what became of one input.
 type Result struct {
 	Path     string
-	Image    *ImageFacts // nil if it could not be opened
+	Image    *ImageFacts // nil if it could not be opened, or is none
+	Patch    *PatchFacts // nil if it could not be read, or is none
 	Findings []Finding   // ordered by place
 	Rules    []RuleRun   // ordered by ID
 	Errors   []error     // what kept the input from being judged in full
 	Elapsed  time.Duration
+
+	spans    []span              // of a patch: what it touches
+	kinds    []checks.ModuleKind // of a module: the kinds of its callsites
+	IsModule bool                // it is a module, or should be one
 }
 
 // ImageFacts is what a summary says of an image.
@@ -81,6 +99,18 @@ type ImageFacts struct {
 	Template  []string // what a builder would copy, in words
 	// LineProblem says why findings lack source lines: "" if they do not.
 	LineProblem string
+	Module      *ModuleFacts // nil for a kernel image
+}
+
+// ModuleFacts is what a summary says of a module.
+type ModuleFacts struct {
+	Name, Vermagic string        // by its .modinfo
+	Shape          elfscan.Shape // of its callsites
+	// Mismatch says why it was judged without the kernel that was given: "" if
+	// it was judged with it, or none was given.
+	Mismatch string
+
+	otherVermagic bool
 }
 
 // A NamedAddr is a symbol and its address.
@@ -89,9 +119,12 @@ type NamedAddr struct {
 	Addr uint64
 }
 
-// File lints the file at path. Positions are kept in fset, which may be
-// shared by several calls at once.
+// File lints the file at path: an image, patches, or a source file. Positions
+// are kept in fset, which may be shared by several calls at once.
 func File(path string, fset *token.FileSet, cfg Config) *Result {
+	if IsPatch(path) {
+		return patchFile(path, fset, cfg)
+	}
 	began := time.Now()
 	res := &Result{Path: path}
 	defer func() { res.Elapsed = time.Since(began) }()
@@ -116,21 +149,14 @@ func Image(im *elfscan.Image, fset *token.FileSet, cfg Config) *Result {
 
 // judge runs the checks over the image.
 func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
-	im.AddTo(fset)
-	im.Index()
-	list := cfg.Checks
-	if list == nil {
-		list = checks.All
+	if !im.Added() {
+		im.AddTo(fset)
+		im.Index()
 	}
-	workers := cfg.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	r := &runner{
-		fset:    fset,
-		seed:    map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.Settings},
-		slots:   make(chan struct{}, workers),
-		actions: map[*analysis.Analyzer]*action{},
+	list := imageAnalyzers(cfg.Checks)
+	r := newRunner(fset, cfg.Workers, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.Settings})
+	if cfg.slots != nil {
+		r.slots = cfg.slots
 	}
 	r.run(list)
 	res.gather(im, r, list, cfg.MaxPerRule)
@@ -152,6 +178,13 @@ type runner struct {
 	seed    map[*analysis.Analyzer]any // results that the driver supplies
 	slots   chan struct{}              // bounds what runs at once
 	actions map[*analysis.Analyzer]*action
+}
+
+func newRunner(fset *token.FileSet, workers int, seed map[*analysis.Analyzer]any) *runner {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	return &runner{fset: fset, seed: seed, slots: make(chan struct{}, workers), actions: map[*analysis.Analyzer]*action{}}
 }
 
 // An action is one analyzer on one input.
@@ -213,10 +246,7 @@ func (r *runner) exec(act *action) {
 	defer elfscan.Guard()()
 	defer func() {
 		if v := recover(); v != nil {
-			act.err = fmt.Errorf("%s: internal error: %v", a.Name, v)
-			if fault, ok := v.(interface{ Addr() uintptr }); ok {
-				act.err = fmt.Errorf("the file changed while it was read (fault at %#x in %s)", fault.Addr(), a.Name)
-			}
+			act.err = panicked(a.Name, v)
 		}
 	}()
 	act.result, act.err = a.Run(&analysis.Pass{
@@ -226,6 +256,14 @@ func (r *runner) exec(act *action) {
 		Report:   func(d analysis.Diagnostic) { act.diagnostics = append(act.diagnostics, d) },
 		ReadFile: os.ReadFile,
 	})
+}
+
+// panicked is what a panic of a check, or of what it asked, means.
+func panicked(name string, v any) error {
+	if _, fault := v.(interface{ Addr() uintptr }); fault {
+		return errors.New("the file changed while it was read")
+	}
+	return fmt.Errorf("%s: internal error: %v", name, v)
 }
 
 // gather turns the actions into the result.
@@ -241,7 +279,7 @@ func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyze
 			run.Inconclusive = act.err.Error()
 			if !seen[act.err.Error()] {
 				seen[act.err.Error()] = true
-				res.Errors = append(res.Errors, act.err)
+				res.Errors = append(res.Errors, withPath(im.Path, act.err))
 			}
 		}
 		res.Rules = append(res.Rules, run)
@@ -251,12 +289,20 @@ func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyze
 	slices.SortStableFunc(res.Findings, compareFindings)
 	res.Image = facts(im)
 	if t, ok := r.actions[checks.Template]; ok && t.err == nil {
-		if tc, _ := t.result.(*checks.TemplateCode); tc != nil {
+		if tc, _ := t.result.(*builder.TemplateCode); tc != nil {
 			for _, region := range tc.Regions {
 				res.Image.Template = append(res.Image.Template, region.Describe(im))
 			}
 		}
 	}
+}
+
+// withPath is err with the path in front, unless it names the place itself.
+func withPath(path string, err error) error {
+	if e := (*elfscan.Error)(nil); errors.As(err, &e) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // findings makes findings of a rule's diagnostics: the first limit by
@@ -299,17 +345,30 @@ func compareFindings(a, b Finding) int {
 // ruleOf is the rule that an analyzer reports. One that is not of the
 // catalogue is a rule of its own, a warning.
 func ruleOf(a *analysis.Analyzer) rules.Rule {
-	if r, ok := rules.Lookup(a.Name); ok {
+	if r, ok := rules.Lookup(ruleName(a)); ok {
 		return r
 	}
 	title, _, _ := strings.Cut(a.Doc, "\n")
 	return rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
 }
 
-func facts(im *elfscan.Image) *ImageFacts {
-	f := &ImageFacts{Era: im.Era()}
+func facts(im *elfscan.Image) (f *ImageFacts) {
+	defer elfscan.Guard()()
+	defer func() {
+		if v := recover(); v != nil { // the file is gone: the checks have said so
+			f = &ImageFacts{}
+		}
+	}()
+	f = &ImageFacts{Era: im.Era()}
 	if sites, err := im.Sites(); err == nil && sites != nil {
 		f.Callsites, f.Blank, f.Form = len(sites.Addrs), sites.Blank, sites.Form()
+	}
+	if im.Module() != nil {
+		f.Module = &ModuleFacts{}
+		if err := im.LineProblem(); err != nil {
+			f.LineProblem = err.Error()
+		}
+		return f
 	}
 	for _, name := range []string{"_mcount", "ftrace_regs_caller", "ftrace_caller", "ftrace_common"} {
 		if a, ok := im.Addr(name); ok {
@@ -349,7 +408,7 @@ func Select(list []*analysis.Analyzer, only, skip []string) ([]*analysis.Analyze
 	}
 	var out []*analysis.Analyzer
 	for _, a := range list {
-		if (len(only) == 0 || on[a.Name]) && !off[a.Name] {
+		if id := ruleName(a); (len(only) == 0 || on[id]) && !off[id] {
 			out = append(out, a)
 		}
 	}

@@ -25,16 +25,24 @@ var exampleBlock = regexp.MustCompile("(?s)(<!-- example -->\n```text\n)(.*?)(``
 // ftlint prints for one of the samples.
 func TestPageExamples(t *testing.T) {
 	printed := map[string][]string{} // by rule ID, each with its notes
-	for _, elf := range samples(t) {
-		res := lint.File(elf, token.NewFileSet(), lint.Config{})
+	collect := func(res *lint.Result) {
 		for _, f := range res.Findings {
-			f.Path = strings.TrimPrefix(f.Path, filepath.Dir(elf)+"/")
+			f.Path = strings.TrimPrefix(f.Path, filepath.Dir(res.Path)+"/")
 			var b bytes.Buffer
 			text := report.Text{W: &b}
-			if err := text.Write(&lint.Result{Path: elf, Findings: []lint.Finding{f}}); err != nil {
+			if err := text.Write(&lint.Result{Path: res.Path, Findings: []lint.Finding{f}}); err != nil {
 				t.Fatal(err)
 			}
 			printed[f.Rule.ID] = append(printed[f.Rule.ID], b.String())
+		}
+	}
+	for _, elf := range samples(t) {
+		collect(lint.File(elf, token.NewFileSet(), lint.Config{}))
+	}
+	for ko, kernel := range moduleSamples(t) {
+		in := lint.Find([]string{kernel, ko})
+		if _, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{}, collect, nil); err != nil {
+			t.Fatal(err)
 		}
 	}
 	for _, a := range checks.All {
@@ -82,4 +90,29 @@ func samples(t *testing.T) []string {
 		t.Fatal("no samples")
 	}
 	return all
+}
+
+// moduleSamples are the sample modules, each with the kernel that its source
+// names.
+func moduleSamples(t *testing.T) map[string]string {
+	t.Helper()
+	const dir = "../testdata/module-samples"
+	sources, err := filepath.Glob(filepath.Join(dir, "*.S"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sample modules: %v", err)
+	}
+	kernels := map[string]string{}
+	for _, source := range sources {
+		b, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ko := strings.TrimSuffix(source, ".S") + ".ko"
+		if m := regexp.MustCompile(`(?m)^// kernel: (\S+)$`).FindSubmatch(b); m != nil {
+			if _, err := os.Stat(ko); err == nil {
+				kernels[ko] = filepath.Join(dir, string(m[1])+".elf")
+			}
+		}
+	}
+	return kernels
 }

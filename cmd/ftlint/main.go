@@ -4,11 +4,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"go/token"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,13 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // untilClosed sees to it
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // a run is short, and most of its memory is mapped files
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // Exit statuses.
 const (
@@ -38,6 +46,7 @@ var (
 
 // run is the whole program: args without the program's name.
 func run(args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = untilClosed{stdout}, untilClosed{stderr}
 	root := command(stdout, stderr)
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -50,9 +59,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errSaid):
 		return exitBad
 	default:
-		fmt.Fprintf(stderr, "ftlint: %v\n", err)
+		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
 		return exitBad
 	}
+}
+
+// untilClosed drops what is written once nobody reads it (ftlint | head): the
+// exit status is that of all findings, read or not.
+type untilClosed struct{ io.Writer }
+
+func (w untilClosed) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(b), nil
+	}
+	return n, err
 }
 
 // lintFlags are the flags of the command itself.
@@ -63,18 +84,23 @@ type lintFlags struct {
 	only, disable         []string
 	quiet, verbose        bool
 	exhaustive            bool
+	debugDirs             []string
+	patch                 patchFlags
 }
 
 func command(stdout, stderr io.Writer) *cobra.Command {
 	var f lintFlags
 	root := &cobra.Command{
-		Use:   "ftlint [flags] [FILE...]",
-		Short: "Check ftrace's machine code in arm64 Linux kernel images",
-		Long: `Check ftrace's machine code in arm64 Linux kernel images.
+		Use:   "ftlint [flags] [FILE|FOLDER...]",
+		Short: "Check ftrace's machine code in arm64 Linux kernel images, and patches to it",
+		Long: `Check ftrace's machine code in arm64 Linux kernel images, and patches to it.
 
-FILE is a vmlinux, plain or packed with gzip, xz or zstd; without one,
-./vmlinux is checked. Findings go to standard output, a summary of what was
-checked to standard error.
+FILE is a vmlinux or a module, plain or packed with gzip, xz or zstd; without
+one, ./vmlinux is checked. A FOLDER is searched for modules. Modules are
+checked as modules of the vmlinux that is named with them. FILE may also be a
+patch, a mail or a mailbox with patches (- is standard input), or a C or
+assembly file: of patches, the lines that they add are checked. Findings go to
+standard output, a summary of what was checked to standard error.
 
 Exit status: 0 nothing at or above --fail-on, 1 findings, 2 the input or the
 call was bad.`,
@@ -94,18 +120,23 @@ call was bad.`,
 	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all")
 	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
+	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
 	fl.StringVar(&f.color, "color", "auto", "colour the output: auto, always or never")
-	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks that run at once (default: one a processor)")
+	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
 	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
+	f.patch.add(fl)
 	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout))
 	return root
 }
 
 func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
-	list, err := lint.Select(checks.All, f.only, f.disable)
+	list, err := lint.Select(allChecks, f.only, f.disable)
 	if err != nil {
+		return err
+	}
+	if err := f.patch.check(files); err != nil {
 		return err
 	}
 	failOn, err := parseFailOn(f.failOn)
@@ -119,7 +150,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && len(f.patch.git) == 0 {
 		files = []string{"vmlinux"}
 		if _, err := os.Stat("vmlinux"); err != nil {
 			return fmt.Errorf("no file was named, and there is no ./vmlinux here")
@@ -129,26 +160,20 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		f.srctree = "."
 	}
 	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers,
-		Settings: checks.Settings{Exhaustive: f.exhaustive}}
+		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
+		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
 	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree}
-	var results []*lint.Result
-	bad := false
-	fset := token.NewFileSet()
-	for _, file := range files {
-		res := lint.File(file, fset, cfg)
-		results = append(results, res)
-		for _, err := range res.Errors {
-			bad = true
-			fmt.Fprintf(stderr, "ftlint: %v\n", err)
+	patches, files := splitPatches(files)
+	results, bad, err := lintPatches(f, cfg, patches, &text, stderr)
+	if err != nil {
+		return err
+	}
+	if len(files) > 0 {
+		more, alsoBad, err := lintInputs(f, cfg, lint.Find(files), &text, stderr)
+		if err != nil {
+			return err
 		}
-		if f.format == "text" {
-			if err := text.Write(res); err != nil {
-				return err
-			}
-		}
-		if !f.quiet {
-			report.Summary(stderr, res, f.verbose)
-		}
+		results, bad = append(results, more...), bad || alsoBad
 	}
 	if f.format == "json" {
 		if err := report.JSON(stdout, results); err != nil {
@@ -185,6 +210,9 @@ func useColor(when string, stdout io.Writer) (bool, error) {
 	case "never":
 		return false, nil
 	case "auto":
+		if w, ok := stdout.(untilClosed); ok {
+			stdout = w.Writer
+		}
 		file, ok := stdout.(*os.File)
 		if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 			return false, nil
@@ -211,10 +239,7 @@ func rulesCommand(stdout io.Writer) *cobra.Command {
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			implemented := map[string]bool{}
-			for _, a := range checks.All {
-				implemented[a.Name] = true
-			}
+			implemented := ruleIDs(allChecks)
 			for _, r := range rules.All() {
 				planned := ""
 				if !implemented[r.ID] {
@@ -311,6 +336,11 @@ func show(im *elfscan.Image) ([]builder.Listing, error) {
 			}
 			listings = append(listings, life...)
 			break
+		}
+	}
+	for t, i := builder.BuildTrampolines(im), 0; i < len(t.Runs); i++ {
+		if l, ok := t.Listing(im, &t.Runs[i]); ok && t.Runs[i].Situation == builder.Near {
+			listings = append(listings, l)
 		}
 	}
 	if len(listings) == 0 {

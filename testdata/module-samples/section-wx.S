@@ -13,6 +13,7 @@
 	plts	awx
 	.section .init.text.ftrace_trampoline, "awx", %progbits
 	.byte	0
+	.text
 	traced	read_device
 	.section .text.patchme, "awx"
 notify:

@@ -10,6 +10,7 @@
 	plts	init=1
 	traced	read_device
 	traced	write_device
+	.balign	8
 	func	poll_device
 	record	.Lsite_poll_device
 .Lsite_poll_device:

@@ -1,0 +1,156 @@
+package checks_test
+
+import (
+	"context"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+)
+
+const moduleSamples = "../testdata/module-samples"
+
+// kernelComment names the kernel that a sample of a module is for.
+var kernelComment = regexp.MustCompile(`(?m)^// kernel: (\S+)$`)
+
+// lintWith lints a module as one of the kernel, or without one if that is "",
+// and gives its result.
+func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *lint.Result {
+	t.Helper()
+	args := []string{module}
+	if kernel != "" {
+		args = append(args, kernel)
+	}
+	var got *lint.Result
+	total, err := lint.Files(context.Background(), lint.Find(args), token.NewFileSet(), cfg, func(res *lint.Result) {
+		for _, err := range res.Errors {
+			t.Error(err)
+		}
+		if res.IsModule {
+			got = res
+		}
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range total.Errors {
+		t.Error(err)
+	}
+	if got == nil || got.Image == nil {
+		t.Fatalf("%s was not judged as a module", module)
+	}
+	return got
+}
+
+// TestModuleSamples holds what is found in each sample of a module against
+// what its source expects, both ways; and the samples without a defect without
+// a kernel, too.
+func TestModuleSamples(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(moduleSamples, "*.ko"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no samples in %s: %v", moduleSamples, err)
+	}
+	triggered := map[string]bool{}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".ko")
+		t.Run(name, func(t *testing.T) {
+			source := name
+			for {
+				if _, err := os.Stat(filepath.Join(moduleSamples, source+".S")); err == nil {
+					break
+				}
+				i := strings.LastIndexByte(source, '-')
+				if i < 0 {
+					t.Fatalf("%s has no source", path)
+				}
+				source = source[:i]
+			}
+			b, err := os.ReadFile(filepath.Join(moduleSamples, source+".S"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := kernelComment.FindSubmatch(b)
+			if m == nil {
+				t.Fatalf("%s.S names no kernel", source)
+			}
+			kernel := filepath.Join(moduleSamples, string(m[1])+".elf")
+			res := lintWith(t, kernel, path, lint.Config{})
+			wants := readWants(t, filepath.Join("..", "module-samples", source+".S"))
+			for _, w := range wants {
+				w.file = filepath.Base(w.file)
+			}
+			for _, f := range res.Findings {
+				triggered[f.Rule.ID] = true
+				if !met(wants, f) {
+					t.Errorf("%s:%d: unexpected finding: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
+				}
+			}
+			for _, w := range wants {
+				if !w.met {
+					t.Errorf("not found: %v", w)
+				}
+			}
+			for _, r := range res.Rules {
+				if r.Inconclusive != "" {
+					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				}
+			}
+			if len(wants) > 0 {
+				return
+			}
+			alone := lintWith(t, "", path, lint.Config{})
+			for _, f := range alone.Findings {
+				t.Errorf("without a kernel: %s:%d: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
+			}
+			for _, r := range alone.Rules {
+				if r.Rule.ID == "FT204" && r.NotApplicable != "no vmlinux was given" && alone.Image.Callsites > 0 {
+					t.Errorf("FT204 without a kernel: %+v", r.Outcome)
+				}
+			}
+		})
+	}
+	for _, a := range checks.ForModules {
+		switch a.Name {
+		case "FT406", "FT408", "FT411": // of the kernel, by its own samples
+		default:
+			if !triggered[a.Name] {
+				t.Errorf("no sample triggers %s", a.Name)
+			}
+		}
+	}
+}
+
+// met finds the expectation that a finding meets, and marks it.
+func met(wants []*want, f lint.Finding) bool {
+	for _, w := range wants {
+		if w.met || w.rule != f.Rule.ID || !w.re.MatchString(f.Message) {
+			continue
+		}
+		if w.line == f.Line && (w.line == 0 || w.file == filepath.Base(f.Path)) {
+			w.met = true
+			return true
+		}
+	}
+	return false
+}
+
+// A module placed out of reach goes through its PLT, which is executed: in each
+// era the kernel's functions come to that.
+func TestModuleIsPlacedFar(t *testing.T) {
+	for name, kernel := range map[string]string{
+		"good-callops": "kernel-callops", "good-callops-bti": "kernel-callops", "good-callops-6.12": "kernel-callops-6.12",
+		"good-regs": "kernel-regs", "good-regs-wax": "kernel-regs", "good-mcount": "kernel-mcount",
+	} {
+		res := lintWith(t, filepath.Join(moduleSamples, kernel+".elf"), filepath.Join(moduleSamples, name+".ko"), lint.Config{})
+		for _, r := range res.Rules {
+			if r.Rule.ID == "FT409" && !strings.Contains(r.Examined, "placed near and far") {
+				t.Errorf("%s: FT409 examined %q", name, r.Examined)
+			}
+		}
+	}
+}

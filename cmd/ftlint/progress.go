@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// progress is a bar on a terminal: how many modules of all are done. On
+// anything else it is silent.
+type progress struct {
+	w     io.Writer // nil: silent
+	total int
+	last  time.Time
+	shown bool
+}
+
+func newProgress(w io.Writer, total int) *progress {
+	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
+		w = nil
+	}
+	return &progress{w: w, total: total}
+}
+
+// isTerminal tells whether what is written to w is seen at once.
+func isTerminal(w io.Writer) bool {
+	if u, ok := w.(untilClosed); ok {
+		w = u.Writer
+	}
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// set shows that done modules are done, ten times a second at most.
+func (p *progress) set(done int) {
+	if p.w == nil || time.Since(p.last) < time.Second/10 {
+		return
+	}
+	p.last, p.shown = time.Now(), true
+	const width = 30
+	full := done * width / max(p.total, 1)
+	fmt.Fprintf(p.w, "\r[%s%s] %d of %d modules", strings.Repeat("=", full), strings.Repeat(" ", width-full), done, p.total)
+}
+
+// clear takes the bar away, before something else is written.
+func (p *progress) clear() {
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.shown = false
+	}
+}

@@ -1,0 +1,260 @@
+package elfscan
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/ftlint/ftlint/a64"
+)
+
+// A modReloc is one relocation of a module's section.
+type modReloc struct {
+	off    uint64 // of the place, from the section's start
+	typ    elf.R_AARCH64
+	sym    uint32
+	addend uint64
+}
+
+// eachModReloc calls f for every relocation of the module's section with that
+// number whose place lies in it.
+func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
+	n := im.module.relas[number]
+	if n == 0 {
+		return
+	}
+	s := im.file.Sections[n]
+	le := binary.LittleEndian
+	for b := im.data[s.Offset : s.Offset+s.FileSize]; len(b) >= relaSize; b = b[relaSize:] {
+		r := modReloc{off: le.Uint64(b), addend: le.Uint64(b[16:])}
+		info := le.Uint64(b[8:])
+		r.typ, r.sym = elf.R_AARCH64(uint32(info)), uint32(info>>32)
+		if r.off < size && int64(r.sym)*symSize < int64(len(im.symtab)) {
+			f(r)
+		}
+	}
+}
+
+// eachModule64 is eachRela for a module: it knows the relocations of 64-bit
+// words of data.
+func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {
+	for i := range im.ranges {
+		r := &im.ranges[i]
+		if r.End() <= lo || hi <= r.Addr || r.data == nil {
+			continue
+		}
+		im.eachModReloc(r.number, r.Size, func(m modReloc) {
+			at := r.Addr + m.off
+			if at < lo || hi <= at {
+				return
+			}
+			switch m.typ {
+			case elf.R_AARCH64_ABS64:
+				f(reloc{at, im.modSymbol(m.sym) + m.addend})
+			case elf.R_AARCH64_PREL64:
+				f(reloc{at, im.modSymbol(m.sym) + m.addend - at})
+			}
+		})
+	}
+}
+
+// modSymbol is the address of symbol n of a module: one that it does not
+// define is the kernel's, or lies where nothing is.
+func (im *Image) modSymbol(n uint32) uint64 {
+	if int64(n)*symSize >= int64(len(im.symtab)) {
+		return 0
+	}
+	b := im.symtab[n*symSize : (n+1)*symSize]
+	le := binary.LittleEndian
+	if elf.SectionIndex(le.Uint16(b[6:])) != elf.SHN_UNDEF || n == 0 {
+		return le.Uint64(b[8:])
+	}
+	if k := im.module.Kernel; k != nil {
+		if a, ok := k.Addr(string(im.rawName(n))); ok {
+			return a
+		}
+	}
+	if elf.ST_BIND(b[4]) == elf.STB_WEAK {
+		return 0
+	}
+	return im.unresolvedBase() + uint64(n)*unresolvedSize
+}
+
+// Symbols that neither the module nor its kernel defines (another module has
+// them, or no kernel is known) get addresses behind the module, so that an
+// instruction that refers to one can be shown with its name.
+const unresolvedSize = 16
+
+func (im *Image) unresolvedBase() uint64 { return im.module.parts[numParts] }
+
+// outside is the name of what lies at addr, which is not in the module.
+func (im *Image) outside(addr uint64) string {
+	m := im.module
+	if n := (addr - im.unresolvedBase()) / unresolvedSize; addr >= im.unresolvedBase() && n > 0 && n < uint64(im.NumSymbols()) {
+		if name := im.rawName(uint32(n)); im.modSymbol(uint32(n)) == addr {
+			return string(name)
+		}
+	}
+	if sym, ok := im.pltSymbol(addr); ok {
+		return string(im.rawName(sym)) + "@plt"
+	}
+	for _, name := range []string{FtracePLT, InitFtracePLT} {
+		if s, ok := m.Section(name); ok && addr >= s.Addr && addr-s.Addr < s.Size {
+			return fmt.Sprintf("%s+%#x", name, addr-s.Addr)
+		}
+	}
+	if m.Kernel != nil {
+		return m.Kernel.Name(addr)
+	}
+	return ""
+}
+
+// relocated is the bytes of a module's section with its relocations applied,
+// as the loader does it (apply_relocate_add() in arch/arm64/kernel/module.c).
+func (im *Image) relocated(r *Range) []byte {
+	im.relocating.Lock()
+	defer im.relocating.Unlock()
+	if r.patched != nil || r.data == nil {
+		return r.patched
+	}
+	out := make([]byte, len(r.data))
+	copy(out, r.data)
+	im.eachModReloc(r.number, r.Size, func(m modReloc) { im.applyTo(out, r, m) })
+	r.patched = out
+	return out
+}
+
+// relocating guards Range.patched.
+type relocating struct{ sync.Mutex }
+
+// applyTo applies one relocation to out, the bytes of section r (AAELF64,
+// "Relocation"). One that does not fit is left alone: the loader refuses the
+// module.
+func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
+	le := binary.LittleEndian
+	place := r.Addr + m.off
+	value := im.modSymbol(m.sym) + m.addend
+	rest := out[m.off:]
+	switch m.typ {
+	case elf.R_AARCH64_ABS64, elf.R_AARCH64_PREL64:
+		if m.typ == elf.R_AARCH64_PREL64 {
+			value -= place
+		}
+		if len(rest) >= 8 {
+			le.PutUint64(rest, value)
+		}
+		return
+	case elf.R_AARCH64_ABS16, elf.R_AARCH64_PREL16:
+		if m.typ == elf.R_AARCH64_PREL16 {
+			value -= place
+		}
+		if len(rest) >= 2 {
+			le.PutUint16(rest, uint16(value))
+		}
+		return
+	}
+	if len(rest) < 4 {
+		return
+	}
+	word := le.Uint32(rest)
+	// field puts the bits of v from bit lo on into width bits of the word.
+	field := func(v uint64, lo, width, at uint) {
+		mask := uint32(1)<<width - 1
+		word = word&^(mask<<at) | uint32(v>>lo)&mask<<at
+	}
+	switch m.typ {
+	case elf.R_AARCH64_ABS32:
+		word = uint32(value)
+	case elf.R_AARCH64_PREL32:
+		word = uint32(value - place)
+	case elf.R_AARCH64_CALL26, elf.R_AARCH64_JUMP26:
+		if !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
+			value = im.pltEntry(r, m.sym)
+		}
+		field(value-place, 2, 26, 0)
+	case elf.R_AARCH64_CONDBR19, elf.R_AARCH64_LD_PREL_LO19:
+		field(value-place, 2, 19, 5)
+	case elf.R_AARCH64_TSTBR14:
+		field(value-place, 2, 14, 5)
+	case elf.R_AARCH64_ADR_PREL_LO21:
+		field(value-place, 0, 2, 29)
+		field(value-place, 2, 19, 5)
+	case elf.R_AARCH64_ADR_PREL_PG_HI21, elf.R_AARCH64_ADR_PREL_PG_HI21_NC:
+		pages := value&^0xfff - place&^0xfff
+		field(pages, 12, 2, 29)
+		field(pages, 14, 19, 5)
+	case elf.R_AARCH64_ADD_ABS_LO12_NC, elf.R_AARCH64_LDST8_ABS_LO12_NC:
+		field(value, 0, 12, 10)
+	case elf.R_AARCH64_LDST16_ABS_LO12_NC:
+		field(value&0xfff, 1, 12, 10)
+	case elf.R_AARCH64_LDST32_ABS_LO12_NC:
+		field(value&0xfff, 2, 12, 10)
+	case elf.R_AARCH64_LDST64_ABS_LO12_NC:
+		field(value&0xfff, 3, 12, 10)
+	case elf.R_AARCH64_LDST128_ABS_LO12_NC:
+		field(value&0xfff, 4, 12, 10)
+	case elf.R_AARCH64_MOVW_UABS_G0, elf.R_AARCH64_MOVW_UABS_G0_NC:
+		field(value, 0, 16, 5)
+	case elf.R_AARCH64_MOVW_UABS_G1, elf.R_AARCH64_MOVW_UABS_G1_NC:
+		field(value, 16, 16, 5)
+	case elf.R_AARCH64_MOVW_UABS_G2, elf.R_AARCH64_MOVW_UABS_G2_NC:
+		field(value, 32, 16, 5)
+	case elf.R_AARCH64_MOVW_UABS_G3:
+		field(value, 48, 16, 5)
+	}
+	le.PutUint32(rest, word)
+}
+
+// pltFor is the section with the PLT entries for branches in section r.
+func (im *Image) pltFor(r *Range) (ModuleSection, bool) {
+	if im.module.PartAt(r.Addr).Init() {
+		return im.module.Section(".init.plt")
+	}
+	return im.module.Section(".plt")
+}
+
+// pltEntry is the PLT entry by which a branch in section r reaches symbol sym
+// (module_emit_plt_entry()); the section itself if there is no PLT.
+func (im *Image) pltEntry(r *Range, sym uint32) uint64 {
+	s, ok := im.pltFor(r)
+	if !ok {
+		return r.Addr
+	}
+	return s.Addr + uint64(sym)*pltEntrySize
+}
+
+// pltSymbol is the symbol that the PLT entry at addr leads to.
+func (im *Image) pltSymbol(addr uint64) (sym uint32, ok bool) {
+	for _, name := range []string{".plt", ".init.plt"} {
+		s, ok := im.module.Section(name)
+		if off := addr - s.Addr; ok && addr >= s.Addr && off < s.Size && off%pltEntrySize == 0 {
+			return uint32(off / pltEntrySize), true
+		}
+	}
+	return 0, false
+}
+
+// relocProblem says what is amiss with the relocations of the callsite table:
+// the loader fills it by 64-bit relocations alone.
+func (im *Image) relocProblem() error {
+	m := im.module
+	var err error
+	size := m.Sections[m.table].Size
+	im.eachModReloc(m.table, ^uint64(0), func(r modReloc) {
+		switch {
+		case err != nil:
+		case r.off >= size || size-r.off < 8 || r.off%8 != 0:
+			err = &Error{im.Path, "relocations of " + m.Table, fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, size)}
+		case r.typ != elf.R_AARCH64_ABS64 && r.typ != elf.R_AARCH64_PREL64 && r.typ != elf.R_AARCH64_NONE && r.typ != elf.R_AARCH64_NULL:
+			err = &Error{im.Path, "relocations of " + m.Table, fmt.Sprintf("%v at offset %#x: R_AARCH64_ABS64 was expected", r.typ, r.off)}
+		}
+	})
+	return err
+}
+
+// moduleCalls is callsTracer for a module's BL to target.
+func (im *Image) moduleCalls(target uint64) bool {
+	name := im.outside(target)
+	return name == "_mcount" || name == "_mcount@plt" || name == "ftrace_caller" || name == "ftrace_regs_caller"
+}

@@ -1,0 +1,510 @@
+package elfscan
+
+import (
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Part is one of the stretches of memory that the kernel's loader makes of a
+// module (enum mod_mem_type; before 6.4 they follow each other in two areas,
+// core and init). Their order is the one in which they are laid out here.
+type Part uint8
+
+const (
+	NoPart        Part = iota // not in memory, or only while the module is loaded
+	Text                      // read-only and executable
+	ROData                    // read-only
+	ROAfterInit               // read-only once the module's init function has run
+	Data                      // writable
+	InitText                  // like Text, gone after init
+	InitROData                // like ROData, gone after init
+	InitData                  // like Data, gone after init
+	numParts      = iota
+	firstInitPart = InitText
+)
+
+var partNames = [...]string{"not in memory", "text", "read-only data", "data that is read-only after init", "data", "init text", "read-only init data", "init data"}
+
+func (p Part) String() string { return partNames[p] }
+
+// Init tells whether the part is given back after init.
+func (p Part) Init() bool { return p >= firstInitPart }
+
+// A ModuleSection is a section of a module in the loader's view.
+type ModuleSection struct {
+	Name  string
+	Flags elf.SectionFlag // in the file
+	Part  Part
+	// Rewritten tells that module_frob_arch_sections() gives the section
+	// other flags and another size, before the loader looks at them.
+	Rewritten bool
+	Addr      uint64 // where it is placed; 0 if it is in no part
+	Size      uint64 // bytes, as rewritten
+}
+
+// A Module is what makes an image a module: a relocatable file that the
+// loader lays out. It is laid out at addresses where the kernel could put it.
+type Module struct {
+	Info     ModInfo
+	Sections []ModuleSection // by their number in the file
+	Kernel   *Image          // that it is loaded into; nil if it is not known
+	Base     uint64          // of the first part
+	Table    string          // the section that lists the callsites; "" if there is none
+	// OtherTables are sections of that name beside it. The loader takes the
+	// first.
+	OtherTables int
+
+	parts  [numParts + 1]uint64 // where each begins; behind the last
+	relas  []int                // by section number: the section with its relocations, or 0
+	table  int                  // number of the section Table
+	patchy bool                 // the table is that of -fpatchable-function-entry
+	debug  ModuleOptions        // where debug files are
+}
+
+// PartAt is the part that addr lies in.
+func (m *Module) PartAt(addr uint64) Part {
+	for p := Text; p < numParts; p++ {
+		if m.parts[p] <= addr && addr < m.parts[p+1] {
+			return p
+		}
+	}
+	return NoPart
+}
+
+// PartRange is where a part lies.
+func (m *Module) PartRange(p Part) (start, end uint64) {
+	if p == NoPart {
+		return 0, 0
+	}
+	return m.parts[p], m.parts[p+1]
+}
+
+// Contains tells whether addr lies in the memory of the module.
+func (m *Module) Contains(addr uint64) bool { return m.Base <= addr && addr < m.parts[numParts] }
+
+// Section is the first section of that name.
+func (m *Module) Section(name string) (s ModuleSection, ok bool) {
+	for _, s := range m.Sections {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return ModuleSection{}, false
+}
+
+// Names of sections with a meaning to the loader.
+const (
+	patchableSection = "__patchable_function_entries"
+	mcountSection    = "__mcount_loc"
+	thisModule       = ".gnu.linkonce.this_module"
+
+	// FtracePLT holds a module's PLT entries for ftrace; InitFtracePLT those
+	// of its init text, in kernels that know it.
+	FtracePLT     = ".text.ftrace_trampoline"
+	InitFtracePLT = ".init.text.ftrace_trampoline"
+)
+
+// modulePages is what parts are aligned to, in bytes. Kernels align to their
+// pages; where a module is placed is made up here, so any size does.
+const modulePages = 64 << 10
+
+// pltEntrySize is the size of a PLT entry: ADRP, ADD, BR.
+const pltEntrySize = 12
+
+// maxModule is the most that a module may take in memory, in bytes: the
+// kernel's region for modules has 2 GiB at most.
+const maxModule = 1 << 31
+
+// noKernelBase is where modules are placed while no kernel says where.
+const noKernelBase = 0xffff_8000_7000_0000
+
+// WithoutKernel has the module judged as one of a kernel that is not known.
+func (im *Image) WithoutKernel() {
+	im.module.Kernel = nil
+	im.era = sync.OnceValue(im.findEra)
+}
+
+// Module tells what makes the image a module; it is nil for a linked image.
+func (im *Image) Module() *Module { return im.module }
+
+// ModuleOptions say how to open a module. The zero value is ready for use.
+type ModuleOptions struct {
+	Kernel *Image // that the module is loaded into; nil if it is not known
+	// Buffer is what the module is read and unpacked into; nil for memory of
+	// its own. What it was used for before is no longer valid.
+	Buffer *Buffer
+	// DebugFile is the module's debug file, and DebugDirs are folders with
+	// many, laid out as /usr/lib/debug is. One beside the module (X.ko.debug)
+	// is found without. They are opened when a line is asked for.
+	DebugFile string
+	DebugDirs []string
+}
+
+// OpenModule opens the module at path: a relocatable ELF file, plain or
+// compressed with gzip, xz or zstd.
+//
+// Errors are of type *Error, or those of package os.
+func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
+	defer Guard()()
+	defer func() {
+		if r := recover(); r != nil {
+			im, err = nil, &Error{Path: path, What: fmt.Sprintf("cannot be read: %v", r)}
+		}
+	}()
+	buf := opt.Buffer
+	if buf == nil {
+		buf = new(Buffer)
+	}
+	data, err := buf.read(path)
+	if err != nil {
+		return nil, err
+	}
+	im = &Image{Path: path, data: data, unmapped: true, module: &Module{Kernel: opt.Kernel, debug: opt}}
+	im.debug = im
+	err = im.readHeaders()
+	if err == nil {
+		err = im.layOutFirst()
+	}
+	if err != nil {
+		im.Close()
+		return nil, err
+	}
+	return im, nil
+}
+
+// layOutFirst reads what laying out needs, and lays out.
+func (im *Image) layOutFirst() error {
+	m := im.module
+	if im.file.Section(thisModule) == nil && im.file.Section(".modinfo") == nil {
+		return &Error{im.Path, "", "is an object file and no module: it has neither section .modinfo nor " + thisModule}
+	}
+	if len(im.file.Sections) >= int(elf.SHN_LORESERVE) {
+		return &Error{im.Path, "section headers", fmt.Sprintf("%d sections: a module with fewer than %d was expected", len(im.file.Sections), elf.SHN_LORESERVE)}
+	}
+	m.relas = make([]int, len(im.file.Sections))
+	m.Sections = make([]ModuleSection, len(im.file.Sections))
+	for i, s := range im.file.Sections {
+		m.Sections[i] = ModuleSection{Name: s.Name, Flags: s.Flags, Size: s.Size}
+		switch {
+		case s.Type == elf.SHT_RELA && s.FileSize%relaSize != 0:
+			return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, relaSize)}
+		case s.Type == elf.SHT_RELA && int(s.Info) < len(m.relas) && m.relas[s.Info] == 0:
+			m.relas[s.Info] = i
+		case s.Name == patchableSection && (m.Table == "" || !m.patchy):
+			m.Table, m.table, m.patchy, m.OtherTables = s.Name, i, true, 0
+		case s.Name == mcountSection && m.Table == "":
+			m.Table, m.table = s.Name, i
+		case s.Name == m.Table && m.Table != "":
+			m.OtherTables++
+		}
+	}
+	if err := im.findSymbols(); err != nil {
+		return err
+	}
+	m.Info = readModInfo(im.sectionData(".modinfo"))
+	for i := range m.Sections {
+		m.Sections[i].place(uint64(im.NumSymbols()))
+	}
+	base := uint64(noKernelBase)
+	if m.Kernel != nil {
+		if near, ok := m.Kernel.NearBase(); ok {
+			base = near
+		}
+	}
+	return im.layOut(base)
+}
+
+// place says which part the section becomes (layout_sections() in
+// kernel/module/main.c). The PLTs get an entry for each symbol of the module,
+// more than the loader makes, so that an entry tells its symbol.
+func (s *ModuleSection) place(symbols uint64) {
+	flags := s.Flags
+	switch s.Name {
+	case ".plt", ".init.plt":
+		s.Rewritten, s.Size = true, symbols*pltEntrySize
+	case FtracePLT, InitFtracePLT:
+		s.Rewritten, s.Size = true, 2*pltEntrySize // NR_FTRACE_PLTS
+	case ".modinfo", "__versions":
+		return // read while loading
+	}
+	if s.Rewritten {
+		flags = elf.SHF_ALLOC | elf.SHF_EXECINSTR
+	}
+	switch {
+	case flags&elf.SHF_ALLOC == 0:
+		return
+	case flags&elf.SHF_EXECINSTR != 0:
+		s.Part = Text
+	case s.Name == ".data..ro_after_init" || s.Name == "__jump_table":
+		s.Part = ROAfterInit
+	case flags&elf.SHF_WRITE == 0:
+		s.Part = ROData
+	default:
+		s.Part = Data
+	}
+	if strings.HasPrefix(s.Name, ".init") { // module_init_layout_section()
+		s.Part = [...]Part{Text: InitText, ROData: InitROData, ROAfterInit: InitData, Data: InitData}[s.Part]
+	}
+}
+
+// layOut gives every section in memory an address, from base on, and moves the
+// symbols along: their values become addresses, as the loader has it.
+func (im *Image) layOut(base uint64) error {
+	m := im.module
+	from := make([]uint64, len(m.Sections)) // where the symbols' values count from
+	for i := range m.Sections {
+		from[i] = m.Sections[i].Addr
+	}
+	m.Base = base
+	at := base
+	for p := Text; p < numParts; p++ {
+		m.parts[p] = at
+		for i := range m.Sections {
+			s := &m.Sections[i]
+			if s.Part != p {
+				continue
+			}
+			align := max(im.file.Sections[i].Addralign, 1)
+			if s.Rewritten {
+				align = 4
+			}
+			switch {
+			case align&(align-1) != 0 || align > modulePages:
+				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is to be aligned to %#x bytes: a power of two up to %#x was expected", align, modulePages)}
+			case s.Size > maxModule || at+s.Size-base > maxModule:
+				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is %#x bytes long: with it the module takes more than %#x", s.Size, maxModule)}
+			}
+			at = (at + align - 1) &^ (align - 1)
+			s.Addr = at
+			at += s.Size
+		}
+		at = (at + modulePages - 1) &^ (modulePages - 1)
+	}
+	m.parts[numParts] = at
+	im.moveSymbols(from)
+	im.indexModule()
+	return nil
+}
+
+// moveSymbols moves symbols from where their sections were to where they are.
+func (im *Image) moveSymbols(from []uint64) {
+	m, le := im.module, binary.LittleEndian
+	for off := symSize; off < len(im.symtab); off += symSize {
+		sym := im.symtab[off : off+symSize]
+		if n := int(le.Uint16(sym[6:])); n > 0 && n < len(m.Sections) {
+			le.PutUint64(sym[8:], le.Uint64(sym[8:])+m.Sections[n].Addr-from[n])
+		}
+	}
+}
+
+// indexModule is indexSections for a module.
+func (im *Image) indexModule() {
+	m := im.module
+	im.ranges = make([]Range, 0, len(m.Sections))
+	for i := range m.Sections {
+		s, f := &m.Sections[i], im.file.Sections[i]
+		if s.Part == NoPart || s.Size == 0 {
+			continue
+		}
+		r := Range{Name: s.Name, Addr: s.Addr, Size: s.Size, Flags: s.Flags, number: i}
+		switch {
+		case s.Rewritten:
+			r.Flags = elf.SHF_ALLOC | elf.SHF_EXECINSTR
+		case f.Type != elf.SHT_NOBITS:
+			r.data = im.data[f.Offset : f.Offset+f.FileSize]
+		}
+		im.ranges = append(im.ranges, r)
+	}
+	slices.SortStableFunc(im.ranges, func(a, b Range) int { return cmp.Compare(a.Addr, b.Addr) })
+	im.indexLazily()
+}
+
+// PlaceAt is the same module placed at base, which must be aligned to 64 KiB.
+// It lives as long as im.
+func (im *Image) PlaceAt(base uint64) (*Image, error) {
+	m := *im.module
+	m.Sections = slices.Clone(m.Sections)
+	out := &Image{Path: im.Path, unmapped: true, data: im.data, file: im.file, module: &m,
+		symtab: bytes.Clone(im.symtab), strtab: im.strtab, symtabWhere: im.symtabWhere}
+	out.debug = out
+	return out, out.layOut(base)
+}
+
+// sectionData is the bytes in the file of the first section of that name; nil
+// if there is none.
+func (im *Image) sectionData(name string) []byte {
+	s := im.file.Section(name)
+	if s == nil || s.Type == elf.SHT_NOBITS {
+		return nil
+	}
+	return im.data[s.Offset : s.Offset+s.FileSize]
+}
+
+// moduleTable is where the callsite table of a module lies: it is a section.
+func (im *Image) moduleTable() (start, stop uint64, ok bool, err error) {
+	m := im.module
+	if m.Table == "" {
+		return 0, 0, false, nil
+	}
+	s := m.Sections[m.table]
+	if s.Part == NoPart {
+		return 0, 0, false, &Error{im.Path, fmt.Sprintf("section %d (%s)", m.table, s.Name), "the callsite table is not loaded (SHF_ALLOC is not set)"}
+	}
+	return s.Addr, s.Addr + s.Size, true, nil
+}
+
+// moduleEra tells the era by the callsites and by what the module imports.
+// Callsites of eras regs and args are the same: the kernel tells which, and
+// without one it counts as regs.
+func (im *Image) moduleEra() Era {
+	m := im.module
+	if m.Table == "" {
+		return EraNone
+	}
+	if !m.patchy {
+		return EraMcount
+	}
+	sites, err := im.Sites()
+	if err != nil || sites == nil || len(sites.Addrs) == 0 {
+		return EraNone
+	}
+	const enough = 8
+	var votes [ShapeCallops + 1]int
+	for _, a := range sites.Addrs[:min(enough, len(sites.Addrs))] {
+		votes[im.nopShape(a)]++
+	}
+	best := Shape(slices.Index(votes[:], slices.Max(votes[:])))
+	if m.Kernel != nil {
+		if era := m.Kernel.Era(); era.Shape() == best || best == ShapeUnknown {
+			return era
+		}
+	}
+	switch best {
+	case ShapeNops:
+		return EraRegs
+	case ShapeCallops:
+		return EraCallops
+	}
+	return EraNone
+}
+
+// ModuleRegion is where a kernel puts modules.
+type ModuleRegion struct {
+	Name       string // the variable that holds its start
+	Start, End uint64 // with the image at its link-time address and no KASLR
+	Direct     bool   // all of it is in BL range of all of the image
+}
+
+// ModuleRegions are where the image's kernel puts modules: first the region
+// that it tries first. It is told by symbols, as the kernel's configuration is
+// not in the image.
+func (im *Image) ModuleRegions() []ModuleRegion {
+	text, ok1 := im.Addr("_text")
+	etext, ok2 := im.Addr("_etext")
+	end, ok3 := im.Addr("_end")
+	if !ok1 || !ok2 || !ok3 || end < text {
+		return nil
+	}
+	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
+	const direct, plt = 128 << 20, 2 << 30
+	var out []ModuleRegion
+	switch {
+	case has("module_direct_base") || has("module_plt_base"):
+		// "arm64: module: rework module VA range selection" (6.5)
+		if end-text < direct && has("module_direct_base") {
+			out = append(out, ModuleRegion{"module_direct_base", end - direct, text, true})
+		}
+		if has("module_plt_base") {
+			out = append(out, ModuleRegion{"module_plt_base", end - plt, text, false})
+		}
+	case has("module_alloc_base"):
+		if etext-text < direct {
+			out = append(out, ModuleRegion{"module_alloc_base", etext - direct, text, true})
+		}
+		if has("module_emit_plt_entry") { // CONFIG_ARM64_MODULE_PLTS
+			out = append(out, ModuleRegion{"module_alloc_base, the full range", etext - plt, text, false})
+		}
+	}
+	return out
+}
+
+// NearBase is an address for a module in BL range of the image.
+func (im *Image) NearBase() (uint64, bool) {
+	text, ok := im.Addr("_text")
+	if !ok {
+		return 0, false
+	}
+	const room = 16 << 20
+	return (text - room) &^ (modulePages - 1), true
+}
+
+// FarBase is an address for a module out of BL range of the image, where the
+// kernel can put one.
+func (im *Image) FarBase() (uint64, bool) {
+	for _, r := range im.ModuleRegions() {
+		if !r.Direct {
+			return (r.Start + 2*modulePages) &^ (modulePages - 1), true
+		}
+	}
+	return 0, false
+}
+
+// A Buffer is memory for one open module at a time, so that thousands can be
+// opened one after the other in the same.
+type Buffer struct {
+	file, unpacked []byte
+	unpackers
+
+	limit int64 // for tests; 0 for MaxModule
+}
+
+// MaxModule is the most that a module may unpack to, in bytes.
+const MaxModule = 256 << 20
+
+// read is the contents of the file, unpacked. Modules are small: to read one
+// costs less than to map it.
+func (b *Buffer) read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &Error{Path: path, What: "is not a regular file; a module was expected"}
+	case info.Size() > MaxModule:
+		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), MaxModule)}
+	case info.Size() == 0:
+		return nil, &Error{Path: path, What: "is empty"}
+	}
+	if n := int(info.Size()); cap(b.file) < n {
+		b.file = make([]byte, n, n+n/4)
+	} else {
+		b.file = b.file[:n]
+	}
+	if n, err := io.ReadFull(file, b.file); err == io.ErrUnexpectedEOF {
+		return nil, &Error{Path: path, What: fmt.Sprintf("changed while it was read: it had %d bytes, now %d", info.Size(), n)}
+	} else if err != nil {
+		return nil, err
+	}
+	unpack := b.unpacker(b.file)
+	if unpack == nil {
+		return b.file, nil
+	}
+	b.unpacked, err = unpack(b.unpacked[:0], b.file, cmp.Or(b.limit, MaxModule))
+	if err != nil {
+		return nil, &Error{Path: path, What: err.Error()}
+	}
+	return b.unpacked, nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/token"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/patchchecks"
+	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/report"
+)
+
+// patchFlags are the flags about patches.
+type patchFlags struct {
+	image    string
+	git      []string
+	at       string
+	allLines bool
+}
+
+func (f *patchFlags) add(fl *pflag.FlagSet) {
+	fl.StringVar(&f.image, "image", "", "an image built with the patches: confirm their findings in it, and report its own where they touch it")
+	fl.StringArrayVar(&f.git, "git", nil, "lint the commits of this range of the git tree here (v1..v2)")
+	fl.StringVar(&f.at, "at", "source", "where findings in patches are: source, at the line of the patched file, or patch, at the line of the patch")
+	fl.BoolVar(&f.allLines, "all-lines", false, "judge the context lines of patches too; of source files all lines always are")
+}
+
+func (f *patchFlags) check(files []string) error {
+	if f.image != "" && len(f.git) == 0 {
+		if patches, _ := splitPatches(files); len(patches) == 0 {
+			return fmt.Errorf("--image %s: no patch was named with it", f.image)
+		}
+	}
+	if f.at != "source" && f.at != "patch" {
+		return fmt.Errorf("--at %q: want source or patch", f.at)
+	}
+	return nil
+}
+
+// allChecks are the checks of images and those of patches.
+var allChecks = slices.Concat(checks.All, patchchecks.All)
+
+// ruleIDs are the IDs of the rules that a list of checks reports.
+func ruleIDs(list []*analysis.Analyzer) map[string]bool {
+	ids := map[string]bool{}
+	for _, a := range list {
+		ids[strings.TrimSuffix(a.Name, patchchecks.Suffix)] = true
+	}
+	return ids
+}
+
+// splitPatches tells patches and source files from other files.
+func splitPatches(files []string) (patches, others []string) {
+	for _, file := range files {
+		if lint.IsPatch(file) {
+			patches = append(patches, file)
+		} else {
+			others = append(others, file)
+		}
+	}
+	return patches, others
+}
+
+// lintPatches lints patches and source files, the commits of --git, and the
+// image that was built with them.
+func lintPatches(f lintFlags, cfg lint.Config, files []string, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
+	fset := token.NewFileSet()
+	emit := func(res *lint.Result) error {
+		for _, err := range res.Errors {
+			bad = true
+			fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
+		}
+		for _, line := range res.NoteLines() {
+			fmt.Fprintln(stderr, report.OneLine(line))
+		}
+		if f.format == "text" {
+			if err := text.Write(res); err != nil {
+				return err
+			}
+		}
+		if !f.quiet {
+			report.Summary(stderr, res, f.verbose)
+		}
+		return nil
+	}
+	add := func(res *lint.Result) error {
+		results = append(results, res)
+		if f.patch.image != "" {
+			return nil // the image has a say in it
+		}
+		return emit(res)
+	}
+	for res := range lint.PatchFiles(files, fset, cfg) {
+		if err := add(res); err != nil {
+			return results, bad, err
+		}
+	}
+	for _, rng := range f.patch.git {
+		if err := add(lintGit(rng, fset, cfg)); err != nil {
+			return results, bad, err
+		}
+	}
+	if f.patch.image != "" {
+		results = append(results, lint.WithImage(f.patch.image, results, fset, cfg))
+		for _, res := range results {
+			if err := emit(res); err != nil {
+				return results, bad, err
+			}
+		}
+	}
+	return results, bad, nil
+}
+
+// lintGit lints the commits of a range.
+func lintGit(rng string, fset *token.FileSet, cfg lint.Config) *lint.Result {
+	name := "git " + rng
+	fail := func(err error) *lint.Result { return &lint.Result{Path: name, Errors: []error{err}} }
+	if strings.HasPrefix(rng, "-") {
+		return fail(fmt.Errorf("--git %s: want a range of commits, v1..v2", rng))
+	}
+	if !strings.Contains(rng, "..") {
+		rng += "^!" // one commit
+	}
+	merges, err := git("rev-list", "--count", "--merges", rng, "--")
+	if err != nil {
+		return fail(err)
+	}
+	text, err := git("-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
+		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd", rng, "--")
+	if err != nil {
+		return fail(err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return fail(fmt.Errorf("%s: there is no commit in this range that is no merge", name))
+	}
+	in, err := patchscan.Parse(name, string(text))
+	if err != nil {
+		return fail(err)
+	}
+	if n := strings.TrimSpace(string(merges)); n != "0" {
+		in.Notes = append(in.Notes, patchscan.Note{Text: n + " merges are not read"})
+	}
+	return lint.Patch(in, fset, cfg)
+}
+
+// git runs git here and returns its output, or what it said.
+func git(args ...string) ([]byte, error) {
+	cmd := exec.Command("git", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+		if said == "" {
+			said = err.Error()
+		}
+		return nil, fmt.Errorf("git %s: %s", args[len(args)-2], said)
+	}
+	return out, nil
+}

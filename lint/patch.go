@@ -1,0 +1,254 @@
+package lint
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"go/token"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchchecks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// PatchFacts is what a summary says of patches or a source file.
+type PatchFacts struct {
+	Source  bool // a source file
+	Patches int
+	Files   int // of all patches
+	Judged  int // of these, arm64's C and assembly
+	Added   int // lines that were judged
+	Notes   []patchscan.Note
+}
+
+// IsPatch tells whether the file at path is for patchscan: patches, a mail, a
+// source file. "-", standard input, is. What cannot be read is not.
+func IsPatch(path string) bool {
+	if path == "-" || patchscan.LangOf(path) != patchscan.LangOther {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return false
+	}
+	head := make([]byte, 6)
+	n, _ := io.ReadFull(f, head)
+	for _, magic := range []string{"\x7fELF", "\x1f\x8b", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
+		if bytes.HasPrefix(head[:n], []byte(magic)) {
+			return false
+		}
+	}
+	switch filepath.Ext(path) {
+	case ".patch", ".diff", ".mbox", ".eml":
+		return true
+	}
+	rest, _ := io.ReadAll(io.LimitReader(f, 64<<10))
+	return patchSign.Match(append(head[:n], rest...))
+}
+
+// patchSign is what patches and mails have near their beginning.
+var patchSign = regexp.MustCompile(`(?m)^[> ]*(diff --git |@@ -\d)|^[> ]*--- .*\r?\n[> ]*\+\+\+ |\A(From \S+ |(?i:From|Subject|Date|To|Message-ID|Received|Return-Path|Delivered-To|MIME-Version|Content-Type):)`)
+
+// PatchFiles lints files with patches, several at once, and gives what became
+// of each in their order.
+func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Result] {
+	return func(yield func(*Result) bool) {
+		workers := cfg.Workers
+		if workers <= 0 {
+			workers = runtime.GOMAXPROCS(0)
+		}
+		// A result for each file; no more than some are read ahead of yield.
+		results := make(chan chan *Result, 4*workers)
+		stop := make(chan struct{})
+		defer close(stop)
+		slots := make(chan struct{}, workers)
+		go func() {
+			defer close(results)
+			for _, file := range files {
+				done := make(chan *Result, 1)
+				select {
+				case results <- done:
+				case <-stop:
+					return
+				}
+				slots <- struct{}{}
+				go func() {
+					defer func() { <-slots }()
+					done <- patchFile(file, fset, cfg)
+				}()
+			}
+		}()
+		for done := range results {
+			if !yield(<-done) {
+				return
+			}
+		}
+	}
+}
+
+// patchFile lints the patches, or the source file, at path.
+func patchFile(path string, fset *token.FileSet, cfg Config) *Result {
+	began := time.Now()
+	in, err := patchscan.Open(path)
+	if err != nil {
+		return &Result{Path: path, Errors: []error{plain(err)}, Elapsed: time.Since(began)}
+	}
+	res := Patch(in, fset, cfg)
+	res.Elapsed = time.Since(began)
+	return res
+}
+
+// Patch lints patches, or a source file, that were read.
+func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
+	began := time.Now()
+	in.AllLines = cfg.AllLines
+	in.AddTo(fset)
+	res := &Result{Path: in.Path}
+	list := patchAnalyzers(cfg.Checks)
+	r := newRunner(fset, cfg.Workers, map[*analysis.Analyzer]any{patchchecks.Patch: in})
+	r.runHere(list) // what runs at once is several inputs
+	seen := map[string]bool{}
+	for _, a := range list {
+		act := r.actions[a]
+		run := RuleRun{Rule: ruleOf(a), Findings: len(act.diagnostics)}
+		if o, ok := act.result.(checks.Outcome); ok {
+			run.Outcome = o
+		}
+		if act.err != nil {
+			run.Inconclusive = act.err.Error()
+			if !seen[act.err.Error()] {
+				seen[act.err.Error()] = true
+				res.Errors = append(res.Errors, act.err)
+			}
+		}
+		res.Rules = append(res.Rules, run)
+		slices.SortStableFunc(act.diagnostics, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
+		for i, d := range act.diagnostics {
+			if cfg.MaxPerRule == 0 || i < cfg.MaxPerRule {
+				f := patchFinding(in, d, cfg.AtPatch)
+				f.Rule = run.Rule
+				res.Findings = append(res.Findings, f)
+			}
+		}
+	}
+	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
+	slices.SortStableFunc(res.Findings, compareFindings)
+	res.Patch = patchFacts(in, r)
+	res.spans = touched(r)
+	res.Elapsed = time.Since(began)
+	return res
+}
+
+func patchFacts(in *patchscan.Input, r *runner) *PatchFacts {
+	facts := &PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Notes: in.Notes, Files: len(in.Files())}
+	if act, ok := r.actions[patchchecks.Sources]; ok && act.err == nil {
+		for _, s := range act.result.(*patchchecks.SourceSet).Files {
+			facts.Judged++
+			for i := range s.Lines {
+				if s.Lines[i].Op == '+' || in.AllLines {
+					facts.Added++
+				}
+			}
+		}
+	}
+	return facts
+}
+
+// patchFinding makes a finding of a diagnostic: at the patched file, with the
+// patch's line beside it, or the other way round.
+func patchFinding(in *patchscan.Input, d analysis.Diagnostic, atPatch bool) Finding {
+	place := func(pos token.Pos) (here, there Place, text string) {
+		p := in.Place(pos)
+		here = Place{Path: p.Path, Line: p.Line, Col: p.Col}
+		there = Place{Path: in.Path, Line: p.InputLine, Col: p.InputCol}
+		if in.Source != nil {
+			here = there
+		}
+		if atPatch {
+			return there, here, p.InputText
+		}
+		return here, there, p.Text
+	}
+	here, there, text := place(d.Pos)
+	f := Finding{Place: here, Message: d.Message, Source: text, Patched: here}
+	if atPatch {
+		f.Patched = there
+	}
+	if there != here && in.Source == nil {
+		what := "this line of the patch"
+		if atPatch {
+			what = "this line of the patched file"
+		}
+		f.Related = append(f.Related, Related{there, what})
+	}
+	for _, rel := range d.Related {
+		at, _, _ := place(rel.Pos)
+		f.Related = append(f.Related, Related{at, rel.Message})
+	}
+	return f
+}
+
+// patchAnalyzers are the analyzers of list that judge patches; all of them if
+// list is nil.
+func patchAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
+	if list == nil {
+		return patchchecks.All
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(a *analysis.Analyzer) bool { return !judgesPatches(a) })
+}
+
+// imageAnalyzers are those that judge images.
+func imageAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
+	if list == nil {
+		return checks.All
+	}
+	return slices.DeleteFunc(slices.Clone(list), judgesPatches)
+}
+
+// judgesPatches tells whether an analyzer looks at patches: whether it
+// requires, over any number of others, the patch.
+func judgesPatches(a *analysis.Analyzer) bool {
+	return a == patchchecks.Patch || slices.ContainsFunc(a.Requires, judgesPatches)
+}
+
+// ruleName is the name of the rule that an analyzer reports: its own, without
+// what tells patches from images.
+func ruleName(a *analysis.Analyzer) string {
+	if judgesPatches(a) {
+		return strings.TrimSuffix(a.Name, patchchecks.Suffix)
+	}
+	return a.Name
+}
+
+func noteText(path string, n patchscan.Note) string {
+	if n.Line == 0 {
+		return fmt.Sprintf("%s: note: %s", path, n.Text)
+	}
+	return fmt.Sprintf("%s:%d: note: %s", path, n.Line, n.Text)
+}
+
+// NoteLines are the notes about what was not read, as lines to print.
+func (res *Result) NoteLines() []string {
+	var lines []string
+	if res.Patch != nil {
+		for _, n := range res.Patch.Notes {
+			lines = append(lines, noteText(res.Path, n))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,177 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/patchchecks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// A span is a function that a patch touches, or a line that it adds outside
+// of any.
+type span struct {
+	path        string
+	first, last int    // lines of the patched file
+	name        string // "" for a line
+	line        bool   // lines that are added, not a function
+}
+
+// touched finds the functions that the patches of r's input touch, and the
+// lines that they add.
+func touched(r *runner) []span {
+	act := r.actions[patchchecks.Sources]
+	if act == nil || act.err != nil {
+		return nil
+	}
+	var spans []span
+	for _, s := range act.result.(*patchchecks.SourceSet).Files {
+		for i := range s.Lines {
+			l := &s.Lines[i]
+			if l.Op != '+' {
+				continue
+			}
+			if n := len(spans); n > 0 && spans[n-1].line && spans[n-1].path == s.File.Path && spans[n-1].last == l.Num-1 {
+				spans[n-1].last = l.Num
+			} else {
+				spans = append(spans, span{s.File.Path, l.Num, l.Num, "", true})
+			}
+		}
+		add := func(name string, first, last patchscan.Token) {
+			from, to := s.Lines[first.Line].Num, s.Lines[last.Line].Num
+			if name != "" && s.File.Changes(from, to) {
+				spans = append(spans, span{s.File.Path, from, to, name, false})
+			}
+		}
+		for _, f := range s.Funcs {
+			if len(f.Tokens) > 0 {
+				add(f.Name, f.Tokens[0], f.Tokens[len(f.Tokens)-1])
+			}
+		}
+		open := -1
+		for i, st := range s.Stmts {
+			switch {
+			case st.Kind == patchscan.StmtStart:
+				open = i
+			case (st.Kind == patchscan.StmtEnd || st.Kind == patchscan.StmtGap) && open >= 0:
+				add(s.Stmts[open].Label, s.Stmts[open].At, st.At)
+				open = -1
+			case st.Kind == patchscan.StmtEnd: // its start is not shown
+				add(st.Label, s.Tokens[0], st.At)
+			}
+		}
+	}
+	return spans
+}
+
+// WithImage lints the image at path, which was built with the patches, beside
+// them. Of its findings those are kept that are on a line that a patch adds or
+// in a function that one touches. A defect that both show is the patch's
+// finding, marked as confirmed, with what the image shows beside it.
+func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) *Result {
+	began := time.Now()
+	res := &Result{Path: path}
+	defer func() { res.Elapsed = time.Since(began) }()
+	im, err := elfscan.Open(path, cfg.DebugFile)
+	if err != nil {
+		res.Errors = append(res.Errors, plain(err))
+		return res
+	}
+	defer im.Close()
+	all := cfg
+	all.MaxPerRule = 0
+	res.judge(im, fset, all)
+
+	kept := map[string]int{}
+	var findings []Finding
+	for _, f := range res.Findings {
+		function := ""
+		if f.Addr != 0 {
+			function, _, _ = strings.Cut(im.Name(f.Addr), "+")
+		}
+		if !touches(patches, f, function) {
+			continue
+		}
+		if confirm(patches, f, function, path) {
+			continue
+		}
+		kept[f.Rule.ID]++
+		if cfg.MaxPerRule == 0 || kept[f.Rule.ID] <= cfg.MaxPerRule {
+			findings = append(findings, f)
+		}
+	}
+	res.Findings = findings
+	for i := range res.Rules {
+		run := &res.Rules[i]
+		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
+			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; %d findings confirm those of the patch or are elsewhere", run.Examined, n), "; ")
+		}
+		run.Findings = kept[run.Rule.ID]
+	}
+	return res
+}
+
+// touches tells whether an image's finding is where one of the patches is.
+func touches(patches []*Result, f Finding, function string) bool {
+	for _, p := range patches {
+		for _, s := range p.spans {
+			if s.holds(f.Path, f.Line) || s.name != "" && s.name == function {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s span) holds(path string, line int) bool {
+	return s.path == path && s.first <= line && line <= s.last
+}
+
+// otherNames are rules of images that say what a rule of patches says.
+var otherNames = map[string]string{"FT202": "FT608", "FT203": "FT608", "FT110": "FT603"}
+
+// confirm marks the patches' findings that the image's finding f confirms:
+// those of the same rule at the same line or, if there are none, in the same
+// function.
+func confirm(patches []*Result, f Finding, function, image string) bool {
+	best, bestAt := 0, (*Finding)(nil)
+	for _, p := range patches {
+		for i := range p.Findings {
+			own := &p.Findings[i]
+			if own.Rule.ID != cmp.Or(otherNames[f.Rule.ID], f.Rule.ID) {
+				continue
+			}
+			match := 0
+			switch {
+			case own.Patched.Path == f.Path && own.Patched.Line == f.Line && f.Line > 0:
+				match = 3
+			case slices.ContainsFunc(p.spans, func(s span) bool {
+				return !s.line && s.holds(own.Patched.Path, own.Patched.Line) && s.holds(f.Path, f.Line)
+			}):
+				match = 2
+			case slices.ContainsFunc(p.spans, func(s span) bool {
+				return s.name == function && s.holds(own.Patched.Path, own.Patched.Line)
+			}):
+				match = 1
+			}
+			if match > best {
+				best, bestAt = match, own
+			}
+		}
+	}
+	if bestAt == nil {
+		return false
+	}
+	bestAt.Confirmed = true
+	place := f.Place
+	if place.Line == 0 {
+		place.Path = image
+	}
+	bestAt.Related = append(bestAt.Related, Related{place, fmt.Sprintf("%s confirms it: %s", image, f.Message)})
+	return true
+}

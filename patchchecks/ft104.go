@@ -1,0 +1,38 @@
+package patchchecks
+
+import (
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// FT104 finds end labels in front of the last instruction of their function.
+var FT104 = check("FT104", func(j *judge) checks.Outcome {
+	n := 0
+	for _, s := range j.Files {
+		for _, r := range regions(s) {
+			n++
+			// Behind the label: one instruction that ends the function, and its end.
+			last := -1
+			for i := r.end + 1; i < len(s.Stmts); i++ {
+				st := s.Stmts[i]
+				if st.Kind == patchscan.StmtLabel || st.Kind == patchscan.StmtOther && !st.IsInstruction() {
+					continue
+				}
+				if last < 0 && endsFlow(st) {
+					last = i
+					continue
+				}
+				if last >= 0 && st.Kind == patchscan.StmtEnd {
+					j.report(s, s.Stmts[r.end].At, nil,
+						"%s stands on the last instruction of %s, `%s`, not after it: every use of the label must add AARCH64_INSN_SIZE by hand; put the label behind the instruction",
+						r.label, st.Label, instruction(s.Stmts[last]))
+				}
+				break
+			}
+		}
+	}
+	if n == 0 {
+		return notApplicable("no end label (name_end) in a function of arm64 assembly")
+	}
+	return examined("%d end labels", n)
+})

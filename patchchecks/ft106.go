@@ -1,0 +1,124 @@
+package patchchecks
+
+import (
+	"strings"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// FT106 finds PC-relative instructions of a copied region that aim outside
+// it. It knows the regions that the code of the same input copies by their
+// labels, and trusts what that code rewrites: an instruction behind a label
+// that it names, and the last one if it writes a NOP or a branch.
+var FT106 = check("FT106", func(j *judge) checks.Outcome {
+	used := map[string]bool{} // names in the C code of functions that copy
+	rewrites, relocates := false, false
+	j.funcs(func(s *Source, fl *flow) {
+		for _, t := range fl.Tokens[max(fl.Body, 0):] {
+			if t.Kind == patchscan.Ident {
+				used[t.Text] = true
+			}
+		}
+		for _, c := range fl.calls {
+			switch {
+			case strings.HasPrefix(c.Name, "aarch64_set_branch_offset"), strings.HasPrefix(c.Name, "aarch64_insn_adrp_set_offset"):
+				relocates = true
+			case strings.HasPrefix(c.Name, "aarch64_insn_gen_"):
+				rewrites = true
+			}
+		}
+	})
+	n := 0
+	for _, s := range j.Files {
+		for _, r := range regions(s) {
+			start := strings.TrimSuffix(r.label, "_end")
+			if !used[r.label] || !used[start] || relocates {
+				continue
+			}
+			n++
+			inside := map[string]bool{}
+			for _, st := range s.Stmts[max(r.start, 0):r.end] {
+				if st.Label != "" {
+					inside[st.Label] = true
+				}
+			}
+			slot := false // behind a label that the builder knows
+			for i := max(r.start, 0); i < r.end; i++ {
+				st := s.Stmts[i]
+				if st.Kind == patchscan.StmtLabel {
+					slot = slot || used[st.Label] && rewrites
+					continue
+				}
+				if !st.IsInstruction() || st.Kind != patchscan.StmtOther {
+					continue
+				}
+				target, ok := pcRelative(st)
+				if ok && !slot && !inside[target] && !isLocal(target) && (i+1 < r.end || !rewrites) {
+					j.report(s, st.At, nil,
+						"`%s` is copied with %s..%s and reaches %s from its own address: the copy reaches something else; rewrite it in the builder, or load the address from a literal that is copied along",
+						instruction(st), start, r.label, target)
+				}
+				slot = false
+			}
+		}
+	}
+	if n == 0 {
+		return notApplicable("no region of arm64 assembly that the same input copies by its labels")
+	}
+	return examined("%d regions", n)
+})
+
+// pcRelative tells what symbol an instruction, or a macro of the kernel that
+// makes one, reaches from its own address.
+func pcRelative(st patchscan.Stmt) (target string, ok bool) {
+	op, _, _ := strings.Cut(st.Op, ".")
+	arg := len(splitOperands(st.Args)) - 1
+	switch op {
+	case "b", "bl", "cbz", "cbnz", "tbz", "tbnz", "adr", "adrp":
+	case "adr_l", "ldr_l", "str_l":
+		arg = 1
+	case "ldr": // a literal: ldr x0, label
+		if arg != 1 {
+			return "", false
+		}
+	default:
+		return "", false
+	}
+	operands := splitOperands(st.Args)
+	if arg < 0 || arg >= len(operands) || len(operands[arg]) == 0 {
+		return "", false
+	}
+	t := operands[arg][0]
+	if t.Kind != patchscan.Ident && t.Kind != patchscan.Number || strings.HasPrefix(t.Text, "\\") {
+		return "", false
+	}
+	return t.Text, true
+}
+
+func splitOperands(tokens []patchscan.Token) [][]patchscan.Token {
+	var out [][]patchscan.Token
+	begin, depth := 0, 0
+	for i, t := range tokens {
+		switch t.Text {
+		case "[", "(":
+			depth++
+		case "]", ")":
+			depth--
+		case ",":
+			if depth == 0 {
+				out = append(out, tokens[begin:i])
+				begin = i + 1
+			}
+		}
+	}
+	if len(tokens) > 0 {
+		out = append(out, tokens[begin:])
+	}
+	return out
+}
+
+// isLocal tells whether a target is a numeric label, or one of the file.
+func isLocal(target string) bool {
+	return target != "" && (target[0] >= '0' && target[0] <= '9' || strings.HasPrefix(target, ".L"))
+}

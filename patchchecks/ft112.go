@@ -1,0 +1,85 @@
+package patchchecks
+
+import (
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// FT112 finds a template that is live entry code, patched in place.
+var FT112 = check("FT112", func(j *judge) checks.Outcome {
+	builders := 0
+	j.funcs(func(s *Source, fl *flow) {
+		// What points at live code: the entry code's labels, and variables
+		// that were given their address.
+		live := fl.derived(func(v []patchscan.Token) bool { return mentions(v, entryCode) })
+		for name := range entryCode {
+			live[name] = true
+		}
+		var copies, patches []store
+		copied := false
+		for _, st := range fl.stores() {
+			copied = copied || !st.word
+			switch {
+			case mentions(st.source, live) && !st.word:
+				copies = append(copies, st)
+			case st.word && len(copies) > 0 && !strings.Contains(text(st.source), "long"): // no pointer, which is data
+				patches = append(patches, st)
+			}
+		}
+		if copied {
+			builders++
+		}
+		if len(copies) == 0 {
+			return
+		}
+		at := copies[len(copies)-1].at
+		what := "copies live entry code"
+		var related []analysis.RelatedInformation
+		for _, c := range copies {
+			related = append(related, note(s, c.at, "live code is copied here"))
+		}
+		if n := len(patches); n > 0 {
+			at = patches[n-1].at
+			what = "copies live entry code and rewrites the copy, word by word"
+			for _, p := range patches[:n-1] {
+				related = append(related, note(s, p.at, "the copy is patched here too"))
+			}
+		}
+		j.report(s, at, related,
+			"%s %s: a copy has whatever ftrace had patched in at that moment. Make a template of its own that needs no rewriting, in .rodata: it is only copied, so it need not be executable",
+			fl.name(), what)
+	})
+	labels := 0
+	for _, s := range j.Files {
+		var marks []patchscan.Token // end labels that are added
+		var live []string           // the functions that they are in
+		last := ""
+		for _, r := range regions(s) {
+			if !entryCode[r.fn] {
+				continue
+			}
+			labels++
+			if at := s.Stmts[r.end].At; s.Added(at) {
+				marks, live, last = append(marks, at), append(live, r.fn), r.label
+			}
+		}
+		if len(marks) == 0 || builders > 0 {
+			continue
+		}
+		var related []analysis.RelatedInformation
+		for _, at := range marks[:len(marks)-1] {
+			related = append(related, note(s, at, "another end of what is to be copied"))
+		}
+		j.report(s, marks[len(marks)-1], related,
+			"%s marks live entry code (%s) as something to copy: a copy has whatever ftrace had patched in at that moment. A template that is only copied belongs in .rodata, not executable",
+			last, strings.Join(live, ", "))
+	}
+	if builders+labels == 0 {
+		return notApplicable("nothing copies code into memory that was allocated for it, and no end label marks ftrace's entry code")
+	}
+	return examined("%d builders, %d end labels", builders, labels)
+})

@@ -1,0 +1,66 @@
+package patchchecks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+)
+
+// cacheCalls keep instruction caches coherent with stores.
+var cacheCalls = map[string]bool{
+	"flush_icache_range": true, "__flush_icache_range": true, "caches_clean_inval_pou": true, "caches_clean_inval_pou_macro": true,
+	"sync_icache_aliases": true, "bpf_flush_icache": true, "flush_icache_user_range": true, "icache_inval_all_pou": true,
+	"icache_inval_pou": true, "__flush_cache_user_range": true,
+	// These do it for all they write.
+	"aarch64_insn_copy": true, "aarch64_insn_set": true, "text_poke_copy": true,
+}
+
+// FT306 finds code that becomes executable with no cache maintenance behind
+// the last plain store.
+var FT306 = check("FT306", func(j *judge) checks.Outcome {
+	// A function of the input that does the maintenance does it for its callers.
+	maintain := map[string]bool{}
+	for name := range cacheCalls {
+		maintain[name] = true
+	}
+	for range 2 {
+		j.funcs(func(_ *Source, fl *flow) {
+			for _, c := range fl.calls {
+				if maintain[c.Name] && fl.NameAt >= 0 {
+					maintain[fl.Name] = true
+				}
+			}
+		})
+	}
+	n := 0
+	j.funcs(func(s *Source, fl *flow) {
+		stores := fl.stores()
+		for _, x := range fl.calls {
+			if x.Name != "set_memory_x" && x.Name != "set_memory_rox" || len(x.Args) == 0 || !fl.pointsInto(x.Args[0]) || len(stores) == 0 {
+				continue
+			}
+			n++
+			last := stores[len(stores)-1]
+			cached, early := false, false
+			for _, c := range fl.calls {
+				if maintain[c.Name] {
+					cached = cached || c.At > last.index
+					early = true
+				}
+			}
+			if cached {
+				continue
+			}
+			what := "with no instruction-cache maintenance after the last plain store"
+			if early {
+				what = "and the instruction-cache maintenance comes before the last plain store"
+			}
+			j.report(s, fl.Tokens[x.At], []analysis.RelatedInformation{note(s, last.at, "the last plain store")},
+				"what %s stored becomes executable %s (%s): call flush_icache_range() over all of it before %s()", fl.name(), what, s.where(last.at), x.Name)
+		}
+	})
+	if n == 0 {
+		return notApplicable("nothing stores code and makes it executable in one function")
+	}
+	return examined("%d functions", n)
+})

@@ -1,0 +1,179 @@
+package patchchecks
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// FT603 finds offsets that are cut to the width of an instruction's field
+// with no test of their range.
+var FT603 = check("FT603", func(j *judge) checks.Outcome {
+	n := 0
+	j.funcs(func(s *Source, fl *flow) {
+		if isFramework(s.File.Path) {
+			return // its callers test
+		}
+		for _, a := range fl.assigns {
+			m, ok := findMask(a.Value)
+			if !ok {
+				continue
+			}
+			if _, stored := fl.storedAsCode(a); !stored && !insnName.MatchString(key(a.Name)) {
+				continue
+			}
+			n++
+			at := fl.Tokens[a.At]
+			if line, tested := fl.rangeTested(m.offset, a.At); !tested {
+				field := "a field"
+				if bits := fl.maskBits(m.mask); bits > 0 {
+					field = fmt.Sprintf("%d bits", bits)
+					if bits == 19 || bits == 26 {
+						field += fmt.Sprintf(" (%#x..%+#x bytes)", -int64(4)<<(bits-1), int64(4)<<(bits-1)-4)
+					}
+				}
+				var related []analysis.RelatedInformation
+				test := "nothing tests its range"
+				if line != nil {
+					test = fmt.Sprintf("%s tests its alignment, nothing its range", s.where(*line))
+					related = append(related, note(s, *line, "a test of the alignment alone"))
+				}
+				j.report(s, at, related, "`%s` cuts `%s` to %s of an instruction, and %s: an offset that does not fit is encoded as another one. Test it, or use an encoder that does (aarch64_insn_gen_*)",
+					text(m.all), text(m.offset), field, test)
+			}
+		}
+	})
+	if n == 0 {
+		return notApplicable("nothing masks an offset into an instruction")
+	}
+	return examined("%d masked offsets", n)
+})
+
+// A masked is (offset & mask) << shift.
+type masked struct{ all, offset, mask []patchscan.Token }
+
+// findMask finds (offset & mask) << shift, with a constant or a variable for
+// a mask.
+func findMask(v []patchscan.Token) (m masked, ok bool) {
+	for i, t := range v {
+		if t.Text != "(" {
+			continue
+		}
+		depth, and, end := 0, -1, -1
+		for k := i; k < len(v) && end < 0; k++ {
+			switch v[k].Text {
+			case "(":
+				depth++
+			case ")":
+				if depth--; depth == 0 {
+					end = k
+				}
+			case "&":
+				if depth == 1 && k > i+1 {
+					and = k
+				}
+			}
+		}
+		if and < 0 || end < 0 || end+2 >= len(v) || v[end+1].Text != "<<" {
+			continue
+		}
+		m = masked{v[i : end+3], v[i+1 : and], v[and+1 : end]}
+		if isMask(m.offset) {
+			m.offset, m.mask = m.mask, m.offset
+		}
+		return m, true
+	}
+	return m, false
+}
+
+// isMask tells whether tokens are a mask by their look: GENMASK(18, 0), 0x7ffff.
+func isMask(tokens []patchscan.Token) bool {
+	for _, t := range tokens {
+		if t.Text == "GENMASK" || t.Text == "BIT" || strings.Contains(strings.ToLower(t.Text), "mask") {
+			return true
+		}
+	}
+	return len(tokens) == 1 && tokens[0].Kind == patchscan.Number
+}
+
+// maskBits is the number of bits of a mask, 0 if its text does not tell.
+func (fl *flow) maskBits(mask []patchscan.Token) int {
+	s := strings.ReplaceAll(text(mask), " ", "")
+	var n, lo int
+	if _, err := fmt.Sscanf(s, "BIT(%d)-1", &n); err == nil {
+		return n
+	}
+	if _, err := fmt.Sscanf(s, "GENMASK(%d,%d)", &n, &lo); err == nil && lo == 0 {
+		return n + 1
+	}
+	if v, err := strconv.ParseUint(strings.TrimRight(s, "uUlL"), 0, 32); err == nil && v > 0 && v&(v+1) == 0 {
+		for ; v > 0; v >>= 1 {
+			n++
+		}
+		return n
+	}
+	if len(mask) == 1 {
+		for _, a := range fl.assigns {
+			if a.Name == s && len(a.Value) > 0 && text(a.Value) != s {
+				return fl.maskBits(a.Value)
+			}
+		}
+	}
+	return 0
+}
+
+// rangeTested tells whether the offset, or what it was computed from, is
+// compared with something, or given to a function that tests ranges, before
+// the token at. line is a test of its alignment.
+func (fl *flow) rangeTested(offset []patchscan.Token, at int) (line *patchscan.Token, tested bool) {
+	names := map[string]bool{}
+	for _, t := range offset {
+		if t.Kind == patchscan.Ident {
+			names[t.Text] = true
+		}
+	}
+	for _, a := range fl.assigns {
+		if a.At < at && names[key(a.Name)] {
+			for _, t := range a.Value {
+				if t.Kind == patchscan.Ident {
+					names[t.Text] = true
+				}
+			}
+		}
+	}
+	for i := max(fl.Body, 1); i+1 < at; i++ {
+		near := names[fl.Tokens[i-1].Text] || names[fl.Tokens[i+1].Text] || fl.Tokens[i+1].Text == "-" || fl.Tokens[i+1].Text == "("
+		switch fl.Tokens[i].Text {
+		case "<", ">", "<=", ">=":
+			if near {
+				return nil, true
+			}
+		case "%":
+			if near && line == nil {
+				line = &fl.Tokens[i-1]
+			}
+		}
+	}
+	for _, c := range fl.calls {
+		if c.At >= at {
+			break
+		}
+		uses := false
+		for _, arg := range c.Args {
+			uses = uses || mentions(arg, names)
+		}
+		if uses && (strings.Contains(c.Name, "range") || strings.Contains(c.Name, "abs") || strings.Contains(c.Name, "fits") ||
+			strings.HasPrefix(c.Name, "check") || strings.HasPrefix(c.Name, "sign_extend")) {
+			return nil, true
+		}
+		if uses && c.Name == "IS_ALIGNED" && line == nil {
+			line = &fl.Tokens[c.At]
+		}
+	}
+	return line, false
+}

@@ -1,0 +1,215 @@
+package patchchecks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// Functions are compared if they have at least minShape tokens: shorter ones
+// are alike by nature. Those with more than maxShape are not compared.
+const (
+	minShape = 45
+	maxShape = 3000
+)
+
+// What two functions must have in common to be called near-duplicates: of
+// their shapes, of all tokens as they stand, and of the names and constants
+// at places where the shapes are the same.
+const (
+	sameShape  = 0.92
+	sameTokens = 0.90
+	sameNames  = 0.65
+)
+
+// FT604 finds functions that are the same but for names and constants.
+var FT604 = check("FT604", func(j *judge) checks.Outcome {
+	n := 0
+	for _, s := range j.Files {
+		var whole []*shape
+		for _, fl := range s.Flows {
+			if sh := newShape(fl); fl.Whole && len(sh.kinds) >= minShape && len(sh.kinds) <= maxShape {
+				whole = append(whole, sh)
+			}
+		}
+		n += len(whole)
+		for i, b := range whole {
+			if !s.mostlyAdded(b.fl) {
+				continue
+			}
+			for _, a := range whole[:i] {
+				d, ok := a.compare(b)
+				if !ok || a.fl.Name == b.fl.Name { // one name: variants under #ifdef
+					continue
+				}
+				j.report(s, b.fl.Tokens[b.fl.NameAt], []analysis.RelatedInformation{note(s, a.fl.Tokens[a.fl.NameAt], "%s is here", a.fl.name())},
+					"%s is %s%s: %d of %d tokens are the same. Make one function of them, with what differs as an argument",
+					b.fl.name(), a.fl.name(), d.words(), d.same, d.of)
+				break
+			}
+		}
+	}
+	if n == 0 {
+		return notApplicable("no function of arm64 C that is long enough to compare")
+	}
+	return examined("%d functions", n)
+})
+
+// mostlyAdded tells whether the patch adds the function, or nearly all of it.
+func (s *Source) mostlyAdded(fl *flow) bool {
+	added := 0
+	for _, t := range fl.Tokens {
+		if s.Added(t) {
+			added++
+		}
+	}
+	return added*10 >= len(fl.Tokens)*9
+}
+
+// A shape is a function's tokens with names and constants made alike.
+type shape struct {
+	fl     *flow
+	tokens []patchscan.Token // of the body
+	kinds  []uint32          // of each token
+	count  map[uint32]int
+}
+
+// Shapes of what is not punctuation or a keyword.
+const (
+	aName uint32 = iota
+	aNumber
+	aString
+)
+
+var shapeWords = map[string]uint32{}
+
+func init() {
+	for i, w := range []string{"if", "else", "for", "while", "do", "switch", "case", "default", "return", "goto", "break", "continue", "sizeof", "struct", "const"} {
+		shapeWords[w] = uint32(i) + 16
+	}
+}
+
+func newShape(fl *flow) *shape {
+	sh := &shape{fl: fl, count: map[uint32]int{}}
+	if fl.NameAt >= 0 {
+		sh.tokens = fl.Tokens[fl.Body:]
+	}
+	for _, t := range sh.tokens {
+		k := aName
+		switch t.Kind {
+		case patchscan.Number:
+			k = aNumber
+		case patchscan.String, patchscan.Char:
+			k = aString
+		case patchscan.Ident:
+			if w, ok := shapeWords[t.Text]; ok {
+				k = w
+			}
+		default:
+			k = 256
+			for i := range t.Text {
+				k = k<<8 | uint32(t.Text[i])
+			}
+		}
+		sh.kinds = append(sh.kinds, k)
+		sh.count[k]++
+	}
+	return sh
+}
+
+// A difference is what two functions of one shape do not share.
+type difference struct {
+	same, of int // tokens
+	pairs    [][2]string
+}
+
+func (d *difference) words() string {
+	switch {
+	case len(d.pairs) == 0:
+		return ""
+	case len(d.pairs) > 3:
+		return fmt.Sprintf(" with %d other names", len(d.pairs))
+	}
+	var w []string
+	for _, p := range d.pairs {
+		w = append(w, p[1]+" for "+p[0])
+	}
+	return " with " + strings.Join(w, ", ")
+}
+
+// compare tells whether the two are near-duplicates, and what differs.
+func (a *shape) compare(b *shape) (d *difference, ok bool) {
+	n, m := len(a.kinds), len(b.kinds)
+	longer := max(n, m)
+	if float64(min(n, m)) < sameShape*float64(longer) {
+		return nil, false
+	}
+	common := 0
+	for k, c := range a.count {
+		common += min(c, b.count[k])
+	}
+	if float64(common) < sameShape*float64(longer) {
+		return nil, false
+	}
+	// The longest common subsequence of the shapes; equal texts are preferred.
+	score := make([][]int32, n+1)
+	for i := range score {
+		score[i] = make([]int32, m+1)
+	}
+	for i := n - 1; i >= 0; i-- {
+		for k := m - 1; k >= 0; k-- {
+			best := max(score[i+1][k], score[i][k+1])
+			if a.kinds[i] == b.kinds[k] {
+				s := score[i+1][k+1] + 2
+				if a.tokens[i].Text == b.tokens[k].Text {
+					s++
+				}
+				best = max(best, s)
+			}
+			score[i][k] = best
+		}
+	}
+	d = &difference{of: longer}
+	shapes, namesOf, namesSame := 0, 0, 0
+	type renaming = [2]string
+	seen := map[renaming]bool{}
+	for i, k := 0, 0; i < n && k < m; {
+		x, y := a.tokens[i], b.tokens[k]
+		bonus := int32(2)
+		if x.Text == y.Text {
+			bonus = 3
+		}
+		switch {
+		case a.kinds[i] == b.kinds[k] && score[i][k] == score[i+1][k+1]+bonus:
+			shapes++
+			if a.kinds[i] <= aString {
+				namesOf++
+				if x.Text == y.Text {
+					namesSame++
+				} else {
+					seen[renaming{x.Text, y.Text}] = true
+				}
+			}
+			if x.Text == y.Text {
+				d.same++
+			}
+			i, k = i+1, k+1
+		case score[i+1][k] >= score[i][k+1]:
+			i++
+		default:
+			k++
+		}
+	}
+	for p := range seen {
+		if !seen[renaming{p[1], p[0]}] { // swapped in place, as in a declaration
+			d.pairs = append(d.pairs, p)
+		}
+	}
+	slices.SortFunc(d.pairs, func(p, q [2]string) int { return strings.Compare(p[0]+" "+p[1], q[0]+" "+q[1]) })
+	return d, float64(shapes) >= sameShape*float64(longer) && float64(d.same) >= sameTokens*float64(longer) && float64(namesSame) >= sameNames*float64(namesOf)
+}

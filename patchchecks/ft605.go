@@ -1,0 +1,191 @@
+package patchchecks
+
+import (
+	"go/token"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// FT605 finds names in comments and diagrams that nothing defines and that
+// are one edit away from one that the patch defines or, in a diagram, uses.
+// Words of a sentence are not held against names that are merely used: the
+// kernel is full of names that no patch shows.
+var FT605 = check("FT605", func(j *judge) checks.Outcome {
+	if len(j.Files) == 0 {
+		return notApplicable(noCode)
+	}
+	n := 0
+	judgeFiles := func(files []*Source, messages []*Commit) {
+		var names *knownNames // made when there is something to compare
+		look := func(diagram bool, text string, pos func(col int) token.Pos) {
+			eachWord(text, func(word string, at int) {
+				if !isLabel(word) || kernelNames[word] || !standsAlone(text, word, at) {
+					return
+				}
+				if names == nil {
+					names = newKnownNames(files)
+				}
+				if names.used[word] || names.removed[word] {
+					return
+				}
+				n++
+				near := names.defined
+				if diagram {
+					near = names.all
+				}
+				for _, name := range near {
+					if isTypo(word, name) {
+						j.reportPos(pos(at), nil, "`%s` is named here, which nothing defines; one letter away is `%s`, which the patch has", word, name)
+						return
+					}
+				}
+			})
+		}
+		for _, s := range files {
+			diagrams := map[int32]bool{} // comments that draw
+			for _, t := range s.Tokens {
+				if t.Kind == patchscan.Comment && isDiagram(t.Text) {
+					diagrams[t.Block] = true
+				}
+			}
+			for _, t := range s.Tokens {
+				if t.Kind == patchscan.Comment && s.Added(t) {
+					look(diagrams[t.Block], t.Text, func(col int) token.Pos { t := t; t.Col += int32(col); return s.pos(t) })
+				}
+			}
+		}
+		for _, c := range messages {
+			for _, row := range c.Message {
+				if isDiagram(row.Text) {
+					look(true, row.Text, func(col int) token.Pos { return j.In.MessagePos(row, col) })
+				}
+			}
+		}
+	}
+	if j.In.Source != nil {
+		judgeFiles(j.Files, nil)
+	}
+	for _, c := range j.Patches {
+		judgeFiles(c.Files, []*Commit{c})
+	}
+	return examined("%d names in comments and diagrams that the code does not have", n)
+})
+
+// standsAlone tells whether a word of a text is a name, and not a part of a
+// path, a member, a pattern: ftrace_(regs_)caller_end.
+func standsAlone(text, word string, at int) bool {
+	if at > 0 && strings.IndexByte(")%.-/", text[at-1]) >= 0 {
+		return false
+	}
+	rest := text[at+len(word):]
+	return rest == "" || strings.IndexByte("(-/", rest[0]) < 0 || strings.HasPrefix(rest, "()")
+}
+
+// knownNames are the names of a patch's files.
+type knownNames struct {
+	used, removed map[string]bool // in code; in lines that are removed
+	all, defined  []string        // used, and of these the ones that are defined, sorted
+}
+
+func newKnownNames(files []*Source) *knownNames {
+	k := &knownNames{used: map[string]bool{}, removed: map[string]bool{}}
+	defined := map[string]bool{}
+	for _, s := range files {
+		for i, t := range s.Tokens {
+			if t.Kind == patchscan.Ident && isLabel(t.Text) {
+				k.used[t.Text] = true
+				if i > 0 && t.Pre && s.Tokens[i-1].Text == "define" {
+					defined[t.Text] = true
+				}
+			}
+		}
+		for _, f := range s.Funcs {
+			defined[f.Name] = isLabel(f.Name) && f.NameAt >= 0
+		}
+		for _, st := range s.Stmts {
+			defined[st.Label] = isLabel(st.Label)
+		}
+		for _, h := range s.File.Hunks {
+			for i := range h.Lines {
+				if h.Lines[i].Op == '-' {
+					eachWord(h.Lines[i].Text, func(word string, _ int) { k.removed[word] = true })
+				}
+			}
+		}
+	}
+	k.all = slices.Sorted(maps.Keys(k.used))
+	maps.DeleteFunc(defined, func(_ string, is bool) bool { return !is })
+	k.defined = slices.Sorted(maps.Keys(defined))
+	return k
+}
+
+// isLabel tells whether a word is a name that is worth comparing: long
+// enough, made of parts, no constant.
+func isLabel(word string) bool {
+	return len(word) >= 7 && strings.Contains(strings.Trim(word, "_"), "_") && !strings.HasSuffix(word, "_") && word != strings.ToUpper(word)
+}
+
+// isDiagram tells whether a line of text belongs to a drawing.
+func isDiagram(t string) bool {
+	return strings.Contains(t, "=>") || strings.Contains(t, "--+") || strings.Contains(t, "+--") || strings.Count(t, "|") >= 2 && !strings.Contains(t, "||")
+}
+
+// isTypo tells whether word is name with one edit in it that no one makes on
+// purpose: a letter changed, left out or put in, or two swapped. A digit is
+// changed on purpose, and an s at the end is a plural.
+func isTypo(word, name string) bool {
+	if len(word) < len(name) {
+		return isTypo(name, word)
+	}
+	if len(word)-len(name) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(name) && word[i] == name[i] {
+		i++
+	}
+	letter := func(c byte) bool { return c >= 'a' && c <= 'z' }
+	if len(word) > len(name) {
+		return word[i+1:] == name[i:] && letter(word[i]) && !(i == len(name) && word[i] == 's')
+	}
+	if i == len(name) || !letter(word[i]) || !letter(name[i]) {
+		return false
+	}
+	if word[i+1:] == name[i+1:] {
+		return len(lastPart(name)) > 2 // set_memory_ro and set_memory_rw are two names
+	}
+	return i+1 < len(name) && word[i] == name[i+1] && word[i+1] == name[i] && word[i+2:] == name[i+2:]
+}
+
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '_')+1:] }
+
+// kernelNames are names of the kernel that a comment may speak of and a patch
+// need not show.
+var kernelNames = func() map[string]bool {
+	m := map[string]bool{}
+	for _, e := range []elfscan.Era{elfscan.EraMcount, elfscan.EraRegs, elfscan.EraArgs, elfscan.EraCallops, elfscan.EraDyntramp} {
+		for _, l := range rules.Labels(e) {
+			m[l.Name] = true
+		}
+	}
+	for _, name := range strings.Fields(`
+		arch_ftrace_update_code arch_ftrace_update_trampoline arch_ftrace_trampoline_free arch_ftrace_trampoline_func
+		copy_from_kernel_nofault copy_to_kernel_nofault probe_kernel_read probe_kernel_write
+		execmem_alloc execmem_free module_alloc module_memfree module_free vmalloc_exec
+		flush_icache_range caches_clean_inval_pou caches_clean_inval_poc sync_icache_aliases
+		ftrace_call_adjust ftrace_init_nop ftrace_make_call ftrace_make_nop ftrace_modify_call ftrace_modify_code
+		ftrace_ops_get_func ftrace_ops_list_func ftrace_ops_no_ops ftrace_ops_trampoline ftrace_update_ftrace_func
+		ftrace_graph_func ftrace_graph_active ftrace_graph_entry ftrace_graph_return prepare_ftrace_return
+		function_trace_op function_trace_call function_graph_enter mcount_enter mcount_exit
+		set_memory_ro set_memory_rw set_memory_rox set_memory_x set_memory_nx set_memory_valid set_vm_flush_reset_perms
+		stop_machine kick_all_cpus_sync text_poke`) {
+		m[name] = true
+	}
+	return m
+}()

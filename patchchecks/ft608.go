@@ -1,0 +1,108 @@
+package patchchecks
+
+import (
+	"regexp"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// FT608 finds patches that make code memory and branch to or from it with
+// neither a PLT nor a test of the range. There are two directions: from the
+// memory, by the branches that the patch makes, and to it, by the BL that
+// ftrace puts into callsites for an ops->trampoline.
+var FT608 = check("FT608", func(j *judge) checks.Outcome {
+	type place struct {
+		s  *Source
+		fl *flow
+		t  patchscan.Token
+	}
+	var alloc, offers *place // the first allocation; the first sign that callsites are to call it
+	var branches []place
+	plt := false
+	for _, s := range j.Files {
+		for _, t := range s.Tokens {
+			if t.Kind == patchscan.Ident && pltName.MatchString(t.Text) {
+				plt = true
+			}
+			if t.Text == "FTRACE_OPS_FL_ALLOC_TRAMP" && s.Added(t) && offers == nil {
+				offers = &place{s, nil, t}
+			}
+		}
+	}
+	j.funcs(func(s *Source, fl *flow) {
+		tested := fl.testsRange()
+		for _, c := range fl.calls {
+			t := fl.Tokens[c.At]
+			switch {
+			case allocators[c.Name] && s.Added(t):
+				if alloc == nil {
+					alloc = &place{s, fl, t}
+				}
+			case c.Name == "aarch64_insn_gen_branch_imm" && s.Added(t) && !tested && len(c.Args) > 1 && fl.pointsInto(append(append([]patchscan.Token{}, c.Args[0]...), c.Args[1]...)):
+				branches = append(branches, place{s, fl, t})
+			}
+		}
+	})
+	if alloc == nil {
+		return notApplicable("the input allocates no memory for code")
+	}
+	if plt || len(branches) == 0 {
+		return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+	}
+	from := note(alloc.s, alloc.t, "the memory comes from %s()", alloc.t.Text)
+	b := branches[0]
+	related := []analysis.RelatedInformation{from}
+	for _, more := range branches[1:] {
+		related = append(related, note(more.s, more.t, "this branch neither"))
+	}
+	j.report(b.s, b.t, related,
+		"this branch leaves a trampoline in memory from %s() (%s); neither its range nor the result (AARCH64_BREAK_FAULT) is tested, and there is no PLT: BL reaches 128 MiB, %s() may give memory 2 GiB away",
+		alloc.t.Text, alloc.s.where(alloc.t), alloc.t.Text)
+	if offers != nil {
+		pos, known := offers.s.pos(offers.t), ""
+		if row, col, ok := j.spokenOf(); ok {
+			pos, known = j.In.MessagePos(row, col), "the message knows that reach is missing; it is missing in both directions: "
+		}
+		j.reportPos(pos, []analysis.RelatedInformation{from, note(b.s, b.t, "the other direction: from the trampoline")},
+			"%scallsites call the trampoline by BL, which reaches 128 MiB, %s() may give memory 2 GiB away, and nothing refuses a trampoline that a callsite cannot reach", known, alloc.t.Text)
+	}
+	return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+})
+
+// pltName is a name that has to do with a PLT.
+var pltName = regexp.MustCompile(`(?i)(^|_)(plts?|veneers?)(_|$)`)
+
+// testsRange tells whether the function tests the range of a branch, or
+// whether the encoder made one.
+func (fl *flow) testsRange() bool {
+	for _, t := range fl.Tokens {
+		if t.Text == "AARCH64_BREAK_FAULT" || t.Text == "SZ_128M" {
+			return true
+		}
+		if t.Kind == patchscan.Ident && (strings.Contains(t.Text, "in_range") || strings.Contains(t.Text, "long_jump") || strings.Contains(t.Text, "reachable")) {
+			return true
+		}
+	}
+	return false
+}
+
+var longJump = regexp.MustCompile(`(?i)far away|long jump|out of (range|reach)|too far|128 ?M`)
+
+// spokenOf finds where a message speaks of reach.
+func (j *judge) spokenOf() (row patchscan.TextRow, col int, ok bool) {
+	for _, c := range j.Patches {
+		if len(c.Files) == 0 {
+			continue
+		}
+		for _, r := range c.Message {
+			if m := longJump.FindStringIndex(r.Text); m != nil {
+				return r, m[0], true
+			}
+		}
+	}
+	return row, 0, false
+}

@@ -1,0 +1,329 @@
+package patchchecks
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// FT501 finds x86 instructions, in assembly and in comments.
+var FT501 = isms("FT501", "`%s` is an x86 instruction")
+
+// FT502 finds x86 registers, in assembly and in comments.
+var FT502 = isms("FT502", "`%s` is an x86 register")
+
+// FT504 finds names that only x86 has, in code and in comments.
+var FT504 = isms("FT504", "%s is a name that only x86 has")
+
+// isms makes the check of one rule's words.
+func isms(rule, form string) *analysis.Analyzer {
+	table := map[string]rules.Ism{}
+	for _, ism := range rules.X86 {
+		if ism.Rule == rule {
+			table[ism.Token] = ism
+		}
+	}
+	return check(rule, func(j *judge) checks.Outcome {
+		if len(j.Files) == 0 {
+			return notApplicable(noCode)
+		}
+		for _, s := range j.Files {
+			var used map[string]bool // names of the code: a variable rsp is none of x86's
+			words(s, rule == "FT504", func(t patchscan.Token, word string, col int) {
+				ism, ok := table[word]
+				if !ok || !s.Added(t) {
+					return
+				}
+				if t.Kind == patchscan.Comment && s.File.Lang == patchscan.LangC && rule == "FT502" && word[0] != '%' {
+					if used == nil {
+						used = names(s)
+					}
+					if used[word] {
+						return
+					}
+				}
+				t.Col += int32(col)
+				message := strings.Replace(form, "%s", word, 1)
+				if ism.Instead != "" {
+					message += "; arm64 has " + ism.Instead
+				}
+				j.report(s, t, nil, "%s", message)
+			})
+		}
+		return examined("%d words", len(table))
+	})
+}
+
+// names are the identifiers in the file's code.
+func names(s *Source) map[string]bool {
+	m := map[string]bool{}
+	for _, t := range s.Tokens {
+		if t.Kind == patchscan.Ident {
+			m[t.Text] = true
+		}
+	}
+	return m
+}
+
+// aboutX86 tells whether a comment speaks of x86 and knows it.
+func aboutX86(comment string) bool {
+	for _, word := range []string{"x86", "X86", "i386", "amd64", "AMD64", "Intel", "intel"} {
+		if strings.Contains(comment, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// words calls do for each word that is read as an instruction, a register or
+// a symbol: those of comments that do not speak of x86, of assembly, inline
+// too, and if code is true those of C. A register comes as "%rip", then as
+// "rip".
+func words(s *Source, code bool, do func(t patchscan.Token, word string, col int)) {
+	compares := map[int32]bool{} // comments about x86
+	jumps := map[int32]bool{}    // comments about BPF, which has a jmp of its own
+	for _, t := range s.Tokens {
+		if t.Kind == patchscan.Comment {
+			if aboutX86(t.Text) {
+				compares[t.Block] = true
+			}
+			if strings.Contains(t.Text, "bpf") || strings.Contains(t.Text, "BPF") {
+				jumps[t.Block] = true
+			}
+		}
+	}
+	asm := s.File.Lang == patchscan.LangAsm
+	inline := 0 // parentheses open in asm(...)
+	for i, t := range s.Tokens {
+		switch t.Kind {
+		case patchscan.Comment:
+			if compares[t.Block] {
+				continue
+			}
+			eachWord(t.Text, func(word string, col int) {
+				if !jumps[t.Block] || word != "jmp" {
+					do(t, word, col)
+				}
+			})
+		case patchscan.Ident:
+			if s.File.Lang == patchscan.LangC && isAsm(t.Text) && inline == 0 {
+				inline = 1
+			}
+			if asm && i > 0 && s.Tokens[i-1].Text == "%" && s.Tokens[i-1].Line == t.Line {
+				do(s.Tokens[i-1], "%"+t.Text, 0)
+			} else if asm || code {
+				do(t, t.Text, 0)
+			}
+		case patchscan.String:
+			if inline > 1 || asm {
+				eachWord(t.Text, func(word string, col int) { do(t, word, col) })
+			}
+		case patchscan.Punct:
+			switch {
+			case inline == 0:
+			case t.Text == "(":
+				inline++
+			case t.Text == ")":
+				if inline--; inline == 1 {
+					inline = 0
+				}
+			case t.Text == ";" && inline == 1, t.Text == "{":
+				inline = 0
+			}
+		case patchscan.Gap:
+			inline = 0
+		}
+	}
+}
+
+func isAsm(word string) bool {
+	return word == "asm" || word == "__asm__" || word == "asm_inline" || word == "ALTERNATIVE" || word == "__ALTERNATIVE"
+}
+
+// eachWord calls do for each word of text, one behind a % with it and again
+// without.
+func eachWord(text string, do func(word string, col int)) {
+	isWord := func(c byte) bool {
+		return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+	}
+	for i := 0; i < len(text); {
+		if !isWord(text[i]) {
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && isWord(text[end]) {
+			end++
+		}
+		if text[i] > '9' {
+			percent := i > 0 && text[i-1] == '%'
+			switch {
+			case percent && i > 1 && text[i-2] == '%': // %%rip, in inline assembly
+				do(text[i-1:end], i-2)
+			case percent:
+				do(text[i-1:end], i-1)
+			default:
+				do(text[i:end], i)
+			}
+		}
+		i = end
+	}
+}
+
+// FT503 finds x86 opcodes and their sizes in code.
+var FT503 = check("FT503", func(j *judge) checks.Outcome {
+	if len(j.Files) == 0 {
+		return notApplicable(noCode)
+	}
+	for _, s := range j.Files {
+		if s.File.Lang != patchscan.LangC {
+			continue
+		}
+		for i, t := range s.Tokens {
+			switch t.Kind {
+			case patchscan.Ident:
+				if ism, ok := opcodeNames[t.Text]; ok {
+					j.report(s, t, nil, "%s belongs to x86's instructions; arm64 has %s", t.Text, ism.Instead)
+				}
+			case patchscan.Number:
+				if run := runAt(s.Tokens, i); run != nil {
+					j.report(s, t, nil, "%s are the bytes of an x86 instruction; arm64 has %s", run.ism.Token, run.ism.Instead)
+				} else if v, ok := number(t); ok && v == 5 {
+					if near, ok := callArithmetic(s.Tokens, i); ok {
+						j.report(s, t, nil, "`%s` counts with the 5 bytes of an x86 call; an A64 instruction has AARCH64_INSN_SIZE, and BL counts from its own address", near)
+					}
+				} else if ism, found := opcodeBytes[v]; ok && found && strings.HasPrefix(t.Text, "0x") {
+					if stmt, ok := storesOpcode(s.Tokens, i); ok {
+						j.report(s, t, nil, "`%s` stores a byte of x86 code; arm64 has %s", stmt, ism.Instead)
+					}
+				}
+			}
+		}
+	}
+	return examined("%d opcodes and names", len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns))
+})
+
+type opcodeRun struct {
+	bytes []uint64
+	ism   rules.Ism
+}
+
+// The table of FT503: names, bytes that stand alone, runs of bytes.
+var (
+	opcodeNames = map[string]rules.Ism{}
+	opcodeBytes = map[uint64]rules.Ism{}
+	opcodeRuns  []opcodeRun
+)
+
+func init() {
+	for _, ism := range rules.X86 {
+		if ism.Rule != "FT503" {
+			continue
+		}
+		if !strings.HasPrefix(ism.Token, "0x") {
+			opcodeNames[ism.Token] = ism
+			continue
+		}
+		run := opcodeRun{ism: ism}
+		for _, b := range strings.Fields(ism.Token) {
+			v, _ := strconv.ParseUint(b, 0, 8)
+			run.bytes = append(run.bytes, v)
+		}
+		if len(run.bytes) == 1 {
+			opcodeBytes[run.bytes[0]] = ism
+		} else {
+			opcodeRuns = append(opcodeRuns, run)
+		}
+	}
+}
+
+// number is the value of an integer constant.
+func number(t patchscan.Token) (uint64, bool) {
+	if t.Kind != patchscan.Number {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(strings.TrimRight(t.Text, "uUlL"), 0, 64)
+	return v, err == nil
+}
+
+// runAt finds the opcode whose bytes stand at tokens[i], commas between.
+func runAt(tokens []patchscan.Token, i int) *opcodeRun {
+	for r := range opcodeRuns {
+		ok := true
+		for k, want := range opcodeRuns[r].bytes {
+			at := i + 2*k
+			if at >= len(tokens) || k > 0 && tokens[at-1].Text != "," {
+				ok = false
+				break
+			}
+			if v, isNumber := number(tokens[at]); !isNumber || v != want || !strings.HasPrefix(tokens[at].Text, "0x") {
+				ok = false
+				break
+			}
+		}
+		if ok {
+			return &opcodeRuns[r]
+		}
+	}
+	return nil
+}
+
+var codeName = regexp.MustCompile(`(?i)^(opcode|insn|code|.*_(opcode|insn|code)|(opcode|insn|code)_.*)$`)
+
+// storesOpcode tells whether the number tokens[i] is stored as one byte or
+// into something that is called opcode, insn or code; stmt is the statement.
+func storesOpcode(tokens []patchscan.Token, i int) (stmt string, ok bool) {
+	begin := i
+	for begin > 0 && i-begin < 40 {
+		t := tokens[begin-1]
+		if t.Text == ";" || t.Text == "{" && begin < i-1 || t.Text == "}" || t.Kind == patchscan.Gap || t.Kind == patchscan.Comment {
+			break
+		}
+		begin--
+	}
+	assign := -1
+	named, byteStore := false, false
+	for k := begin; k < i; k++ {
+		t := tokens[k]
+		switch {
+		case t.Text == "=":
+			assign = k
+		case assign >= 0:
+		case t.Kind == patchscan.Ident && codeName.MatchString(t.Text):
+			named = true
+		case (t.Text == "u8" || t.Text == "char") && k+1 < len(tokens) && tokens[k+1].Text == "*" && k > begin && tokens[k-1].Text == "(":
+			byteStore = true
+		}
+	}
+	if assign < 0 || !named && !byteStore {
+		return "", false
+	}
+	// Directly: "= 0xe8" or, of an array, "= { 0xe8".
+	if before := tokens[i-1].Text; before != "=" && before != "{" {
+		return "", false
+	}
+	return text(tokens[begin : i+1]), true
+}
+
+// callArithmetic tells whether the number 5 at tokens[i] is added to or taken
+// from an instruction's address.
+func callArithmetic(tokens []patchscan.Token, i int) (near string, ok bool) {
+	if i < 2 {
+		return "", false
+	}
+	op, name := tokens[i-1].Text, tokens[i-2].Text
+	if op != "+" && op != "-" || tokens[i-2].Kind != patchscan.Ident {
+		return "", false
+	}
+	switch name {
+	case "ip", "pc", "rip":
+		return text(tokens[i-2 : i+1]), true
+	}
+	return "", false
+}

@@ -1,0 +1,172 @@
+package patchchecks
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+const noPatch = "a source file, not a patch"
+
+// FT606 finds the open points that a patch brings with it. It speaks once of
+// the message, and once of each comment.
+var FT606 = check("FT606", func(j *judge) checks.Outcome {
+	if j.In.Source != nil {
+		return notApplicable(noPatch)
+	}
+	for _, c := range j.Patches {
+		var first *patchscan.TextRow
+		var what string
+		var related []analysis.RelatedInformation
+		col := 0
+		for i, row := range c.Message {
+			at := openPoint(row.Text)
+			if at == nil {
+				continue
+			}
+			if first == nil {
+				first, col, what = &c.Message[i], at[0], strings.Trim(row.Text[at[0]:at[1]], " :(\t")
+			} else {
+				related = append(related, analysis.RelatedInformation{Pos: j.In.MessagePos(row, at[0]), Message: "and here: " + short(strings.TrimSpace(row.Text))})
+			}
+		}
+		if first != nil {
+			j.reportPos(j.In.MessagePos(*first, col), related, "the message has an open point of its own (%q): do it, or say why the patch is right without it", what)
+		}
+		for _, s := range c.Files {
+			last := int32(-1)
+			for _, t := range s.Tokens {
+				if t.Kind != patchscan.Comment || t.Block == last {
+					continue
+				}
+				if !hasAny(t.Text, "TODO", "FIXME", "XXX") {
+					continue
+				}
+				if m := openMark.FindStringIndex(t.Text); m != nil && s.Added(t) {
+					last = t.Block
+					t.Col += int32(m[0])
+					j.report(s, t, nil, "the patch adds a comment with an open point (%q): do it, or say why the code is right without it", t.Text[m[0]:m[1]])
+				}
+			}
+		}
+	}
+	if len(j.Patches) == 0 {
+		return notApplicable("no patch of arm64's code or of ftrace")
+	}
+	return examined("%d patches", len(j.Patches))
+})
+
+var (
+	openMark = regexp.MustCompile(`\b(TODO|FIXME|XXX)\b`)
+	// In a message the word stands apart: a heading, a remark in parentheses.
+	openInMessage = regexp.MustCompile(`\((TODO|FIXME|XXX)\b|^\W*(TODO|FIXME|XXX)\b|\b(TODO|FIXME|XXX) ?:|^\W*(?i:known (issues?|problems?|bugs?|limitations?)|open issues?) ?(:|$)`)
+	aboutOthers   = regexp.MustCompile(`(?i)\b(remove|drop|resolve|fix|address|do|delete)(s|d|es|ed)? (a|the|this|that|an old|the old)\b`)
+)
+
+// openPoint finds a mark of an open point in a line of a message, one that is
+// the patch's own and none that it does away with.
+func openPoint(t string) []int {
+	if !hasAny(t, "TODO", "FIXME", "XXX", "nown", "NOWN", "pen issue") {
+		return nil // most lines
+	}
+	if strings.HasPrefix(t, "Subject:") || aboutOthers.MatchString(t) {
+		return nil
+	}
+	return openInMessage.FindStringIndex(t)
+}
+
+func hasAny(t string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t, w) })
+}
+
+// FT607 finds messages that claim speed and give no figure. A figure in the
+// cover letter is one for each patch of the series.
+var FT607 = check("FT607", func(j *judge) checks.Outcome {
+	if j.In.Source != nil {
+		return notApplicable(noPatch)
+	}
+	for _, c := range j.Patches {
+		if len(c.Patch.Files) == 0 && hasFigure(c.Patch) {
+			return examined("the cover letter has figures")
+		}
+	}
+	n := 0
+	for _, c := range j.Patches {
+		if len(c.Patch.Files) == 0 || len(c.Message) == 0 {
+			continue
+		}
+		n++
+		if row, col, words, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
+			j.reportPos(j.In.MessagePos(row, col), nil, "the message says %q and gives no figure: say what a call costs before and after the patch, and where that matters", words)
+		}
+	}
+	if n == 0 {
+		return notApplicable("no message of a patch of arm64's code or of ftrace")
+	}
+	return examined("%d messages", n)
+})
+
+// claims are words that say that something is fast or slow.
+var claims = regexp.MustCompile(`(?i)\b(?:(?:very|too|quite|so|more|less|highly|really|extremely|rather|pretty) (?:in)?(?:efficient|efficiently|slow|fast|expensive|costly)` +
+	`|inefficient|slower|faster|speeds? up|speedup` +
+	`|(?:improv|increas|boost|degrad|hurt)\w* (?:the |its |our )?(?:\w+ )?(?:performance|throughput|latency)` +
+	`|(?:better|worse|poor|good|bad) performance|performance (?:gain|win|boost|improvement|penalty|impact|hit|overhead)s?` +
+	`|(?:reduc|lower|sav|avoid|eliminat)\w* (?:the |its |this |that |some |a lot of )?(?:\w+ )?(?:overhead|latency|cpu time))\b`)
+
+var denied = regexp.MustCompile(`(?i)\b(no|not|without|any|isn't|doesn't|don't|aren't|n't|never|nor|should|may|might|could)\b[^.]{0,24}$`)
+
+// claim finds the first claim in a message. The words of one may stand on two
+// lines; it is then at the second.
+func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, words string, ok bool) {
+	var b strings.Builder
+	starts := make([]int, len(message))
+	for i, r := range message {
+		starts[i] = b.Len()
+		b.WriteString(strings.ReplaceAll(r.Text, "\t", " "))
+		b.WriteByte(' ')
+	}
+	all := b.String()
+	if !hasAny(strings.ToLower(all), "efficient", "slow", "fast", "expensive", "costly", "speed", "perform", "throughput", "latency", "overhead", "cpu time") {
+		return row, 0, "", false // most messages; the expression is slow
+	}
+	for _, m := range claims.FindAllStringIndex(all, -1) {
+		if denied.MatchString(all[max(0, m[0]-40):m[0]]) {
+			continue
+		}
+		i := len(starts) - 1
+		for i > 0 && starts[i] >= m[1] {
+			i--
+		}
+		return message[i], max(0, m[0]-starts[i]), all[m[0]:m[1]], true
+	}
+	return row, 0, "", false
+}
+
+var (
+	figure = regexp.MustCompile(`(?i)\b\d[\d.,]*\s?(?:%|x\b|×|times (?:faster|slower|as|more|less|fewer)\b|fold\b|ns\b|us\b|µs\b|usecs?\b|nsecs?\b|ms\b|msecs?\b|s\b|secs?\b|seconds?\b|cycles\b|instructions\b|[kmg]i?b/s\b|[kmg]?bps\b|[kmg]?ops\b|calls/s)`)
+	table  = regexp.MustCompile(`(?:\b\d[\d.,]*\b\D+){2}`)
+)
+
+// hasFigure tells whether a message, or the remarks below it, have figures:
+// a number with a unit of speed or time, or a table.
+func hasFigure(p *patchscan.Patch) bool {
+	for _, rows := range [][]patchscan.TextRow{p.Message, p.Remarks} {
+		rowsOfTable := 0
+		for _, r := range rows {
+			if figure.MatchString(r.Text) && !strings.HasPrefix(r.Text, "Date:") {
+				return true
+			}
+			if strings.Count(r.Text, "|") >= 2 && table.MatchString(r.Text) {
+				if rowsOfTable++; rowsOfTable >= 2 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

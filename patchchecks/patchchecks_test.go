@@ -1,0 +1,268 @@
+package patchchecks_test
+
+import (
+	"fmt"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/txtar"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/patchchecks"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// A want is an expectation at the end of a line of a sample:
+//
+//	// want FT501 "regexp" FT502 "regexp"
+//
+// It is cut off before the line is linted.
+type want struct {
+	path string
+	line int
+	rule string
+	re   *regexp.Regexp
+	met  bool
+}
+
+var (
+	wantComment = regexp.MustCompile(`\s*// want (FT\d+ ".*)$`)
+	wantItem    = regexp.MustCompile(`(FT\d+) "((?:[^"\\]|\\.)*)"`)
+)
+
+// sample makes a patch of an archive: the comment is its message, the files
+// are new.
+func sample(t *testing.T, file string) (patch string, wants []*want) {
+	t.Helper()
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	line := func(path string, n int, prefix, text string) {
+		if m := wantComment.FindStringSubmatch(text); m != nil {
+			text = text[:len(text)-len(m[0])]
+			for _, item := range wantItem.FindAllStringSubmatch(m[1], -1) {
+				wants = append(wants, &want{path: path, line: n, rule: item[1], re: regexp.MustCompile(item[2])})
+			}
+		}
+		b.WriteString(prefix + text + "\n")
+	}
+	b.WriteString("From: A Developer <dev@example.org>\nSubject: [PATCH] a sample\n\n")
+	for i, text := range strings.Split(strings.TrimSuffix(string(ar.Comment), "\n"), "\n") {
+		line(file, i+4, "", text)
+	}
+	b.WriteString("---\n")
+	for _, f := range ar.Files {
+		lines := strings.Split(strings.TrimSuffix(string(f.Data), "\n"), "\n")
+		fmt.Fprintf(&b, "diff --git a/%s b/%[1]s\nnew file mode 100644\n--- /dev/null\n+++ b/%[1]s\n@@ -0,0 +1,%d @@\n", f.Name, len(lines))
+		for i, text := range lines {
+			line(f.Name, i+1, "+", text)
+		}
+	}
+	return b.String() + "-- \n2.39\n", wants
+}
+
+func lintText(t *testing.T, name, text string, cfg lint.Config) *lint.Result {
+	t.Helper()
+	in, err := patchscan.Parse(name, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := lint.Patch(in, token.NewFileSet(), cfg)
+	for _, err := range res.Errors {
+		t.Error(err)
+	}
+	for _, n := range res.NoteLines() {
+		t.Error(n)
+	}
+	return res
+}
+
+// What is found in each sample is held against what it expects, both ways.
+func TestSamples(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	triggered, passed := map[string]bool{}, map[string]bool{}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, wants := sample(t, file)
+			res := lintText(t, file, text, lint.Config{})
+			for _, f := range res.Findings {
+				i := slices.IndexFunc(wants, func(w *want) bool {
+					return !w.met && w.rule == f.Rule.ID && w.path == f.Path && w.line == f.Line && w.re.MatchString(f.Message)
+				})
+				if i < 0 {
+					t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+				} else {
+					wants[i].met = true
+				}
+			}
+			for _, w := range wants {
+				if !w.met {
+					t.Errorf("not found: %s:%d: %s %q", w.path, w.line, w.rule, w.re)
+				}
+			}
+			for _, r := range res.Rules {
+				switch {
+				case r.Findings > 0:
+					triggered[r.Rule.ID] = true
+				case r.NotApplicable == "" && r.Inconclusive == "":
+					passed[r.Rule.ID] = true
+				}
+			}
+		})
+	}
+	for _, a := range patchchecks.All {
+		id := strings.TrimSuffix(a.Name, patchchecks.Suffix)
+		if !triggered[id] {
+			t.Errorf("no sample triggers %s", id)
+		}
+		if !passed[id] {
+			t.Errorf("no sample comes close to %s and passes", id)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if err := analysis.Validate(patchchecks.All); err != nil {
+		t.Error(err)
+	}
+	if !slices.IsSortedFunc(patchchecks.All, func(a, b *analysis.Analyzer) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("patchchecks.All is not in the order of the IDs")
+	}
+}
+
+// Only added lines are judged, unless all are asked for; never removed ones.
+func TestContext(t *testing.T) {
+	b, err := os.ReadFile("testdata/context.patch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for all, want := range map[bool]string{false: "11 FT501", true: "10 FT501, 11 FT501, 13 FT606"} {
+		var got []string
+		for _, f := range lintText(t, "context.patch", string(b), lint.Config{AllLines: all}).Findings {
+			got = append(got, fmt.Sprintf("%d %s", f.Line, f.Rule.ID))
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("all lines %t: %s, want %s", all, s, want)
+		}
+	}
+}
+
+// A claim of speed without a figure is found; with one, and where nothing is
+// claimed, there is nothing to find.
+func TestClaims(t *testing.T) {
+	for message, want := range map[string]string{
+		"But this is very\ninefficient.":                                   "very inefficient",
+		"This makes tracing much faster.":                                  "faster",
+		"It improves the performance of tracing.":                          "improves the performance",
+		"This avoids the overhead of the list function.":                   "avoids the overhead",
+		"It speeds up ftrace.":                                             "speeds up",
+		"It is faster: 12 ns instead of 31 ns.":                            "",
+		"It is 30% faster.":                                                "",
+		"It is twice as fast: 1.9x.":                                       "",
+		"Much faster:\n\n| before | 120 | 130 |\n| after | 20 | 30 |\n":    "",
+		"No functional change, no performance impact.":                     "",
+		"The fast path and the slow path are the same.":                    "",
+		"This does not improve performance.":                               "",
+		"It should be faster on some machines.":                            "",
+		"Use the efficient form of the name.":                              "",
+		"It is slower.\n---\nMeasured: 40 cycles more.":                    "",
+		"For ARM64 and X86_64 in 2020 this was found to be too slow":       "too slow",
+		"The callback is called 3 times, which is inefficient in 2 places": "inefficient",
+	} {
+		text := "From: a@example.org\nSubject: [PATCH] x\n\n" + message + "\n---\n" +
+			"diff --git a/arch/arm64/kernel/x.c b/arch/arm64/kernel/x.c\n--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
+		got := ""
+		for _, f := range lintText(t, "x.patch", text, lint.Config{}).Findings {
+			got += f.Message
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: found %q, want %q", message, got, want)
+		}
+	}
+}
+
+// A figure in the cover letter is one for the whole series.
+func TestCoverLetter(t *testing.T) {
+	mail := func(subject, body string) string {
+		return "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: " + subject + "\n\n" + body + "\n"
+	}
+	diff := "---\ndiff --git a/arch/arm64/kernel/x.c b/arch/arm64/kernel/x.c\n--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
+	for cover, want := range map[string]int{"It takes 5 ns less.": 0, "It is nice.": 1} {
+		res := lintText(t, "x.mbox", mail("[PATCH 0/1] x", cover)+mail("[PATCH 1/1] x", "It is faster.\n"+diff), lint.Config{})
+		if len(res.Findings) != want {
+			t.Errorf("cover letter %q: %d findings, want %d", cover, len(res.Findings), want)
+		}
+	}
+}
+
+// A file whose path tells no architecture is judged if its words are arm64's.
+func TestUnknownArch(t *testing.T) {
+	for _, test := range []struct {
+		path, text string
+		judged     bool
+	}{
+		{"x.c", "u32 insn = aarch64_insn_gen_nop();\n", true},
+		{"x.S", "\tstp x29, x30, [sp]\n\tret\n", true},
+		{"x.S", "\tmovq %rsp, %rdi\n\tretq\n", false},
+		{"x.c", "int a;\n", false},
+		{"kernel/trace/ftrace.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		{"arch/x86/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+	} {
+		res := lintText(t, test.path, test.text, lint.Config{})
+		if got := res.Patch.Judged == 1; got != test.judged {
+			t.Errorf("%s %q: judged %t, want %t", test.path, test.text, got, test.judged)
+		}
+	}
+}
+
+// Whatever the patch: the checks come to an end, without a panic, with the
+// same findings twice, at lines that exist.
+func FuzzChecks(f *testing.F) {
+	// Short seeds: the engine minimises what it finds, at the speed of a run.
+	for _, seed := range []string{
+		"/* retq %rip */ u8 code[] = { 0x0f, 0x1f };\n",
+		"void f(void) { u32 i = 0x58000002 | (o & BIT(19) - 1) << 5; p = module_alloc(n); memcpy(p, ftrace_common, n); memcpy(p, &i, 4); set_memory_x(p, 1); }\n",
+		"int f(void) { return ftrace_modify_code(a + b, 0, aarch64_insn_gen_branch_imm(tramp, c, 1), false); }\n",
+		"SYM_CODE_START(f)\n\tbl g\nf_end:\n\tret\nSYM_CODE_END(f)\n",
+		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1 +1,2 @@\n int a;\n+/* TODO: f_oo => f_o1 */\n",
+	} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, text string, asm bool) {
+		name := "arch/arm64/kernel/x.c"
+		if asm {
+			name = "arch/arm64/kernel/x.S"
+		}
+		show := func() string {
+			in, err := patchscan.Parse(name, text)
+			if err != nil {
+				return err.Error()
+			}
+			res := lint.Patch(in, token.NewFileSet(), lint.Config{})
+			for _, err := range res.Errors {
+				t.Fatal(err)
+			}
+			for _, f := range res.Findings {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 {
+					t.Fatalf("%+v", f)
+				}
+			}
+			return fmt.Sprint(res.Findings)
+		}
+		if first, second := show(), show(); first != second {
+			t.Fatal("two runs differ")
+		}
+	})
+}

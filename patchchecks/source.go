@@ -1,0 +1,150 @@
+package patchchecks
+
+import (
+	"fmt"
+	"go/token"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// Patch is the input: patches or a source file, *patchscan.Input. The driver
+// reads it and puts it in ResultOf; on its own the analyzer reads the one
+// file that Pass.OtherFiles names.
+var Patch = &analysis.Analyzer{
+	Name: "patch",
+	Doc:  "read patches, or a source file",
+	Run: func(pass *analysis.Pass) (any, error) {
+		if len(pass.OtherFiles) != 1 {
+			return nil, fmt.Errorf("patch: Pass.OtherFiles names %d files, one was expected", len(pass.OtherFiles))
+		}
+		in, err := patchscan.Open(pass.OtherFiles[0])
+		if err != nil {
+			return nil, err
+		}
+		in.AddTo(pass.Fset)
+		return in, nil
+	},
+	ResultType: reflect.TypeFor[*patchscan.Input](),
+}
+
+// A SourceSet is what is judged of an input.
+type SourceSet struct {
+	In      *patchscan.Input
+	Files   []*Source // arm64's C and assembly
+	Patches []*Commit // those that touch arm64's code or ftrace; nil for a source file
+
+	allocators map[string]bool // of memory that code may be put into
+}
+
+// A Source is a file of arm64, taken apart.
+type Source struct {
+	*patchscan.Code
+	In    *patchscan.Input
+	Flows []*flow // of Funcs
+}
+
+// A Commit is a patch with its files of arm64.
+type Commit struct {
+	*patchscan.Patch
+	Files []*Source
+}
+
+func (s *Source) pos(t patchscan.Token) token.Pos { return s.In.Pos(&s.Lines[t.Line], int(t.Col)) }
+
+// Added tells whether the token stands on a line that is judged.
+func (s *Source) Added(t patchscan.Token) bool { return s.In.AllLines || s.Code.Added(t) }
+
+// where names the line of a token, for messages: "ftrace.c:82".
+func (s *Source) where(t patchscan.Token) string {
+	name := s.File.Path[strings.LastIndexByte(s.File.Path, '/')+1:]
+	return fmt.Sprintf("%s:%d", name, s.Lines[t.Line].Num)
+}
+
+// Sources takes apart what is judged, *SourceSet.
+var Sources = &analysis.Analyzer{
+	Name:     "sources",
+	Doc:      "take apart the files of arm64 that the patches touch",
+	Requires: []*analysis.Analyzer{Patch},
+	Run: func(pass *analysis.Pass) (any, error) {
+		in := pass.ResultOf[Patch].(*patchscan.Input)
+		set := &SourceSet{In: in}
+		add := func(f *patchscan.File) *Source {
+			if f.Lang == patchscan.LangOther || f.Binary || foreign(f) {
+				return nil
+			}
+			code := f.Parse()
+			if f.Arch != "arm64" && !looksLikeARM64(code) {
+				return nil
+			}
+			s := &Source{Code: code, In: in}
+			set.Files = append(set.Files, s)
+			return s
+		}
+		if in.Source != nil {
+			add(in.Source)
+		}
+		for _, p := range in.Patches {
+			c := &Commit{Patch: p}
+			near := len(p.Files) == 0 // a cover letter
+			for _, f := range p.Files {
+				if s := add(f); s != nil {
+					c.Files = append(c.Files, s)
+				}
+				near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
+			}
+			if near || len(c.Files) > 0 {
+				set.Patches = append(set.Patches, c)
+			}
+		}
+		set.allocators = withWrappers(set.Files)
+		for _, s := range set.Files {
+			for _, f := range s.Funcs {
+				s.Flows = append(s.Flows, newFlow(s, f, set.allocators))
+			}
+		}
+		set.pass()
+		return set, nil
+	},
+	ResultType: reflect.TypeFor[*SourceSet](),
+}
+
+// foreign tells whether the file is of another architecture, or of none and
+// known not to be arm64's alone.
+func foreign(f *patchscan.File) bool {
+	if f.Arch != "" {
+		return f.Arch != "arm64"
+	}
+	top, rest, _ := strings.Cut(strings.TrimPrefix(f.Path, "/"), "/")
+	switch top {
+	case "block", "certs", "crypto", "drivers", "fs", "include", "init", "io_uring", "ipc", "kernel", "lib", "mm", "net",
+		"rust", "samples", "scripts", "security", "sound", "tools", "usr", "virt", "Documentation":
+		return rest != ""
+	}
+	return false
+}
+
+var (
+	arm64Sign = regexp.MustCompile(`^(aarch64_\w+|AARCH64_\w+|x(19|2\d|30)|adrp|adr_l|ldr_l|ldp|stp|paciasp|bti|blr)$`)
+	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+)$`)
+)
+
+// looksLikeARM64 judges a file whose path tells no architecture by its words.
+func looksLikeARM64(c *patchscan.Code) bool {
+	arm, x86 := 0, 0
+	for _, t := range c.Tokens {
+		if t.Kind != patchscan.Ident {
+			continue
+		}
+		if arm64Sign.MatchString(t.Text) {
+			arm++
+		} else if x86Sign.MatchString(t.Text) {
+			x86++
+		}
+	}
+	return arm > 0 && arm >= x86
+}

@@ -1,0 +1,428 @@
+package patchscan
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bluekeyes/go-gitdiff/gitdiff"
+)
+
+// A shown is a row of the input without its quoting: a line of the body that
+// a patch is looked for in.
+type shown struct {
+	text string
+	row  int32
+	skip int32
+}
+
+// readBody finds the patches in the rows from first on: the body of one mail.
+// A patch may be quoted ("> +code"); then the rows that are not quoted as
+// deep are someone's answer to it, and no part of it.
+func (in *Input) readBody(subject string, line int, first int32) {
+	rows := in.rows[first:]
+	var prefixes []string
+	quoted := false
+	for i := range rows {
+		t := rows[i].text
+		if t == "" || t[0] != '>' && t[0] != 'd' && t[0] != '-' {
+			continue
+		}
+		prefix := quotePrefix(t)
+		quoted = quoted || prefix != ""
+		if slices.Contains(prefixes, prefix) {
+			continue
+		}
+		var next string
+		if i+1 < len(rows) {
+			next = strings.TrimPrefix(rows[i+1].text, prefix)
+		}
+		if beginsFile(t[len(prefix):], next) {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	reply := quoted && (strings.HasPrefix(strings.ToLower(subject), "re:") || slices.Contains(prefixes, "") && len(prefixes) > 1)
+	for _, prefix := range prefixes {
+		r := diffReader{in: in, subject: subject, line: line, words: prefix != "" || !reply}
+		r.show(rows, first, prefix)
+		r.read()
+	}
+	if len(prefixes) == 0 && !reply && !quoted && subject != "" {
+		p := &Patch{Subject: subject, Line: line}
+		for i := range rows {
+			p.Message = append(p.Message, TextRow{rows[i].text, first + int32(i), 0})
+		}
+		in.Patches = append(in.Patches, p)
+	}
+}
+
+// quotePrefix is what t is quoted with: "", "> ", "> > ", ">>", ...
+func quotePrefix(t string) string {
+	n := 0
+	for n < len(t) && t[n] == '>' {
+		n++
+		if n < len(t) && t[n] == ' ' {
+			n++
+		}
+	}
+	return t[:n]
+}
+
+// beginsFile tells whether a file of a diff begins at the line t.
+func beginsFile(t, next string) bool {
+	return strings.HasPrefix(t, "diff --git ") || strings.HasPrefix(t, "--- ") && strings.HasPrefix(next, "+++ ")
+}
+
+// A diffReader reads the patches of one body.
+type diffReader struct {
+	in      *Input
+	subject string
+	line    int  // of the input, where the mail begins
+	words   bool // the text before the diff is the commit's message
+	v       []shown
+	lost    int   // context lines that have lost the blank they begin with
+	lostAt  int32 // row of the first
+	stray   int   // added or removed lines in no hunk
+	strayAt int32
+}
+
+// show picks the rows that are quoted with prefix.
+func (r *diffReader) show(rows []row, first int32, prefix string) {
+	bare := strings.TrimRight(prefix, " ")
+	for i := range rows {
+		t := rows[i].text
+		rest, ok := strings.CutPrefix(t, prefix)
+		if !ok {
+			if prefix == "" || t != bare {
+				continue
+			}
+			rest = ""
+		}
+		if strings.HasPrefix(rest, ">") {
+			continue
+		}
+		r.v = append(r.v, shown{rest, first + int32(i), int32(len(t) - len(rest))})
+	}
+}
+
+// at is the input's line of v[i].
+func (r *diffReader) at(i int) int {
+	if len(r.v) == 0 {
+		return r.line
+	}
+	return int(r.in.rows[r.v[min(i, len(r.v)-1)].row].at)
+}
+
+func (r *diffReader) text(i int) string {
+	if i < len(r.v) {
+		return r.v[i].text
+	}
+	return ""
+}
+
+// ends tells whether what was read of a file ends before v[i].
+func (r *diffReader) ends(i int) bool {
+	t := r.v[i].text
+	return t != "" && (t[0] == 'd' || t[0] == '-') && beginsFile(t, r.text(i+1)) || isCommit(t)
+}
+
+var commit = regexp.MustCompile(`^commit [0-9a-f]{7,64}( \(.*\))?$`)
+
+// isCommit tells whether t begins a commit of git log or git show.
+func isCommit(t string) bool { return strings.HasPrefix(t, "commit ") && commit.MatchString(t) }
+
+func (r *diffReader) read() {
+	p := &Patch{Subject: r.subject, Line: r.line}
+	begin := 0 // of the message
+	for i := 0; i < len(r.v); {
+		switch {
+		case isCommit(r.v[i].text):
+			if len(p.Files) > 0 {
+				r.in.Patches = append(r.in.Patches, p)
+				p = &Patch{Line: r.at(i)}
+			}
+			i++
+			begin = i
+		case r.ends(i):
+			if len(p.Files) == 0 && r.words {
+				p.words(r.v[begin:i])
+			}
+			var f *File
+			f, i = r.readFile(i)
+			p.Files = append(p.Files, f)
+		default:
+			if _, ok := parseHunkHeader(r.v[i].text); ok {
+				r.in.note(r.at(i), "a hunk of no file is not read")
+			}
+			i++
+		}
+	}
+	if len(p.Files) > 0 {
+		r.in.Patches = append(r.in.Patches, p)
+	}
+	if r.lost > 0 {
+		r.in.note(int(r.in.rows[r.lostAt].at), "%d context lines have lost the blank that they begin with, this is the first: white space is not as it was sent", r.lost)
+	}
+	if r.stray > 0 {
+		r.in.note(int(r.in.rows[r.strayAt].at), "%d lines that look added or removed are in no hunk and are not read, this is the first", r.stray)
+	}
+}
+
+// words takes the lines before the diff apart: the message, and behind a
+// line of "---" what is not committed.
+func (p *Patch) words(v []shown) {
+	to := &p.Message
+	for _, s := range v {
+		if s.text == "---" {
+			to = &p.Remarks
+			continue
+		}
+		if to == &p.Remarks && diffstat.MatchString(s.text) {
+			continue
+		}
+		*to = append(*to, TextRow{s.text, s.row, s.skip})
+	}
+}
+
+var diffstat = regexp.MustCompile(`^\s*\S.* \| +(\d+|Bin)\b|^ ?\d+ files? changed`)
+
+// readFile reads the file that begins at v[i], and returns where it ends.
+func (r *diffReader) readFile(i int) (*File, int) {
+	f := &File{}
+	begin := i
+	git := strings.HasPrefix(r.v[i].text, "diff --git ")
+	var header []string // as gitdiff knows it
+	if git {
+		for header, i = append(header, r.v[i].text), i+1; i < len(r.v) && isExtended(r.v[i].text); i++ {
+			header = append(header, r.v[i].text)
+		}
+	}
+	var old, new string
+	if strings.HasPrefix(r.text(i), "--- ") && strings.HasPrefix(r.text(i+1), "+++ ") {
+		old, new = diffName(r.v[i].text, "a/"), diffName(r.v[i+1].text, "b/")
+		i += 2
+	}
+	f.New, f.Deleted = old == "/dev/null", new == "/dev/null"
+	f.Path = new
+	if f.Deleted {
+		f.Path = old
+	}
+	if git {
+		r.gitHeader(f, header, begin)
+	}
+	f.Path = strings.TrimPrefix(path.Clean("/"+f.Path), "/")
+	f.Lang, f.Arch = LangOf(f.Path), ArchOf(f.Path)
+
+	if t := r.text(i); strings.HasPrefix(t, "Binary files ") || strings.HasPrefix(t, "GIT binary patch") {
+		f.Binary = true
+		r.in.note(r.at(i), "the binary change of %s is not read", f.Path)
+		for i++; i < len(r.v) && !r.ends(i); i++ {
+		}
+		return f, i
+	}
+	for i < len(r.v) && !r.ends(i) {
+		t := r.v[i].text
+		if h, ok := parseHunkHeader(t); ok {
+			var hunk *Hunk
+			hunk, i = r.readHunk(h, i)
+			f.Hunks = append(f.Hunks, hunk)
+			continue
+		}
+		switch {
+		case strings.HasPrefix(t, "@@"):
+			r.in.note(r.at(i), "hunk header %s is not understood: its lines are not read", quote(t))
+		case isSignature(t):
+			// What follows is the mail's end: a version, a list's footer.
+			for i < len(r.v) && !r.ends(i) && !strings.HasPrefix(r.v[i].text, "@@ ") {
+				i++
+			}
+			continue
+		case t != "" && (t[0] == '+' || t[0] == '-'):
+			if r.stray++; r.stray == 1 {
+				r.strayAt = r.v[i].row
+			}
+		}
+		i++
+	}
+	return f, i
+}
+
+// isExtended tells whether t is a line of git's own header of a file.
+func isExtended(t string) bool {
+	for _, p := range []string{"index ", "old mode ", "new mode ", "new file mode ", "deleted file mode ", "similarity index ",
+		"dissimilarity index ", "rename from ", "rename to ", "copy from ", "copy to "} {
+		if strings.HasPrefix(t, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// gitHeader takes from git's header what the lines --- and +++ do not tell.
+func (r *diffReader) gitHeader(f *File, header []string, at int) {
+	files, _, err := gitdiff.Parse(strings.NewReader(strings.Join(header, "\n") + "\n"))
+	if err == nil && len(files) == 1 {
+		f.New, f.Deleted = f.New || files[0].IsNew, f.Deleted || files[0].IsDelete
+		if f.Path == "" {
+			f.Path = files[0].NewName
+		}
+		if f.Path == "" {
+			f.Path = files[0].OldName
+		}
+	}
+	if f.Path == "" {
+		// "diff --git a/x b/x", whatever is wrong with the rest.
+		names := strings.Fields(header[0])
+		f.Path = strings.TrimPrefix(names[len(names)-1], "b/")
+		r.in.note(r.at(at), "the header of %s is malformed", f.Path)
+	}
+}
+
+// diffName is the name on a line "--- a/name" or "+++ b/name".
+func diffName(t, prefix string) string {
+	name, _, _ := strings.Cut(t[4:], "\t") // a date may follow
+	name = strings.TrimRight(name, " ")
+	if strings.HasPrefix(name, `"`) {
+		if s, err := strconv.Unquote(name); err == nil {
+			name = s
+		}
+	}
+	return strings.TrimPrefix(name, prefix)
+}
+
+// isSignature tells whether t is the "-- " that git format-patch and mail
+// programs end with.
+func isSignature(t string) bool { return t == "-- " || t == "--" }
+
+// A hunkHeader is "@@ -old,oldLines +new,newLines @@ section".
+type hunkHeader struct {
+	old, oldLines, new, newLines int
+	section                      string
+}
+
+// hunkForm also takes what archives that hide mail addresses make of "@@":
+// " - at - " or " at " for each @.
+var hunkForm = regexp.MustCompile(`^(?:@@|(?: ?-? ?at ?-? ?){2}) ?-(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? ?(?:@@|(?: ?-? ?at ?-? ?){2})(.*)$`)
+
+func parseHunkHeader(t string) (h hunkHeader, ok bool) {
+	if t == "" || t[0] != '@' && t[0] != ' ' && t[0] != '-' && t[0] != 'a' || len(t) > 2000 {
+		return h, false
+	}
+	if t[0] != '@' && !strings.HasPrefix(strings.TrimLeft(t, " -"), "at ") {
+		return h, false
+	}
+	m := hunkForm.FindStringSubmatch(t)
+	if m == nil {
+		return h, false
+	}
+	number := func(s string) int {
+		if s == "" {
+			return 1
+		}
+		n, _ := strconv.Atoi(s)
+		return n
+	}
+	return hunkHeader{number(m[1]), number(m[2]), number(m[3]), number(m[4]), strings.TrimSpace(m[5])}, true
+}
+
+// readHunk reads the hunk whose header is v[i], and returns where it ends.
+func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
+	hunk := &Hunk{Line: r.at(i), Section: h.section}
+	num := h.new
+	if num == 0 && h.newLines > 0 {
+		r.in.note(r.at(i), "the hunk says that it begins at line 0: its lines are counted from 1")
+		num = 1
+	}
+	oldLeft, newLeft := h.oldLines, h.newLines
+	add := func(op byte, i int, skip int32) {
+		s := r.v[i]
+		l := Line{Op: op, Text: s.text[skip:], row: s.row, skip: s.skip + skip}
+		if op != '+' {
+			oldLeft--
+		}
+		if op != '-' {
+			newLeft--
+			l.Num = num
+			num++
+		}
+		hunk.Lines = append(hunk.Lines, l)
+	}
+	ended := false // by something that begins, not by the count
+	for i++; i < len(r.v) && !ended && (oldLeft > 0 || newLeft > 0); {
+		t := r.v[i].text
+		_, header := parseHunkHeader(t)
+		switch {
+		case header || r.ends(i) || isSignature(t) && r.lastWords(i):
+			ended = true
+			continue
+		case t == "":
+			if oldLeft > 0 && newLeft > 0 {
+				add(' ', i, 0)
+			}
+		case t[0] == '+' || t[0] == '-' || t[0] == ' ':
+			add(t[0], i, 1)
+		case t[0] == '\\': // "\ No newline at end of file"
+		case oldLeft > 0 && newLeft > 0:
+			// An archive ate the blank that a context line begins with.
+			if r.lost++; r.lost == 1 {
+				r.lostAt = r.v[i].row
+			}
+			add(' ', i, 0)
+		}
+		i++
+	}
+	// Blank lines at the end of the text are no context.
+	for n := len(hunk.Lines); (ended || i >= len(r.v)) && (oldLeft > 0 || newLeft > 0) && n > 0 && hunk.Lines[n-1].Op == ' ' && hunk.Lines[n-1].Text == ""; n-- {
+		hunk.Lines = hunk.Lines[:n-1]
+		oldLeft, newLeft = oldLeft+1, newLeft+1
+	}
+	if oldLeft == 0 && newLeft == 0 {
+		last := i
+		for last < len(r.v) && r.goesOn(last) {
+			last++
+		}
+		if slices.ContainsFunc(r.v[i:last], func(s shown) bool { return s.text[0] != ' ' }) {
+			for ; i < last; i++ {
+				add(r.v[i].text[0], i, 1)
+			}
+		}
+	}
+	if oldLeft != 0 || newLeft != 0 {
+		what := "is cut short"
+		if oldLeft < 0 || newLeft < 0 {
+			what = "is longer than it says"
+		}
+		r.in.note(hunk.Line, "the hunk %s: its header has %d lines before and %d after the change, here are %d and %d",
+			what, h.oldLines, h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
+	}
+	return hunk, i
+}
+
+// goesOn tells whether v[i], behind the last line that a hunk's header
+// promised, looks like one more.
+func (r *diffReader) goesOn(i int) bool {
+	t := r.v[i].text
+	if t == "" || t[0] != '+' && t[0] != '-' && t[0] != ' ' || isSignature(t) || r.ends(i) {
+		return false
+	}
+	_, header := parseHunkHeader(t)
+	return !header
+}
+
+// lastWords tells whether the signature at v[i] ends the patch, and does not
+// remove a line "- ": a version number follows, or nothing.
+func (r *diffReader) lastWords(i int) bool {
+	next := r.text(i + 1)
+	return i+1 >= len(r.v) || next == "" || next[0] >= '0' && next[0] <= '9'
+}
+
+// quote shows a line that may be long, or no text.
+func quote(t string) string {
+	if len(t) > 60 {
+		t = t[:60] + "..."
+	}
+	return fmt.Sprintf("%q", t)
+}

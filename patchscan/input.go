@@ -1,0 +1,323 @@
+package patchscan
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxInput is the most that is read of one input, in bytes.
+const MaxInput = 1 << 30
+
+// An Input is what one file, or standard input, holds: patches, or one source
+// file.
+type Input struct {
+	Path    string
+	Patches []*Patch // in their order; a cover letter is a Patch without Files
+	Source  *File    // the source file that the input is, all its lines; nil for patches
+	Notes   []Note   // what was skipped or looked wrong, by line
+
+	// AllLines has checks judge the context lines of patches too.
+	AllLines bool
+
+	rows []row // all lines that were read, decoded
+	file *token.File
+}
+
+// A row is one decoded line of the input.
+type row struct {
+	text string // without its end
+	at   int32  // the line of the input on which it begins
+}
+
+// A Note says what of an input was not read, or not as it stands.
+type Note struct {
+	Line int // of the input; 0 for all of it
+	Text string
+}
+
+// A Patch is one commit: a message and changes to files. In a mailbox each
+// mail is one.
+type Patch struct {
+	Subject string    // decoded, "" if there is none
+	Line    int       // of the input, where it begins
+	Message []TextRow // the commit message, up to its "---"
+	Remarks []TextRow // what follows the "---", without the diffstat: it is not committed
+	Files   []*File
+}
+
+// A TextRow is a line of a message.
+type TextRow struct {
+	Text string
+	row  int32
+	skip int32
+}
+
+// A File is one file as a patch shows it: parts of it, in hunks.
+type File struct {
+	Path    string // after the patch; of a file that is removed, before
+	Lang    Lang
+	Arch    string // "arm64", "x86", ...; "" for none, or one that the path does not tell
+	Hunks   []*Hunk
+	New     bool
+	Deleted bool
+	Binary  bool
+	Whole   bool // all lines are here, and all are judged: a source file
+}
+
+// A Hunk is a run of lines of a file.
+type Hunk struct {
+	Line    int    // of the input, of its header
+	Section string // what the header shows behind the second @@
+	Lines   []Line
+}
+
+// A Line is one line of a hunk.
+type Line struct {
+	Op   byte   // '+' added, '-' removed, ' ' neither
+	Text string // without operator, quoting, line end
+	Num  int    // in the patched file; 0 for a removed line, and where the hunk does not tell
+	row  int32
+	skip int32 // bytes of the row before Text
+}
+
+// Open reads the file at path; "-" is standard input. A file that is named
+// like C or assembly (.c, .h, .S, .s) is a source file, unless it begins as a
+// mail or a diff does.
+func Open(path string) (*Input, error) {
+	name, r := path, io.Reader(os.Stdin)
+	if path == "-" {
+		name = "<stdin>"
+	} else {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	return Read(name, r)
+}
+
+// Read is Open for what r gives; name is its path.
+func Read(name string, r io.Reader) (*Input, error) {
+	var text strings.Builder
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() < MaxInput {
+			text.Grow(int(info.Size()) + 1)
+		}
+	}
+	n, err := io.Copy(&text, io.LimitReader(r, MaxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if n > MaxInput {
+		return nil, fmt.Errorf("%s: more than %d MiB: that is no patch", name, MaxInput>>20)
+	}
+	return Parse(name, text.String())
+}
+
+// Parse is Open for text; name is its path.
+func Parse(name, text string) (*Input, error) {
+	in := &Input{Path: name}
+	if strings.TrimSpace(text) == "" {
+		return nil, fmt.Errorf("%s: it is empty", name)
+	}
+	var err error
+	if LangOf(name) != LangOther && !looksLikePatch(text) {
+		in.readSource(text)
+	} else {
+		err = in.readPatches(text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.noteBytes()
+	return in, nil
+}
+
+// looksLikePatch tells whether text, of a file named like a source, is a
+// patch nevertheless.
+func looksLikePatch(text string) bool {
+	head, _, _ := strings.Cut(text, "\n")
+	return strings.HasPrefix(head, "diff --git ") || isMboxFrom(head) || strings.HasPrefix(head, "--- a/")
+}
+
+// readSource makes a file of all lines.
+func (in *Input) readSource(text string) {
+	f := &File{Path: sourcePath(in.Path), Lang: LangOf(in.Path), Whole: true}
+	f.Arch = ArchOf(f.Path)
+	if f.Arch == "" {
+		if abs, err := filepath.Abs(in.Path); err == nil {
+			f.Arch = ArchOf(filepath.ToSlash(abs))
+		}
+	}
+	h := &Hunk{Line: 1}
+	for i, l := range splitLines(text) {
+		in.rows = append(in.rows, row{l, int32(i + 1)})
+		h.Lines = append(h.Lines, Line{Op: '+', Text: l, Num: i + 1, row: int32(i)})
+	}
+	f.Hunks = []*Hunk{h}
+	in.Source = f
+}
+
+func sourcePath(path string) string { return filepath.ToSlash(filepath.Clean(path)) }
+
+// splitLines splits at \n and drops \r in front of it.
+func splitLines(text string) []string {
+	lines := make([]string, 0, strings.Count(text, "\n")+1)
+	for text != "" {
+		l, rest, _ := strings.Cut(text, "\n")
+		lines = append(lines, strings.TrimSuffix(l, "\r"))
+		text = rest
+	}
+	return lines
+}
+
+// noteBytes notes bytes that no text has.
+func (in *Input) noteBytes() {
+	nul, bad := 0, 0
+	var nulAt, badAt int32
+	for i := range in.rows {
+		t := in.rows[i].text
+		if strings.IndexByte(t, 0) >= 0 {
+			if nul++; nul == 1 {
+				nulAt = in.rows[i].at
+			}
+		}
+		if !utf8.ValidString(t) {
+			if bad++; bad == 1 {
+				badAt = in.rows[i].at
+			}
+		}
+	}
+	if nul > 0 {
+		in.note(int(nulAt), "%d lines have NUL bytes, this is the first", nul)
+	}
+	if bad > 0 {
+		in.note(int(badAt), "%d lines are not UTF-8, this is the first; they are read as they are", bad)
+	}
+}
+
+// maxNotes bounds the notes kept of one input; how many more there were is
+// the last note.
+const maxNotes = 200
+
+func (in *Input) note(line int, format string, args ...any) {
+	switch n := len(in.Notes); {
+	case n < maxNotes:
+		in.Notes = append(in.Notes, Note{line, fmt.Sprintf(format, args...)})
+	case n == maxNotes:
+		in.Notes = append(in.Notes, Note{0, "1 more note is not shown"})
+	default:
+		var more int
+		fmt.Sscanf(in.Notes[maxNotes].Text, "%d", &more)
+		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", more+1)
+	}
+}
+
+// line is the line of a file that row r is, nil if it is none.
+func (in *Input) line(r int32) (*File, *Line) {
+	for _, f := range in.Files() {
+		for _, h := range f.Hunks {
+			if n := len(h.Lines); n == 0 || r < h.Lines[0].row || r > h.Lines[n-1].row {
+				continue
+			}
+			i, ok := slices.BinarySearchFunc(h.Lines, r, func(l Line, r int32) int { return cmp.Compare(l.row, r) })
+			if ok {
+				return f, &h.Lines[i]
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Files are the files of all patches, or the source file.
+func (in *Input) Files() []*File {
+	if in.Source != nil {
+		return []*File{in.Source}
+	}
+	var files []*File
+	for _, p := range in.Patches {
+		files = append(files, p.Files...)
+	}
+	return files
+}
+
+// Changes tells whether the lines from first to last of the patched file have
+// one that was added, or one removed between them.
+func (f *File) Changes(first, last int) bool {
+	for _, h := range f.Hunks {
+		at := 0
+		for i := range h.Lines {
+			l := &h.Lines[i]
+			if l.Num > 0 {
+				at = l.Num
+			}
+			if l.Op != ' ' && at >= first && at <= last {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// AddTo adds the input to a file set. Positions exist only after it.
+func (in *Input) AddTo(fset *token.FileSet) {
+	offsets := make([]int, len(in.rows))
+	size := 0
+	for i := range in.rows {
+		offsets[i] = size
+		size += len(in.rows[i].text) + 1
+	}
+	in.file = fset.AddFile(in.Path, -1, size)
+	in.file.SetLines(offsets)
+}
+
+// FilePos is the position of the input as a whole: of its first line.
+func (in *Input) FilePos() token.Pos { return in.file.Pos(0) }
+
+// Pos is the position of the byte col of the line's Text, from 0.
+func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, col) }
+
+// MessagePos is the position of the byte col of a line of a message, from 0.
+func (in *Input) MessagePos(t TextRow, col int) token.Pos { return in.pos(t.row, t.skip, col) }
+
+func (in *Input) pos(r, skip int32, col int) token.Pos {
+	col = min(max(col+int(skip), 0), len(in.rows[r].text))
+	return in.file.LineStart(int(r)+1) + token.Pos(col)
+}
+
+// A Place is a position, spelt out.
+type Place struct {
+	Path string // of the patched file; of the input where no patched file has the line
+	Line int
+	Col  int
+	Text string // the line
+
+	InputLine int // the same in the input
+	InputCol  int
+	InputText string
+}
+
+// Place spells out a position of this input.
+func (in *Input) Place(pos token.Pos) Place {
+	if in.file == nil || pos < in.file.Pos(0) || int(pos) > in.file.Base()+in.file.Size() {
+		return Place{Path: in.Path}
+	}
+	r := int32(in.file.Line(pos) - 1)
+	text := in.rows[r].text
+	col := int(pos - in.file.LineStart(int(r)+1))
+	p := Place{Path: in.Path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
+	p.InputLine, p.InputCol, p.InputText = p.Line, p.Col, text
+	if f, l := in.line(r); l != nil && l.Num > 0 {
+		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text
+	}
+	return p
+}

@@ -1,0 +1,325 @@
+package patchscan
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message"
+	"github.com/emersion/go-message/charset"
+	"github.com/emersion/go-message/textproto"
+)
+
+// readPatches reads text as one or more mails, or as a diff.
+func (in *Input) readPatches(text string) error {
+	lines := splitLines(text)
+	without := 0
+	for _, m := range splitMbox(lines) {
+		before := len(in.Patches)
+		in.readMail(lines[m.start:m.end], int32(m.start))
+		if len(in.Patches) == before {
+			without++
+		}
+	}
+	if len(in.Files()) == 0 {
+		notes := ""
+		for _, n := range in.Notes {
+			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
+		}
+		return fmt.Errorf("%s: no patch in %d lines: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, len(lines), notes)
+	}
+	if without > 0 {
+		in.note(0, "%d mails have no patch of their own and were not judged", without)
+	}
+	return nil
+}
+
+type lineRange struct{ start, end int }
+
+// splitMbox splits an mbox at its From_ lines; other text is one mail.
+func splitMbox(lines []string) []lineRange {
+	var mails []lineRange
+	start := 0
+	for i, l := range lines {
+		if i > 0 && isMboxFrom(l) && i+1 < len(lines) && headerField.MatchString(lines[i+1]) {
+			mails = append(mails, lineRange{start, i})
+			start = i
+		}
+	}
+	return append(mails, lineRange{start, len(lines)})
+}
+
+var (
+	mboxFrom    = regexp.MustCompile(`^From \S.* \d\d:\d\d(:\d\d)?\b.* \d{4}`)
+	headerField = regexp.MustCompile(`^[!-9;-~]+:`)
+)
+
+// isMboxFrom tells whether l is the line that begins a mail in an mbox:
+// "From 0123abc... Mon Sep 17 00:00:00 2001".
+func isMboxFrom(l string) bool { return strings.HasPrefix(l, "From ") && mboxFrom.MatchString(l) }
+
+// mailFields are those that tell a mail's header from text that happens to
+// have colons.
+var mailFields = map[string]bool{
+	"from": true, "to": true, "subject": true, "date": true, "message-id": true, "received": true,
+	"return-path": true, "delivered-to": true, "mime-version": true, "content-type": true,
+}
+
+// headerEnd is the number of lines of the mail header that lines begin with,
+// without the empty line behind it; 0 if they begin with none.
+func headerEnd(lines []string) int {
+	known := false
+	for i, l := range lines {
+		switch {
+		case l == "":
+			if !known {
+				return 0
+			}
+			return i
+		case l[0] == ' ' || l[0] == '\t':
+			if i == 0 {
+				return 0
+			}
+		case headerField.MatchString(l):
+			name, _, _ := strings.Cut(l, ":")
+			known = known || mailFields[strings.ToLower(name)]
+		default:
+			return 0
+		}
+	}
+	if !known {
+		return 0
+	}
+	return len(lines)
+}
+
+// readMail reads one mail, or text with no header; at is the input's line
+// that lines[0] is, from 0.
+func (in *Input) readMail(lines []string, at int32) {
+	begin := int(at) + 1
+	if len(lines) > 0 && isMboxFrom(lines[0]) {
+		lines, at = lines[1:], at+1
+	}
+	first := int32(len(in.rows))
+	subject := ""
+	if n := headerEnd(lines); n > 0 {
+		h := in.header(lines[:n], at)
+		subject, _ = h.Text("Subject")
+		if subject == "" {
+			subject = h.Get("Subject")
+		}
+		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
+	} else {
+		for i, l := range lines {
+			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+		}
+	}
+	in.readBody(strings.Join(strings.Fields(subject), " "), begin, first)
+}
+
+// header parses a mail header. Lines that are none are noted and left out.
+func (in *Input) header(lines []string, at int32) message.Header {
+	h, err := textproto.ReadHeader(bufio.NewReader(strings.NewReader(strings.Join(lines, "\r\n") + "\r\n\r\n")))
+	if err != nil {
+		in.note(int(at)+1, "the mail's header is malformed (%v); its body is read as plain text", err)
+	}
+	return message.Header{Header: h}
+}
+
+// maxParts bounds how deep parts lie in parts.
+const maxParts = 8
+
+// readPart appends the rows of one part of a mail: its text, decoded.
+func (in *Input) readPart(h message.Header, lines []string, at int32, depth int) {
+	typ, params, err := h.ContentType()
+	if err != nil {
+		in.note(int(at), "the content type is malformed (%v); the part is read as plain text", err)
+		typ, params = "text/plain", nil
+	}
+	skip := func(format string, args ...any) { in.note(int(at)+1, format, args...) }
+	switch {
+	case depth > maxParts:
+		skip("parts within parts, %d deep, are not read", depth)
+	case strings.HasPrefix(typ, "multipart/") && params["boundary"] != "":
+		in.readParts(lines, at, params["boundary"], depth)
+	case typ == "message/rfc822":
+		n := headerEnd(lines)
+		in.readPart(in.header(lines[:n], at), lines[min(n+1, len(lines)):], at+int32(n)+1, depth+1)
+	case typ == "application/pgp-signature" || typ == "application/pkcs7-signature":
+		// No words of anyone's.
+	case strings.HasPrefix(typ, "text/") && typ != "text/html" || isPatchName(fileName(h, params)):
+		in.readText(h, params["charset"], lines, at)
+	default:
+		skip("a part of type %s is not read", typ)
+	}
+}
+
+// readParts splits the lines of a multipart at its boundary.
+func (in *Input) readParts(lines []string, at int32, boundary string, depth int) {
+	start := -1
+	flush := func(end int) {
+		if start >= 0 {
+			n, part := 0, lines[start:end]
+			for n < len(part) && part[n] != "" {
+				n++
+			}
+			in.readPart(in.header(part[:n], at+int32(start)), part[min(n+1, len(part)):], at+int32(start+n)+1, depth+1)
+		}
+	}
+	for i, l := range lines {
+		rest, ok := strings.CutPrefix(l, "--"+boundary)
+		if !ok {
+			continue
+		}
+		switch strings.TrimRight(rest, " \t") {
+		case "":
+			flush(i)
+			start = i + 1
+		case "--":
+			flush(i)
+			return
+		}
+	}
+	in.note(int(at)+1, "the mail ends within its parts: it may be cut short")
+	flush(len(lines))
+}
+
+func fileName(h message.Header, params map[string]string) string {
+	if _, p, err := h.ContentDisposition(); err == nil && p["filename"] != "" {
+		return p["filename"]
+	}
+	return params["name"]
+}
+
+func isPatchName(name string) bool {
+	switch path.Ext(name) {
+	case ".patch", ".diff", ".eml", ".mbox", ".txt":
+		return true
+	}
+	return false
+}
+
+// readText appends the rows of a text: undoes its transfer encoding, then its
+// character set.
+func (in *Input) readText(h message.Header, cs string, lines []string, at int32) {
+	enc := strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
+	encoded := enc == "quoted-printable" || enc == "base64"
+	cs = strings.ToLower(cs)
+	if cs == "us-ascii" || cs == "utf8" || cs == "utf-8" {
+		cs = ""
+	}
+	if !encoded && cs == "" {
+		for i, l := range lines {
+			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+		}
+		switch enc {
+		case "", "7bit", "8bit", "binary":
+		default:
+			in.note(int(at)+1, "transfer encoding %q is not known: the body is read as it is", enc)
+		}
+		return
+	}
+	body := []byte(strings.Join(lines, "\n"))
+	if encoded {
+		body = in.transfer(enc, body, at)
+	}
+	text := string(body)
+	if cs != "" {
+		text = in.decode(cs, body, at)
+	}
+	where := rawLines(enc, lines, body)
+	for i, l := range splitLines(text) {
+		raw := int32(len(lines) - 1)
+		if i < len(where) {
+			raw = where[i]
+		}
+		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1})
+	}
+}
+
+// transfer undoes a transfer encoding.
+func (in *Input) transfer(enc string, body []byte, at int32) []byte {
+	var h message.Header
+	h.Set("Content-Type", "application/octet-stream") // characters come later
+	h.Set("Content-Transfer-Encoding", enc)
+	e, err := message.New(h, bytes.NewReader(body))
+	if err != nil {
+		in.note(int(at)+1, "the body cannot be decoded (%v) and is read as it is", err)
+		return body
+	}
+	decoded, err := io.ReadAll(e.Body)
+	if err != nil {
+		in.note(int(at)+1, "the body ends within its %s encoding (%v): %d bytes of it were read", enc, err, len(decoded))
+	}
+	return decoded
+}
+
+// decode gives UTF-8 for text in the character set cs.
+func (in *Input) decode(cs string, body []byte, at int32) string {
+	r, err := charset.Reader(cs, bytes.NewReader(body))
+	if err != nil {
+		in.note(int(at)+1, "character set %q is not known: the body is read as it is", cs)
+		return string(body)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		in.note(int(at)+1, "the body is not in its character set %q (%v) and is read as it is", cs, err)
+		return string(body)
+	}
+	if n := bytes.Count(text, []byte(string(utf8.RuneError))); n > 0 && !bytes.Contains(body, []byte(string(utf8.RuneError))) {
+		in.note(int(at)+1, "%d characters of the body are not of its character set %q", n, cs)
+	}
+	return string(text)
+}
+
+// rawLines gives for each decoded line the index of the raw line that it
+// begins on. body is what the raw lines encode, before its characters are
+// decoded.
+func rawLines(enc string, lines []string, body []byte) []int32 {
+	var where []int32
+	switch enc {
+	case "quoted-printable":
+		begin := int32(0)
+		for i, l := range lines {
+			for range strings.Count(l, "=0A") {
+				where = append(where, begin)
+				begin = int32(i)
+			}
+			if !strings.HasSuffix(strings.TrimRight(l, " \t"), "=") {
+				where = append(where, begin)
+				begin = int32(i) + 1
+			}
+		}
+		return append(where, min(begin, int32(len(lines)-1)))
+	case "base64":
+		raw, digits := 0, 0 // digits up to and with line raw
+		count := func() {
+			if raw < len(lines) {
+				digits += len(strings.TrimRight(strings.TrimSpace(lines[raw]), "="))
+			}
+		}
+		count()
+		for off := 0; off < len(body); {
+			for raw < len(lines)-1 && digits*3/4 <= off {
+				raw++
+				count()
+			}
+			where = append(where, int32(raw))
+			n := bytes.IndexByte(body[off:], '\n')
+			if n < 0 {
+				break
+			}
+			off += n + 1
+		}
+		return where
+	}
+	for i := range lines {
+		where = append(where, int32(i))
+	}
+	return where
+}

@@ -63,7 +63,7 @@ func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
 		size, _, ok2 := member(inMem, mem, "size")
 		step := uint64(initText) * uint64(inMem.ByteSize)
 		l.textBase, l.textSize, l.initBase, l.initSize = base, size, base+step, size+step
-		return l, ok1 && ok2 && initText >= 0 && l.pltSize > 0
+		return l, ok1 && ok2 && initText >= 0 && l.pltSize > 0 && l.plausible()
 	}
 	ok = l.pltSize > 0
 	for _, part := range []struct {
@@ -78,7 +78,7 @@ func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
 		}
 		ok = ok && ok1 && ok2 && ok3
 	}
-	return l, ok
+	return l, ok && l.plausible()
 }
 
 // member is where a member lies, in bytes, in a structure that lies at at, and

@@ -26,8 +26,12 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 		if _, mixed := t.otherShape(im, a); mixed {
 			continue
 		}
-		report(pass, a, "callsite %s is not %s, as era %s has it: %s. %s; ftrace refuses it at boot and switches itself off",
-			t.name(im, a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a))
+		when := "at boot"
+		if im.Module() != nil {
+			when = "when the module is loaded"
+		}
+		report(pass, a, "callsite %s is not %s, as era %s has it: %s. %s; ftrace refuses it %s and switches itself off",
+			t.name(im, a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a), when)
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)

@@ -88,6 +88,21 @@ const unresolvedSize = 16
 
 func (im *Image) unresolvedBase() uint64 { return im.module.parts[numParts] }
 
+// moduleName is Name for a module: s is the symbol at or before addr, if ok.
+func (im *Image) moduleName(addr uint64, s Symbol, ok bool) string {
+	if !ok {
+		return im.outside(addr)
+	}
+	name := s.Name
+	if addr != s.Addr {
+		name = fmt.Sprintf("%s+%#x", name, addr-s.Addr)
+	}
+	if im.module.Info.Name != "" {
+		name += " [" + im.module.Info.Name + "]"
+	}
+	return name
+}
+
 // outside is the name of what lies at addr, which is not in the module.
 func (im *Image) outside(addr uint64) string {
 	m := im.module
@@ -101,7 +116,10 @@ func (im *Image) outside(addr uint64) string {
 	}
 	for _, name := range []string{FtracePLT, InitFtracePLT} {
 		if s, ok := m.Section(name); ok && addr >= s.Addr && addr-s.Addr < s.Size {
-			return fmt.Sprintf("%s+%#x", name, addr-s.Addr)
+			if addr > s.Addr {
+				name = fmt.Sprintf("%s+%#x", name, addr-s.Addr)
+			}
+			return name + " [" + m.Info.Name + "]"
 		}
 	}
 	if m.Kernel != nil {

@@ -280,7 +280,7 @@ func (im *Image) layOut(base uint64) error {
 			case align&(align-1) != 0 || align > modulePages:
 				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is to be aligned to %#x bytes: a power of two up to %#x was expected", align, modulePages)}
 			case s.Size > maxModule || at+s.Size-base > maxModule:
-				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is %#x bytes long: with it the module takes more than %#x", s.Size, maxModule)}
+				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is %#x bytes long: with it the module takes more than %#x", s.Size, uint64(maxModule))}
 			}
 			at = (at + align - 1) &^ (align - 1)
 			s.Addr = at

@@ -272,13 +272,13 @@ func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 	return im.symbol(best), true
 }
 
-// Name is addr in words: "ftrace_common+0x10", or "" if no symbol stands
-// before it in its section.
+// Name is addr in words: "ftrace_common+0x10", in a module "read_device+0x10
+// [scsi_mod]", or "" if no symbol stands before it in its section.
 func (im *Image) Name(addr uint64) string {
 	s, ok := im.SymbolAt(addr)
 	switch {
-	case !ok && im.module != nil:
-		return im.outside(addr)
+	case im.module != nil:
+		return im.moduleName(addr, s, ok)
 	case !ok:
 		return ""
 	case s.Addr == addr:

@@ -109,29 +109,47 @@ func readAll(dst []byte, r io.Reader, limit int64) (out []byte, err error) {
 
 // IsModule tells by its contents whether the file at path is a relocatable ELF
 // file, plain or compressed. What cannot be read is none.
-func IsModule(path string) bool {
+func IsModule(path string) bool { return elfType(path, true) == elf.ET_REL }
+
+// IsImage tells whether the file at path is a linked ELF file, not compressed.
+func IsImage(path string) bool {
+	t := elfType(path, false)
+	return t == elf.ET_EXEC || t == elf.ET_DYN
+}
+
+// elfType is the type of the ELF file at path, or ET_NONE. It looks into a
+// compressed one if unpack.
+func elfType(path string, unpack bool) (t elf.Type) {
+	defer func() { // of a damaged stream
+		if recover() != nil {
+			t = elf.ET_NONE
+		}
+	}()
 	file, err := os.Open(path)
 	if err != nil {
-		return false
+		return elf.ET_NONE
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return false
+		return elf.ET_NONE
 	}
 	head := make([]byte, 64)
 	n, _ := io.ReadFull(file, head)
 	head = head[:n]
-	if unpack := unpacker(head); unpack != nil {
+	if open := unpacker(head); unpack && open != nil {
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return false
+			return elf.ET_NONE
+		}
+		r, err := open(file)
+		if err != nil {
+			return elf.ET_NONE
 		}
 		var header [64]byte
-		r, err := unpack(file)
-		if err != nil {
-			return false
-		}
 		n, _ := io.ReadFull(r, header[:])
 		head = header[:n]
 	}
-	return len(head) >= 18 && string(head[:4]) == elf.ELFMAG && elf.Type(binary.LittleEndian.Uint16(head[16:])) == elf.ET_REL
+	if len(head) < 18 || string(head[:4]) != elf.ELFMAG {
+		return elf.ET_NONE
+	}
+	return elf.Type(binary.LittleEndian.Uint16(head[16:]))
 }

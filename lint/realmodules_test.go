@@ -88,8 +88,8 @@ func TestRealModules(t *testing.T) {
 				t.Errorf("%+v, %v", total, err)
 			}
 			t.Logf("%d modules, %d of them without callsites, %d callsites, of %d modules executed, %.2f s", modules, without, callsites, executed, total.Elapsed.Seconds())
-			if executed < 2 {
-				t.Errorf("callsites of %d modules were executed: of text and of init text at least", executed)
+			if executed == 0 {
+				t.Error("no callsite was executed")
 			}
 			if want, ok := moduleFigures[filepath.Base(dir)]; ok && (modules != want.modules || without != want.without || callsites != want.callsites) {
 				t.Errorf("want %+v", want)

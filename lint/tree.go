@@ -31,7 +31,12 @@ type Inputs struct {
 // moduleNames are the names that modules have in a folder.
 var moduleNames = []string{".ko", ".ko.xz", ".ko.gz", ".ko.zst"}
 
-// Find tells what the named files are, and walks folders for modules. It
+func hasModuleName(path string) bool {
+	return slices.ContainsFunc(moduleNames, func(ext string) bool { return strings.HasSuffix(path, ext) })
+}
+
+// Find tells what the named files are by their contents (packed files called
+// .ko.xz and the like are modules), and walks folders for modules. It
 // follows symbolic links that are named, and none in a folder.
 func Find(args []string) Inputs {
 	var in Inputs
@@ -40,7 +45,7 @@ func Find(args []string) Inputs {
 		switch {
 		case err == nil && info.IsDir():
 			in.walk(arg)
-		case err == nil && elfscan.IsModule(arg):
+		case err == nil && (hasModuleName(arg) && !elfscan.IsImage(arg) || elfscan.IsModule(arg)):
 			in.Modules = append(in.Modules, arg)
 		default:
 			in.Files = append(in.Files, arg)
@@ -60,7 +65,7 @@ func (in *Inputs) walk(dir string) {
 			in.Errors = append(in.Errors, plain(err))
 			return nil // on with the rest
 		}
-		if d.Type().IsRegular() && slices.ContainsFunc(moduleNames, func(ext string) bool { return strings.HasSuffix(path, ext) }) {
+		if d.Type().IsRegular() && hasModuleName(path) {
 			in.Modules = append(in.Modules, path)
 		}
 		return nil
@@ -118,6 +123,7 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			t.loader = &checks.Loader{Why: "no vmlinux was given"}
 			close(ready)
 		}
+		var im *elfscan.Image
 		for i, path := range in.Files {
 			if path != kernel {
 				results <- numbered{i, File(path, fset, cfg)}
@@ -125,19 +131,16 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			}
 			began := time.Now()
 			res := &Result{Path: path}
-			im := t.open(res)
+			im = t.open(res)
 			close(ready)
 			if im != nil {
 				res.judge(im, fset, cfg)
-				defer im.Close()
 			}
 			res.Elapsed = time.Since(began)
 			results <- numbered{i, res}
 		}
-		select {
-		case <-finished:
-		case <-ctx.Done():
-			select {} // the image stays: modules that are under way look at it
+		if <-finished; im != nil && ctx.Err() == nil {
+			im.Close() // else modules that are under way look at it
 		}
 	}()
 	var next atomic.Int64

@@ -14,4 +14,4 @@
 	func	quiet
 	frame_and_return
 	endfunc	quiet
-	traced	loud		// want FT405 "callsite loud.*lies in section \.noinstr\.text"
+	traced	loud		// want FT405 "callsite loud \[site_in_noinstr\] .*lies in section \.noinstr\.text"

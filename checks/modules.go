@@ -32,8 +32,8 @@ type Loader struct {
 	view  func() (builder.LoaderView, error)
 	funcs chan *builder.ModuleFuncs // that are not in use
 	once  sync.Once
-	first *builder.ModuleFuncs
-	why   string // there are none: why
+	first *builder.ModuleFuncs // never executed: others are made from it
+	why   string               // there are none: why
 }
 
 // NewLoader is the Loader of a kernel.
@@ -53,16 +53,33 @@ func (l *Loader) View() (builder.LoaderView, error) {
 	return l.view()
 }
 
+// Prepare works out what all modules need, if that was not done before. While
+// it is, nothing about modules can be said: it is well done beforehand.
+func (l *Loader) Prepare() {
+	defer elfscan.Guard()()
+	l.once.Do(func() {
+		if l.Kernel == nil {
+			return
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				l.first, l.why = nil, fmt.Sprintf("internal error: %v", v)
+			}
+		}()
+		view, _ := l.View() // of a loader that cannot be executed nothing is known
+		if l.first, l.why = builder.NewModuleFuncs(l.Kernel, view); l.first != nil {
+			l.funcs <- l.first.Fork()
+		}
+	})
+}
+
 // withFuncs calls f with the kernel's site functions, ready to be executed on
 // callsites of modules, or says why there are none.
 func (l *Loader) withFuncs(f func(*builder.ModuleFuncs)) (why string) {
 	if l.Kernel == nil {
 		return l.Why
 	}
-	l.once.Do(func() {
-		view, _ := l.View() // of a loader that cannot be executed nothing is known
-		l.first, l.why = builder.NewModuleFuncs(l.Kernel, view)
-	})
+	l.Prepare()
 	if l.first == nil {
 		return l.why
 	}

@@ -132,7 +132,10 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			began := time.Now()
 			res := &Result{Path: path}
 			im = t.open(res)
-			close(ready)
+			go func() {
+				defer close(ready)
+				t.loader.Prepare()
+			}()
 			if im != nil {
 				res.judge(im, fset, cfg)
 			}

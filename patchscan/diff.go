@@ -192,7 +192,7 @@ var diffstat = regexp.MustCompile(`^\s*\S.* \| +(\d+|Bin)\b|^ ?\d+ files? change
 // readFile reads the file that begins at v[i], and returns where it ends.
 func (r *diffReader) readFile(i int) (*File, int) {
 	f := &File{}
-	begin := i
+	begin, size := i, 0
 	git := strings.HasPrefix(r.v[i].text, "diff --git ")
 	var header []string // as gitdiff knows it
 	if git {
@@ -228,6 +228,9 @@ func (r *diffReader) readFile(i int) (*File, int) {
 		if h, ok := parseHunkHeader(t); ok {
 			var hunk *Hunk
 			hunk, i = r.readHunk(h, i)
+			for _, l := range hunk.Lines {
+				size += len(l.Text)
+			}
 			f.Hunks = append(f.Hunks, hunk)
 			continue
 		}
@@ -247,8 +250,16 @@ func (r *diffReader) readFile(i int) (*File, int) {
 		}
 		i++
 	}
+	if size > maxFile {
+		r.in.note(r.at(begin), "the change of %s has %d MiB, more than the limit of %d: it is not judged", f.Path, size>>20, maxFile>>20)
+		f.Hunks = nil
+	}
 	return f, i
 }
+
+// maxFile is the most that is judged of the change of one file, in bytes. The
+// largest source file of a kernel has some 20 MiB, all of it generated.
+const maxFile = 32 << 20
 
 // isExtended tells whether t is a line of git's own header of a file.
 func isExtended(t string) bool {

@@ -13,7 +13,7 @@ import (
 )
 
 // MaxInput is the most that is read of one input, in bytes.
-const MaxInput = 1 << 30
+const MaxInput = 256 << 20
 
 // An Input is what one file, or standard input, holds: patches, or one source
 // file.

@@ -46,6 +46,8 @@ type jsonInput struct {
 	Path        string        `json:"path"`
 	Errors      []string      `json:"errors,omitempty"`
 	Patches     *jsonPatches  `json:"patches,omitempty"`
+	Module      string        `json:"module,omitempty"` // its name
+	Vermagic    string        `json:"vermagic,omitempty"`
 	Era         string        `json:"era,omitempty"`
 	Callsites   int           `json:"callsites"`
 	Blank       int           `json:"blank_entries"`
@@ -85,6 +87,9 @@ func JSON(w io.Writer, results []*lint.Result) error {
 			}
 		}
 		if im := res.Image; im != nil {
+			if im.Module != nil {
+				in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
+			}
 			in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
 			in.LineProblem, in.Template = im.LineProblem, im.Template
 		}

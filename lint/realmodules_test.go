@@ -22,6 +22,7 @@ var moduleFigures = map[string]struct{ modules, without, callsites int }{
 	"5.10.0-32-cloud-arm64":      {944, 12, 40001},
 	"6.1.0-50-cloud-arm64":       {992, 11, 44765},
 	"6.12.107+deb13-cloud-arm64": {1083, 12, 52738},
+	"7.2.12+deb14-cloud-arm64":   {1082, 9, 53880},
 }
 
 // needModules is the folder with the current kernel and modules of a suite.
@@ -42,9 +43,6 @@ func TestRealModules(t *testing.T) {
 		t.Skip("short")
 	}
 	for _, suite := range suites {
-		if suite.name == "forky" || suite.name == "sid" {
-			continue // scripts/fetch-kernels fetches their vmlinux alone
-		}
 		t.Run(suite.name, func(t *testing.T) {
 			dir := needModules(t, suite.name, suite.inCI)
 			modules, without, callsites, executed := 0, 0, 0, 0

@@ -139,6 +139,7 @@ var trueInMainline = map[string]string{
 	"sdei.c:init_sdei_scs":                                  "shadow stacks for stacks",
 	"proton-pack.c:spectre_bhb_get_cpu_fw_mitigation_state": "WORKAROUND_3 for WORKAROUND_1",
 	"insn.c:aarch64_insn_gen_dsb":                           "DSB for DMB",
+	"smp.c:ipi_teardown":                                    "disables for enables, in 7.2",
 }
 
 var twin = regexp.MustCompile(`^(\w+)\(\) is \w+\(\)`)

@@ -56,6 +56,10 @@ type Finding struct {
 	Message string
 	Related []Related
 	Source  string // the line itself, if the input has it: a patch's line
+	Symbol  string // of an address: symbol+offset, "" if none is near
+	Insn    string // of an address: the instruction there, "" if it is not code
+
+	Identity Identity // what stays of it over builds
 
 	Patched   Place // of a finding in a patch: the same in the patched file
 	Confirmed bool  // found in the patch and in the image built from it
@@ -326,6 +330,8 @@ func findings(im *elfscan.Image, rule rules.Rule, diagnostics []analysis.Diagnos
 		for _, rel := range d.Related {
 			f.Related = append(f.Related, Related{place(rel.Pos), rel.Message})
 		}
+		f.Symbol, f.Insn = codeAt(im, f.Addr)
+		f.Identity = identity(im, &f)
 		out = append(out, f)
 	}
 	return out

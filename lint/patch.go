@@ -20,6 +20,7 @@ import (
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // PatchFacts is what a summary says of patches or a source file.
@@ -140,8 +141,7 @@ func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
 		slices.SortStableFunc(act.diagnostics, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
 		for i, d := range act.diagnostics {
 			if cfg.MaxPerRule == 0 || i < cfg.MaxPerRule {
-				f := patchFinding(in, d, cfg.AtPatch)
-				f.Rule = run.Rule
+				f := patchFinding(in, d, run.Rule, cfg.AtPatch)
 				res.Findings = append(res.Findings, f)
 			}
 		}
@@ -171,7 +171,7 @@ func patchFacts(in *patchscan.Input, r *runner) *PatchFacts {
 
 // patchFinding makes a finding of a diagnostic: at the patched file, with the
 // patch's line beside it, or the other way round.
-func patchFinding(in *patchscan.Input, d analysis.Diagnostic, atPatch bool) Finding {
+func patchFinding(in *patchscan.Input, d analysis.Diagnostic, rule rules.Rule, atPatch bool) Finding {
 	place := func(pos token.Pos) (here, there Place, text string) {
 		p := in.Place(pos)
 		here = Place{Path: p.Path, Line: p.Line, Col: p.Col}
@@ -185,10 +185,12 @@ func patchFinding(in *patchscan.Input, d analysis.Diagnostic, atPatch bool) Find
 		return here, there, p.Text
 	}
 	here, there, text := place(d.Pos)
-	f := Finding{Place: here, Message: d.Message, Source: text, Patched: here}
+	f := Finding{Place: here, Rule: rule, Message: d.Message, Source: text, Patched: here}
 	if atPatch {
 		f.Patched = there
 	}
+	p := in.Place(d.Pos)
+	f.Identity = Identity{Rule: rule.ID, Object: p.Path, Text: strings.TrimSpace(spaces.ReplaceAllString(p.Text, " "))}
 	if there != here && in.Source == nil {
 		what := "this line of the patch"
 		if atPatch {

@@ -90,10 +90,7 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 	kept := map[string]int{}
 	var findings []Finding
 	for _, f := range res.Findings {
-		function := ""
-		if f.Addr != 0 {
-			function, _, _ = strings.Cut(im.Name(f.Addr), "+")
-		}
+		function := f.Identity.Symbol
 		if !touches(patches, f, function) {
 			continue
 		}

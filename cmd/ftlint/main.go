@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/lint"
@@ -79,6 +78,7 @@ func (w untilClosed) Write(b []byte) (int, error) {
 // lintFlags are the flags of the command itself.
 type lintFlags struct {
 	format, color, failOn string
+	outputs               []string
 	srctree, debugFile    string
 	maxPerRule, workers   int
 	only, disable         []string
@@ -113,7 +113,8 @@ call was bad.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	fl := root.Flags()
-	fl.StringVarP(&f.format, "format", "f", "text", "output format: text or json")
+	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
 	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
 	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
 	fl.StringVar(&f.failOn, "fail-on", "error", "lowest severity that makes the exit status 1: error, warning, note or never")
@@ -143,8 +144,13 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.format != "text" && f.format != "json" {
-		return fmt.Errorf("--format %q: want text or json", f.format)
+	format, err := report.LookupFormat(f.format)
+	if err != nil {
+		return fmt.Errorf("-f %s: %w", f.format, err)
+	}
+	outputs, err := parseOutputs(f.outputs)
+	if err != nil {
+		return err
 	}
 	color, err := useColor(f.color, stdout)
 	if err != nil {
@@ -175,8 +181,14 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		}
 		results, bad = append(results, more...), bad || alsoBad
 	}
-	if f.format == "json" {
-		if err := report.JSON(stdout, results); err != nil {
+	all := &report.Run{Results: results, SrcTree: f.srctree}
+	if f.format != "text" { // text was written as it came
+		if err := format.Write(stdout, all); err != nil {
+			return err
+		}
+	}
+	for _, o := range outputs {
+		if err := o.write(all); err != nil {
 			return err
 		}
 	}
@@ -298,7 +310,7 @@ func showCommand(stdout io.Writer) *cobra.Command {
 				return err
 			}
 			defer im.Close()
-			listings, err := show(im)
+			listings, err := lint.Listings(im)
 			if err != nil {
 				return err
 			}
@@ -311,40 +323,4 @@ func showCommand(stdout io.Writer) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().StringVar(&debugFile, "debug-file", "", "separate debug file of the image")
 	return cmd
-}
-
-// show is what there is to show of an image.
-func show(im *elfscan.Image) ([]builder.Listing, error) {
-	defer elfscan.Guard()()
-	sites, err := im.Sites()
-	if err != nil {
-		return nil, err
-	}
-	listings := builder.EntryListing(im)
-	if sites != nil {
-		for _, s := range im.SitesAs(sites.Addrs, im.Era().Shape()) {
-			if !s.OK || !s.Text {
-				continue
-			}
-			f, _ := builder.NewSiteFuncs(im)
-			if f == nil {
-				break
-			}
-			life, err := f.SiteListing(s.Entry)
-			if err != nil {
-				return nil, err
-			}
-			listings = append(listings, life...)
-			break
-		}
-	}
-	for t, i := builder.BuildTrampolines(im), 0; i < len(t.Runs); i++ {
-		if l, ok := t.Listing(im, &t.Runs[i]); ok && t.Runs[i].Situation == builder.Near {
-			listings = append(listings, l)
-		}
-	}
-	if len(listings) == 0 {
-		return nil, fmt.Errorf("%s: era %v: there is no entry code and no callsite to show", im.Path, im.Era())
-	}
-	return listings, nil
 }

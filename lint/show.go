@@ -1,0 +1,45 @@
+package lint
+
+import (
+	"fmt"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// Listings lays out what there is to show of an image: its entry code, a
+// callsite in each state of its life, and its trampolines beside the model.
+func Listings(im *elfscan.Image) ([]builder.Listing, error) {
+	defer elfscan.Guard()()
+	sites, err := im.Sites()
+	if err != nil {
+		return nil, err
+	}
+	listings := builder.EntryListing(im)
+	if sites != nil {
+		for _, s := range im.SitesAs(sites.Addrs, im.Era().Shape()) {
+			if !s.OK || !s.Text {
+				continue
+			}
+			f, _ := builder.NewSiteFuncs(im)
+			if f == nil {
+				break
+			}
+			life, err := f.SiteListing(s.Entry)
+			if err != nil {
+				return nil, err
+			}
+			listings = append(listings, life...)
+			break
+		}
+	}
+	for t, i := builder.BuildTrampolines(im), 0; i < len(t.Runs); i++ {
+		if l, ok := t.Listing(im, &t.Runs[i]); ok && t.Runs[i].Situation == builder.Near {
+			listings = append(listings, l)
+		}
+	}
+	if len(listings) == 0 {
+		return nil, fmt.Errorf("%s: era %v: there is no entry code and no callsite to show", im.Path, im.Era())
+	}
+	return listings, nil
+}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -332,10 +333,12 @@ func exists(path string) bool {
 	return err == nil
 }
 
+var traceEvent = regexp.MustCompile(`^(__traceiter_|__probestub_|__bpf_trace_|perf_trace_|trace_event_raw_event_|trace_raw_output_|trace_event_get_offsets_)`)
+
 // GNU addr2line is the judge of lines on real kernels: where it knows the
-// line of a callsite it is ours in 97 of 100 cases, and where it knows none
-// we know none. It is wrong itself where a trace event's macro has a header's
-// line under a source file's name.
+// line of an instruction it is ours in 99 of 100 cases, and where it knows none
+// we know none. Functions that a trace event's macro makes it puts in the unit's
+// own file, under the header's line: of those the line alone is compared.
 func TestLinesAgreeWithAddr2line(t *testing.T) {
 	const tool = "aarch64-linux-gnu-addr2line"
 	if _, err := exec.LookPath(tool); err != nil {
@@ -359,11 +362,13 @@ func TestLinesAgreeWithAddr2line(t *testing.T) {
 			var in bytes.Buffer
 			addrs := make([]uint64, 300)
 			for i := range addrs {
-				// Behind the callsite: see TestLineOfCallsite.
-				entry := sites.Addrs[random.IntN(len(sites.Addrs))]
-				addrs[i] = im.SiteAs(entry, im.Era().Shape()).Call + 4 + 4*uint64(random.IntN(4))
-				if _, in := im.siteAround(addrs[i]); in { // the next one
-					addrs[i] = entry + 16
+				// Behind the callsite (see TestLineOfCallsite), and no padding.
+				for {
+					entry := sites.Addrs[random.IntN(len(sites.Addrs))]
+					addrs[i] = im.SiteAs(entry, im.Era().Shape()).Call + 4 + 4*uint64(random.IntN(4))
+					if f, ok := im.SymbolAt(addrs[i]); ok && addrs[i]-f.Addr < f.Size {
+						break
+					}
 				}
 				fmt.Fprintf(&in, "%#x\n", addrs[i])
 			}
@@ -388,7 +393,7 @@ func TestLinesAgreeWithAddr2line(t *testing.T) {
 						t.Errorf("%s: we say %s:%d, %s knows none", im.At(a), l.File, l.Line, tool)
 					}
 				case strings.HasSuffix(their, ":?"):
-				case ok && ours == path.Base(their):
+				case ok && (ours == path.Base(their) || traceEvent.MatchString(im.Name(a)) && strings.HasSuffix(their, fmt.Sprintf(":%d", l.Line))):
 					known++
 					agree++
 				default:
@@ -399,7 +404,7 @@ func TestLinesAgreeWithAddr2line(t *testing.T) {
 			if err := im.LineProblem(); err != nil {
 				t.Error(err)
 			}
-			if known < len(addrs)/2 || agree*100 < known*97 {
+			if known < len(addrs)/2 || agree*100 < known*99 {
 				t.Errorf("%d of %d agree:\n%s", agree, known, strings.Join(differ, "\n"))
 			}
 			t.Logf("%d of %d agree", agree, known)

@@ -18,6 +18,16 @@ import (
 type Settings struct {
 	Exhaustive bool // execute every callsite, not one of each kind
 	ByModel    bool // execute no callsite of modules: only tell their kinds
+
+	// Stopped, if not nil, tells why a run ends early: nil if it does not.
+	Stopped func() error
+}
+
+func (s Settings) stopped() error {
+	if s.Stopped == nil {
+		return nil
+	}
+	return s.Stopped()
 }
 
 // Options is the Settings. The driver supplies them; on its own the analyzer
@@ -89,10 +99,14 @@ var SiteRuns = &analysis.Analyzer{
 		if reg, ok := first.SavedRegister(sites[0].Entry); ok {
 			res.Saved = reg
 		}
-		if !pass.ResultOf[Options].(Settings).Exhaustive {
+		settings := pass.ResultOf[Options].(Settings)
+		if !settings.Exhaustive {
 			sites = oneOfEach(im, sites)
 		}
-		res.run(first, sites)
+		res.run(first, sites, settings.stopped)
+		if err := settings.stopped(); err != nil {
+			return res, err
+		}
 		res.Borders = first.Borders(sites[0].Entry)
 		res.Corners, res.Untried = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*builder.Types))
 		return res, nil
@@ -147,8 +161,9 @@ func oneOfEach(im *elfscan.Image, sites []elfscan.Site) []elfscan.Site {
 	return out
 }
 
-// run executes the callsites, the many split among the processors.
-func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site) {
+// run executes the callsites, the many split among the processors, until
+// stopped gives an error.
+func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site, stopped func() error) {
 	const worth = 1024 // callsites that are worth a world of their own
 	workers := min(runtime.GOMAXPROCS(0), 1+len(sites)/worth)
 	var wg sync.WaitGroup
@@ -162,6 +177,9 @@ func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site) {
 				f = first.Fork()
 			}
 			for _, s := range part {
+				if stopped() != nil {
+					return
+				}
 				run := f.Run(s.Entry)
 				if run.Err == nil && run.Failed() == nil {
 					continue

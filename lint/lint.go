@@ -5,6 +5,7 @@ package lint
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"go/token"
@@ -36,6 +37,11 @@ type Config struct {
 	DebugDirs       []string // folders with debug files of modules, laid out like /usr/lib/debug
 
 	slots chan struct{} // bounds what runs at once, if several inputs share it
+
+	// Context ends a run early, if it is not nil: when it is done no further
+	// check begins. Rules that did not come to an end are inconclusive, and the
+	// cause is among Result.Errors.
+	Context context.Context
 
 	AllLines bool // judge the context lines of patches too
 	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
@@ -158,10 +164,7 @@ func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
 		im.Index()
 	}
 	list := imageAnalyzers(cfg.Checks)
-	r := newRunner(fset, cfg.Workers, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.Settings})
-	if cfg.slots != nil {
-		r.slots = cfg.slots
-	}
+	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.settings()})
 	r.run(list)
 	res.gather(im, r, list, cfg.MaxPerRule)
 }
@@ -181,14 +184,39 @@ type runner struct {
 	fset    *token.FileSet
 	seed    map[*analysis.Analyzer]any // results that the driver supplies
 	slots   chan struct{}              // bounds what runs at once
+	stopped func() error               // why no further check is to begin; nil if one is
 	actions map[*analysis.Analyzer]*action
 }
 
-func newRunner(fset *token.FileSet, workers int, seed map[*analysis.Analyzer]any) *runner {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+func newRunner(fset *token.FileSet, cfg Config, seed map[*analysis.Analyzer]any) *runner {
+	slots := cfg.slots
+	if slots == nil {
+		slots = make(chan struct{}, cfg.workers())
 	}
-	return &runner{fset: fset, seed: seed, slots: make(chan struct{}, workers), actions: map[*analysis.Analyzer]*action{}}
+	return &runner{fset: fset, seed: seed, slots: slots, stopped: cfg.stopped, actions: map[*analysis.Analyzer]*action{}}
+}
+
+// workers is how many checks or modules run at once.
+func (cfg Config) workers() int {
+	if cfg.Workers > 0 {
+		return cfg.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// stopped is why the run ends early, nil if it does not.
+func (cfg Config) stopped() error {
+	if cfg.Context == nil || cfg.Context.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("not judged in full: %w", context.Cause(cfg.Context))
+}
+
+// settings are those of the checks.
+func (cfg Config) settings() checks.Settings {
+	s := cfg.Settings
+	s.Stopped = cfg.stopped
+	return s
 }
 
 // An action is one analyzer on one input.
@@ -237,6 +265,9 @@ func (r *runner) exec(act *action) {
 	a := act.analyzer
 	if v, ok := r.seed[a]; ok {
 		act.result = v
+		return
+	}
+	if act.err = r.stopped(); act.err != nil {
 		return
 	}
 	inputs := map[*analysis.Analyzer]any{}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -66,13 +65,11 @@ func IsPatch(path string) bool {
 var patchSign = regexp.MustCompile(`(?m)^[> ]*(diff --git |@@ -\d)|^[> ]*--- .*\r?\n[> ]*\+\+\+ |\A(From \S+ |(?i:From|Subject|Date|To|Message-ID|Received|Return-Path|Delivered-To|MIME-Version|Content-Type):)`)
 
 // PatchFiles lints files with patches, several at once, and gives what became
-// of each in their order.
+// of each in their order. When the context of cfg is done it gives no more, and
+// leaves behind what waits for standard input.
 func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Result] {
 	return func(yield func(*Result) bool) {
-		workers := cfg.Workers
-		if workers <= 0 {
-			workers = runtime.GOMAXPROCS(0)
-		}
+		workers := cfg.workers()
 		// A result for each file; no more than some are read ahead of yield.
 		results := make(chan chan *Result, 4*workers)
 		stop := make(chan struct{})
@@ -94,9 +91,18 @@ func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Resul
 				}()
 			}
 		}()
+		var cut <-chan struct{}
+		if cfg.Context != nil {
+			cut = cfg.Context.Done()
+		}
 		for done := range results {
-			if !yield(<-done) {
+			select {
+			case <-cut:
 				return
+			case res := <-done:
+				if !yield(res) {
+					return
+				}
 			}
 		}
 	}
@@ -121,7 +127,7 @@ func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
 	in.AddTo(fset)
 	res := &Result{Path: in.Path}
 	list := patchAnalyzers(cfg.Checks)
-	r := newRunner(fset, cfg.Workers, map[*analysis.Analyzer]any{patchchecks.Patch: in})
+	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{patchchecks.Patch: in})
 	r.runHere(list) // what runs at once is several inputs
 	seen := map[string]bool{}
 	for _, a := range list {
@@ -134,7 +140,7 @@ func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
 			run.Inconclusive = act.err.Error()
 			if !seen[act.err.Error()] {
 				seen[act.err.Error()] = true
-				res.Errors = append(res.Errors, act.err)
+				res.Errors = append(res.Errors, withPath(in.Path, act.err))
 			}
 		}
 		res.Rules = append(res.Rules, run)

@@ -3,14 +3,15 @@ package lint
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,11 +22,12 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// Inputs are what a command line names, told apart by their contents.
+// Inputs are what a command line names, told apart by their contents: each
+// once, by name, in whatever order they were named.
 type Inputs struct {
 	Files   []string // all but modules: kernel images, patches, and what opening says is neither
-	Modules []string // in the order of the command line, those of a folder by name
-	Errors  []error  // folders that could not be read, or that hold no module
+	Modules []string
+	Errors  []error // folders that could not be read, or that hold no module
 }
 
 // moduleNames are the names that modules have in a folder.
@@ -51,7 +53,14 @@ func Find(args []string) Inputs {
 			in.Files = append(in.Files, arg)
 		}
 	}
+	in.Files, in.Modules = Once(in.Files), Once(in.Modules)
 	return in
+}
+
+// Once sorts paths and drops those that are named twice.
+func Once(paths []string) []string {
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 func (in *Inputs) walk(dir string) {
@@ -75,6 +84,9 @@ func (in *Inputs) walk(dir string) {
 	}
 }
 
+// grace is how long a run that is to end waits for what is under way.
+const grace = 2 * time.Second
+
 // A Total is what became of many inputs.
 type Total struct {
 	Modules     int // named, or found
@@ -89,8 +101,8 @@ type Total struct {
 // Files lints the inputs: files one after the other, and modules, many at
 // once, as modules of the kernel image among the files. emit gets the results,
 // in the order of the inputs; progress, which may be nil, is called now and
-// then with how many modules are done. When ctx is done Files returns at once,
-// and leaves behind what was under way.
+// then with how many modules are done. When ctx is done Files ends soon; it
+// leaves behind only what takes longer than grace to see it.
 func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit func(*Result), progress func(done int)) (*Total, error) {
 	total := &Total{Modules: len(in.Modules)}
 	began := time.Now()
@@ -104,26 +116,24 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			kernel = path
 		}
 	}
-	if cfg.Workers <= 0 {
-		cfg.Workers = runtime.GOMAXPROCS(0)
-	}
-	cfg.slots = make(chan struct{}, cfg.Workers)
+	cfg.Context = ctx
+	cfg.slots = make(chan struct{}, cfg.workers())
 	t := &tree{cfg: cfg, fset: fset, inputs: in.Modules, executed: map[checks.ModuleKind]bool{}}
 	t.choose()
 	type numbered struct {
 		n   int
 		res *Result
 	}
-	results := make(chan numbered, len(in.Files)+len(in.Modules))
-	ready, finished := make(chan struct{}), make(chan struct{})
-	defer close(finished)
-	go func() {
+	var image *elfscan.Image                                      // the kernel's, to be closed in the end
+	results := make(chan numbered, len(in.Files)+len(in.Modules)) // nobody waits to send
+	ready := make(chan struct{})
+	var workers sync.WaitGroup
+	workers.Go(func() {
 		defer elfscan.Guard()()
 		if kernel == "" {
 			t.loader = &checks.Loader{Why: "no vmlinux was given"}
 			close(ready)
 		}
-		var im *elfscan.Image
 		for i, path := range in.Files {
 			if path != kernel {
 				results <- numbered{i, File(path, fset, cfg)}
@@ -131,24 +141,21 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			}
 			began := time.Now()
 			res := &Result{Path: path}
-			im = t.open(res)
-			go func() {
+			image = t.open(res)
+			workers.Go(func() {
 				defer close(ready)
 				t.loader.Prepare()
-			}()
-			if im != nil {
-				res.judge(im, fset, cfg)
+			})
+			if image != nil {
+				res.judge(image, fset, cfg)
 			}
 			res.Elapsed = time.Since(began)
 			results <- numbered{i, res}
 		}
-		if <-finished; im != nil && ctx.Err() == nil {
-			im.Close() // else modules that are under way look at it
-		}
-	}()
+	})
 	var next atomic.Int64
-	for range min(cfg.Workers, len(in.Modules)) {
-		go func() {
+	for range min(cfg.workers(), len(in.Modules)) {
+		workers.Go(func() {
 			<-ready
 			var buf elfscan.Buffer
 			for {
@@ -161,22 +168,35 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 				<-cfg.slots
 				results <- numbered{len(in.Files) + i, res}
 			}
-		}()
+		})
 	}
+	go func() {
+		workers.Wait()
+		close(results)
+	}()
 
 	waiting := map[int]*Result{}
 	kept := map[string]int{} // findings, by rule
-	for n, done := 0, 0; n < len(in.Files)+len(in.Modules); {
+	n, done := 0, 0
+	abandoned := false // the image is still being looked at
+	cut, late := ctx.Done(), (<-chan time.Time)(nil)
+	for open := true; open; {
+		var r numbered
 		select {
-		case <-ctx.Done():
-			total.Interrupted = true
-			return total, nil
-		case r := <-results:
-			waiting[r.n] = r.res
-			if r.n >= len(in.Files) {
-				if done++; progress != nil {
-					progress(done)
-				}
+		case <-cut:
+			cut, late = nil, time.After(grace)
+			continue
+		case <-late:
+			open, abandoned = false, true
+		case r, open = <-results:
+		}
+		if !open {
+			break
+		}
+		waiting[r.n] = r.res
+		if r.n >= len(in.Files) {
+			if done++; progress != nil {
+				progress(done)
 			}
 		}
 		for ; waiting[n] != nil; n++ {
@@ -191,8 +211,16 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 				res.trim(kept, cfg.MaxPerRule)
 				t.strange(res)
 			}
+			total.Interrupted = total.Interrupted || slices.ContainsFunc(res.Errors, func(err error) bool { return errors.Is(err, context.Cause(ctx)) })
 			emit(res)
 		}
+	}
+	if !abandoned && image != nil {
+		image.Close()
+	}
+	if n < len(in.Files)+len(in.Modules) {
+		total.Interrupted = true
+		return total, nil
 	}
 	total.Errors = t.errors()
 	return total, nil
@@ -351,9 +379,9 @@ func (t *tree) errors() (errs []error) {
 // notes that they did not apply, if there is but one module.
 func (t *tree) judge(res *Result, im *elfscan.Image, loader *checks.Loader, byModel bool) {
 	im.AddTo(t.fset)
-	settings := t.cfg.Settings
+	settings := t.cfg.settings()
 	settings.ByModel = byModel
-	r := newRunner(t.fset, 1, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader})
+	r := newRunner(t.fset, t.cfg, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader})
 	r.runHere(t.checks)
 	if act := r.actions[checks.SiteRuns]; act != nil && act.err == nil {
 		res.kinds = act.result.(*checks.SiteResults).Kinds

@@ -113,11 +113,11 @@ func TestFind(t *testing.T) {
 	}
 
 	empty := t.TempDir()
-	in = lint.Find([]string{empty, "nowhere", filepath.Join(outside, "0001.ko"), filepath.Join(moduleSamples, "kernel-regs.elf")})
+	in = lint.Find([]string{empty, "nowhere", "nowhere", filepath.Join(outside, "0001.ko"), filepath.Join(moduleSamples, "kernel-regs.elf")})
 	if len(in.Errors) != 1 || !strings.Contains(in.Errors[0].Error(), empty+": a folder without modules") {
 		t.Errorf("errors %v", in.Errors)
 	}
-	if want := []string{"nowhere", filepath.Join(moduleSamples, "kernel-regs.elf")}; !slices.Equal(in.Files, want) || len(in.Modules) != 1 {
+	if want := []string{filepath.Join(moduleSamples, "kernel-regs.elf"), "nowhere"}; !slices.Equal(in.Files, want) || len(in.Modules) != 1 {
 		t.Errorf("files %q, modules %q", in.Files, in.Modules)
 	}
 

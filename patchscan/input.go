@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +15,10 @@ import (
 
 // MaxInput is the most that is read of one input, in bytes.
 const MaxInput = 256 << 20
+
+// memoryPerByte is what reading and judging an input takes, in bytes for each
+// of its own: 6.3 for a patch of 100 MB.
+const memoryPerByte = 8
 
 // An Input is what one file, or standard input, holds: patches, or one source
 // file.
@@ -113,11 +118,14 @@ func Read(name string, r io.Reader) (*Input, error) {
 			text.Grow(int(info.Size()) + 1)
 		}
 	}
-	n, err := io.Copy(&text, io.LimitReader(r, MaxInput+1))
-	if err != nil {
+	most := min(MaxInput, debug.SetMemoryLimit(-1)/memoryPerByte)
+	n, err := io.Copy(&text, io.LimitReader(r, most+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if n > MaxInput {
+	case n > most && most < MaxInput:
+		return nil, fmt.Errorf("%s: more than %d KiB, which may need more memory than GOMEMLIMIT has", name, most>>10)
+	case n > MaxInput:
 		return nil, fmt.Errorf("%s: more than %d MiB: that is no patch", name, MaxInput>>20)
 	}
 	return Parse(name, text.String())

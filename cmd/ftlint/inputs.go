@@ -5,20 +5,15 @@ import (
 	"fmt"
 	"go/token"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 )
 
 // lintInputs lints what the command line named and writes findings, errors and
-// summaries as they come. bad tells that something could not be read. An
-// interrupt ends it at once: what was done until then is said.
-func lintInputs(f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// summaries as they come. bad tells that something could not be read, or that
+// ctx ended it: what was done until then is said.
+func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
 	say := func(err error) {
 		bad = true
 		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
@@ -71,7 +66,7 @@ func lintInputs(f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text,
 		if total.Modules > 0 {
 			what = fmt.Sprintf(": %d of %d modules were judged", total.Judged, total.Modules)
 		}
-		say(fmt.Errorf("interrupted after %.1f s%s", total.Elapsed.Seconds(), what))
+		say(fmt.Errorf("%w after %.1f s%s", context.Cause(ctx), total.Elapsed.Seconds(), what))
 	}
 	return results, bad, nil
 }

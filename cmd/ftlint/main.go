@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // untilClosed sees to it
+	signal.Ignore(ignored...)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // a run is short, and most of its memory is mapped files
 	}
@@ -84,6 +85,7 @@ type lintFlags struct {
 	only, disable         []string
 	quiet, verbose        bool
 	exhaustive            bool
+	timeout               time.Duration
 	debugDirs             []string
 	patch                 patchFlags
 }
@@ -125,6 +127,7 @@ call was bad.`,
 	fl.StringVar(&f.color, "color", "auto", "colour the output: auto, always or never")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
 	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
+	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (30s, 2m); rules that did not come to an end are inconclusive, and the exit status is 2")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
@@ -168,14 +171,20 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
 		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
+	}
+	ctx, stop := stopping(f.timeout)
+	defer stop()
+	cfg.Context = ctx
 	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree}
-	patches, files := splitPatches(files)
-	results, bad, err := lintPatches(f, cfg, patches, &text, stderr)
+	patches, files := splitPatches(lint.Once(files))
+	results, bad, err := lintPatches(ctx, f, cfg, patches, &text, stderr)
 	if err != nil {
 		return err
 	}
 	if len(files) > 0 {
-		more, alsoBad, err := lintInputs(f, cfg, lint.Find(files), &text, stderr)
+		more, alsoBad, err := lintInputs(ctx, f, cfg, lint.Find(files), &text, stderr)
 		if err != nil {
 			return err
 		}
@@ -188,7 +197,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		}
 	}
 	for _, o := range outputs {
-		if err := o.write(all); err != nil {
+		if err := o.write(ctx, all); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -39,9 +40,10 @@ func parseOutputs(specs []string) ([]output, error) {
 	return out, nil
 }
 
-// write writes the report, whole or not at all.
-func (o output) write(run *report.Run) error {
-	err := writeWhole(o.path, func(w io.Writer) error { return o.format.Write(w, run) })
+// write writes the report, whole or not at all: an interrupt leaves what was
+// there.
+func (o output) write(ctx context.Context, run *report.Run) error {
+	err := writeWhole(o.path, func(w io.Writer) error { return o.format.Write(untilInterrupt{w, ctx}, run) })
 	if err != nil {
 		return fmt.Errorf("-o %s=%s: %w", o.format.Name, o.path, err)
 	}
@@ -52,28 +54,32 @@ func (o output) write(run *report.Run) error {
 // what was at path. What is no regular file (/dev/stdout, a pipe) is written to
 // as it is.
 func writeWhole(path string, write func(io.Writer) error) error {
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		if !info.Mode().IsRegular() {
-			f, err := os.OpenFile(path, os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			return fill(f, write)
+	old, err := os.Stat(path)
+	switch {
+	case err == nil && !old.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
 		}
-		mode = info.Mode().Perm()
+		return fill(f, write)
+	case err == nil:
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
 		}
+	default:
+		old = nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	// os.CreateTemp would make a file that its owner alone can read.
+	f, err := os.OpenFile(fmt.Sprintf("%s.%d.tmp", path, os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone by then, if all went well
-	if err := f.Chmod(mode); err != nil {
-		f.Close()
-		return err
+	if old != nil {
+		if err := f.Chmod(old.Mode().Perm()); err != nil {
+			f.Close()
+			return err
+		}
 	}
 	if err := fill(f, write); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"go/token"
 	"io"
@@ -72,7 +73,7 @@ func splitPatches(files []string) (patches, others []string) {
 
 // lintPatches lints patches and source files, the commits of --git, and the
 // image that was built with them.
-func lintPatches(f lintFlags, cfg lint.Config, files []string, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
+func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []string, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
 	fset := token.NewFileSet()
 	emit := func(res *lint.Result) error {
 		for _, err := range res.Errors {
@@ -105,9 +106,16 @@ func lintPatches(f lintFlags, cfg lint.Config, files []string, text *report.Text
 		}
 	}
 	for _, rng := range f.patch.git {
-		if err := add(lintGit(rng, fset, cfg)); err != nil {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := add(lintGit(ctx, rng, fset, cfg)); err != nil {
 			return results, bad, err
 		}
+	}
+	if len(results) < len(files)+len(f.patch.git) && ctx.Err() != nil {
+		bad = true
+		fmt.Fprintf(stderr, "ftlint: %v: %d of %d inputs were judged\n", context.Cause(ctx), len(results), len(files)+len(f.patch.git))
 	}
 	if f.patch.image != "" {
 		results = append(results, lint.WithImage(f.patch.image, results, fset, cfg))
@@ -121,7 +129,7 @@ func lintPatches(f lintFlags, cfg lint.Config, files []string, text *report.Text
 }
 
 // lintGit lints the commits of a range.
-func lintGit(rng string, fset *token.FileSet, cfg lint.Config) *lint.Result {
+func lintGit(ctx context.Context, rng string, fset *token.FileSet, cfg lint.Config) *lint.Result {
 	name := "git " + rng
 	fail := func(err error) *lint.Result { return &lint.Result{Path: name, Errors: []error{err}} }
 	if strings.HasPrefix(rng, "-") {
@@ -130,11 +138,11 @@ func lintGit(rng string, fset *token.FileSet, cfg lint.Config) *lint.Result {
 	if !strings.Contains(rng, "..") {
 		rng += "^!" // one commit
 	}
-	merges, err := git("rev-list", "--count", "--merges", rng, "--")
+	merges, err := git(ctx, "rev-list", "--count", "--merges", rng, "--")
 	if err != nil {
 		return fail(err)
 	}
-	text, err := git("-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
+	text, err := git(ctx, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
 		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd", rng, "--")
 	if err != nil {
 		return fail(err)
@@ -153,8 +161,8 @@ func lintGit(rng string, fset *token.FileSet, cfg lint.Config) *lint.Result {
 }
 
 // git runs git here and returns its output, or what it said.
-func git(args ...string) ([]byte, error) {
-	cmd := exec.Command("git", args...)
+func git(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

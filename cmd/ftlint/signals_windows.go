@@ -1,0 +1,8 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+var ignored = []os.Signal{syscall.SIGPIPE}

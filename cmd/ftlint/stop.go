@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// errInterrupted is why a run ends at a signal.
+var errInterrupted = errors.New("interrupted")
+
+// stopping is a context that SIGINT, SIGTERM and the timeout (0: none) end. A
+// second signal ends the program.
+func stopping(timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+	}()
+	if timeout <= 0 {
+		return ctx, func() { cancel(nil) }
+	}
+	limited, free := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("stopped by --timeout %v", timeout))
+	return limited, func() { free(); cancel(nil) }
+}
+
+// untilInterrupt stops writing at an interrupt; at a timeout it does not: the
+// report says what was not judged.
+type untilInterrupt struct {
+	io.Writer
+	ctx context.Context
+}
+
+func (w untilInterrupt) Write(b []byte) (int, error) {
+	if err := context.Cause(w.ctx); errors.Is(err, errInterrupted) {
+		return 0, err
+	}
+	return w.Writer.Write(b)
+}

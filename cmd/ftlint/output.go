@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,6 +45,9 @@ func parseOutputs(specs []string) ([]output, error) {
 // there.
 func (o output) write(ctx context.Context, run *report.Run) error {
 	err := writeWhole(o.path, func(w io.Writer) error { return o.format.Write(untilInterrupt{w, ctx}, run) })
+	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
+		err = pe.Err // its path may be that of the file beside
+	}
 	if err != nil {
 		return fmt.Errorf("-o %s=%s: %w", o.format.Name, o.path, err)
 	}

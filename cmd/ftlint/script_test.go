@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,7 +33,6 @@ func TestScript(t *testing.T) {
 			env.Setenv("SAMPLES", samples)
 			return nil
 		},
-		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lines":   countLines,
 			"json":    checkJSON,

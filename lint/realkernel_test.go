@@ -408,12 +408,10 @@ func TestDeterminism(t *testing.T) {
 		output := func(workers int) string {
 			res := lint.File(input, token.NewFileSet(), lint.Config{Checks: checks.All, MaxPerRule: 20, Workers: workers})
 			var b bytes.Buffer
-			text := report.Text{W: &b}
-			if err := text.Write(res); err != nil {
-				t.Fatal(err)
-			}
-			if err := report.JSON(&b, []*lint.Result{res}); err != nil {
-				t.Fatal(err)
+			for _, format := range report.Formats {
+				if err := format.Write(&b, &report.Run{Results: []*lint.Result{res}}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			res.Elapsed = 0
 			report.Summary(&b, res, true)

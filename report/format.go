@@ -6,13 +6,33 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // A Run is one call of ftlint: what a report is about.
 type Run struct {
 	Results []*lint.Result // in the order of the inputs
+	Errors  []error        // about no single input
 	Version string         // of ftlint
 	SrcTree string         // where sources are looked for; "" for nowhere
+
+	FailOn *rules.Severity // lowest that fails; nil for none
+	// MaxPerRule bounds the findings of a rule that text shows; 0 for all.
+	MaxPerRule int
+}
+
+// fails tells whether findings of the severity make the run fail.
+func (run *Run) fails(s rules.Severity) bool { return run.FailOn != nil && s >= *run.FailOn }
+
+// failed tells whether the run fails for what was found in res, or because it
+// could not be judged.
+func (run *Run) failed(res *lint.Result) bool {
+	for _, r := range res.Rules {
+		if r.Findings > 0 && run.fails(r.Rule.Severity) {
+			return true
+		}
+	}
+	return len(res.Errors) > 0
 }
 
 // A Format is one form that a report can have.
@@ -25,7 +45,14 @@ type Format struct {
 // Formats are all of them.
 var Formats = []Format{
 	{"text", "lines as compilers print them", writeText},
-	{"json", "one JSON document", func(w io.Writer, run *Run) error { return JSON(w, run.Results) }},
+	{"json", "one JSON document: findings, and what became of each rule", writeJSON},
+	{"jsonl", "the same as lines of JSON, one a finding", writeJSONL},
+	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+	{"github", "GitHub's workflow commands: annotations", writeGitHub},
+	{"gitlab", "GitLab's code quality report", writeGitLab},
+	{"checkstyle", "Checkstyle's XML", writeCheckstyle},
+	{"junit", "JUnit's XML: a test case for each rule", writeJUnit},
+	{"ktap", "KTAP, as kernel selftests print: a test for each rule", writeKTAP},
 }
 
 // LookupFormat finds a format by its name.
@@ -42,11 +69,53 @@ func LookupFormat(name string) (Format, error) {
 
 // writeText writes as text what is not written as it comes.
 func writeText(w io.Writer, run *Run) error {
-	t := Text{W: w, SrcTree: run.SrcTree}
+	t := Text{W: w, SrcTree: run.SrcTree, MaxPerRule: run.MaxPerRule}
 	for _, res := range run.Results {
 		if err := t.Write(res); err != nil {
 			return err
 		}
 	}
 	return t.More(run.Results)
+}
+
+// fingerprints makes fingerprints unique: findings of one identity are told
+// apart by their order.
+type fingerprints map[string]int
+
+func (ids fingerprints) next(f *lint.Finding) string {
+	s := f.Identity.Fingerprint()
+	ids[s]++
+	if n := ids[s]; n > 1 {
+		return fmt.Sprintf("%s:%d", s, n)
+	}
+	return s
+}
+
+// headline is a finding in one line, without its place.
+func headline(f *lint.Finding) string {
+	return fmt.Sprintf("%s [%s %s]", OneLine(message(*f)), f.Rule.ID, f.Rule.Name)
+}
+
+// notes are the places beside a finding, a line each.
+func notes(f *lint.Finding) (lines []string) {
+	for _, r := range f.Related {
+		lines = append(lines, fmt.Sprintf("%s: note: %s", position(r.Place), OneLine(r.Message)))
+	}
+	return lines
+}
+
+// line is a finding as text has it, with the places beside it.
+func line(f *lint.Finding) string {
+	s := fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, headline(f))
+	return strings.Join(append([]string{s}, notes(f)...), "\n")
+}
+
+// byRule are the findings of each rule, by its ID.
+func byRule(res *lint.Result) map[string][]*lint.Finding {
+	m := map[string][]*lint.Finding{}
+	for i := range res.Findings {
+		f := &res.Findings[i]
+		m[f.Rule.ID] = append(m[f.Rule.ID], f)
+	}
+	return m
 }

@@ -27,9 +27,12 @@ type jsonFinding struct {
 	Rule     string        `json:"rule"`
 	Name     string        `json:"name"`
 	Message  string        `json:"message"`
+	Symbol   string        `json:"symbol,omitempty"`      // symbol+offset of the address
+	Insn     string        `json:"instruction,omitempty"` // at the address
 	Related  []jsonRelated `json:"related,omitempty"`
 
-	Confirmed bool `json:"confirmed,omitempty"` // by the patch and the image
+	Confirmed   bool   `json:"confirmed,omitempty"` // by the patch and the image
+	Fingerprint string `json:"fingerprint"`         // the same when lines and addresses move
 }
 
 type jsonRule struct {
@@ -72,44 +75,66 @@ type jsonNote struct {
 	Message string `json:"message"`
 }
 
-// JSON writes the results as one JSON document: {"inputs": [...]}.
-func JSON(w io.Writer, results []*lint.Result) error {
+// writeJSON writes the run as one JSON document: {"inputs": [...]}.
+func writeJSON(w io.Writer, run *Run) error {
 	inputs := []jsonInput{}
-	for _, res := range results {
-		in := jsonInput{Path: res.Path, Findings: []jsonFinding{}, Rules: []jsonRule{}}
-		for _, err := range res.Errors {
-			in.Errors = append(in.Errors, err.Error())
-		}
-		if p := res.Patch; p != nil {
-			in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
-			for _, n := range p.Notes {
-				in.Patches.Notes = append(in.Patches.Notes, jsonNote{n.Line, n.Text})
-			}
-		}
-		if im := res.Image; im != nil {
-			if im.Module != nil {
-				in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
-			}
-			in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
-			in.LineProblem, in.Template = im.LineProblem, im.Template
-		}
-		for _, f := range res.Findings {
-			jf := jsonFinding{place(f.Place), f.Rule.Severity.String(), f.Rule.ID, f.Rule.Name, f.Message, nil, f.Confirmed}
-			for _, r := range f.Related {
-				jf.Related = append(jf.Related, jsonRelated{place(r.Place), r.Message})
-			}
-			in.Findings = append(in.Findings, jf)
-		}
-		for _, r := range res.Rules {
-			status, why := Status(r)
-			in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Examined, why})
+	ids := fingerprints{}
+	for _, res := range run.Results {
+		in := inputOf(res)
+		for i := range res.Findings {
+			in.Findings = append(in.Findings, findingOf(&res.Findings[i], ids))
 		}
 		inputs = append(inputs, in)
 	}
+	doc := struct {
+		Errors []string    `json:"errors,omitempty"` // about no single input
+		Inputs []jsonInput `json:"inputs"`
+	}{texts(run.Errors), inputs}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"inputs": inputs})
+	return enc.Encode(doc)
+}
+
+// inputOf is an input but for its findings.
+func inputOf(res *lint.Result) jsonInput {
+	in := jsonInput{Path: res.Path, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
+	if p := res.Patch; p != nil {
+		in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
+		for _, n := range p.Notes {
+			in.Patches.Notes = append(in.Patches.Notes, jsonNote{n.Line, n.Text})
+		}
+	}
+	if im := res.Image; im != nil {
+		if im.Module != nil {
+			in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
+		}
+		in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
+		in.LineProblem, in.Template = im.LineProblem, im.Template
+	}
+	for _, r := range res.Rules {
+		status, why := Status(r)
+		in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Examined, why})
+	}
+	return in
+}
+
+func findingOf(f *lint.Finding, ids fingerprints) jsonFinding {
+	jf := jsonFinding{
+		jsonPlace: place(f.Place), Severity: f.Rule.Severity.String(), Rule: f.Rule.ID, Name: f.Rule.Name, Message: f.Message,
+		Symbol: f.Symbol, Insn: f.Insn, Confirmed: f.Confirmed, Fingerprint: ids.next(f),
+	}
+	for _, r := range f.Related {
+		jf.Related = append(jf.Related, jsonRelated{place(r.Place), r.Message})
+	}
+	return jf
+}
+
+func texts(errs []error) (out []string) {
+	for _, err := range errs {
+		out = append(out, err.Error())
+	}
+	return out
 }
 
 func place(p lint.Place) jsonPlace {

@@ -14,7 +14,6 @@ import (
 type ruleCount struct {
 	run                                            lint.RuleRun // of some module
 	findings, in, passed, notApplicable, undecided int          // all but findings: modules
-	shown                                          int          // findings
 }
 
 // countRules adds up what became of each rule over the modules among results.
@@ -44,9 +43,6 @@ func countRules(results []*lint.Result) []*ruleCount {
 				c.notApplicable++
 			}
 		}
-		for _, f := range res.Findings {
-			byID[f.Rule.ID].shown++
-		}
 	}
 	slices.SortFunc(out, func(a, b *ruleCount) int { return cmp.Compare(a.run.Rule.ID, b.run.Rule.ID) })
 	return out
@@ -56,7 +52,7 @@ func countRules(results []*lint.Result) []*ruleCount {
 func (t *Text) More(results []*lint.Result) error {
 	w := bufio.NewWriter(t.W)
 	for _, c := range countRules(results) {
-		if more := c.findings - c.shown; more > 0 {
+		if more := c.findings - t.inModules[c.run.Rule.ID]; more > 0 {
 			fmt.Fprintf(w, "%s %d more findings of %s %s in modules are not shown (--max-per-rule)\n", t.paint(cyan, "note:"), more, c.run.Rule.ID, c.run.Rule.Name)
 		}
 	}

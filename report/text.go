@@ -25,8 +25,12 @@ type Text struct {
 	W       io.Writer
 	Color   bool
 	SrcTree string // where sources are looked for, to show the line; "" for nowhere
+	// MaxPerRule bounds the findings of a rule that are shown of an input, or of
+	// all modules; 0 for all. What was found and is not shown is counted.
+	MaxPerRule int
 
-	sources map[string][]string
+	sources   map[string][]string
+	inModules map[string]int // by rule: findings about modules that were shown
 }
 
 // ANSI sequences, as gcc and clang colour their output.
@@ -49,7 +53,16 @@ var severityColor = map[rules.Severity]string{rules.Error: red, rules.Warning: m
 func (t *Text) Write(res *lint.Result) error {
 	w := bufio.NewWriter(t.W)
 	shown := map[string]int{}
+	if res.IsModule {
+		if t.inModules == nil {
+			t.inModules = map[string]int{}
+		}
+		shown = t.inModules
+	}
 	for _, f := range res.Findings {
+		if t.MaxPerRule > 0 && shown[f.Rule.ID] >= t.MaxPerRule {
+			continue
+		}
 		shown[f.Rule.ID]++
 		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), OneLine(message(f)), f.Rule.ID, f.Rule.Name)
 		if f.Source != "" {

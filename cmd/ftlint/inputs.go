@@ -12,14 +12,19 @@ import (
 
 // lintInputs lints what the command line named and writes findings, errors and
 // summaries as they come. bad tells that something could not be read, or that
-// ctx ended it: what was done until then is said.
-func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
+// ctx ended it: what was done until then is said. errs are about no single
+// input.
+func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text, stderr io.Writer) (results []*lint.Result, errs []error, bad bool, err error) {
 	say := func(err error) {
 		bad = true
 		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
 	}
-	for _, err := range in.Errors {
+	whole := func(err error) { // about no single input
+		errs = append(errs, err)
 		say(err)
+	}
+	for _, err := range in.Errors {
+		whole(err)
 	}
 	bar := newProgress(stderr, len(in.Modules))
 	many := len(in.Modules) > 1
@@ -48,14 +53,14 @@ func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Input
 		err = failed
 	}
 	if err != nil {
-		return results, bad, err
+		return results, errs, bad, err
 	}
 	for _, err := range total.Errors {
-		say(err)
+		whole(err)
 	}
 	if many && f.format == "text" {
 		if err := text.More(results); err != nil {
-			return results, bad, err
+			return results, errs, bad, err
 		}
 	}
 	if many && !f.quiet {
@@ -66,7 +71,7 @@ func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Input
 		if total.Modules > 0 {
 			what = fmt.Sprintf(": %d of %d modules were judged", total.Judged, total.Modules)
 		}
-		say(fmt.Errorf("%w after %.1f s%s", context.Cause(ctx), total.Elapsed.Seconds(), what))
+		whole(fmt.Errorf("%w after %.1f s%s", context.Cause(ctx), total.Elapsed.Seconds(), what))
 	}
-	return results, bad, nil
+	return results, errs, bad, nil
 }

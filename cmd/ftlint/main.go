@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -82,6 +83,7 @@ type lintFlags struct {
 	outputs               []string
 	srctree, debugFile    string
 	maxPerRule, workers   int
+	maxPerRuleSet         bool
 	only, disable         []string
 	quiet, verbose        bool
 	exhaustive            bool
@@ -110,6 +112,7 @@ call was bad.`,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.maxPerRuleSet = cmd.Flags().Changed("max-per-rule")
 			return lintFiles(f, args, stdout, stderr)
 		},
 	}
@@ -120,7 +123,7 @@ call was bad.`,
 	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
 	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
 	fl.StringVar(&f.failOn, "fail-on", "error", "lowest severity that makes the exit status 1: error, warning, note or never")
-	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all")
+	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all, which is the default of formats other than text")
 	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
@@ -168,7 +171,11 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if f.srctree == "" && isKernelTree(".") {
 		f.srctree = "."
 	}
-	cfg := lint.Config{Checks: list, MaxPerRule: f.maxPerRule, DebugFile: f.debugFile, Workers: f.workers,
+	keep := f.maxPerRule
+	if !f.maxPerRuleSet && (format.Name != "text" || slices.ContainsFunc(outputs, func(o output) bool { return o.format.Name != "text" })) {
+		keep = 0 // programs want all
+	}
+	cfg := lint.Config{Checks: list, MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
 		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
 	if f.timeout < 0 {
@@ -177,20 +184,20 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	ctx, stop := stopping(f.timeout)
 	defer stop()
 	cfg.Context = ctx
-	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree}
+	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree, MaxPerRule: f.maxPerRule}
 	patches, files := splitPatches(lint.Once(files))
-	results, bad, err := lintPatches(ctx, f, cfg, patches, &text, stderr)
+	results, runErrors, bad, err := lintPatches(ctx, f, cfg, patches, &text, stderr)
 	if err != nil {
 		return err
 	}
 	if len(files) > 0 {
-		more, alsoBad, err := lintInputs(ctx, f, cfg, lint.Find(files), &text, stderr)
+		more, errs, alsoBad, err := lintInputs(ctx, f, cfg, lint.Find(files), &text, stderr)
 		if err != nil {
 			return err
 		}
-		results, bad = append(results, more...), bad || alsoBad
+		results, runErrors, bad = append(results, more...), append(runErrors, errs...), bad || alsoBad
 	}
-	all := &report.Run{Results: results, SrcTree: f.srctree}
+	all := &report.Run{Results: results, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: runErrors}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err

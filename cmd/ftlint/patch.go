@@ -72,8 +72,8 @@ func splitPatches(files []string) (patches, others []string) {
 }
 
 // lintPatches lints patches and source files, the commits of --git, and the
-// image that was built with them.
-func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []string, text *report.Text, stderr io.Writer) (results []*lint.Result, bad bool, err error) {
+// image that was built with them. errs are about no single input.
+func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []string, text *report.Text, stderr io.Writer) (results []*lint.Result, errs []error, bad bool, err error) {
 	fset := token.NewFileSet()
 	emit := func(res *lint.Result) error {
 		for _, err := range res.Errors {
@@ -102,7 +102,7 @@ func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []stri
 	}
 	for res := range lint.PatchFiles(files, fset, cfg) {
 		if err := add(res); err != nil {
-			return results, bad, err
+			return results, errs, bad, err
 		}
 	}
 	for _, rng := range f.patch.git {
@@ -110,22 +110,23 @@ func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []stri
 			break
 		}
 		if err := add(lintGit(ctx, rng, fset, cfg)); err != nil {
-			return results, bad, err
+			return results, errs, bad, err
 		}
 	}
 	if len(results) < len(files)+len(f.patch.git) && ctx.Err() != nil {
 		bad = true
-		fmt.Fprintf(stderr, "ftlint: %v: %d of %d inputs were judged\n", context.Cause(ctx), len(results), len(files)+len(f.patch.git))
+		errs = append(errs, fmt.Errorf("%w: %d of %d inputs were judged", context.Cause(ctx), len(results), len(files)+len(f.patch.git)))
+		fmt.Fprintf(stderr, "ftlint: %v\n", errs[0])
 	}
 	if f.patch.image != "" {
 		results = append(results, lint.WithImage(f.patch.image, results, fset, cfg))
 		for _, res := range results {
 			if err := emit(res); err != nil {
-				return results, bad, err
+				return results, errs, bad, err
 			}
 		}
 	}
-	return results, bad, nil
+	return results, errs, bad, nil
 }
 
 // lintGit lints the commits of a range.

@@ -1,0 +1,38 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+)
+
+// writeJSONL writes a line of JSON for each finding, and one for each input
+// behind those of its findings, told apart by their "type".
+func writeJSONL(w io.Writer, run *Run) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	ids := fingerprints{}
+	for _, res := range run.Results {
+		for i := range res.Findings {
+			if err := enc.Encode(struct {
+				Type  string `json:"type"`
+				Input string `json:"input"`
+				jsonFinding
+			}{"finding", res.Path, findingOf(&res.Findings[i], ids)}); err != nil {
+				return err
+			}
+		}
+		if err := enc.Encode(struct {
+			Type string `json:"type"`
+			jsonInput
+			Findings int `json:"findings"` // in place of the list
+		}{"input", inputOf(res), len(res.Findings)}); err != nil {
+			return err
+		}
+	}
+	for _, err := range run.Errors {
+		if err := enc.Encode(map[string]string{"type": "error", "message": err.Error()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// writeXML writes a document.
+func writeXML(w io.Writer, doc any) error {
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+type checkstyleDoc struct {
+	XMLName xml.Name          `xml:"checkstyle"`
+	Version string            `xml:"version,attr"`
+	Files   []*checkstyleFile `xml:"file"`
+}
+
+type checkstyleFile struct {
+	Name   string            `xml:"name,attr"`
+	Errors []checkstyleError `xml:"error"`
+}
+
+type checkstyleError struct {
+	Line     int    `xml:"line,attr"` // 0: the file as a whole
+	Column   int    `xml:"column,attr,omitempty"`
+	Severity string `xml:"severity,attr"`
+	Message  string `xml:"message,attr"`
+	Source   string `xml:"source,attr"`
+}
+
+var checkstyleSeverity = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "info"}
+
+// writeCheckstyle writes Checkstyle's XML: the findings by file.
+func writeCheckstyle(w io.Writer, run *Run) error {
+	doc := checkstyleDoc{Version: "8.0"}
+	byName := map[string]*checkstyleFile{}
+	add := func(name string, e checkstyleError) {
+		file := byName[name]
+		if file == nil {
+			file = &checkstyleFile{Name: name}
+			byName[name] = file
+			doc.Files = append(doc.Files, file)
+		}
+		file.Errors = append(file.Errors, e)
+	}
+	for _, res := range run.Results {
+		for i := range res.Findings {
+			f := &res.Findings[i]
+			add(f.Path, checkstyleError{f.Line, f.Col, checkstyleSeverity[f.Rule.Severity], OneLine(message(*f)), "ftlint." + f.Rule.ID + "." + f.Rule.Name})
+		}
+		for _, err := range res.Errors {
+			add(res.Path, checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
+		}
+	}
+	for _, err := range run.Errors {
+		add("ftlint", checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
+	}
+	slices.SortStableFunc(doc.Files, func(a, b *checkstyleFile) int { return strings.Compare(a.Name, b.Name) })
+	return writeXML(w, doc)
+}
+
+type junitDoc struct {
+	XMLName xml.Name `xml:"testsuites"`
+	Name    string   `xml:"name,attr"`
+	junitCounts
+	Suites []junitSuite `xml:"testsuite"`
+}
+
+type junitCounts struct {
+	Tests    int `xml:"tests,attr"`
+	Failures int `xml:"failures,attr"`
+	Errors   int `xml:"errors,attr"`
+	Skipped  int `xml:"skipped,attr"`
+}
+
+type junitSuite struct {
+	Name string `xml:"name,attr"`
+	junitCounts
+	Cases []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Failure *junitProblem `xml:"failure"`
+	Error   *junitProblem `xml:"error"`
+	Skipped *junitSkipped `xml:"skipped"`
+	Out     string        `xml:"system-out,omitempty"`
+}
+
+type junitProblem struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr"`
+	Text    string `xml:",chardata"`
+}
+
+type junitSkipped struct {
+	Message string `xml:"message,attr"`
+}
+
+// writeJUnit writes JUnit's XML: a suite for each input, and in it a test case
+// for each rule. Findings that do not make the run fail are a case's output. A
+// rule that did not apply, or reached no verdict, is skipped.
+func writeJUnit(w io.Writer, run *Run) error {
+	doc := junitDoc{Name: "ftlint"}
+	addSuite := func(s junitSuite) {
+		for _, c := range s.Cases {
+			s.Tests++
+			switch {
+			case c.Failure != nil:
+				s.Failures++
+			case c.Error != nil:
+				s.Errors++
+			case c.Skipped != nil:
+				s.Skipped++
+			}
+		}
+		doc.Tests, doc.Failures = doc.Tests+s.Tests, doc.Failures+s.Failures
+		doc.Errors, doc.Skipped = doc.Errors+s.Errors, doc.Skipped+s.Skipped
+		doc.Suites = append(doc.Suites, s)
+	}
+	failed := func(input string, errs []error) junitCase {
+		return junitCase{Class: "ftlint", Name: input, Error: &junitProblem{OneLine(errs[0].Error()), "input", strings.Join(texts(errs), "\n")}}
+	}
+	for _, res := range run.Results {
+		suite := junitSuite{Name: res.Path}
+		if len(res.Errors) > 0 {
+			suite.Cases = append(suite.Cases, failed(res.Path, res.Errors))
+		}
+		found := byRule(res)
+		for _, r := range res.Rules {
+			c := junitCase{Class: "ftlint", Name: r.Rule.ID + " " + r.Rule.Name}
+			status, why := Status(r)
+			switch {
+			case r.Findings > 0 && run.fails(r.Rule.Severity):
+				c.Failure = &junitProblem{summary(r, found[r.Rule.ID]), r.Rule.Severity.String(), lines(found[r.Rule.ID])}
+			case r.Findings > 0:
+				c.Out = summary(r, found[r.Rule.ID]) + "\n" + lines(found[r.Rule.ID])
+			case status != "passed":
+				c.Skipped = &junitSkipped{OneLine(status + ": " + why)}
+			}
+			suite.Cases = append(suite.Cases, c)
+		}
+		addSuite(suite)
+	}
+	if len(run.Errors) > 0 {
+		addSuite(junitSuite{Name: "ftlint", Cases: []junitCase{failed("run", run.Errors)}})
+	}
+	return writeXML(w, doc)
+}
+
+// summary says how often a rule found something, and what first.
+func summary(r lint.RuleRun, found []*lint.Finding) string {
+	s := count(r.Findings, r.Rule.Severity.String(), r.Rule.Severity.String()+"s")
+	if len(found) > 0 {
+		s += ": " + OneLine(message(*found[0]))
+	}
+	return s
+}
+
+// lines are findings as text has them.
+func lines(found []*lint.Finding) string {
+	var b strings.Builder
+	for _, f := range found {
+		fmt.Fprintln(&b, line(f))
+	}
+	return b.String()
+}

@@ -47,7 +47,7 @@ func Find(args []string) Inputs {
 		switch {
 		case err == nil && info.IsDir():
 			in.walk(arg)
-		case err == nil && (hasModuleName(arg) && !elfscan.IsImage(arg) || elfscan.IsModule(arg)):
+		case hasModuleName(arg) && !elfscan.IsImage(arg), err == nil && elfscan.IsModule(arg): // or there is no such module
 			in.Modules = append(in.Modules, arg)
 		default:
 			in.Files = append(in.Files, arg)

@@ -26,7 +26,7 @@ func writeGitHub(w io.Writer, run *Run) error {
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			fmt.Fprintf(b, "::%s file=%s", githubCommand[f.Rule.Severity], githubProperty.Replace(f.Path))
+			fmt.Fprintf(b, "::%s file=%s", githubCommand[f.Rule.Severity], githubProperty.Replace(OneLine(f.Path)))
 			if f.Line > 0 {
 				fmt.Fprintf(b, ",line=%d,col=%d", f.Line, f.Col)
 			}

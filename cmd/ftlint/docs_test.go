@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,7 +23,8 @@ import (
 // of README.md or docs/*.md. Standard output comes first, then standard
 // error. A block behind "<!-- kernel: SUITE VERSION -->" runs on that suite's
 // kernel as ./vmlinux, where scripts/fetch-kernels has put it; if that is
-// another version by now, its figures may be others.
+// another version by now, its figures may be others. With -update the documents
+// get what ftlint prints: read the difference.
 func TestDocs(t *testing.T) {
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -34,14 +36,36 @@ func TestDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ex := range examples(string(b)) {
+		doc := string(b)
+		for _, ex := range examples(doc) {
 			n++
-			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) { ex.run(t) })
+			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) {
+				got, equal := ex.run(t)
+				switch {
+				case equal:
+				case *update:
+					doc = strings.Replace(doc, ex.block(ex.want), ex.block(got), 1)
+				default:
+					t.Errorf("the document says otherwise (-document +ftlint):\n%s", cmp.Diff(ex.want, got))
+				}
+			})
+		}
+		if *update {
+			if err := os.WriteFile(file, []byte(doc), 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if n == 0 {
 		t.Error("the documents have no example")
 	}
+}
+
+var update = flag.Bool("update", false, "write what ftlint prints into the documents")
+
+// block is the example as the document has it.
+func (ex example) block(output string) string {
+	return "$ " + ex.command + "\n" + output + "```"
 }
 
 type example struct{ command, want, suite, version string }
@@ -59,7 +83,8 @@ func examples(doc string) (out []example) {
 	return out
 }
 
-func (ex example) run(t *testing.T) {
+// run runs the example; equal tells whether it prints what the document says.
+func (ex example) run(t *testing.T) (got string, equal bool) {
 	args, ok := strings.CutPrefix(ex.command, "go run ./cmd/ftlint ")
 	if !ok {
 		args, ok = strings.CutPrefix(ex.command, "ftlint")
@@ -87,10 +112,8 @@ func (ex example) run(t *testing.T) {
 	if status != 0 && strings.HasPrefix(ex.command, "go run ") {
 		fmt.Fprintf(&stderr, "exit status %d\n", status)
 	}
-	got := same(stdout.String() + stderr.String())
-	if diff := cmp.Diff(same(ex.want), got); diff != "" {
-		t.Errorf("the document says otherwise (-document +ftlint):\n%s", diff)
-	}
+	got = stdout.String() + stderr.String()
+	return got, same(got) == same(ex.want)
 }
 
 // kernels is where scripts/fetch-kernels puts kernels.

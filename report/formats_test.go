@@ -145,7 +145,7 @@ func TestGitHubCommands(t *testing.T) {
 			}
 			got = append(got, fmt.Sprintf("%s %q %s %s %s %q", command, p["file"], p["line"], p["col"], p["title"], text))
 		}
-		failed := func(err error) { want = append(want, fmt.Sprintf(`error ""   ftlint %q`, err.Error())) }
+		failed := func(err error) { want = append(want, fmt.Sprintf(`error ""   ftlint %q`, report.OneLine(err.Error()))) }
 		for _, res := range run.Results {
 			for _, f := range res.Findings {
 				line, col := fmt.Sprint(f.Line), fmt.Sprint(f.Col)

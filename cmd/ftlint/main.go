@@ -116,7 +116,8 @@ call was bad.`,
 			return lintFiles(f, args, stdout, stderr)
 		},
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.Version = buildVersion()
+	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
@@ -134,7 +135,8 @@ call was bad.`,
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout))
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), versionCommand(stdout))
+	addCompletions(root)
 	return root
 }
 
@@ -197,7 +199,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		}
 		results, runErrors, bad = append(results, more...), append(runErrors, errs...), bad || alsoBad
 	}
-	all := &report.Run{Results: results, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: runErrors}
+	all := &report.Run{Results: results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: runErrors}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err

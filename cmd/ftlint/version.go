@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by scripts/release (-ldflags -X main.version=...); other
+// builds go by what the Go tool notes in them.
+var version string
+
+// buildVersion is the version of this build: a tag, a module's version, or
+// that of the commit.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+func versionCommand(stdout io.Writer) *cobra.Command {
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version and how it was built",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return printVersion(stdout, verbose)
+		},
+	}
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the modules that it is built from, too")
+	return cmd
+}
+
+func printVersion(w io.Writer, verbose bool) error {
+	if _, err := fmt.Fprintf(w, "ftlint %s\n", buildVersion()); err != nil {
+		return err
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil
+	}
+	setting := map[string]string{}
+	for _, s := range info.Settings {
+		setting[s.Key] = s.Value
+	}
+	if rev := setting["vcs.revision"]; rev != "" {
+		changed := ""
+		if setting["vcs.modified"] == "true" {
+			changed = ", with changes"
+		}
+		fmt.Fprintf(w, "commit %s of %s%s\n", rev, setting["vcs.time"], changed)
+	}
+	cgo := "without cgo"
+	if setting["CGO_ENABLED"] == "1" {
+		cgo = "with cgo"
+	}
+	if _, err := fmt.Fprintf(w, "built by %s for %s/%s %s\n", info.GoVersion, runtime.GOOS, runtime.GOARCH, cgo); err != nil {
+		return err
+	}
+	if !verbose {
+		return nil
+	}
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		if _, err := fmt.Fprintf(w, "  %s %s\n", m.Path, m.Version); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -14,7 +13,7 @@ import (
 var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
 	for _, r := range runs {
 		for i, e := range r.Events {
-			if e.Kind != builder.Store && e.Kind != builder.Copy || e.Err || byInterface(&e) || e.Perm&writeExec == emu.Write {
+			if e.Kind != builder.Store && e.Kind != builder.Copy || e.Err || e.ByInterface() || e.Perm&writeExec == emu.Write {
 				continue
 			}
 			by := e.Func + "()"
@@ -30,10 +29,6 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*builder.TrampR
 		}
 	}
 }, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback)
-
-// byInterface tells whether an event is of the patching interface, which
-// writes through an alias and maintains the caches.
-func byInterface(e *builder.Event) bool { return strings.HasPrefix(e.Func, "aarch64_insn_") }
 
 // madeSo says which call made the page that event i stores to read-only, or
 // executable.

@@ -66,7 +66,7 @@ func lastStore(events []builder.Event, addr uint64) int {
 			if e.Err || addr-e.Addr >= e.Size {
 				continue
 			}
-			if e.Kind == builder.Patch || e.Kind == builder.PatchLiteral || byInterface(e) {
+			if e.ByInterface() {
 				return -1
 			}
 			return i

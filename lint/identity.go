@@ -2,7 +2,7 @@ package lint
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"encoding/hex"
 	"regexp"
 	"strings"
 
@@ -25,7 +25,7 @@ type Identity struct {
 // Fingerprint is a short name of the identity: 32 hexadecimal digits.
 func (id Identity) Fingerprint() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{id.Rule, id.Object, id.Symbol, id.Text}, "\x00")))
-	return fmt.Sprintf("%x", sum[:16])
+	return hex.EncodeToString(sum[:16])
 }
 
 var (

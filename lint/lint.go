@@ -45,6 +45,8 @@ type Config struct {
 
 	AllLines bool // judge the context lines of patches too
 	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
+
+	Layout bool // gather what pictures need: ImageFacts.Layout
 }
 
 // A Place is where a finding, or something it speaks of, is.
@@ -110,6 +112,7 @@ type ImageFacts struct {
 	// LineProblem says why findings lack source lines: "" if they do not.
 	LineProblem string
 	Module      *ModuleFacts // nil for a kernel image
+	Layout      *Layout      // nil unless it was asked for
 }
 
 // ModuleFacts is what a summary says of a module.
@@ -166,7 +169,7 @@ func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
 	list := imageAnalyzers(cfg.Checks)
 	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: cfg.settings()})
 	r.run(list)
-	res.gather(im, r, list, cfg.MaxPerRule)
+	res.gather(im, r, list, cfg)
 }
 
 // plain drops the name of the system call from an os error: "vmlinux:
@@ -302,7 +305,7 @@ func panicked(name string, v any) error {
 }
 
 // gather turns the actions into the result.
-func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyzer, limit int) {
+func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyzer, cfg Config) {
 	seen := map[string]bool{}
 	for _, a := range list {
 		act := r.actions[a]
@@ -318,7 +321,7 @@ func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyze
 			}
 		}
 		res.Rules = append(res.Rules, run)
-		res.Findings = append(res.Findings, findings(im, run.Rule, act.diagnostics, limit)...)
+		res.Findings = append(res.Findings, findings(im, run.Rule, act.diagnostics, cfg.MaxPerRule)...)
 	}
 	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
 	slices.SortStableFunc(res.Findings, compareFindings)
@@ -329,6 +332,9 @@ func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyze
 				res.Image.Template = append(res.Image.Template, region.Describe(im))
 			}
 		}
+	}
+	if cfg.Layout && cfg.stopped() == nil { // after facts: its source lines are no finding's
+		res.Image.Layout = layOut(im, r, res.Findings)
 	}
 }
 

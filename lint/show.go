@@ -11,11 +11,29 @@ import (
 // callsite in each state of its life, and its trampolines beside the model.
 func Listings(im *elfscan.Image) ([]builder.Listing, error) {
 	defer elfscan.Guard()()
-	sites, err := im.Sites()
+	listings, err := codeListings(im)
 	if err != nil {
 		return nil, err
 	}
+	for t, i := builder.BuildTrampolines(im), 0; i < len(t.Runs); i++ {
+		if l, ok := t.Listing(im, &t.Runs[i]); ok && t.Runs[i].Situation == builder.Near {
+			listings = append(listings, l)
+		}
+	}
+	if len(listings) == 0 {
+		return nil, fmt.Errorf("%s: era %v: there is no entry code and no callsite to show", im.Path, im.Era())
+	}
+	return listings, nil
+}
+
+// codeListings are those of the entry code and a callsite: with an error, as
+// far as they go.
+func codeListings(im *elfscan.Image) ([]builder.Listing, error) {
 	listings := builder.EntryListing(im)
+	sites, err := im.Sites()
+	if err != nil {
+		return listings, err
+	}
 	if sites != nil {
 		for _, s := range im.SitesAs(sites.Addrs, im.Era().Shape()) {
 			if !s.OK || !s.Text {
@@ -27,19 +45,11 @@ func Listings(im *elfscan.Image) ([]builder.Listing, error) {
 			}
 			life, err := f.SiteListing(s.Entry)
 			if err != nil {
-				return nil, err
+				return listings, err
 			}
 			listings = append(listings, life...)
 			break
 		}
-	}
-	for t, i := builder.BuildTrampolines(im), 0; i < len(t.Runs); i++ {
-		if l, ok := t.Listing(im, &t.Runs[i]); ok && t.Runs[i].Situation == builder.Near {
-			listings = append(listings, l)
-		}
-	}
-	if len(listings) == 0 {
-		return nil, fmt.Errorf("%s: era %v: there is no entry code and no callsite to show", im.Path, im.Era())
 	}
 	return listings, nil
 }

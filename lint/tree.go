@@ -386,7 +386,7 @@ func (t *tree) judge(res *Result, im *elfscan.Image, loader *checks.Loader, byMo
 	if act := r.actions[checks.SiteRuns]; act != nil && act.err == nil {
 		res.kinds = act.result.(*checks.SiteResults).Kinds
 	}
-	res.gather(im, r, t.checks, t.cfg.MaxPerRule)
+	res.gather(im, r, t.checks, t.cfg)
 	res.Rules = append(res.Rules, t.apart...)
 	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
 }

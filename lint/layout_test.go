@@ -1,0 +1,317 @@
+package lint_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/lint"
+)
+
+// laidOut lints every sample that can be read, with its layout.
+func laidOut(t *testing.T, pattern string) map[string]*lint.Result {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("../testdata/vmlinux-samples", pattern))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no sample %s: %v", pattern, err)
+	}
+	out := map[string]*lint.Result{}
+	for _, path := range paths {
+		res := lint.File(path, token.NewFileSet(), lint.Config{Layout: true})
+		if res.Image != nil {
+			out[strings.TrimSuffix(filepath.Base(path), ".elf")] = res
+		}
+	}
+	return out
+}
+
+func found(res *lint.Result, rules ...string) bool {
+	return slices.ContainsFunc(res.Findings, func(f lint.Finding) bool { return slices.Contains(rules, f.Rule.ID) })
+}
+
+// A layout is plain data, made only if it is asked for, and changes nothing
+// else.
+func TestLayoutIsExtra(t *testing.T) {
+	path := "../testdata/vmlinux-samples/builders/rfc-builder.elf"
+	with := lint.File(path, token.NewFileSet(), lint.Config{Layout: true})
+	without := lint.File(path, token.NewFileSet(), lint.Config{})
+	if without.Image.Layout != nil {
+		t.Error("a layout that nobody asked for")
+	}
+	b, err := json.Marshal(with.Image.Layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(lint.File(path, token.NewFileSet(), lint.Config{Layout: true, Workers: 1}).Image.Layout)
+	if err != nil || !bytes.Equal(b, again) {
+		t.Errorf("the layout differs with one worker (%v)", err)
+	}
+	with.Image.Layout = nil
+	with.Elapsed, without.Elapsed = 0, 0
+	a, err1 := json.Marshal(with)
+	c, err2 := json.Marshal(without)
+	if err1 != nil || err2 != nil || !bytes.Equal(a, c) {
+		t.Errorf("the result differs with a layout (%v, %v)", err1, err2)
+	}
+}
+
+// The histogram counts every callsite in text once, in the right bin, and the
+// window is exactly what BL reaches.
+func TestAddressMap(t *testing.T) {
+	reach := a64.ReachOf(a64.Call)
+	for name, res := range laidOut(t, "*.elf") {
+		m := res.Image.Layout.Map
+		if m == nil || m.Entry.Addr == 0 {
+			continue
+		}
+		for _, edge := range []struct {
+			addr uint64
+			want bool
+		}{{m.WindowLo, true}, {m.WindowLo - 4, false}, {m.WindowHi, true}, {m.WindowHi + 4, false}} {
+			if got := reach.Contains(a64.Offset(edge.addr, m.Entry.Addr)); got != edge.want {
+				t.Errorf("%s: a BL at %#x reaches %s (%#x): %v, the window is %#x..%#x", name, edge.addr, m.Entry.Name, m.Entry.Addr, got, m.WindowLo, m.WindowHi)
+			}
+		}
+		sum, inside := 0, 0
+		for i, b := range m.Bins {
+			sum += b.N
+			if b.Lo >= b.Hi || i > 0 && b.Lo != m.Bins[i-1].Hi {
+				t.Errorf("%s: bins %v do not follow each other", name, m.Bins)
+			}
+			switch {
+			case b.Lo >= -128<<20 && b.Hi <= 128<<20:
+				inside += b.N
+			case b.Lo < 128<<20 && b.Hi > 128<<20, b.Lo < -128<<20 && b.Hi > -128<<20:
+				t.Errorf("%s: the bin %v straddles the end of the window", name, b)
+			}
+		}
+		if sum != m.Callsites || inside != m.InReach {
+			t.Errorf("%s: bins have %d callsites, %d of them in reach; there are %d, %d of them in reach", name, sum, inside, m.Callsites, m.InReach)
+		}
+		// Independently: each callsite's place.
+		im, err := elfscan.Open(res.Path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sites, err := im.Sites()
+		if err != nil || sites == nil {
+			im.Close()
+			continue
+		}
+		n, far := 0, 0
+		for _, s := range im.SitesAs(sites.Addrs, im.Era().Shape()) {
+			if !s.Text {
+				continue
+			}
+			n++
+			if s.Call < m.WindowLo || s.Call > m.WindowHi {
+				far++
+			}
+			d := int64(m.Entry.Addr - s.Call)
+			i := slices.IndexFunc(m.Bins, func(b lint.Bin) bool { return b.Lo <= d && d < b.Hi })
+			if i < 0 || m.Bins[i].N == 0 || d < m.Min || d > m.Max {
+				t.Errorf("%s: no bin counts the callsite at %#x, %d bytes away", name, s.Call, d)
+			}
+		}
+		if n != m.Callsites || n-far != m.InReach {
+			t.Errorf("%s: %d callsites, %d out of reach; the map has %d, %d in reach", name, n, far, m.Callsites, m.InReach)
+		}
+		if far > 0 != found(res, "FT201") {
+			t.Errorf("%s: %d callsites out of reach, and FT201 found: %v", name, far, found(res, "FT201"))
+		}
+		im.Close()
+	}
+}
+
+// diffRules are the rules about differences from the model.
+var diffRules = []string{"FT113", "FT103", "FT105", "FT106", "FT108", "FT109", "FT110", "FT111", "FT116"}
+
+// The picture marks what findings are about, and nothing else: for every
+// builder among the samples.
+func TestTrampolinesMatchFindings(t *testing.T) {
+	seen := 0
+	for name, res := range laidOut(t, "builders/*.elf") {
+		l := res.Image.Layout
+		if l.NoBuilder != "" {
+			if len(l.Trampolines) > 0 {
+				t.Errorf("%s: trampolines without a builder", name)
+			}
+			continue
+		}
+		seen++
+		marked, rules := false, map[string]bool{}
+		stale, wx, final := false, false, false
+		for i := range l.Trampolines {
+			tr := &l.Trampolines[i]
+			if len(tr.Cells) == 0 {
+				t.Errorf("%s: no cells: %s", name, tr.Err)
+				continue
+			}
+			at := tr.Addr
+			about := map[int]bool{}
+			for _, c := range tr.Cells {
+				marked = marked || c.Differs
+				for _, d := range c.Diffs {
+					rules[tr.Diffs[d].Rule] = true
+					about[d] = true
+				}
+				if c.At == 0 {
+					continue
+				}
+				if c.At != at {
+					t.Errorf("%s: a cell at %#x, the one before it ends at %#x", name, c.At, at)
+				}
+				at = c.At + c.Size
+				if len(tr.Cells) > 100 {
+					t.Fatalf("%s: %d cells", name, len(tr.Cells))
+				}
+				if c.Writer < 0 && c.Word != 0 {
+					t.Errorf("%s: nobody wrote %#x to %#x", name, c.Word, c.At)
+				}
+			}
+			if at != tr.Addr+tr.Size {
+				t.Errorf("%s: the cells end at %#x, the trampoline at %#x", name, at, tr.Addr+tr.Size)
+			}
+			for _, d := range tr.Whole {
+				rules[tr.Diffs[d].Rule] = true
+				about[d] = true
+			}
+			if len(about) != len(tr.Diffs) {
+				t.Errorf("%s: %d differences, %d of them are shown", name, len(tr.Diffs), len(about))
+			}
+			last := tr.Moments[len(tr.Moments)-1]
+			for k, s := range last.State {
+				if s == builder.Stale && !tr.Cells[k].Literal && tr.Cells[k].Origin != 0 {
+					stale = true
+				}
+			}
+			for _, m := range tr.Moments {
+				wx = wx || m.Alive && m.Perm.String() == "rwx"
+			}
+			final = final || last.Perm.String() == "rwx"
+			if last.Perm.String() != tr.Perms {
+				t.Errorf("%s: the last moment leaves the page %v, the builder %s", name, last.Perm, tr.Perms)
+			}
+		}
+		for _, id := range diffRules {
+			if rules[id] && !found(res, id) {
+				t.Errorf("%s: the picture shows %s, which was not found", name, id)
+			}
+		}
+		if any := found(res, diffRules...); marked != any && len(rules) == 0 {
+			t.Errorf("%s: something is marked: %v; rules about differences found something: %v", name, marked, any)
+		}
+		if stale != found(res, "FT306") {
+			t.Errorf("%s: instructions without maintenance in the picture: %v; FT306 found: %v", name, stale, found(res, "FT306"))
+		}
+		if wx != found(res, "FT301", "FT302") || final != found(res, "FT301") {
+			t.Errorf("%s: the picture has rwx pages: %v, at the end: %v; found FT301: %v, FT302: %v", name, wx, final, found(res, "FT301"), found(res, "FT302"))
+		}
+		if strings.HasPrefix(name, "builder-good") && (marked || stale || wx) {
+			t.Errorf("%s: marked %v, stale %v, rwx %v: it is a good one", name, marked, stale, wx)
+		}
+	}
+	if seen < 30 {
+		t.Errorf("%d builders among the samples; there are more", seen)
+	}
+}
+
+// Which cells of some samples are marked.
+func TestMarkedCells(t *testing.T) {
+	for _, test := range []struct {
+		sample, variant string
+		want            []string // what is marked: offset or "lacks", and the rule
+	}{
+		{"builder-good", "ftrace_caller", nil},
+		{"builder-good-nop", "ftrace_regs_caller", nil},
+		{"rfc-builder", "ftrace_caller", nil},
+		{"rfc-builder", "ftrace_regs_caller", []string{"literal FT109"}},
+		{"builder-copy-short", "ftrace_caller", []string{"lacks ret x9 FT103"}},
+		{"builder-pcrel-cbz", "ftrace_caller", []string{"FT106"}},
+		{"builder-drops-insn", "ftrace_caller", []string{"lacks FT113"}},
+		{"builder-slot-next", "ftrace_caller", []string{"slot", "FT111"}},
+	} {
+		res := laidOut(t, "builders/"+test.sample+".elf")[test.sample]
+		for _, tr := range res.Image.Layout.Trampolines {
+			if tr.Variant != test.variant || tr.Graph {
+				continue
+			}
+			var got []string
+			for _, c := range tr.Cells {
+				if !c.Differs {
+					continue
+				}
+				mark := ""
+				switch {
+				case c.At == 0:
+					mark = "lacks " + c.Model
+				case c.Literal:
+					mark = "literal"
+				case c.Role == builder.CallSlot:
+					mark = "slot"
+				}
+				for _, d := range c.Diffs {
+					mark += " " + tr.Diffs[d].Rule
+				}
+				got = append(got, strings.TrimSpace(mark))
+			}
+			ok := len(got) == len(test.want)
+			for i := range test.want {
+				ok = ok && i < len(got) && strings.HasPrefix(got[i], strings.Fields(test.want[i])[0]) && strings.HasSuffix(got[i], test.want[i][strings.LastIndex(test.want[i], " ")+1:])
+			}
+			if !ok {
+				t.Errorf("%s, %s: marked %q, want %q", test.sample, test.variant, got, test.want)
+			}
+		}
+	}
+}
+
+// The order of what happened to the RFC's trampoline, and where it comes from.
+func TestMoments(t *testing.T) {
+	res := laidOut(t, "builders/rfc-builder.elf")["rfc-builder"]
+	tr := res.Image.Layout.Trampolines[0]
+	var got []string
+	for _, m := range tr.Moments {
+		perm := "none"
+		if m.Alive {
+			perm = m.Perm.String()
+		}
+		got = append(got, m.Kind.String()+" "+perm)
+		if m.Source.Path == "" || m.At == "" {
+			t.Errorf("%v: no source line", m.Kind)
+		}
+	}
+	want := []string{"allocate rw-", "copy rw-", "copy rw-", "store rw-", "store rw-", "store rw-", "store rw-", "flush-reset rw-", "protect rwx", "patch rwx", "patch rwx"}
+	if !slices.Equal(got, want) {
+		t.Errorf("moments %q, want %q", got, want)
+	}
+}
+
+// Listings have the source line of each instruction, and every address that a
+// finding is about is in one.
+func TestListings(t *testing.T) {
+	for name, res := range laidOut(t, "builders/*.elf") {
+		l := res.Image.Layout
+		listed := map[uint64]bool{}
+		for _, list := range slices.Concat(l.Listings, l.Excerpts) {
+			for _, line := range list.Lines {
+				listed[line.Addr] = true
+			}
+		}
+		for _, f := range res.Findings {
+			if f.Insn != "" && !listed[f.Addr] {
+				t.Errorf("%s: %s at %#x is in no listing", name, f.Rule.ID, f.Addr)
+			}
+		}
+		if len(l.Problems) > 0 {
+			t.Errorf("%s: %q", name, l.Problems)
+		}
+	}
+}

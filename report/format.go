@@ -53,7 +53,11 @@ var Formats = []Format{
 	{"checkstyle", "Checkstyle's XML", writeCheckstyle},
 	{"junit", "JUnit's XML: a test case for each rule", writeJUnit},
 	{"ktap", "KTAP, as kernel selftests print: a test for each rule", writeKTAP},
+	{"html", "a page to look at: findings, pictures, listings", writeHTML},
 }
+
+// NeedsLayout tells whether the format shows what lint.Config.Layout gathers.
+func (f Format) NeedsLayout() bool { return f.Name == "html" }
 
 // LookupFormat finds a format by its name.
 func LookupFormat(name string) (Format, error) {

@@ -6,8 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -29,7 +27,7 @@ type Text struct {
 	// all modules; 0 for all. What was found and is not shown is counted.
 	MaxPerRule int
 
-	sources   map[string][]string
+	tree      sourceTree
 	inModules map[string]int // by rule: findings about modules that were shown
 }
 
@@ -130,23 +128,10 @@ func printable(path string) string {
 
 // source shows the line, and a caret under what is on it, if the tree has it.
 func (t *Text) source(w io.Writer, p lint.Place) {
-	if t.SrcTree == "" || p.Line == 0 || !filepath.IsLocal(p.Path) {
-		return
+	t.tree.root = t.SrcTree
+	if line, ok := t.tree.line(p.Path, p.Line); ok {
+		t.excerpt(w, p.Line, p.Col, line)
 	}
-	lines, ok := t.sources[p.Path]
-	if !ok {
-		if t.sources == nil {
-			t.sources = map[string][]string{}
-		}
-		if b, err := os.ReadFile(filepath.Join(t.SrcTree, p.Path)); err == nil {
-			lines = strings.Split(string(b), "\n")
-		}
-		t.sources[p.Path] = lines
-	}
-	if p.Line > len(lines) {
-		return
-	}
-	t.excerpt(w, p.Line, p.Col, lines[p.Line-1])
 }
 
 // excerpt shows a line, and a caret under what is on it from column col on.

@@ -21,10 +21,11 @@ import (
 //	```
 //
 // of README.md or docs/*.md. Standard output comes first, then standard
-// error. A block behind "<!-- kernel: SUITE VERSION -->" runs on that suite's
-// kernel as ./vmlinux, where scripts/fetch-kernels has put it; if that is
-// another version by now, its figures may be others. With -update the documents
-// get what ftlint prints: read the difference.
+// error. What -o names is written to a folder of the test. A block behind
+// "<!-- kernel: SUITE VERSION -->" runs on that suite's kernel as ./vmlinux,
+// where scripts/fetch-kernels has put it; if that is another version by now,
+// its figures may be others. With -update the documents get what ftlint prints:
+// read the difference.
 func TestDocs(t *testing.T) {
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -108,7 +109,13 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
-	status := run(strings.Fields(args), &stdout, &stderr)
+	words := strings.Fields(args)
+	for i := range words {
+		if format, file, ok := strings.Cut(words[i], "="); ok && i > 0 && words[i-1] == "-o" {
+			words[i] = format + "=" + filepath.Join(t.TempDir(), file)
+		}
+	}
+	status := run(words, &stdout, &stderr)
 	if status != 0 && strings.HasPrefix(ex.command, "go run ") {
 		fmt.Fprintf(&stderr, "exit status %d\n", status)
 	}

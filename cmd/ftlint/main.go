@@ -180,6 +180,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	cfg := lint.Config{Checks: list, MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
 		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
+	cfg.Layout = format.NeedsLayout() || slices.ContainsFunc(outputs, func(o output) bool { return o.format.NeedsLayout() })
 	if f.timeout < 0 {
 		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
 	}

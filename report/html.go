@@ -1,0 +1,447 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// The page is one file. Style and script stand in it and are the only ones that
+// its Content-Security-Policy lets a browser take; nothing is loaded. All of
+// it can be read without the script, which adds the search for a word and the
+// like. The findings are written by hand, as there may be many; everything else
+// is a template.
+//
+//go:embed html/page.tmpl html/page.css html/page.js
+var htmlFiles embed.FS
+
+var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML}).ParseFS(htmlFiles, "html/page.tmpl"))
+
+// htmlFile is one of the page's parts.
+func htmlFile(name string) string {
+	b, err := htmlFiles.ReadFile("html/" + name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(b)
+}
+
+// A pageView is what the page shows, in the words that it shows.
+type pageView struct {
+	Title   string
+	Version string
+	Counts  []severityCount
+	Rules   []*ruleView // that have findings or are undecided
+	Passed  int         // outcomes, over all inputs
+	NotApp  int
+	Undec   int
+	Shown   int      // findings
+	Errors  []string // about no single input
+	Inputs  []*inputView
+	Modules *modulesView
+
+	tree   sourceTree
+	byRule map[string]*ruleView
+}
+
+type severityCount struct {
+	Name string
+	N    int
+}
+
+// A ruleView is a rule with its page, and what became of it.
+type ruleView struct {
+	rules.Rule
+	Anchor   string
+	Severity string
+	Findings int // found, of which Shown are on the page
+	Shown    int
+	First    string // fragment of the first finding
+	Page     template.HTML
+	Undec    []string // inputs where it is undecided, and why
+}
+
+// An inputView is one input that is no module of many.
+type inputView struct {
+	Number   int
+	Path     string
+	Facts    []string
+	Errors   []string
+	Notes    []string
+	Outcomes []outcomeView
+	Image    *imageView
+
+	res *lint.Result
+	at  map[uint64]string // fragment of the line that shows an address
+}
+
+// An outcomeView is what became of rules: those with one reason together, if
+// they have no findings.
+type outcomeView struct {
+	Status, Mark string
+	Rules        []ruleRef
+	Why          string
+}
+
+type ruleRef struct {
+	ID, Name, Anchor string
+	Page             bool // it has a page here
+	N                int
+}
+
+type modulesView struct {
+	Count, Callsites, Without, Unread int
+	Outcomes                          []*ruleCount
+	List                              []moduleView
+	Code                              []listingView
+}
+
+// Summary is what was read, in words.
+func (m *modulesView) Summary() string {
+	s := count(m.Count, "module", "modules") + ", " + count(m.Callsites, "callsite", "callsites")
+	if m.Without > 0 {
+		s += ", " + count(m.Without, "module", "modules") + " without any"
+	}
+	return s
+}
+
+type moduleView struct {
+	Path, Name, Shape, Note string
+	Callsites, Findings     int
+}
+
+var (
+	severities  = []string{"error", "warning", "note"}
+	statuses    = []string{"findings", "inconclusive", "passed", "not applicable"}
+	statusMarks = map[string]string{"findings": "\u2715", "inconclusive": "?", "passed": "\u2713", "not applicable": "\u2013"}
+)
+
+// writeHTML writes the page.
+func writeHTML(w io.Writer, run *Run) error {
+	v := newPageView(run)
+	b := bufio.NewWriterSize(w, 64<<10)
+	css := htmlFile("page.css") + v.filterStyle()
+	js := htmlFile("page.js")
+	page := htmlWriter{b}
+	page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"")
+	page.text("default-src 'none'; img-src data:; style-src '" + hashOf(css) + "'; script-src '" + hashOf(js) + "'; base-uri 'none'; form-action 'none'")
+	page.raw("\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>")
+	page.text(v.Title)
+	page.raw("</title>\n<style>")
+	b.WriteString(css) // ours, with IDs of rules
+	page.raw("</style>\n</head>\n")
+	if err := htmlTemplates.ExecuteTemplate(b, "top", v); err != nil {
+		return err
+	}
+	v.writeFindings(page)
+	if err := htmlTemplates.ExecuteTemplate(b, "rest", v); err != nil {
+		return err
+	}
+	page.raw("<script>")
+	b.WriteString(js)
+	page.raw("</script>\n</body>\n</html>\n")
+	return b.Flush()
+}
+
+// hashOf is how a Content-Security-Policy names a style or a script.
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// clean is s without what a browser cannot show or would show as something
+// else: control characters, what is no character, and characters that change
+// the direction of what follows.
+func clean(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = ' ' <= s[i] && s[i] <= '~'
+	}
+	if plain { // nearly all are
+		return s
+	}
+	bad := func(r rune) bool {
+		return unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
+	}
+	if !strings.ContainsFunc(s, bad) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == unicode.ReplacementChar || !bad(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+// cleanSource is a line of source: tabs stay, and it has an end.
+func cleanSource(line string) string {
+	const most = 300 // bytes that are shown
+	line = strings.TrimRight(line, " \t\r")
+	if len(line) > most {
+		line = line[:most] + " ..."
+	}
+	parts := strings.Split(line, "\t")
+	for i := range parts {
+		parts[i] = clean(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
+func newPageView(run *Run) *pageView {
+	v := &pageView{Version: clean(run.Version), tree: sourceTree{root: run.SrcTree}, byRule: map[string]*ruleView{}}
+	for _, err := range run.Errors {
+		v.Errors = append(v.Errors, clean(err.Error()))
+	}
+	n := map[string]int{}
+	modules := 0
+	for _, res := range run.Results {
+		if res.IsModule {
+			modules++
+		}
+		for _, f := range res.Findings {
+			v.rule(f.Rule).Shown++
+		}
+		for _, r := range res.Rules {
+			n[r.Rule.Severity.String()] += r.Findings
+			status, why := Status(r)
+			switch status {
+			case "passed":
+				v.Passed++
+			case "not applicable":
+				v.NotApp++
+			case "inconclusive":
+				v.Undec++
+			}
+			if r.Findings > 0 {
+				v.rule(r.Rule).Findings += r.Findings
+			}
+			if r.Inconclusive != "" {
+				rv := v.rule(r.Rule)
+				const most = 20
+				switch len(rv.Undec) {
+				case most:
+					rv.Undec = append(rv.Undec, "and more")
+				case most + 1:
+				default:
+					rv.Undec = append(rv.Undec, clean(res.Path)+": "+clean(why))
+				}
+			}
+		}
+		v.Shown += len(res.Findings)
+	}
+	for _, s := range severities {
+		v.Counts = append(v.Counts, severityCount{s, n[s]})
+	}
+	slices.SortFunc(v.Rules, func(a, b *ruleView) int { return cmp.Compare(a.ID, b.ID) })
+	for _, r := range v.Rules {
+		r.Page = rulePage(r.Rule)
+	}
+	for _, res := range run.Results {
+		in := &inputView{Number: len(v.Inputs) + 1, Path: clean(res.Path), res: res, at: map[uint64]string{}}
+		v.Inputs = append(v.Inputs, in)
+		v.fill(in, modules > 1)
+	}
+	if modules > 1 {
+		v.gatherModules(run.Results)
+	}
+	v.Title = "ftlint"
+	switch len(v.Inputs) {
+	case 0:
+	case 1:
+		v.Title += ": " + v.Inputs[0].Path
+	default:
+		v.Title += fmt.Sprintf(": %s and %d more", v.Inputs[0].Path, len(v.Inputs)-1)
+	}
+	return v
+}
+
+// rule is the view of a rule that has something to say.
+func (v *pageView) rule(r rules.Rule) *ruleView {
+	rv := v.byRule[r.ID]
+	if rv == nil {
+		rv = &ruleView{Rule: r, Anchor: anchor(r.ID), Severity: r.Severity.String()}
+		rv.ID, rv.Name, rv.Title = clean(r.ID), clean(r.Name), clean(r.Title)
+		v.byRule[r.ID] = rv
+		v.Rules = append(v.Rules, rv)
+	}
+	return rv
+}
+
+// Single are the inputs that are shown each by itself.
+func (v *pageView) Single() (out []*inputView) {
+	for _, in := range v.Inputs {
+		if v.Modules == nil || !in.res.IsModule {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
+// fill fills in what the page shows of one input.
+func (v *pageView) fill(in *inputView, many bool) {
+	res := in.res
+	for _, err := range res.Errors {
+		in.Errors = append(in.Errors, clean(err.Error()))
+	}
+	for _, line := range res.NoteLines() {
+		in.Notes = append(in.Notes, clean(line))
+	}
+	if res.Image != nil && res.Image.Layout != nil {
+		v.layOut(in, res.Image)
+	}
+	if many && res.IsModule {
+		return
+	}
+	var b bytes.Buffer
+	Summary(&b, &lint.Result{Path: res.Path, Image: res.Image, Patch: res.Patch}, false)
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimSpace(strings.TrimPrefix(line, printable(res.Path)+": "))
+		if !strings.HasSuffix(line, "0.000 s") {
+			in.Facts = append(in.Facts, clean(line))
+		}
+	}
+	for _, status := range statuses {
+		at := map[string]int{}
+		for _, r := range res.Rules {
+			s, why := Status(r)
+			if s != status {
+				continue
+			}
+			ref := ruleRef{ID: clean(r.Rule.ID), Name: clean(r.Rule.Name), Anchor: anchor(r.Rule.ID), Page: v.byRule[r.Rule.ID] != nil, N: r.Findings}
+			if status == "passed" || status == "findings" && why == "" {
+				why = r.Examined
+			}
+			i, ok := at[why]
+			if !ok || status == "findings" {
+				i = len(in.Outcomes)
+				at[why] = i
+				in.Outcomes = append(in.Outcomes, outcomeView{Status: status, Mark: statusMarks[status], Why: clean(why)})
+			}
+			in.Outcomes[i].Rules = append(in.Outcomes[i].Rules, ref)
+		}
+	}
+}
+
+// gatherModules makes one view of many modules.
+func (v *pageView) gatherModules(results []*lint.Result) {
+	m := &modulesView{Outcomes: countRules(results)}
+	v.Modules = m
+	for i, res := range results {
+		if !res.IsModule {
+			continue
+		}
+		mv := moduleView{Path: v.Inputs[i].Path}
+		m.Count++
+		if res.Image == nil {
+			m.Unread++
+			mv.Note = strings.Join(v.Inputs[i].Errors, "; ")
+			m.List = append(m.List, mv)
+			continue
+		}
+		mv.Callsites = res.Image.Callsites
+		m.Callsites += mv.Callsites
+		if mv.Callsites == 0 {
+			m.Without++
+		}
+		if f := res.Image.Module; f != nil {
+			mv.Name, mv.Shape, mv.Note = clean(f.Name), f.Shape.String(), clean(f.Mismatch)
+		}
+		for _, r := range res.Rules {
+			mv.Findings += r.Findings
+		}
+		m.List = append(m.List, mv)
+		if im := v.Inputs[i].Image; im != nil {
+			for _, list := range im.Code {
+				list.Title = v.Inputs[i].Path + ": " + list.Title
+				m.Code = append(m.Code, list)
+			}
+		}
+	}
+}
+
+// ID and Name are the rule's.
+func (c *ruleCount) ID() string   { return clean(c.run.Rule.ID) }
+func (c *ruleCount) Name() string { return clean(c.run.Rule.Name) }
+
+// Cells are the figures of a row of the table.
+func (c *ruleCount) Cells() []int {
+	return []int{c.findings, c.in, c.passed, c.notApplicable, c.undecided}
+}
+
+// filterStyle are the styles that make the boxes of the filters work: what
+// is not ticked is not shown, unless a link leads to it.
+func (v *pageView) filterStyle() string {
+	var hidden []string
+	for _, s := range severities {
+		hidden = append(hidden, fmt.Sprintf("body:has(#show-%s:not(:checked)) .f.%s:not(:target)", s, s))
+	}
+	for _, r := range v.Rules {
+		if r.Shown > 0 {
+			hidden = append(hidden, fmt.Sprintf("body:has(#show-%s:not(:checked)) .f.r-%s:not(:target)", r.Anchor, r.Anchor))
+		}
+	}
+	return strings.Join(hidden, ",\n") + "{display:none}\n"
+}
+
+// anchor is a rule's ID as it can stand in a style or a fragment: those of the
+// catalogue are as they are, a check of somebody else may be called anything.
+func anchor(id string) string {
+	if id != "" && !strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
+	}) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return fmt.Sprintf("X%x", sum[:4])
+}
+
+var markdown = goldmark.New(goldmark.WithExtensions(extension.Table))
+
+// rulePage is the page of a rule below its heading.
+func rulePage(r rules.Rule) template.HTML {
+	page, ok := r.Page()
+	if !ok {
+		return ""
+	}
+	page = strings.ReplaceAll(page, "<!-- example -->\n", "")
+	if first, rest, ok := strings.Cut(page, "\n"); ok && strings.HasPrefix(first, "# ") {
+		page = rest
+	}
+	source := []byte(page)
+	doc := markdown.Parser().Parse(text.NewReader(source))
+	_ = ast.Walk(doc, func(n ast.Node, in bool) (ast.WalkStatus, error) {
+		if h, ok := n.(*ast.Heading); ok && in {
+			h.Level += 2
+		}
+		return ast.WalkContinue, nil
+	})
+	var b bytes.Buffer
+	if err := markdown.Renderer().Render(&b, source, doc); err != nil {
+		return ""
+	}
+	return template.HTML(b.String()) // of our own page; raw HTML is left out
+}

@@ -1,0 +1,307 @@
+package report_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
+)
+
+const builders = "../testdata/vmlinux-samples/builders"
+
+// htmlOf is the page about some inputs, as the command line makes it.
+func htmlOf(t *testing.T, srctree string, paths ...string) string {
+	t.Helper()
+	var results []*lint.Result
+	in := lint.Find(paths)
+	if _, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{Layout: true}, func(res *lint.Result) { results = append(results, res) }, nil); err != nil {
+		t.Fatal(err)
+	}
+	return page(t, &report.Run{Results: results, SrcTree: srctree})
+}
+
+func page(t *testing.T, run *report.Run) string {
+	t.Helper()
+	return write(t, "html", run)
+}
+
+// pages are pages of all kinds, by name.
+func pages(t *testing.T) map[string]string {
+	sample := func(name string) string { return filepath.Join(builders, name) }
+	modules, err := filepath.Glob("../testdata/module-samples/good-callops*.ko")
+	if err != nil || len(modules) < 2 {
+		t.Fatalf("module samples: %v, %v", modules, err)
+	}
+	many := []string{"../testdata/module-samples/kernel-callops.elf", "../testdata/module-samples/plt-wrong.ko", "../testdata/module-samples/section-wx.ko"}
+	return map[string]string{
+		"rfc":         htmlOf(t, builders, sample("rfc-builder.elf")),
+		"good":        htmlOf(t, builders, sample("builder-good.elf")),
+		"short copy":  htmlOf(t, "", sample("builder-copy-short.elf")),
+		"no reach":    htmlOf(t, "", "../testdata/vmlinux-samples/reach-back.elf"),
+		"no lines":    htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-nodwarf.elf"),
+		"no symbols":  htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-stripped.elf"),
+		"two inputs":  htmlOf(t, "", sample("rfc-builder.elf"), sample("builder-wx.elf")),
+		"one module":  htmlOf(t, "", many[0], many[1]),
+		"modules":     htmlOf(t, "", append(many, modules...)...),
+		"source file": htmlOf(t, "", sample("rfc-builder.c")),
+		"nothing":     page(t, &report.Run{}),
+		"hostile":     page(t, hostile()),
+		"harmful":     page(t, harmful()),
+	}
+}
+
+var (
+	idAttr   = regexp.MustCompile(`\sid="([^"]*)"`)
+	hrefAttr = regexp.MustCompile(`\shref="([^"]*)"`)
+	tag      = regexp.MustCompile(`<[a-zA-Z][^>]*>`)
+	styleTag = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
+	jsTag    = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+	value    = regexp.MustCompile(`"[^"]*"`)
+	badAttr  = regexp.MustCompile(`(?i)\s(on\w+|style|src|srcset|action|formaction|xlink:href)=`)
+)
+
+// Every page holds together: fragments are there and differ, nothing is
+// loaded, and style and script are those that the policy names.
+func TestPages(t *testing.T) {
+	for name, html := range pages(t) {
+		ids := map[string]bool{}
+		for _, m := range idAttr.FindAllStringSubmatch(html, -1) {
+			if ids[m[1]] {
+				t.Errorf("%s: two elements are called %q", name, m[1])
+			}
+			ids[m[1]] = true
+		}
+		for _, m := range hrefAttr.FindAllStringSubmatch(html, -1) {
+			if frag, ok := strings.CutPrefix(m[1], "#"); ok {
+				if !ids[frag] {
+					t.Errorf("%s: a link to %q leads nowhere", name, m[1])
+				}
+			} else if m[1] != "data:," {
+				t.Errorf("%s: a link leads out of the file: %s", name, m[1])
+			}
+		}
+		styles, scripts := styleTag.FindAllStringSubmatch(html, -1), jsTag.FindAllStringSubmatch(html, -1)
+		if len(styles) != 1 || len(scripts) != 1 || strings.Count(html, "<style") != 1 || strings.Count(html, "<script") != 1 {
+			t.Fatalf("%s: %d styles, %d scripts", name, len(styles), len(scripts))
+		}
+		for _, s := range []string{styles[0][1], scripts[0][1]} {
+			sum := sha256.Sum256([]byte(s))
+			if hash := base64.StdEncoding.EncodeToString(sum[:]); !strings.Contains(strings.ReplaceAll(html, "&#43;", "+"), "sha256-"+hash) {
+				t.Errorf("%s: the policy does not name sha256-%s", name, hash)
+			}
+		}
+		if !strings.Contains(html, "default-src &#39;none&#39;") {
+			t.Errorf("%s: there is no policy", name)
+		}
+		body := html[strings.Index(html, "<body"):strings.Index(html, "<script>")]
+		for _, m := range tag.FindAllString(body, -1) {
+			if badAttr.MatchString(value.ReplaceAllString(m, "")) {
+				t.Errorf("%s: %s", name, m)
+			}
+		}
+		if strings.Contains(html, "ZgotmplZ") || strings.Contains(html, "%!") {
+			t.Errorf("%s: something could not be written", name)
+		}
+	}
+}
+
+// The pages are HTML, says tidy.
+func TestPagesTidy(t *testing.T) {
+	if _, err := exec.LookPath("tidy"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no tidy: install Debian's tidy")
+		}
+		t.Skip("SKIPPED: no tidy: install Debian's tidy")
+	}
+	for name, html := range pages(t) {
+		cmd := exec.Command("tidy", "-q", "-e", "--drop-empty-elements", "no", "--mute", "TRIM_EMPTY_ELEMENT")
+		cmd.Stdin = strings.NewReader(html)
+		out, err := cmd.CombinedOutput()
+		if err != nil || len(out) > 0 {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+const (
+	harm = `</style></script><script>window.pwned=1</script><img src=x onerror=window.pwned=2>" onmouseover="window.pwned=3' &amp; &#60;b`
+	odd  = "\x1b[31m\u202egnp.exe\u2066\x00\xff\ufeff"
+)
+
+// harmful is a run whose every name is meant to harm.
+func harmful() *report.Run {
+	rule, _ := rules.Lookup("FT401")
+	own := rules.Rule{ID: harm, Name: harm, Severity: rules.Error, Title: harm}
+	at := lint.Place{Path: harm + odd, Line: 3, Col: 1, Addr: 0x1000}
+	line := lint.ListingLine{ListingLine: builder.ListingLine{Addr: 0x1000, Word: 0xd503201f, Labels: []string{harm + odd}, Text: harm + odd, Model: harm, Note: harm + odd}, Source: lint.Source{Path: harm, Line: 7}}
+	list := lint.Listing{Title: harm + odd, Lines: []lint.ListingLine{line}}
+	cell := lint.TrampolineCell{Cell: builder.Cell{At: 0x2000, Size: 4, Word: 1, Text: harm + odd, Model: harm, From: harm, Label: harm, Role: builder.CallSlot, Differs: true, Diffs: []int{0}, Origin: 1}, Source: lint.Source{Path: harm, Line: 1}, Writer: 0}
+	moment := lint.TrampolineMoment{Moment: builder.Moment{Event: builder.Event{Kind: builder.Copy, Func: harm + odd, Addr: 0x2000, Size: 4, PC: 0x1000}, Mine: true, Alive: true, State: []builder.CellState{builder.Stale}, Hits: []bool{true}, Count: 1}, At: harm, Source: lint.Source{Path: harm + odd, Line: 1}}
+	res := &lint.Result{
+		Path: harm + odd,
+		Image: &lint.ImageFacts{Form: harm, Callsites: 1, LineProblem: harm + odd, Template: []string{harm + odd}, Entries: []lint.NamedAddr{{Name: harm, Addr: 1}},
+			Layout: &lint.Layout{
+				Listings: []lint.Listing{list}, Excerpts: []lint.Listing{list}, NoBuilder: harm, NoModel: harm, Problems: []string{harm + odd},
+				Trampolines: []lint.Trampoline{{Variant: harm, Addr: 0x2000, Size: 4, Perms: "rwx", Cells: []lint.TrampolineCell{cell}, Moments: []lint.TrampolineMoment{moment}, Diffs: []lint.TrampolineDiff{{Rule: harm, Text: harm + odd}}, Whole: []int{0}, Err: harm}},
+				Situations:  []lint.Situation{{Variant: harm, Slot: harm + odd, Err: harm + odd}},
+				Map: &lint.AddressMap{Entry: lint.NamedAddr{Name: harm, Addr: 5}, Callsites: 1, Bins: []lint.Bin{{Lo: 0, Hi: 1024, N: 1}},
+					Regions: []lint.MapRegion{{Kind: lint.RegionImage, Name: harm, Note: harm, Start: 0, End: ^uint64(0)}, {Kind: lint.RegionSection, Name: harm + odd, Note: harm, Start: 0, End: 100}}},
+			}},
+		Rules:  []lint.RuleRun{{Rule: rule, Findings: 2, Outcome: checks.Outcome{Examined: harm + odd, Inconclusive: harm + odd}}, {Rule: own, Findings: 1}},
+		Errors: []error{fmt.Errorf("%s%s", harm, odd)},
+	}
+	for _, r := range []rules.Rule{rule, rule, own} {
+		res.Findings = append(res.Findings, lint.Finding{Place: at, Rule: r, Message: "`" + harm + "` " + odd, Symbol: harm + odd, Insn: harm + odd, Source: harm + odd, Related: []lint.Related{{Place: at, Message: harm + odd}}})
+	}
+	return &report.Run{Results: []*lint.Result{res}, Version: harm + odd}
+}
+
+// Names that are meant to harm are text, and nothing of them changes how other
+// text is shown.
+func TestHarmlessNames(t *testing.T) {
+	html := page(t, harmful())
+	for _, bad := range []string{"<script>window", "<img", "onmouseover=\"", "\x1b", "\u202e", "\u2066", "\x00", "\ufeff", "\xff"} {
+		if i := strings.Index(html, bad); i >= 0 {
+			t.Errorf("the page has %q: %q", bad, html[max(0, i-80):min(len(html), i+80)])
+		}
+	}
+	if n := strings.Count(html, "&lt;script&gt;window.pwned=1"); n < 30 {
+		t.Errorf("%d names are on the page, there are more", n)
+	}
+}
+
+// What is found has a fragment that stays when addresses and lines move.
+func TestFragments(t *testing.T) {
+	rule, _ := rules.Lookup("FT407")
+	fragment := regexp.MustCompile(`id="(FT407-[0-9a-f]{16}(?:-\d+)?)"`)
+	ids := func(move uint64) (out []string) {
+		res := &lint.Result{Path: "vmlinux", Rules: []lint.RuleRun{{Rule: rule, Findings: 3}}}
+		for i, symbol := range []string{"a", "b", "b"} {
+			res.Findings = append(res.Findings, lint.Finding{Place: lint.Place{Path: "vmlinux", Line: int(move) + i, Addr: move + uint64(i)}, Rule: rule, Message: "m",
+				Identity: lint.Identity{Rule: "FT407", Object: "vmlinux", Symbol: symbol, Text: "nop"}})
+		}
+		for _, m := range fragment.FindAllStringSubmatch(page(t, &report.Run{Results: []*lint.Result{res}}), -1) {
+			out = append(out, m[1])
+		}
+		return out
+	}
+	got, moved := ids(0x1000), ids(0x5000)
+	if len(got) != 3 || got[0] == got[1] || got[2] != got[1]+"-2" || !slices.Equal(got, moved) {
+		t.Errorf("fragments %q, moved %q", got, moved)
+	}
+}
+
+// A rule that did not come to a verdict is not said to have passed.
+func TestUndecidedIsSaid(t *testing.T) {
+	rule := func(id string) rules.Rule { r, _ := rules.Lookup(id); return r }
+	html := page(t, &report.Run{Results: []*lint.Result{{Path: "vmlinux", Image: &lint.ImageFacts{}, Rules: []lint.RuleRun{
+		{Rule: rule("FT401"), Outcome: checks.Outcome{Inconclusive: "the table is torn"}},
+		{Rule: rule("FT402"), Outcome: checks.Outcome{NotApplicable: "no such thing"}},
+		{Rule: rule("FT403"), Outcome: checks.Outcome{Examined: "3 callsites"}},
+	}}}})
+	row := func(status, id, why string) string {
+		return `(?s)<th scope="row"><span[^>]*>.</span> ` + status + `</th><td>[^\n]*` + id + `[^\n]*<td>` + why
+	}
+	for _, want := range []string{
+		row("inconclusive", "FT401", "the table is torn"), row("not applicable", "FT402", "no such thing"), row("passed", "FT403", "3 callsites"),
+		`<b>1</b> inconclusive`, `<b>1</b> passed`, `<b>1</b> not applicable`, `No findings. That is no verdict on the rules below`, `inconclusive: vmlinux: the table is torn`,
+	} {
+		if !regexp.MustCompile(want).MatchString(html) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if regexp.MustCompile(`passed</th><td>[^\n]*FT40[12]`).MatchString(html) {
+		t.Error("a rule without a verdict counts as passed")
+	}
+}
+
+// The page about the RFC's builder says what there is to see.
+func TestRFCPage(t *testing.T) {
+	html := htmlOf(t, builders, filepath.Join(builders, "rfc-builder.elf"))
+	for _, want := range []string{
+		`<a href="#rule-FT109">FT109 ops-literal-misaligned</a>`,
+		`<mark>    59  	*(struct ftrace_ops **)literal = ops;`, // the source line
+		"    60  \n", // and what is around it
+		`\u2260 ops literal FT109`,
+		`page made rwx by set_memory_x()`,
+		`39 instructions have no instruction-cache maintenance`,
+		`the slot of ftrace_call has <code>brk #0x100</code>`,
+		`2 callsites, 2 of them in reach of ftrace_caller`,
+		`the callback is not reached`,
+		`Fill the gap with a NOP or a BRK`,
+	} {
+		want = strings.ReplaceAll(want, `\u2260`, "\u2260")
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if again := htmlOf(t, builders, filepath.Join(builders, "rfc-builder.elf")); again != html {
+		t.Error("the page differs when it is made again")
+	}
+	good := htmlOf(t, builders, filepath.Join(builders, "builder-good.elf"))
+	for _, bad := range []string{"cell slot bad", "cell literal bad", "differs\">&#8800;", "class=\"mark\"", "badge bad"} {
+		if strings.Contains(good, bad) {
+			t.Errorf("the page of a good builder has %q", bad)
+		}
+	}
+}
+
+// many is a run with n findings in n/10 functions.
+func many(n int) *report.Run {
+	rule, _ := rules.Lookup("FT407")
+	res := &lint.Result{Path: "vmlinux", Image: &lint.ImageFacts{}, Rules: []lint.RuleRun{{Rule: rule, Findings: n}}}
+	for i := range n {
+		addr := 0xffff800008014fa0 + uint64(i)*0x40
+		symbol := fmt.Sprintf("some_function_%d+%#x", i/10, i%10*0x40)
+		res.Findings = append(res.Findings, lint.Finding{
+			Place: lint.Place{Path: fmt.Sprintf("kernel/file%d.c", i/100), Line: 10 + i%100, Col: 1, Addr: addr}, Rule: rule,
+			Message:  fmt.Sprintf("callsite %s (%#x) is not at the entry of a function: no function symbol stands at %#x. This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it", symbol, addr, addr),
+			Symbol:   symbol,
+			Insn:     "nop",
+			Identity: lint.Identity{Rule: "FT407", Object: "vmlinux", Symbol: fmt.Sprintf("some_function_%d", i/10), Text: "nop"},
+		})
+	}
+	return &report.Run{Results: []*lint.Result{res}}
+}
+
+// 10,000 findings are some megabytes.
+func TestManyFindings(t *testing.T) {
+	html := page(t, many(10_000))
+	if got := strings.Count(html, "<article class=\"f "); got != 10_000 {
+		t.Errorf("%d findings on the page", got)
+	}
+	if len(html) > 8<<20 {
+		t.Errorf("the page has %d bytes", len(html))
+	}
+}
+
+func BenchmarkManyFindings(b *testing.B) {
+	run := many(10_000)
+	for _, name := range []string{"text", "html"} {
+		format, err := report.LookupFormat(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := format.Write(io.Discard, run); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,864 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/lint"
+)
+
+// An imageView is what the page shows of an image's layout.
+type imageView struct {
+	Number      int // of the input
+	Problems    []string
+	NoBuilder   string
+	NoModel     string
+	Trampolines []trampolineView
+	Situations  []situationView
+	Map         *mapView
+	Listings    []listingView // entry code and the life of a callsite
+	Code        []listingView // around what findings speak of
+}
+
+type trampolineView struct {
+	ID, Title, Err string
+	Open           bool
+	Marks          int // cells that differ
+	Perms, Bad     string
+	Strip          template.HTML
+	Gutter         template.HTML
+	Moments        []momentView
+	More           int // that are left out
+	Rows           []cellView
+	Whole          []diffView
+	Stale          int // cells that end without cache maintenance
+}
+
+// maxMoments is how many steps of building a trampoline are shown: a builder
+// has some dozen.
+const maxMoments = 200
+
+type diffView struct {
+	Rule, Anchor, Text string
+	Page               bool // the rule is on the page
+}
+
+type momentView struct {
+	N                  int
+	Text, Where, Perms string
+	Writable           bool // and executable
+	Same               bool // the permissions, as before
+	Failed             bool
+	Bar                template.HTML
+	Source             string
+	Href               string // of the builder's instruction in a listing
+}
+
+type cellView struct {
+	ID, Offset, Word, Text, Model, From, Where, Source, Class string
+	Differs                                                   bool
+	Writer                                                    int // number of a moment; 0: none
+	Diffs                                                     []diffView
+}
+
+type situationView struct {
+	Situation, For, Memory, Outcome string
+	Bad                             bool
+}
+
+type mapView struct {
+	ID        string
+	Lanes     []laneView
+	Ruler     template.HTML
+	Sections  template.HTML
+	Image     string
+	Entry     string
+	Histogram template.HTML
+	Facts     []string
+	Bins      []binView
+	OutOf     int
+}
+
+type laneView struct {
+	Name, Range, Note, Class string
+	Bar                      template.HTML
+}
+
+type binView struct {
+	Lo, Hi string
+	N      int
+	Out    bool
+}
+
+type listingView struct {
+	Title string
+	Model bool // it has a column for it
+	Rows  []lineView
+}
+
+// A lineView is a row of a listing: a source line, a label, or an instruction.
+type lineView struct {
+	Source, Where string
+	Label         string
+	ID            string
+	Addr, Word    string
+	Text, Model   string
+	Note          string
+	Differs       bool
+	Finding       bool // a finding is about it
+}
+
+// layOut makes the view of an image.
+func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
+	l := facts.Layout
+	im := &imageView{Number: in.Number, NoBuilder: clean(l.NoBuilder), NoModel: clean(l.NoModel)}
+	in.Image = im
+	for _, p := range l.Problems {
+		im.Problems = append(im.Problems, clean(p))
+	}
+	about := map[uint64]bool{} // what findings speak of
+	for _, f := range in.res.Findings {
+		about[f.Addr] = true
+		for _, r := range f.Related {
+			about[r.Addr] = true
+		}
+	}
+	for i := range l.Listings {
+		im.Listings = append(im.Listings, v.listing(in, &l.Listings[i], about))
+	}
+	for i := range l.Excerpts {
+		list := &l.Excerpts[i]
+		// Findings about modules may have been left out since.
+		if !in.res.IsModule || slices.ContainsFunc(list.Lines, func(line lint.ListingLine) bool { return about[line.Addr] }) {
+			im.Code = append(im.Code, v.listing(in, list, about))
+		}
+	}
+	open := slices.IndexFunc(l.Trampolines, func(t lint.Trampoline) bool { return len(t.Diffs) > 0 })
+	for i := range l.Trampolines {
+		tv := v.trampoline(in, &l.Trampolines[i], i+1)
+		tv.Open = i == max(open, 0)
+		im.Trampolines = append(im.Trampolines, tv)
+	}
+	im.Situations = situations(l.Situations)
+	if l.Map != nil {
+		im.Map = addressMap(l.Map, in.Number)
+	}
+}
+
+// pictured says which picture shows what a rule is about.
+var pictured = map[string]string{
+	"FT103": "diff", "FT105": "diff", "FT106": "diff", "FT108": "diff", "FT109": "diff", "FT110": "diff", "FT111": "diff", "FT116": "diff",
+	"FT301": "time", "FT302": "time", "FT305": "time", "FT306": "time", "FT601": "time", "FT602": "time", "FT603": "time",
+	"FT202": "situations", "FT203": "situations", "FT307": "situations", "FT308": "situations",
+	"FT201": "map", "FT207": "map",
+}
+
+// picture is the fragment of the picture for a finding of a rule, and what it
+// is called; "" if there is none.
+func (in *inputView) picture(rule string) (to, what string) {
+	im := in.Image
+	if im == nil {
+		return "", ""
+	}
+	switch pictured[rule] {
+	case "diff":
+		for i := range im.Trampolines {
+			t := &im.Trampolines[i]
+			for _, row := range t.Rows {
+				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule }) {
+					return row.ID, "beside the model"
+				}
+			}
+			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule }) {
+				return t.ID, "beside the model"
+			}
+		}
+	case "time":
+		for i := range im.Trampolines {
+			if t := &im.Trampolines[i]; len(t.Moments) > 0 {
+				return t.ID + "-time", "how it was built"
+			}
+		}
+	case "situations":
+		if len(im.Situations) > 0 {
+			return fmt.Sprintf("situations-%d", im.Number), "how the builder fared"
+		}
+	case "map":
+		if im.Map != nil {
+			return im.Map.ID, "address map"
+		}
+	}
+	return "", ""
+}
+
+// where is a source line in words.
+func where(s lint.Source) string {
+	if s.Path == "" {
+		return ""
+	}
+	return clean(fmt.Sprintf("%s:%d", s.Path, s.Line))
+}
+
+func (v *pageView) listing(in *inputView, l *lint.Listing, about map[uint64]bool) listingView {
+	out := listingView{Title: clean(l.Title)}
+	var last lint.Source
+	for i := range l.Lines {
+		line := &l.Lines[i]
+		if line.Source != last && line.Source.Path != "" {
+			text, _ := v.tree.line(line.Source.Path, line.Source.Line)
+			out.Rows = append(out.Rows, lineView{Source: cleanSource(text), Where: where(line.Source)})
+			last = line.Source
+		}
+		for _, label := range line.Labels {
+			out.Rows = append(out.Rows, lineView{Label: clean(label)})
+		}
+		row := lineView{Addr: fmt.Sprintf("%x", line.Addr), Word: fmt.Sprintf("%08x", line.Word), Text: clean(line.Text), Model: clean(line.Model),
+			Note: clean(line.Note), Differs: line.Differs, Finding: about[line.Addr]}
+		if line.Word>>32 != 0 {
+			row.Word = fmt.Sprintf("%016x", line.Word)
+		}
+		if in.at[line.Addr] == "" {
+			row.ID = fmt.Sprintf("c%d-%x", in.Number, line.Addr)
+			in.at[line.Addr] = row.ID
+		}
+		out.Model = out.Model || line.Model != ""
+		out.Rows = append(out.Rows, row)
+	}
+	return out
+}
+
+// A drawing is an SVG whose abscissas are in percent of its width, which is
+// that of the page, and whose ordinates are in pixels. So nothing is distorted
+// and text has its size on any screen.
+type drawing struct {
+	b      strings.Builder
+	height float64
+}
+
+func percent(x float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", x*100), "0"), ".") + "%"
+}
+
+func esc(s string) string { return template.HTMLEscapeString(s) }
+
+// rect draws a box; x and w are parts of the width.
+func (d *drawing) rect(x, y, w, h float64, class, title string) {
+	fmt.Fprintf(&d.b, `<rect x="%s" y="%g" width="%s" height="%g" class="%s"`, percent(x), y, percent(w), h, esc(class))
+	if title == "" {
+		d.b.WriteString("/>")
+		return
+	}
+	fmt.Fprintf(&d.b, "><title>%s</title></rect>", esc(title))
+}
+
+func (d *drawing) line(x1, y1, x2, y2 float64, class string) {
+	fmt.Fprintf(&d.b, `<line x1="%s" y1="%g" x2="%s" y2="%g" class="%s"/>`, percent(x1), y1, percent(x2), y2, esc(class))
+}
+
+// text writes s beside x, or around it; anchor is start, middle or end.
+func (d *drawing) text(x, y float64, anchor, class, s string) {
+	dx := map[string]string{"start": "4", "middle": "0", "end": "-4"}[anchor]
+	fmt.Fprintf(&d.b, `<text x="%s" dx="%s" y="%g" text-anchor="%s" class="%s">%s</text>`, percent(x), dx, y, anchor, esc(class), esc(s))
+}
+
+// svg is the drawing; label says what it shows, "" if what stands beside it
+// does.
+func (d *drawing) svg(label string) template.HTML {
+	who := `aria-hidden="true"`
+	if label != "" {
+		who = fmt.Sprintf(`role="img" aria-label="%s"`, esc(label))
+	}
+	return template.HTML(fmt.Sprintf(`<svg width="100%%" height="%g" %s>%s</svg>`, d.height, who, d.b.String()))
+}
+
+// cellClass is how a cell is drawn.
+func cellClass(c *lint.TrampolineCell) string {
+	switch {
+	case c.Literal:
+		return "literal"
+	case c.Role == builder.CallSlot || c.Role == builder.GraphSlot:
+		return "slot"
+	case c.Role == builder.OpLoad || c.Role == builder.OpPage:
+		return "op"
+	case c.Role == builder.Return:
+		return "ret"
+	case c.Origin == 0:
+		return "pad"
+	case c.Common:
+		return "common"
+	}
+	return "entry"
+}
+
+// cellLabel is what a cell is called in the picture, if it is called anything.
+func cellLabel(c *lint.TrampolineCell) string {
+	switch {
+	case c.Literal:
+		return "ops literal"
+	case c.Label != "":
+		return c.Label
+	case c.Role == builder.OpLoad:
+		return "op load"
+	case c.Role == builder.Return:
+		return "return"
+	}
+	return ""
+}
+
+// Ordinates of the strip, in pixels.
+const (
+	calloutHeight = 14
+	regionHeight  = 16
+	stripHeight   = 26
+	stripGap      = 5
+)
+
+// strip draws the trampoline beside the model, and the captions left of it.
+func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
+	cells := t.Cells
+	n := float64(len(cells))
+	center := func(i int) float64 { return (float64(i) + 0.5) / n }
+	type callout struct {
+		cell  int
+		text  string
+		class string
+	}
+	var left, right []callout
+	differing := 0
+	for i := range cells {
+		c := &cells[i]
+		s, class := clean(cellLabel(c)), "callout"
+		if c.Differs {
+			differing++
+			s, class = strings.TrimSpace("\u2260 "+s), "callout bad"
+			for _, d := range c.Diffs {
+				s += " " + clean(t.Diffs[d].Rule)
+			}
+			if differing > 8 { // the rows below have them all
+				s = ""
+			}
+		}
+		if s == "" {
+			continue
+		}
+		// Left of its line if there is room: on a narrow screen a character
+		// has some 2 % of the width, and the gutter some 14 %.
+		if center(i)+0.14 < float64(len([]rune(s)))*0.022 {
+			left = append(left, callout{i, s, class})
+		} else {
+			right = append(right, callout{i, s, class})
+		}
+	}
+	var d drawing
+	built := float64(len(left)+len(right))*calloutHeight + 4
+	model := built + stripHeight + stripGap
+	regions := model + stripHeight + 3
+	d.height = regions + regionHeight + 16
+	// The farther out, the higher: so no line crosses a text.
+	for k, c := range right {
+		y := float64(len(right)-k) * calloutHeight
+		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
+		d.text(center(c.cell), y-3, "end", c.class, c.text)
+	}
+	for k, c := range left {
+		y := float64(len(right)+k+1) * calloutHeight
+		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
+		d.text(center(c.cell), y-3, "start", c.class, c.text)
+	}
+	// Regions: cells of one in a row.
+	variant := clean(t.Variant)
+	region := func(c *lint.TrampolineCell) (name, class string) {
+		switch {
+		case c.Literal:
+			return "", "literal"
+		case c.Origin == 0:
+			return "", "pad"
+		case c.Common:
+			return "ftrace_common", "common"
+		}
+		return variant, "entry"
+	}
+	for i := 0; i < len(cells); {
+		name, class := region(&cells[i])
+		j := i + 1
+		for ; j < len(cells); j++ {
+			if other, _ := region(&cells[j]); other != name || cells[j].Literal {
+				break
+			}
+		}
+		d.rect(float64(i)/n, regions, float64(j-i)/n, regionHeight, "region "+class, name)
+		if j-i > 6 {
+			d.text(float64(i)/n, regions+12, "start", "region-name", name)
+		}
+		i = j
+	}
+	for i := range cells {
+		c := &cells[i]
+		x, w := float64(i)/n, 1/n
+		class := "cell " + cellClass(c)
+		if c.Differs {
+			class += " bad"
+		}
+		at := fmt.Sprintf("+%#x", c.At-t.Addr)
+		if c.At != 0 {
+			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("%s: %s", at, clean(c.Text)))
+		} else {
+			d.rect(x, built, w, stripHeight, "cell gap bad", "not in the trampoline: "+clean(c.Model))
+			d.text(center(i), built+18, "middle", "mark", "\u2205")
+		}
+		if c.Rest {
+			d.text(center(i), built+17, "middle", "tick", "\u22ef")
+		}
+		if c.Model != "" {
+			d.rect(x, model, w, stripHeight, "cell "+cellClass(c), fmt.Sprintf("the model: %s", clean(c.Model)))
+		}
+		if c.Differs && c.At != 0 {
+			d.text(center(i), built+18, "middle", "mark", "\u2260")
+		}
+	}
+	// Offsets at the beginnings of regions and at the end.
+	tick := func(i int, off uint64, anchor string) {
+		d.text(float64(i)/n, d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
+	}
+	d.text(0, d.height-4, "start", "tick", "+0x0")
+	for i := 1; i < len(cells); i++ {
+		a, _ := region(&cells[i-1])
+		if b, _ := region(&cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
+			tick(i, cells[i].At-t.Addr, "middle")
+		}
+	}
+	tick(len(cells), t.Size, "end")
+	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(cells), differing)
+	g := drawing{height: d.height}
+	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
+	return d.svg(words), g.svg("")
+}
+
+// bar draws the states of the cells after a moment, those that it touches
+// stronger.
+func bar(m *lint.TrampolineMoment) template.HTML {
+	d := drawing{height: 12}
+	n := float64(len(m.State))
+	class := func(i int) string {
+		c := [...]string{"state unwritten", "state stale", "state maintained"}[m.State[i]]
+		if m.Hits[i] && m.Kind != builder.Protect {
+			c += " hit"
+		}
+		return c
+	}
+	for i := 0; i < len(m.State); {
+		j := i + 1
+		for j < len(m.State) && class(j) == class(i) {
+			j++
+		}
+		d.rect(float64(i)/n, 1, float64(j-i)/n, 10, class(i), "")
+		i = j
+	}
+	return d.svg("")
+}
+
+// size is a number of bytes in words.
+func size(n uint64) string {
+	switch {
+	case n == ^uint64(0):
+		return "everything"
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%#x bytes", n)
+}
+
+// happened says what a moment was.
+func happened(t *lint.Trampoline, m *lint.TrampolineMoment) string {
+	at := func(addr uint64) string {
+		if t.Addr != 0 && addr-t.Addr < max(t.Size, 1) {
+			return fmt.Sprintf("trampoline+%#x", addr-t.Addr)
+		}
+		return fmt.Sprintf("%#x", addr)
+	}
+	by := ""
+	if m.Func != "" {
+		by = " by " + m.Func + "()"
+	}
+	times := ""
+	if m.Count > 1 {
+		times = fmt.Sprintf(", %d times in a row", m.Count)
+	}
+	switch m.Kind {
+	case builder.Alloc:
+		if m.Addr == 0 {
+			return fmt.Sprintf("%s asks for %s in vain", strings.TrimPrefix(by, " by "), size(m.Size))
+		}
+		return fmt.Sprintf("%s allocated at %#x%s", size(m.Size), m.Addr, by)
+	case builder.Free:
+		return "freed" + by
+	case builder.Copy:
+		return fmt.Sprintf("%s copied to %s%s%s", size(m.Size), at(m.Addr), by, times)
+	case builder.Store:
+		if m.Insn != "" {
+			return fmt.Sprintf("`%s` stored to %s%s", m.Insn, at(m.Addr), by)
+		}
+		if slices.ContainsFunc(t.Cells, func(c lint.TrampolineCell) bool {
+			return c.Literal && c.At == m.Addr && c.Size == m.Size && !c.Differs
+		}) {
+			return fmt.Sprintf("the pointer to the ops stored to %s%s", at(m.Addr), by)
+		}
+		return fmt.Sprintf("%s stored to %s%s%s", size(m.Size), at(m.Addr), by, times)
+	case builder.Patch:
+		return fmt.Sprintf("`%s` patched to `%s` at %s%s", m.Old, m.Insn, at(m.Addr), by)
+	case builder.PatchLiteral:
+		return fmt.Sprintf("literal at %s becomes %#x%s", at(m.Addr), m.Value, by)
+	case builder.Protect:
+		return fmt.Sprintf("page made %v%s", m.Event.Perm, by)
+	case builder.ICache:
+		if m.Size == ^uint64(0) {
+			return "instruction cache maintained, all of it" + by
+		}
+		return fmt.Sprintf("instruction cache maintained, %s from %s%s", size(m.Size), at(m.Addr), by)
+	case builder.FlushReset:
+		return "permissions are to be reset when it is freed" + by
+	case builder.Trap:
+		return "a trap: WARN() or BUG()"
+	}
+	return m.Kind.String() + by
+}
+
+func (v *pageView) diff(d *lint.TrampolineDiff) diffView {
+	return diffView{clean(d.Rule), anchor(d.Rule), clean(d.Text), v.byRule[d.Rule] != nil}
+}
+
+func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampolineView {
+	graph := "off"
+	if t.Graph {
+		graph = "on"
+	}
+	tv := trampolineView{ID: fmt.Sprintf("t%d-%d", in.Number, n), Err: clean(t.Err), Perms: t.Perms,
+		Title: fmt.Sprintf("%s, fgraph %s", clean(t.Variant), graph)}
+	if t.Addr != 0 {
+		tv.Title += fmt.Sprintf(": %#x bytes at %#x", t.Size, t.Addr)
+	}
+	if strings.Contains(t.Perms, "w") && strings.Contains(t.Perms, "x") {
+		tv.Bad = "writable and executable"
+	}
+	for _, i := range t.Whole {
+		tv.Whole = append(tv.Whole, v.diff(&t.Diffs[i]))
+	}
+	if len(t.Cells) > 0 {
+		tv.Strip, tv.Gutter = strip(t)
+	}
+	number := map[int]int{} // of a moment on the page
+	for i := range t.Moments {
+		m := &t.Moments[i]
+		if !m.Mine && m.Kind != builder.Trap && !m.Err && m.Addr != 0 {
+			continue
+		}
+		if number[i] = len(tv.Moments) + 1 + tv.More; number[i] > maxMoments {
+			tv.More++
+			continue
+		}
+		mv := momentView{N: number[i], Text: clean(happened(t, m)), Where: where(m.Source), Failed: m.Err && m.Kind != builder.Free, Href: in.at[m.PC]}
+		if mv.Where == "" {
+			mv.Where = clean(m.At)
+		}
+		if text, ok := v.tree.line(m.Source.Path, m.Source.Line); ok {
+			mv.Source = strings.TrimSpace(cleanSource(text))
+		}
+		if m.Alive {
+			mv.Perms = m.Perm.String()
+			mv.Same = len(tv.Moments) > 0 && tv.Moments[len(tv.Moments)-1].Perms == mv.Perms
+			mv.Writable = strings.HasSuffix(mv.Perms, "wx")
+		}
+		if len(m.State) > 0 {
+			mv.Bar = bar(m)
+		}
+		tv.Moments = append(tv.Moments, mv)
+	}
+	if k := len(t.Moments); k > 0 {
+		for i, s := range t.Moments[k-1].State {
+			if s == builder.Stale && !t.Cells[i].Literal {
+				tv.Stale++
+			}
+		}
+	}
+	lacks := 0
+	for i := range t.Cells {
+		c := &t.Cells[i]
+		cv := cellView{Text: clean(c.Text), Model: clean(c.Model), From: clean(c.From), Where: where(c.Source), Class: cellClass(c), Differs: c.Differs}
+		if c.At == 0 {
+			lacks++
+			cv.ID = fmt.Sprintf("%s-lacks%d", tv.ID, lacks)
+			cv.Text = "(nothing)"
+		} else {
+			cv.ID = fmt.Sprintf("%s-%x", tv.ID, c.At-t.Addr)
+			cv.Offset = fmt.Sprintf("+%#x", c.At-t.Addr)
+			if !c.Rest {
+				cv.Word = fmt.Sprintf("%0*x", 2*c.Size, c.Word)
+			}
+		}
+		if c.Literal {
+			cv.From = "the ops literal"
+		} else if s := c.Role.String(); s != "" {
+			cv.From += ", " + s
+		}
+		if c.Writer >= 0 {
+			cv.Writer = number[c.Writer]
+		}
+		if text, ok := v.tree.line(c.Source.Path, c.Source.Line); ok {
+			cv.Source = strings.TrimSpace(cleanSource(text))
+		}
+		for _, d := range c.Diffs {
+			cv.Diffs = append(cv.Diffs, v.diff(&t.Diffs[d]))
+		}
+		if c.Differs {
+			tv.Marks++
+		}
+		tv.Rows = append(tv.Rows, cv)
+	}
+	return tv
+}
+
+// situations are what came of the builder's runs, those that differ in what the
+// trampoline is for alone in one row.
+func situations(list []lint.Situation) (out []situationView) {
+	type key struct{ situation, memory, outcome string }
+	rows := map[key]int{}
+	var states [][]string // of each row: variants, each behind the state of fgraph
+	for i := range list {
+		s := &list[i]
+		row := situation(s)
+		k := key{row.Situation, row.Memory, row.Outcome}
+		n, ok := rows[k]
+		if !ok {
+			n = len(out)
+			rows[k] = n
+			out, states = append(out, row), append(states, nil)
+		}
+		state := "fgraph off: " + s.Variant
+		if s.Graph {
+			state = "fgraph on: " + s.Variant
+		}
+		if !slices.Contains(states[n], state) {
+			states[n] = append(states[n], state)
+		}
+	}
+	for n := range out {
+		var parts []string
+		for _, state := range states[n] {
+			graph, variant, _ := strings.Cut(state, ": ")
+			switch {
+			case !slices.Contains(states[n], "fgraph on: "+variant) || !slices.Contains(states[n], "fgraph off: "+variant):
+				parts = append(parts, variant+" ("+graph+")")
+			case graph == "fgraph off":
+				parts = append(parts, variant)
+			}
+		}
+		out[n].For = strings.Join(parts, ", ")
+	}
+	return out
+}
+
+func situation(s *lint.Situation) situationView {
+	out := situationView{Situation: s.Situation.String(), Memory: "none"}
+	if s.Memory != 0 {
+		out.Memory = fmt.Sprintf("%#x", s.Memory)
+	}
+	slot := ""
+	if s.Slot != "" {
+		slot = "; the slot of ftrace_call has `" + clean(s.Slot) + "`"
+	}
+	left := ""
+	if s.Left > 0 {
+		left = fmt.Sprintf(", and leaves %s allocated", count(s.Left, "piece of memory", "pieces of memory"))
+	}
+	switch {
+	case s.Err != "":
+		out.Outcome = "no verdict: " + clean(s.Err)
+	case s.Situation == builder.Released:
+		out.Outcome = "the trampoline is given back"
+	case s.Trampoline == 0:
+		out.Outcome, out.Bad = "the builder makes no trampoline"+left, s.Left > 0
+	case s.Executed && !s.Called:
+		out.Outcome, out.Bad = "the trampoline, executed, does not come to its callback"+slot, true
+	case s.Executed:
+		out.Outcome = "the trampoline, executed, comes to its callback"
+	default:
+		out.Outcome = "the builder returns with a trampoline" + slot
+	}
+	return out
+}
+
+// mib is a distance in words.
+func mib(n int64) string {
+	if n > -1<<20 && n < 1<<20 {
+		return fmt.Sprintf("%+.1f KiB", float64(n)/(1<<10))
+	}
+	s := fmt.Sprintf("%+.1f", float64(n)/(1<<20))
+	return strings.TrimSuffix(s, ".0") + " MiB"
+}
+
+// addressMap draws where things are.
+func addressMap(m *lint.AddressMap, number int) *mapView {
+	mv := &mapView{ID: fmt.Sprintf("map-%d", number)}
+	var image lint.MapRegion
+	for _, r := range m.Regions {
+		if r.Kind == lint.RegionImage {
+			image = r
+		}
+	}
+	origin := image.Start
+	if m.Entry.Addr != 0 {
+		origin = m.Entry.Addr
+		mv.Entry = fmt.Sprintf("%s (%#x)", clean(m.Entry.Name), m.Entry.Addr)
+	}
+	// The picture shows what is within 272 MiB: the window, and memory that is
+	// placed beyond it. Offsets, as addresses may be anything.
+	const half = 272 << 20
+	x := func(addr uint64) float64 {
+		off := float64(int64(addr - origin))
+		return math.Max(0, math.Min(1, (off+half)/(2*half)))
+	}
+	lane := func(name, note, class string, start, end uint64) {
+		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, size(end-start))}
+		d := drawing{height: 14}
+		for _, off := range []int64{-128 << 20, 0, 128 << 20} {
+			at := x(origin + uint64(off))
+			d.line(at, 0, at, 14, "grid")
+		}
+		a, b := x(start), x(end)
+		if w := b - a; w > 0 || a > 0 && a < 1 {
+			d.rect(math.Min(a, 1-0.004), 2, math.Max(w, 0.004), 10, "lane "+class, "")
+		}
+		switch {
+		case int64(start-origin) < -half:
+			d.text(0, 11, "start", "beyond", "\u25c0")
+			lv.Note += fmt.Sprintf("; it begins %s away, beyond the picture", mib(int64(start-origin)))
+		case int64(end-origin) > half:
+			d.text(1, 11, "end", "beyond", "\u25b6")
+			lv.Note += fmt.Sprintf("; it ends %s away, beyond the picture", mib(int64(end-origin)))
+		}
+		lv.Note = strings.TrimPrefix(lv.Note, "; ")
+		lv.Bar = d.svg("")
+		mv.Lanes = append(mv.Lanes, lv)
+	}
+	if m.Entry.Addr != 0 {
+		lane("BL window", "a BL in it reaches "+m.Entry.Name, "window", m.WindowLo, m.WindowHi+4)
+	}
+	for _, r := range m.Regions {
+		name, class := r.Name, string(r.Kind)
+		if r.Kind == lint.RegionMemory {
+			name = "trampoline, with " + r.Name
+		}
+		if r.Kind == lint.RegionSection {
+			continue
+		}
+		lane(name, r.Note, class, r.Start, r.End)
+	}
+	d := drawing{height: 16}
+	for _, off := range []int64{-256, -128, 0, 128, 256} {
+		at := x(origin + uint64(off<<20))
+		label := fmt.Sprintf("%+d MiB", off)
+		if off == 0 {
+			label = "0"
+		}
+		d.line(at, 0, at, 4, "axis")
+		anchor := map[int64]string{-256: "start", 256: "end"}[off]
+		d.text(at, 14, cmp.Or(anchor, "middle"), "tick", label)
+	}
+	mv.Ruler = d.svg("")
+	mv.Image = size(image.End - image.Start)
+	mv.Sections = sections(m, image)
+	if m.Callsites == 0 {
+		return mv
+	}
+	mv.OutOf = m.Callsites - m.InReach
+	mv.Facts = append(mv.Facts,
+		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, m.Entry.Name),
+		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
+	mv.Histogram = histogram(m)
+	for _, b := range m.Bins {
+		mv.Bins = append(mv.Bins, binView{mib(b.Lo), mib(b.Hi), b.N, outOfReach(b)})
+	}
+	return mv
+}
+
+// sections draws the larger sections of the image, and where its entry code is.
+func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
+	d := drawing{height: 50}
+	span := float64(image.End - image.Start)
+	x := func(addr uint64) float64 {
+		return math.Max(0, math.Min(1, float64(int64(addr-image.Start))/span))
+	}
+	var words []string
+	d.rect(0, 16, 1, 18, "section", "")
+	for _, r := range m.Regions {
+		if r.Kind != lint.RegionSection {
+			continue
+		}
+		class := "section"
+		if r.Note != "" {
+			class += " code"
+		}
+		a, b := x(r.Start), x(r.End)
+		name := clean(r.Name)
+		d.rect(a, 16, b-a, 18, class, fmt.Sprintf("%s: %#x\u2013%#x, %s", name, r.Start, r.End, size(r.End-r.Start)))
+		// On a narrow screen a character has some 2 % of the width.
+		if float64(len([]rune(name))+1)*0.02 < b-a {
+			d.text(a, 29, "start", "name", name)
+		}
+		words = append(words, fmt.Sprintf("%s %s", name, size(r.End-r.Start)))
+	}
+	if at := x(m.Entry.Addr); m.Entry.Addr >= image.Start && m.Entry.Addr < image.End {
+		d.line(at, 8, at, 38, "callout bad")
+		anchor := "start"
+		if at > 0.5 {
+			anchor = "end"
+		}
+		d.text(at, 11, anchor, "callout bad", clean(m.Entry.Name))
+	}
+	d.text(0, 47, "start", "tick", fmt.Sprintf("%#x", image.Start))
+	d.text(1, 47, "end", "tick", fmt.Sprintf("%#x", image.End))
+	return d.svg("the sections of the image: " + strings.Join(words, ", "))
+}
+
+// outOfReach tells whether a bin is beyond what BL reaches: its edges are, as
+// bins' widths are powers of two.
+func outOfReach(b lint.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
+
+func histogram(m *lint.AddressMap) template.HTML {
+	const top, high = 14.0, 96.0
+	d := drawing{height: top + high + 18}
+	most, n := 1, float64(max(8, len(m.Bins)))
+	for _, b := range m.Bins {
+		most = max(most, b.N)
+	}
+	for i, b := range m.Bins {
+		if b.N == 0 {
+			continue
+		}
+		h := math.Max(1.5, math.Round(float64(b.N)/float64(most)*high*10)/10)
+		class := "bin"
+		if outOfReach(b) {
+			class += " bad"
+		}
+		d.rect(float64(i)/n, top+high-h, 0.92/n, h, class, fmt.Sprintf("%s to %s: %d", mib(b.Lo), mib(b.Hi), b.N))
+	}
+	d.line(0, top+high, 1, top+high, "axis")
+	lo, hi := m.Bins[0].Lo, m.Bins[len(m.Bins)-1].Hi
+	span := float64(hi-lo) * n / float64(len(m.Bins)) // that the width stands for
+	for _, edge := range []int64{-128 << 20, 0, 128 << 20} {
+		if lo < edge && edge < hi {
+			at := float64(edge-lo) / span
+			d.line(at, top-2, at, top+high, "edge")
+			d.text(at, top-4, "middle", "tick", strings.Replace(mib(edge), "+0.0 KiB", "0", 1))
+		}
+	}
+	d.text(0, d.height-4, "start", "tick", mib(lo))
+	d.text(float64(len(m.Bins))/n, d.height-4, "end", "tick", mib(hi))
+	d.text(0, 10, "start", "tick", fmt.Sprintf("%d in the highest", most))
+	return d.svg(fmt.Sprintf("histogram of the distances of %d callsites, from %s to %s; the table below has the numbers", m.Callsites, mib(m.Min), mib(m.Max)))
+}

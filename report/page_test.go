@@ -1,0 +1,193 @@
+package report_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var screenshot = flag.String("screenshot", "", "write a picture of the page about the RFC's builder to this file")
+
+// onDisk writes a page to a file, and gives its URL.
+func onDisk(t *testing.T, html string) (url string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(path, []byte(html), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + path
+}
+
+// visible tells in JavaScript whether there is something to see of an element.
+const visible = `const visible = e => e !== null && e.checkVisibility({contentVisibilityAuto: false}) && e.getBoundingClientRect().height > 0;`
+
+// TestBrowser looks at pages with a browser: with and without JavaScript.
+func TestBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	b := startBrowser(t)
+	rfc := htmlOf(t, builders, filepath.Join(builders, "rfc-builder.elf"))
+	url := onDisk(t, rfc)
+	check := func(what, js string) {
+		t.Helper()
+		var ok bool
+		if b.script("(()=>{"+visible+"return "+js+"})()", &ok); !ok {
+			t.Errorf("%s: not so: %s", what, js)
+		}
+	}
+	quiet := func(what, url string) {
+		t.Helper()
+		for _, c := range b.complaints(url) {
+			t.Errorf("%s: the browser complains: %s", what, c)
+		}
+	}
+
+	t.Run("all pages", func(t *testing.T) {
+		for name, html := range pages(t) {
+			at := onDisk(t, html)
+			b.look(1400, 900, false)
+			b.open(at)
+			for _, width := range []int{1400, 375} {
+				b.look(width, 900, false)
+				var over int
+				if b.script("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
+					t.Errorf("%s: the page is %d pixels wider than a window of %d", name, over, width)
+				}
+			}
+			var pwned any
+			if b.script("window.pwned ?? null", &pwned); pwned != nil {
+				t.Errorf("%s: a name has run as a script: %v", name, pwned)
+			}
+			quiet(name, at)
+		}
+	})
+
+	for _, js := range []bool{true, false} {
+		name := map[bool]string{true: "with JavaScript", false: "without JavaScript"}[js]
+		t.Run(name, func(t *testing.T) {
+			b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": !js}, nil)
+			defer b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
+			b.look(1200, 800, false)
+			b.open(url)
+			check("there are findings", `document.querySelectorAll(".f").length == 12 && [...document.querySelectorAll(".f")].every(visible)`)
+			check("the enhancements are there if they can work", map[bool]string{true: "", false: "!"}[js]+`visible(document.getElementById("words"))`)
+
+			// Filters: a rule, then a severity.
+			b.click(`label:has(#show-FT104)`)
+			check("FT104 is not shown", `[...document.querySelectorAll(".f.r-FT104")].every(f => !visible(f)) && [...document.querySelectorAll(".f")].filter(visible).length == 9`)
+			b.click(`label:has(#show-error)`)
+			check("no error is shown", `[...document.querySelectorAll(".f")].filter(visible).every(f => !f.classList.contains("error")) && [...document.querySelectorAll(".f")].filter(visible).length == 6`)
+			if js {
+				check("it is counted", `document.getElementById("count").textContent == "6 of 12 shown"`)
+			}
+
+			// A link from a rule to a finding that is filtered away shows it.
+			b.click(`#rule-FT203 a[href^="#FT203-"]`)
+			check("the finding is shown", `(f => visible(f) && f.getBoundingClientRect().top >= 0 && f.getBoundingClientRect().top < innerHeight)(document.querySelector(".f.r-FT203"))`)
+			check("the link is that of the finding", `location.hash == "#" + document.querySelector(".f.r-FT203").id`)
+			b.click(`label:has(#show-error)`)
+
+			// From a finding to its listing line, the picture, and the rule.
+			b.click(`.f.r-FT306 .at a[href^="#c1-"]`)
+			check("the line is in view", `(l => visible(l) && l.matches(":target") && l.getBoundingClientRect().top < innerHeight && l.textContent.includes("set_memory_x"))(document.getElementById(location.hash.slice(1)))`)
+			b.click(`.f.r-FT109 .at a[href^="#t1-"]`)
+			check("the cell is in view", `(l => visible(l) && l.matches(":target.bad") && l.textContent.includes("ops literal"))(document.getElementById(location.hash.slice(1)))`)
+			b.click(`.f.r-FT109 h4 a[href="#rule-FT109"]`)
+			check("the rule is in view", `(r => visible(r) && r.getBoundingClientRect().top < innerHeight)(document.getElementById("rule-FT109"))`)
+			if !js { // the script opens it
+				b.click(`#rule-FT109 summary`)
+			}
+			check("its page is open", `visible([...document.querySelectorAll("#rule-FT109 h5, #rule-FT109 h4")].find(h => h.textContent == "Fix"))`)
+			quiet(name, url)
+		})
+	}
+
+	t.Run("a link into a closed part opens it", func(t *testing.T) {
+		var to string
+		b.open(url)
+		b.script(`document.querySelector("#t1-4 .beside tbody tr[id]").id`, &to)
+		b.open(url + "#" + to)
+		check("it is open", `document.getElementById("t1-4").open && visible(document.querySelector(":target"))`)
+	})
+
+	t.Run("words", func(t *testing.T) {
+		b.open(url)
+		b.script(`(()=>{const w = document.getElementById("words"); w.value = "module_alloc reach"; w.dispatchEvent(new Event("input"))})()`, nil)
+		check("the one with the words is shown", `(l => l.length == 1 && l[0].classList.contains("r-FT202"))([...document.querySelectorAll(".f")].filter(visible))`)
+		b.click("#all")
+		check("all are shown again", `[...document.querySelectorAll(".f")].filter(visible).length == 12`)
+	})
+
+	t.Run("keyboard", func(t *testing.T) {
+		b.open(url)
+		key := func(k string, code int) {
+			for _, typ := range []string{"keyDown", "keyUp"} {
+				p := map[string]any{"type": typ, "key": k, "code": k, "windowsVirtualKeyCode": code}
+				if k == " " && typ == "keyDown" {
+					p["text"] = " "
+				}
+				b.call("Input.dispatchKeyEvent", p, nil)
+			}
+		}
+		key("Tab", 9)
+		check("the first stop leads to the findings", `document.activeElement.matches("a.skip[href='#findings']") && visible(document.activeElement) && document.activeElement.getBoundingClientRect().left >= 0`)
+		for range 40 {
+			key("Tab", 9)
+			var at string
+			if b.script("document.activeElement.id", &at); at == "show-FT112" {
+				break
+			}
+		}
+		key(" ", 32)
+		check("a box is reached and ticked off", `!document.getElementById("show-FT112").checked && !visible(document.querySelector(".f.r-FT112"))`)
+	})
+
+	t.Run("light and dark", func(t *testing.T) {
+		colors := map[bool]string{}
+		for _, dark := range []bool{false, true} {
+			b.look(1200, 800, dark)
+			b.open(url)
+			var c string
+			b.script("getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color", &c)
+			colors[dark] = c
+		}
+		if colors[false] != "rgb(255, 255, 255)rgb(28, 33, 40)" || colors[true] != "rgb(15, 19, 24)rgb(227, 232, 238)" {
+			t.Errorf("colours %v", colors)
+		}
+	})
+
+	t.Run("print", func(t *testing.T) {
+		b.look(1200, 800, true)
+		b.open(url)
+		b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+		defer b.call("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
+		check("what is closed is printed, on white", `visible(document.querySelector("#t1-4 .moments")) && getComputedStyle(document.body).backgroundColor == "rgb(255, 255, 255)" && !visible(document.querySelector(".filter"))`)
+		var pdf struct{ Data string }
+		b.call("Page.printToPDF", map[string]any{"printBackground": false}, &pdf)
+		if !strings.HasPrefix(pdf.Data, "JVBERi") || len(pdf.Data) < 50_000 {
+			t.Errorf("%d bytes of PDF", len(pdf.Data))
+		}
+	})
+
+	if *screenshot != "" {
+		b.look(900, 960, false)
+		b.open(url + "#t1-3")
+		b.screenshot(*screenshot, false)
+	}
+}
+
+// click clicks in the middle of an element, once it has been scrolled to.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	var at struct{ X, Y float64 }
+	b.script(`(()=>{const e = document.querySelector(`+"`"+selector+"`"+`); if (!e) throw new Error("nothing is `+strings.ReplaceAll(selector, `"`, `'`)+`");
+		e.scrollIntoView({block: "center", behavior: "instant"}); const r = e.getClientRects()[0]; return {X: r.x + r.width/2, Y: r.y + r.height/2}})()`, &at)
+	for _, typ := range []string{"mousePressed", "mouseReleased"} {
+		b.call("Input.dispatchMouseEvent", map[string]any{"type": typ, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+	time.Sleep(50 * time.Millisecond) // for the page to follow the link
+}

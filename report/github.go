@@ -22,7 +22,9 @@ var githubCommand = map[rules.Severity]string{rules.Error: "error", rules.Warnin
 // writeGitHub writes workflow commands, which GitHub shows as annotations.
 func writeGitHub(w io.Writer, run *Run) error {
 	b := bufio.NewWriter(w)
-	failed := func(err error) { fmt.Fprintf(b, "::error title=ftlint::%s\n", githubText.Replace(OneLine(err.Error()))) }
+	failed := func(err error) {
+		fmt.Fprintf(b, "::error title=ftlint::%s\n", githubText.Replace(OneLine(err.Error())))
+	}
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]

@@ -154,33 +154,7 @@ func TestSamples(t *testing.T) {
 				}
 				return
 			}
-			for _, err := range res.Errors {
-				t.Error(err)
-			}
-			wants := wantsOf(t, elf)
-			if strings.HasSuffix(elf, "-debian.elf") || strings.HasSuffix(elf, "-absolute.elf") {
-				for _, w := range wants { // DWARF names the file as a kernel build does
-					w.file = "arch/arm64/kernel/entry-ftrace.S"
-				}
-			}
-			if res.Image != nil && res.Image.LineProblem != "" {
-				if !strings.HasSuffix(elf, "-nodwarf.elf") {
-					t.Errorf("lines could not be read: %s", res.Image.LineProblem)
-				}
-				for _, w := range wants {
-					w.line = 0
-				}
-			}
-			for _, f := range res.Findings {
-				if !meet(wants, f) {
-					t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
-				}
-			}
-			for _, w := range wants {
-				if !w.met {
-					t.Errorf("not found: %v", w)
-				}
-			}
+			compare(t, elf, res)
 			for _, r := range res.Rules {
 				switch {
 				case r.Findings > 0:
@@ -206,6 +180,40 @@ func TestSamples(t *testing.T) {
 			t.Errorf("no sample comes close to %s and passes", a.Name)
 		}
 	}
+}
+
+// compare holds what was found in a sample against what its sources expect,
+// both ways, and gives the expectations.
+func compare(t *testing.T, elf string, res *lint.Result) []*want {
+	t.Helper()
+	for _, err := range res.Errors {
+		t.Error(err)
+	}
+	wants := wantsOf(t, elf)
+	if strings.HasSuffix(elf, "-debian.elf") || strings.HasSuffix(elf, "-absolute.elf") {
+		for _, w := range wants { // DWARF names the file as a kernel build does
+			w.file = "arch/arm64/kernel/entry-ftrace.S"
+		}
+	}
+	if res.Image != nil && res.Image.LineProblem != "" {
+		if !strings.HasSuffix(elf, "-nodwarf.elf") {
+			t.Errorf("lines could not be read: %s", res.Image.LineProblem)
+		}
+		for _, w := range wants {
+			w.line = 0
+		}
+	}
+	for _, f := range res.Findings {
+		if !meet(wants, f) {
+			t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+		}
+	}
+	for _, w := range wants {
+		if !w.met {
+			t.Errorf("not found: %v", w)
+		}
+	}
+	return wants
 }
 
 func exists(sample string) bool {

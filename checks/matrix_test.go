@@ -1,0 +1,135 @@
+package checks_test
+
+import (
+	"fmt"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// A cell is one way to compile the samples that are in C.
+type cell struct{ cc, flags string }
+
+// matrix is what the expectations of the samples hold in: two compilers at two
+// levels, and what a kernel's configuration adds to their flags: landing pads,
+// signed return addresses (the samples' own flags have them), the shadow call
+// stack.
+func matrix() (cells []cell) {
+	for _, cc := range []string{"gcc", "clang"} {
+		for _, level := range []string{"-O2", "-Os"} {
+			for _, flags := range []string{
+				"",
+				"-mbranch-protection=none",
+				"-mbranch-protection=bti",
+				"-mbranch-protection=standard",
+				"-mbranch-protection=none -ffixed-x18 -fsanitize=shadow-call-stack",
+			} {
+				cells = append(cells, cell{cc, strings.TrimSpace(level + " " + flags)})
+			}
+		}
+	}
+	return cells
+}
+
+// TestMatrix builds the samples in C in every cell of the matrix, and holds what
+// is found against what they expect: every seeded defect is found, and nothing
+// else. Under the race detector it takes the first cell of each compiler.
+func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short")
+	}
+	for _, tool := range []string{"clang", "aarch64-linux-gnu-gcc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skipf("SKIPPED: no %s", tool)
+		}
+	}
+	kept := os.Getenv("FTLINT_MATRIX") // a folder with what was built before
+	type outcome struct{ samples, wanted, found, errors int }
+	got := map[cell]*outcome{}
+	cells := matrix()
+	if raceDetector {
+		cells = []cell{cells[0], cells[len(cells)/2]}
+	}
+	dirs := map[cell]string{}
+	var building sync.WaitGroup
+	var mu sync.Mutex
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, c := range cells {
+		dir := t.TempDir()
+		if kept != "" {
+			dir = filepath.Join(kept, strings.ReplaceAll(c.cc+c.flags, " ", ""))
+		}
+		dirs[c] = dir
+		if _, err := os.Stat(filepath.Join(dir, "images/builders/rfc-builder.elf")); err == nil {
+			continue
+		}
+		building.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			cmd := exec.Command("../scripts/build-samples", "--matrix", dir)
+			cmd.Env = append(os.Environ(), "SAMPLE_CC="+c.cc, "SAMPLE_FLAGS="+c.flags)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				t.Errorf("%s %s: %v\n%s", c.cc, c.flags, err, out)
+			}
+		})
+	}
+	building.Wait()
+	if t.Failed() {
+		return
+	}
+	for _, c := range cells {
+		t.Run(c.cc+" "+c.flags, func(t *testing.T) {
+			o := &outcome{}
+			got[c] = o
+			paths, err := filepath.Glob(filepath.Join(dirs[c], "images/builders/*.elf"))
+			if err != nil || len(paths) < 50 {
+				t.Fatalf("%d images, %v", len(paths), err)
+			}
+			for _, path := range paths {
+				elf := filepath.Join("builders", filepath.Base(path))
+				t.Run(filepath.Base(path), func(t *testing.T) {
+					res := lint.File(path, token.NewFileSet(), lint.Config{})
+					wants := compare(t, elf, res)
+					o.samples++
+					o.wanted += len(wants)
+					for _, w := range wants {
+						if w.met {
+							o.found++
+						}
+					}
+					for _, f := range res.Findings {
+						if f.Rule.Severity == rules.Error {
+							o.errors++
+						}
+					}
+					for _, w := range wants {
+						if rule, _ := rules.Lookup(w.rule); w.met && rule.Severity == rules.Error {
+							o.errors--
+						}
+					}
+				})
+			}
+		})
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-6s %-68s %8s %8s %8s %13s\n", "", "", "samples", "defects", "found", "false errors")
+	for _, c := range cells {
+		if o := got[c]; o != nil {
+			fmt.Fprintf(&b, "%-6s %-68s %8d %8d %8d %13d\n", c.cc, c.flags, o.samples, o.wanted, o.found, o.errors)
+		}
+	}
+	t.Logf("\n%s", b.String())
+}

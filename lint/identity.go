@@ -63,14 +63,24 @@ func codeAt(im *elfscan.Image, addr uint64) (symbol, insn string) {
 	return symbol, insn
 }
 
+// valid is the identity as a file can have it: names in an image may be any
+// bytes.
+func (id Identity) valid() Identity {
+	for _, s := range []*string{&id.Object, &id.Symbol, &id.Text} {
+		*s = strings.ToValidUTF8(*s, "\ufffd")
+	}
+	return id
+}
+
 // identity is that of a finding at a place of an image.
 func identity(im *elfscan.Image, f *Finding) Identity {
 	id := Identity{Rule: f.Rule.ID, Object: object(im)}
 	id.Symbol, _, _ = strings.Cut(f.Symbol, "+")
+	id.Symbol, _, _ = strings.Cut(id.Symbol, " [") // of a module
 	id.Text = f.Insn
 	if id.Text == "" {
 		id.Text = f.Message
 	}
 	id.Text = withoutNumbers(id.Text)
-	return id
+	return id.valid()
 }

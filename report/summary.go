@@ -67,6 +67,8 @@ func outcomes(w io.Writer, res *lint.Result, verbose bool) {
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
 	}
+	quiet(w, []*lint.Result{res}, verbose)
+	configLine(w, res)
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
 }
 

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/lint"
+)
+
+// quiet writes what was found that does not count: by rule and reason what is
+// suppressed, by rule what the baseline knows, and what of it there is no more;
+// each entry of that if verbose.
+func quiet(w io.Writer, results []*lint.Result, verbose bool) {
+	type key struct{ rule, reason string }
+	suppressed, known, fixed := map[key]int{}, map[string]int{}, map[string]int{}
+	var order []key
+	var ids []string // of rules with entries in the baseline
+	var entries []lint.Entry
+	for _, res := range results {
+		for _, f := range res.Quiet {
+			if by := f.SuppressedBy; by != nil {
+				k := key{f.Rule.ID, by.Reason}
+				if suppressed[k]++; suppressed[k] == 1 {
+					order = append(order, k)
+				}
+			}
+		}
+		for _, r := range res.Rules {
+			if r.Known+r.Fixed > 0 && !slices.Contains(ids, r.Rule.ID) {
+				ids = append(ids, r.Rule.ID)
+			}
+			known[r.Rule.ID] += r.Known
+			fixed[r.Rule.ID] += r.Fixed
+		}
+		entries = append(entries, res.Fixed...)
+	}
+	slices.SortStableFunc(order, func(a, b key) int { return strings.Compare(a.rule, b.rule) })
+	for _, k := range order {
+		fmt.Fprintf(w, "  suppressed: %s %d (%s)\n", k.rule, suppressed[k], OneLine(strings.TrimSpace(k.reason)))
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		fmt.Fprintf(w, "  baseline: %s", id)
+		sep := " "
+		if known[id] > 0 {
+			fmt.Fprintf(w, " %d known", known[id])
+			sep = ", "
+		}
+		if fixed[id] > 0 {
+			fmt.Fprintf(w, "%s%d fixed (stale: --write-baseline drops what is fixed)", sep, fixed[id])
+		}
+		fmt.Fprintln(w)
+	}
+	if verbose {
+		for _, e := range entries {
+			fmt.Fprintf(w, "  fixed: %s %s", e.Rule, OneLine(e.Object))
+			if e.Symbol != "" {
+				fmt.Fprintf(w, " %s", OneLine(e.Symbol))
+			}
+			fmt.Fprintf(w, ": %s", OneLine(e.Text))
+			if e.Count > 1 {
+				fmt.Fprintf(w, " (%d)", e.Count)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// configLine writes which configuration file the results go by, if any.
+func configLine(w io.Writer, res *lint.Result) {
+	if res.ConfigFile != "" {
+		fmt.Fprintf(w, "  config: %s\n", printable(res.ConfigFile))
+	}
+}

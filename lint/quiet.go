@@ -38,7 +38,7 @@ func NewQuiet(s *Setup, b *Baseline, record bool) *Quiet {
 // A sieve tells which of the findings about one input count.
 type sieve struct {
 	quiet *Quiet
-	input string // its path
+	input string           // its path
 	seen  map[Identity]int // findings, suppressed or not
 	asked map[Identity]int // of them, those that are not suppressed
 }

@@ -26,6 +26,9 @@ const SetupName = ".ftlint.yaml"
 // maxSetup is how large a configuration file may be, in bytes.
 const maxSetup = 1 << 20
 
+// maxText is how long a text in it may be, in bytes.
+const maxText = 1000
+
 // FindSetup looks for a configuration file in the folders of the inputs and
 // upwards, to the root; the nearest is that of an input. A folder is searched
 // itself; "-", standard input, is in the current folder. "" is none. Inputs that
@@ -305,8 +308,11 @@ func (r *setupReader) text(n ast.Node, text *string) error {
 		}
 		return r.errorf(n.GetToken(), "want a text")
 	}
-	if *text == "" {
+	switch {
+	case *text == "":
 		return r.errorf(n.GetToken(), "want a text that is not empty")
+	case len(*text) > maxText:
+		return r.errorf(n.GetToken(), "a text of more than %d bytes", maxText)
 	}
 	return nil
 }

@@ -313,7 +313,7 @@ func TestSuppressedModuleHidesNoOther(t *testing.T) {
 	dir := copies(t, "plt-wrong", 3)
 	in := lint.Find([]string{dir, filepath.Join(moduleSamples, "kernel-plt-wrong.elf")})
 	for _, workers := range []int{1, 4} {
-		q := &lint.Quiet{Dir: dir, Suppress: []lint.Suppression{{Rule: "FT409", Path: "0000.ko", Reason: "x"}}}
+		q := &lint.Quiet{Dir: dir, Suppress: []lint.Suppression{{Rule: "FT409", Object: "plt_wrong", Symbol: "read_device", Path: "0000.ko", Reason: "x"}}}
 		var new, quiet []string
 		_, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{Quiet: q, Workers: workers}, func(res *lint.Result) {
 			for _, f := range res.Findings {
@@ -338,7 +338,7 @@ func TestSuppressedModuleHidesNoOther(t *testing.T) {
 // The names of modules are the objects of their findings: two with the same
 // defect have an entry each, and every copy of one goes by its entry.
 func TestBaselineOfModules(t *testing.T) {
-	in := lint.Find([]string{moduleSamples + "/site-not-at-entry.ko", copies(t, "site-not-at-entry", 2), moduleSamples + "/site-in-noinstr.ko", moduleSamples + "/kernel-regs.elf"})
+	in := lint.Find([]string{moduleSamples + "/site-not-at-entry.ko", copies(t, "site-not-at-entry", 2), moduleSamples + "/site-in-noinstr.ko", moduleSamples + "/site-duplicated.ko", moduleSamples + "/kernel-regs.elf"})
 	run := func(q *lint.Quiet, workers int) (results []*lint.Result, findings int) {
 		t.Helper()
 		_, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{Quiet: q, Workers: workers}, func(res *lint.Result) {
@@ -368,6 +368,39 @@ func TestBaselineOfModules(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		if again, n := run(&lint.Quiet{Baseline: parsed(t, text)}, workers); n != 0 || written(t, lint.NewBaseline(again)) != text {
 			t.Errorf("%d workers: %d findings, and the baseline is now\n%s", workers, n, written(t, lint.NewBaseline(again)))
+		}
+	}
+}
+
+// Names may be missing, or no UTF-8, in a file that is damaged or meant to harm:
+// its findings are known all the same.
+func TestBaselineOfStrangeNames(t *testing.T) {
+	b, err := os.ReadFile(moduleSamples + "/site-not-at-entry.ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, strange := range map[string][]byte{
+		"no name":   bytes.Replace(b, []byte("\x00name="), []byte("\x00nome="), 1),
+		"no UTF-8":  bytes.ReplaceAll(b, []byte("site_not_at_entry"), []byte("site_\xff\xfe_at_entry\x00")[:17]),
+		"a newline": bytes.ReplaceAll(b, []byte("site_not_at_entry"), []byte("site\n<\">_at_entr\\")),
+	} {
+		if bytes.Equal(b, strange) || len(b) != len(strange) {
+			t.Fatalf("%s: nothing was changed, or too much", what)
+		}
+		path := filepath.Join(t.TempDir(), "m.ko")
+		if err := os.WriteFile(path, strange, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		run := func(q *lint.Quiet) (res *lint.Result) {
+			t.Helper()
+			if _, err := lint.Files(t.Context(), lint.Find([]string{path}), token.NewFileSet(), lint.Config{Quiet: q}, func(r *lint.Result) { res = r }, nil); err != nil {
+				t.Fatal(err)
+			}
+			return res
+		}
+		text := written(t, lint.NewBaseline([]*lint.Result{run(&lint.Quiet{Record: true})}))
+		if r := ruleRun(t, run(&lint.Quiet{Baseline: parsed(t, text)}), "FT407"); r.Known == 0 || r.Findings != 0 || r.Fixed != 0 {
+			t.Errorf("%s: %+v with\n%s", what, r, text)
 		}
 	}
 }
@@ -405,9 +438,10 @@ func TestBaselineOfPatches(t *testing.T) {
 // What is quiet in a patch is not said of the image instead.
 func TestQuietPatchWithImage(t *testing.T) {
 	const image = "../testdata/vmlinux-samples/rfc-trampoline-debian.elf"
+	only := ""
 	run := func(q *lint.Quiet) (patch, res *lint.Result) {
 		fset := token.NewFileSet()
-		in, err := patchscan.Parse("0001.patch", entryPatch(t, ""))
+		in, err := patchscan.Parse("0001.patch", entryPatch(t, only))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,6 +474,17 @@ func TestQuietPatchWithImage(t *testing.T) {
 	again := parsed(t, written(t, lint.NewBaseline([]*lint.Result{patch, res})))
 	if patch, res = run(&lint.Quiet{Baseline: again}); len(patch.Findings)+len(res.Findings) != 0 || len(res.Fixed) != 0 {
 		t.Errorf("recorded: %d and %d findings, %d fixed", len(patch.Findings), len(res.Findings), len(res.Fixed))
+	}
+	// What the image alone shows, where the patch is, is recorded, and nothing
+	// else of the image.
+	only = "ftrace_stub"
+	patch, res = run(&lint.Quiet{Record: true})
+	known := 0
+	for _, r := range res.Rules {
+		known += r.Known
+	}
+	if len(patch.Quiet) != 0 || len(res.Quiet) != 2 || known != 2 {
+		t.Errorf("recorded of the patch %d, of the image %d and %d by rule; want 0, 2 and 2", len(patch.Quiet), len(res.Quiet), known)
 	}
 }
 

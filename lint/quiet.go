@@ -227,7 +227,7 @@ func (sup *Suppression) judged(res *Result) bool {
 	}
 	object := "vmlinux"
 	if res.Image.Module != nil {
-		object = res.Image.Module.Name
+		object = Identity{Object: res.Image.Module.Name}.valid().Object
 	}
 	if !matches(cmp.Or(sup.Object, "vmlinux"), object) {
 		return false

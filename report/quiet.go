@@ -9,7 +9,7 @@ import (
 	"github.com/ftlint/ftlint/lint"
 )
 
-// quiet writes what was found that does not count: by rule and reason what is
+// quiet writes what was found that does not count: by reason what is
 // suppressed, by rule what the baseline knows, and what of it there is no more;
 // each entry of that if verbose.
 func quiet(w io.Writer, results []*lint.Result, verbose bool) {
@@ -37,8 +37,15 @@ func quiet(w io.Writer, results []*lint.Result, verbose bool) {
 		entries = append(entries, res.Fixed...)
 	}
 	slices.SortStableFunc(order, func(a, b key) int { return strings.Compare(a.rule, b.rule) })
+	byReason := map[string][]string{}
 	for _, k := range order {
-		fmt.Fprintf(w, "  suppressed: %s %d (%s)\n", k.rule, suppressed[k], OneLine(strings.TrimSpace(k.reason)))
+		byReason[k.reason] = append(byReason[k.reason], fmt.Sprintf("%s %d", k.rule, suppressed[k]))
+	}
+	for _, k := range order {
+		if list := byReason[k.reason]; list != nil {
+			fmt.Fprintf(w, "  suppressed: %s (%s)\n", strings.Join(list, ", "), OneLine(strings.TrimSpace(k.reason)))
+			delete(byReason, k.reason)
+		}
 	}
 	slices.Sort(ids)
 	for _, id := range ids {

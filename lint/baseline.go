@@ -78,7 +78,7 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		switch {
 		case len(line) == 0:
 			continue
-		case !begun:
+		case !begun || bytes.HasPrefix(line, []byte(`{"format"`)): // a merge may leave two
 			var h baselineHeader
 			if err := strictJSON(line, &h); err != nil || h.Format != baselineFormat {
 				return fail(n, "this is no baseline: it does not begin with {\"format\":%q,\"version\":%d}", baselineFormat, baselineVersion)

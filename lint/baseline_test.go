@@ -51,7 +51,7 @@ func TestBaselineFile(t *testing.T) {
 	// As a merge may leave it: in another order, with lines that are there
 	// twice, or with two counts, or no longer by line feeds alone.
 	lines := strings.SplitAfter(sorted, "\n")
-	merged := lines[0] + "\r\n" + lines[4] + lines[3] + lines[1] + strings.Replace(lines[3], ":3", ":2", 1) + lines[2] + lines[1]
+	merged := lines[0] + "\r\n" + lines[4] + lines[3] + lines[1] + strings.Replace(lines[3], ":3", ":2", 1) + lines[2] + lines[0] + lines[1]
 	if got := written(t, parsed(t, strings.ReplaceAll(merged, "}\n", "}\r\n"))); got != sorted {
 		t.Errorf("merged:\n%s", got)
 	}

@@ -131,10 +131,7 @@ func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose boo
 		}
 		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.quiet, c.passed, c.notApplicable, c.undecided)
 	}
-	quiet(w, slices.DeleteFunc(slices.Clone(results), func(res *lint.Result) bool { return !res.IsModule }), verbose)
-	if len(modules) > 0 {
-		configLine(w, modules[0])
-	}
+	modulesQuiet(w, results, verbose)
 	if verbose {
 		const few = 5
 		slices.SortStableFunc(modules, func(a, b *lint.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })

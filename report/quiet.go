@@ -81,3 +81,12 @@ func configLine(w io.Writer, res *lint.Result) {
 		fmt.Fprintf(w, "  config: %s\n", printable(res.ConfigFile))
 	}
 }
+
+// modulesQuiet writes both for all modules among the results together.
+func modulesQuiet(w io.Writer, results []*lint.Result, verbose bool) {
+	modules := slices.DeleteFunc(slices.Clone(results), func(res *lint.Result) bool { return !res.IsModule || res.Image == nil })
+	quiet(w, modules, verbose)
+	if len(modules) > 0 {
+		configLine(w, modules[0])
+	}
+}

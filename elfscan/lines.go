@@ -152,6 +152,13 @@ func (im *Image) siteAround(addr uint64) (s Site, ok bool) {
 	return s, s.Call > s.Entry && addr <= s.Call // not in era mcount: the BL has a line of its own
 }
 
+// SiteFunc is the function whose callsite addr lies in: its words may stand
+// before the function. false if there is no callsite, or no function with it.
+func (im *Image) SiteFunc(addr uint64) (uint64, bool) {
+	s, ok := im.siteAround(addr)
+	return s.Func, ok && s.AtFunc
+}
+
 // LineProblem says why source lines could not be read where they were asked
 // for: no DWARF, or damaged DWARF. It is nil if none was asked for, or all
 // were well.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 type Identity struct {
 	Rule   string // its ID
 	Object string // "vmlinux", the name of a module, or the path of a patched file
-	Symbol string // that the address is in, without an offset; "" for none
+	Symbol string // that the address, or its callsite, is in, without an offset; "" for none
 	// Text is the instruction at the address or the line of the source, without
 	// numbers. A finding that has neither has its message.
 	Text string
@@ -43,7 +44,7 @@ func withoutNumbers(text string) string {
 // object is the image as an Identity names it.
 func object(im *elfscan.Image) string {
 	if m := im.Module(); m != nil {
-		return m.Info.Name
+		return Identity{Object: m.Info.Name}.valid().Object
 	}
 	return "vmlinux"
 }
@@ -63,14 +64,29 @@ func codeAt(im *elfscan.Image, addr uint64) (symbol, insn string) {
 	return symbol, insn
 }
 
+// valid is the identity as a file can have it: names in an image may be any
+// bytes, and a module may have none.
+func (id Identity) valid() Identity {
+	id.Object = cmp.Or(id.Object, "?")
+	for _, s := range []*string{&id.Object, &id.Symbol, &id.Text} {
+		*s = strings.ToValidUTF8(*s, "\ufffd")
+	}
+	return id
+}
+
 // identity is that of a finding at a place of an image.
 func identity(im *elfscan.Image, f *Finding) Identity {
 	id := Identity{Rule: f.Rule.ID, Object: object(im)}
-	id.Symbol, _, _ = strings.Cut(f.Symbol, "+")
+	name := f.Symbol
+	if fn, ok := im.SiteFunc(f.Addr); ok {
+		name = im.Name(fn)
+	}
+	id.Symbol, _, _ = strings.Cut(name, "+")
+	id.Symbol, _, _ = strings.Cut(id.Symbol, " [") // of a module
 	id.Text = f.Insn
 	if id.Text == "" {
 		id.Text = f.Message
 	}
 	id.Text = withoutNumbers(id.Text)
-	return id
+	return id.valid()
 }

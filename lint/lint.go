@@ -43,6 +43,12 @@ type Config struct {
 	// cause is among Result.Errors.
 	Context context.Context
 
+	Severity   map[string]rules.Severity // of rules, by ID, in place of their own
+	Quiet      *Quiet                    // which findings do not count; nil: all do
+	ConfigFile string                    // where these come from, for summaries; "" for no file
+
+	allPlaces bool // look up source lines of findings that do not count, too
+
 	AllLines bool // judge the context lines of patches too
 	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
 
@@ -71,6 +77,10 @@ type Finding struct {
 
 	Patched   Place // of a finding in a patch: the same in the patched file
 	Confirmed bool  // found in the patch and in the image built from it
+
+	// Of a finding that does not count:
+	Known        bool         // it is in the baseline
+	SuppressedBy *Suppression // nil for none
 }
 
 // Related is another place that a finding speaks of.
@@ -82,7 +92,10 @@ type Related struct {
 // A RuleRun is what became of one rule.
 type RuleRun struct {
 	Rule     rules.Rule
-	Findings int // found, of which Result.Findings may hold fewer
+	Findings int // found that count, of which Result.Findings may hold fewer
+
+	Suppressed, Known int // findings that do not count
+	Fixed             int // findings of the baseline that there are no more
 	checks.Outcome
 }
 
@@ -92,10 +105,15 @@ type Result struct {
 	Image    *ImageFacts // nil if it could not be opened, or is none
 	Patch    *PatchFacts // nil if it could not be read, or is none
 	Findings []Finding   // ordered by place
+	Quiet    []Finding   // those that do not count, all of them; most have no line
+	Fixed    []Entry     // of the baseline, of which there are fewer
 	Rules    []RuleRun   // ordered by ID
 	Errors   []error     // what kept the input from being judged in full
 	Elapsed  time.Duration
 
+	ConfigFile string // that it was judged by; "" for none
+
+	partial  bool                // findings are looked at in some places alone
 	spans    []span              // of a patch: what it touches
 	kinds    []checks.ModuleKind // of a module: the kinds of its callsites
 	IsModule bool                // it is a module, or should be one
@@ -306,10 +324,12 @@ func panicked(name string, v any) error {
 
 // gather turns the actions into the result.
 func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyzer, cfg Config) {
+	res.ConfigFile = cfg.ConfigFile
+	sieve := cfg.Quiet.sieve(res.Path)
 	seen := map[string]bool{}
 	for _, a := range list {
 		act := r.actions[a]
-		run := RuleRun{Rule: ruleOf(a), Findings: len(act.diagnostics)}
+		run := RuleRun{Rule: cfg.rule(a)}
 		if o, ok := act.result.(checks.Outcome); ok {
 			run.Outcome = o
 		}
@@ -320,8 +340,15 @@ func (res *Result) gather(im *elfscan.Image, r *runner, list []*analysis.Analyze
 				res.Errors = append(res.Errors, withPath(im.Path, act.err))
 			}
 		}
+		counting, quiet := findings(im, run.Rule, act.diagnostics, sieve, cfg)
+		run.Findings = len(act.diagnostics) - len(quiet)
+		object := object(im)
+		if res.partial {
+			object = ""
+		}
+		res.settle(sieve, &run, quiet, object)
 		res.Rules = append(res.Rules, run)
-		res.Findings = append(res.Findings, findings(im, run.Rule, act.diagnostics, cfg.MaxPerRule)...)
+		res.Findings = append(res.Findings, counting...)
 	}
 	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
 	slices.SortStableFunc(res.Findings, compareFindings)
@@ -346,14 +373,16 @@ func withPath(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// findings makes findings of a rule's diagnostics: the first limit by
-// address. Source lines are looked up for those alone.
-func findings(im *elfscan.Image, rule rules.Rule, diagnostics []analysis.Diagnostic, limit int) []Finding {
+// findings makes findings of a rule's diagnostics: of those that count, the
+// first by address. Source lines are looked up for those alone, unless where a
+// finding is decides whether it counts.
+func findings(im *elfscan.Image, rule rules.Rule, diagnostics []analysis.Diagnostic, s *sieve, cfg Config) (counting, quiet []Finding) {
+	limit := cfg.MaxPerRule
 	addr := func(d analysis.Diagnostic) uint64 { a, _ := im.PosAddr(d.Pos); return a }
 	slices.SortStableFunc(diagnostics, func(a, b analysis.Diagnostic) int {
 		return cmp.Or(cmp.Compare(addr(a), addr(b)), strings.Compare(a.Message, b.Message))
 	})
-	if limit > 0 && len(diagnostics) > limit {
+	if s == nil && limit > 0 && len(diagnostics) > limit {
 		diagnostics = diagnostics[:limit]
 	}
 	place := func(pos token.Pos) Place {
@@ -361,17 +390,28 @@ func findings(im *elfscan.Image, rule rules.Rule, diagnostics []analysis.Diagnos
 		a, _ := im.PosAddr(pos)
 		return Place{p.Filename, p.Line, p.Column, a}
 	}
-	var out []Finding
+	lines := cfg.allPlaces || s.asksPaths(rule)
 	for _, d := range diagnostics {
-		f := Finding{Place: place(d.Pos), Rule: rule, Message: d.Message}
+		f := Finding{Place: Place{Path: im.Path, Addr: addr(d)}, Rule: rule, Message: d.Message}
+		f.Symbol, f.Insn = codeAt(im, f.Addr)
+		f.Identity = identity(im, &f)
+		if lines {
+			f.Place = place(d.Pos)
+		}
+		if !s.pass(&f) {
+			quiet = append(quiet, f)
+			continue
+		}
+		if limit > 0 && len(counting) == limit {
+			continue
+		}
+		f.Place = place(d.Pos)
 		for _, rel := range d.Related {
 			f.Related = append(f.Related, Related{place(rel.Pos), rel.Message})
 		}
-		f.Symbol, f.Insn = codeAt(im, f.Addr)
-		f.Identity = identity(im, &f)
-		out = append(out, f)
+		counting = append(counting, f)
 	}
-	return out
+	return counting, quiet
 }
 
 func compareFindings(a, b Finding) int {
@@ -393,6 +433,15 @@ func ruleOf(a *analysis.Analyzer) rules.Rule {
 	}
 	title, _, _ := strings.Cut(a.Doc, "\n")
 	return rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
+}
+
+// rule is the rule that an analyzer reports, with the severity that it has.
+func (cfg Config) rule(a *analysis.Analyzer) rules.Rule {
+	r := ruleOf(a)
+	if s, ok := cfg.Severity[r.ID]; ok {
+		r.Severity = s
+	}
+	return r
 }
 
 func facts(im *elfscan.Image) (f *ImageFacts) {

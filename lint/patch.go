@@ -125,14 +125,15 @@ func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
 	began := time.Now()
 	in.AllLines = cfg.AllLines
 	in.AddTo(fset)
-	res := &Result{Path: in.Path}
+	res := &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
+	sieve := cfg.Quiet.sieve(in.Path)
 	list := patchAnalyzers(cfg.Checks)
 	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{patchchecks.Patch: in})
 	r.runHere(list) // what runs at once is several inputs
 	seen := map[string]bool{}
 	for _, a := range list {
 		act := r.actions[a]
-		run := RuleRun{Rule: ruleOf(a), Findings: len(act.diagnostics)}
+		run := RuleRun{Rule: cfg.rule(a)}
 		if o, ok := act.result.(checks.Outcome); ok {
 			run.Outcome = o
 		}
@@ -143,14 +144,24 @@ func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
 				res.Errors = append(res.Errors, withPath(in.Path, act.err))
 			}
 		}
-		res.Rules = append(res.Rules, run)
 		slices.SortStableFunc(act.diagnostics, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
+		var quiet []Finding
 		for i, d := range act.diagnostics {
-			if cfg.MaxPerRule == 0 || i < cfg.MaxPerRule {
-				f := patchFinding(in, d, run.Rule, cfg.AtPatch)
+			if full := cfg.MaxPerRule > 0 && run.Findings >= cfg.MaxPerRule; full && sieve == nil {
+				run.Findings += len(act.diagnostics) - i
+				break
+			} else if f := patchFinding(in, d, run.Rule, cfg.AtPatch); !sieve.pass(&f) {
+				quiet = append(quiet, f)
+			} else if run.Findings++; !full {
 				res.Findings = append(res.Findings, f)
 			}
 		}
+		object := ""
+		if in.Source != nil {
+			object = in.Path // of a patch nobody knows what it leaves out
+		}
+		res.settle(sieve, &run, quiet, object)
+		res.Rules = append(res.Rules, run)
 	}
 	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
 	slices.SortStableFunc(res.Findings, compareFindings)
@@ -196,7 +207,7 @@ func patchFinding(in *patchscan.Input, d analysis.Diagnostic, rule rules.Rule, a
 		f.Patched = there
 	}
 	p := in.Place(d.Pos)
-	f.Identity = Identity{Rule: rule.ID, Object: p.Path, Text: strings.TrimSpace(spaces.ReplaceAllString(p.Text, " "))}
+	f.Identity = Identity{Rule: rule.ID, Object: p.Path, Text: strings.TrimSpace(spaces.ReplaceAllString(p.Text, " "))}.valid()
 	if there != here && in.Source == nil {
 		what := "this line of the patch"
 		if atPatch {

@@ -75,7 +75,7 @@ func touched(r *runner) []span {
 // finding, marked as confirmed, with what the image shows beside it.
 func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) *Result {
 	began := time.Now()
-	res := &Result{Path: path}
+	res := &Result{Path: path, partial: true}
 	defer func() { res.Elapsed = time.Since(began) }()
 	im, err := elfscan.Open(path, cfg.DebugFile)
 	if err != nil {
@@ -84,9 +84,21 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 	}
 	defer im.Close()
 	all := cfg
-	all.MaxPerRule = 0
+	all.MaxPerRule, all.allPlaces = 0, true
 	res.judge(im, fset, all)
 
+	known, suppressed := map[string]int{}, map[string]int{}
+	res.Quiet = slices.DeleteFunc(res.Quiet, func(f Finding) bool {
+		switch {
+		case !touches(patches, f, f.Identity.Symbol):
+			return true
+		case f.Known:
+			known[f.Rule.ID]++
+		default:
+			suppressed[f.Rule.ID]++
+		}
+		return false
+	})
 	kept := map[string]int{}
 	var findings []Finding
 	for _, f := range res.Findings {
@@ -105,6 +117,7 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 	res.Findings = findings
 	for i := range res.Rules {
 		run := &res.Rules[i]
+		run.Known, run.Suppressed = known[run.Rule.ID], suppressed[run.Rule.ID]
 		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
 			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; %d findings confirm those of the patch or are elsewhere", run.Examined, n), "; ")
 		}
@@ -134,12 +147,17 @@ var otherNames = map[string]string{"FT202": "FT608", "FT203": "FT608", "FT110": 
 
 // confirm marks the patches' findings that the image's finding f confirms:
 // those of the same rule at the same line or, if there are none, in the same
-// function.
+// function. What does not count in the patch does not count for the image.
 func confirm(patches []*Result, f Finding, function, image string) bool {
 	best, bestAt := 0, (*Finding)(nil)
 	for _, p := range patches {
-		for i := range p.Findings {
-			own := &p.Findings[i]
+		for i := range len(p.Findings) + len(p.Quiet) {
+			var own *Finding
+			if i < len(p.Findings) {
+				own = &p.Findings[i]
+			} else {
+				own = &p.Quiet[i-len(p.Findings)]
+			}
 			if own.Rule.ID != cmp.Or(otherNames[f.Rule.ID], f.Rule.ID) {
 				continue
 			}

@@ -285,7 +285,7 @@ func (t *tree) execute(res *Result) *Result {
 	}
 	res = t.module(res.Path, &t.buf, false)
 	for _, r := range res.Rules {
-		if (r.Rule.ID == "FT408" || r.Rule.ID == "FT409") && (r.Findings > 0 || r.Inconclusive != "") {
+		if (r.Rule.ID == "FT408" || r.Rule.ID == "FT409") && (r.Findings+r.Suppressed+r.Known > 0 || r.Inconclusive != "") {
 			return res
 		}
 	}
@@ -397,7 +397,7 @@ func (t *tree) choose() {
 		if _, ours := rules.Lookup(a.Name); !ours || slices.Contains(checks.ForModules, a) {
 			t.checks = append(t.checks, a)
 		} else if len(t.inputs) == 1 {
-			t.apart = append(t.apart, RuleRun{Rule: ruleOf(a), Outcome: checks.Outcome{NotApplicable: "about the kernel image, not about modules"}})
+			t.apart = append(t.apart, RuleRun{Rule: t.cfg.rule(a), Outcome: checks.Outcome{NotApplicable: "about the kernel image, not about modules"}})
 		}
 	}
 }

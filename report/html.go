@@ -53,6 +53,7 @@ type pageView struct {
 	Passed  int         // outcomes, over all inputs
 	NotApp  int
 	Undec   int
+	Quiet   int      // findings that do not count
 	Shown   int      // findings
 	Errors  []string // about no single input
 	Inputs  []*inputView
@@ -110,6 +111,7 @@ type ruleRef struct {
 type modulesView struct {
 	Count, Callsites, Without, Unread int
 	Outcomes                          []*ruleCount
+	Quiet                             []string // what was found that does not count
 	List                              []moduleView
 	Code                              []listingView
 }
@@ -130,8 +132,8 @@ type moduleView struct {
 
 var (
 	severities  = []string{"error", "warning", "note"}
-	statuses    = []string{"findings", "inconclusive", "passed", "not applicable"}
-	statusMarks = map[string]string{"findings": "\u2715", "inconclusive": "?", "passed": "\u2713", "not applicable": "\u2013"}
+	statuses    = []string{"findings", "inconclusive", "known", "suppressed", "passed", "not applicable"}
+	statusMarks = map[string]string{"findings": "\u2715", "inconclusive": "?", "known": "=", "suppressed": "=", "passed": "\u2713", "not applicable": "\u2013"}
 )
 
 // writeHTML writes the page.
@@ -252,6 +254,7 @@ func newPageView(run *Run) *pageView {
 			}
 		}
 		v.Shown += len(res.Findings)
+		v.Quiet += len(res.Quiet)
 	}
 	for _, s := range severities {
 		v.Counts = append(v.Counts, severityCount{s, n[s]})
@@ -318,6 +321,8 @@ func (v *pageView) fill(in *inputView, many bool) {
 	}
 	var b bytes.Buffer
 	Summary(&b, &lint.Result{Path: res.Path, Image: res.Image, Patch: res.Patch}, false)
+	quiet(&b, []*lint.Result{res}, false)
+	configLine(&b, res)
 	for line := range strings.Lines(b.String()) {
 		line = strings.TrimSpace(strings.TrimPrefix(line, printable(res.Path)+": "))
 		if !strings.HasSuffix(line, "0.000 s") {
@@ -350,6 +355,11 @@ func (v *pageView) fill(in *inputView, many bool) {
 func (v *pageView) gatherModules(results []*lint.Result) {
 	m := &modulesView{Outcomes: countRules(results)}
 	v.Modules = m
+	var b bytes.Buffer
+	modulesQuiet(&b, results, false)
+	for line := range strings.Lines(b.String()) {
+		m.Quiet = append(m.Quiet, clean(strings.TrimSpace(line)))
+	}
 	for i, res := range results {
 		if !res.IsModule {
 			continue

@@ -229,6 +229,33 @@ func TestUndecidedIsSaid(t *testing.T) {
 	}
 }
 
+// What is known or suppressed is counted, with the reason, and has not passed.
+func TestQuietIsSaid(t *testing.T) {
+	rule := func(id string) rules.Rule { r, _ := rules.Lookup(id); return r }
+	sup := &lint.Suppression{Rule: "FT402", Reason: "<b>is so</b>"}
+	for _, results := range [][]*lint.Result{
+		{{Path: "vmlinux", Image: &lint.ImageFacts{}}},
+		{{Path: "a.ko", Image: &lint.ImageFacts{Module: &lint.ModuleFacts{}}, IsModule: true}, {Path: "b.ko", Image: &lint.ImageFacts{Module: &lint.ModuleFacts{}}, IsModule: true}},
+	} {
+		res := results[0]
+		res.ConfigFile = "up/.ftlint.yaml"
+		res.Quiet = []lint.Finding{{Rule: rule("FT401"), Known: true}, {Rule: rule("FT402"), SuppressedBy: sup}}
+		res.Rules = []lint.RuleRun{{Rule: rule("FT401"), Known: 1, Fixed: 2}, {Rule: rule("FT402"), Suppressed: 1}, {Rule: rule("FT403")}}
+		html := page(t, &report.Run{Results: results})
+		for _, want := range []string{
+			`<b>1</b> passed`, `<b>2</b> known or suppressed`, `No findings. 2 known or suppressed ones are not shown.`,
+			`suppressed: FT402 1 \(&lt;b&gt;is so&lt;/b&gt;\)`, `baseline: FT401 1 known, 2 fixed`, `config: up/.ftlint.yaml`,
+		} {
+			if !regexp.MustCompile(want).MatchString(html) {
+				t.Errorf("the page of %d inputs lacks %s", len(results), want)
+			}
+		}
+		if len(results) == 1 && !regexp.MustCompile(`(?s)known</th><td>[^\n]*FT401.*suppressed</th><td>[^\n]*FT402.*passed</th><td>[^\n]*FT403`).MatchString(html) {
+			t.Error("the outcomes are not known, suppressed, passed")
+		}
+	}
+}
+
 // The page about the RFC's builder says what there is to see.
 func TestRFCPage(t *testing.T) {
 	html := htmlOf(t, builders, filepath.Join(builders, "rfc-builder.elf"))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
@@ -39,14 +40,18 @@ type jsonRule struct {
 	Rule     string `json:"rule"`
 	Name     string `json:"name"`
 	Severity string `json:"severity"`
-	Status   string `json:"status"` // passed, findings, not applicable, inconclusive
+	Status   string `json:"status"` // passed, findings, known, suppressed, not applicable, inconclusive
 	Findings int    `json:"findings"`
+	Known    int    `json:"known,omitempty"`      // by the baseline, not among findings
+	Quiet    int    `json:"suppressed,omitempty"` // not among findings
+	Fixed    int    `json:"fixed,omitempty"`      // of the baseline
 	Examined string `json:"examined,omitempty"`
 	Why      string `json:"why,omitempty"`
 }
 
 type jsonInput struct {
 	Path        string        `json:"path"`
+	Config      string        `json:"config,omitempty"` // the configuration file
 	Errors      []string      `json:"errors,omitempty"`
 	Patches     *jsonPatches  `json:"patches,omitempty"`
 	Module      string        `json:"module,omitempty"` // its name
@@ -57,7 +62,26 @@ type jsonInput struct {
 	LineProblem string        `json:"line_problem,omitempty"`
 	Template    []string      `json:"template,omitempty"`
 	Findings    []jsonFinding `json:"findings"`
+	Quiet       []jsonQuiet   `json:"quiet,omitempty"` // findings that do not count
+	Fixed       []jsonEntry   `json:"fixed,omitempty"` // of the baseline
 	Rules       []jsonRule    `json:"rules"`
+}
+
+// jsonQuiet is a finding that does not count, and why: its status is "known" or
+// "suppressed".
+type jsonQuiet struct {
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"` // where the suppression stands
+	jsonFinding
+}
+
+type jsonEntry struct {
+	Rule   string `json:"rule"`
+	Object string `json:"object"`
+	Symbol string `json:"symbol,omitempty"`
+	Text   string `json:"text,omitempty"`
+	Count  int    `json:"count"`
 }
 
 // jsonPatches is what was read of patches, or of a source file.
@@ -98,7 +122,7 @@ func writeJSON(w io.Writer, run *Run) error {
 
 // inputOf is an input but for its findings.
 func inputOf(res *lint.Result) jsonInput {
-	in := jsonInput{Path: res.Path, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
+	in := jsonInput{Path: res.Path, Config: res.ConfigFile, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
 	if p := res.Patch; p != nil {
 		in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
 		for _, n := range p.Notes {
@@ -112,9 +136,20 @@ func inputOf(res *lint.Result) jsonInput {
 		in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 	}
+	for i := range res.Quiet {
+		f := &res.Quiet[i]
+		q := jsonQuiet{Status: "known", jsonFinding: findingOf(f, fingerprints{})}
+		if by := f.SuppressedBy; by != nil {
+			q.Status, q.Reason, q.By = "suppressed", by.Reason, by.From
+		}
+		in.Quiet = append(in.Quiet, q)
+	}
+	for _, e := range res.Fixed {
+		in.Fixed = append(in.Fixed, jsonEntry{e.Rule, e.Object, e.Symbol, e.Text, e.Count})
+	}
 	for _, r := range res.Rules {
 		status, why := Status(r)
-		in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Examined, why})
+		in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Known, r.Suppressed, r.Fixed, r.Examined, why})
 	}
 	return in
 }
@@ -155,11 +190,27 @@ func Status(r lint.RuleRun) (status, why string) {
 		return "inconclusive", r.Inconclusive
 	case r.NotApplicable != "":
 		return "not applicable", r.NotApplicable
+	case r.Known > 0:
+		return "known", quietly(r)
+	case r.Suppressed > 0:
+		return "suppressed", quietly(r)
 	}
 	return "passed", ""
 }
 
-// Worst is the highest severity among the findings of results; ok is false if
+// quietly counts what a rule found that does not count.
+func quietly(r lint.RuleRun) string {
+	var parts []string
+	if r.Known > 0 {
+		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))
+	}
+	if r.Suppressed > 0 {
+		parts = append(parts, fmt.Sprintf("%d suppressed", r.Suppressed))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Worst is the highest severity among the findings of results that count; ok is false if
 // there are none.
 func Worst(results []*lint.Result) (s rules.Severity, ok bool) {
 	for _, res := range results {

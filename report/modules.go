@@ -14,6 +14,7 @@ import (
 type ruleCount struct {
 	run                                            lint.RuleRun // of some module
 	findings, in, passed, notApplicable, undecided int          // all but findings: modules
+	quiet                                          int          // modules in which all that was found does not count
 }
 
 // countRules adds up what became of each rule over the modules among results.
@@ -39,6 +40,8 @@ func countRules(results []*lint.Result) []*ruleCount {
 				c.passed++
 			case "inconclusive":
 				c.undecided++
+			case "known", "suppressed":
+				c.quiet++
 			default:
 				c.notApplicable++
 			}
@@ -76,6 +79,9 @@ func moduleSummary(w io.Writer, path string, im *lint.ImageFacts) {
 	}
 }
 
+// quietColumn is written if any module needs it.
+const quietColumn = 2
+
 // Modules writes a table of what became of many modules, and if verbose which
 // of them took longest.
 func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose bool) {
@@ -108,13 +114,24 @@ func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose boo
 		fmt.Fprintf(w, "; %d could not be read", unread)
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintf(w, "  %-34s %9s %9s %9s %9s %9s\n", "modules:", "findings", "with any", "passed", "n/a", "undecided")
+	anyQuiet := slices.ContainsFunc(counts, func(c *ruleCount) bool { return c.quiet > 0 })
+	row := func(name string, columns ...any) {
+		fmt.Fprintf(w, "  %-34s", name)
+		for i, c := range columns {
+			if i != quietColumn || anyQuiet {
+				fmt.Fprintf(w, " %9v", c)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	row("modules:", "findings", "with any", "quiet", "passed", "n/a", "undecided")
 	for _, c := range counts {
-		if c.findings+c.in+c.passed+c.undecided == 0 && !verbose {
+		if c.findings+c.in+c.quiet+c.passed+c.undecided == 0 && !verbose {
 			continue
 		}
-		fmt.Fprintf(w, "  %-34s %9d %9d %9d %9d %9d\n", c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.passed, c.notApplicable, c.undecided)
+		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.quiet, c.passed, c.notApplicable, c.undecided)
 	}
+	modulesQuiet(w, results, verbose)
 	if verbose {
 		const few = 5
 		slices.SortStableFunc(modules, func(a, b *lint.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })

@@ -56,7 +56,11 @@ func outcomes(w io.Writer, res *lint.Result, verbose bool) {
 			if r.Findings > 0 {
 				fmt.Fprintf(w, ": %d", r.Findings)
 			}
-			if detail := strings.TrimSpace(r.Examined + " " + why); detail != "" {
+			sep := " "
+			if r.Findings == 0 && r.Known+r.Suppressed > 0 && r.Examined != "" {
+				sep = "; "
+			}
+			if detail := strings.TrimSpace(r.Examined + sep + why); detail != "" {
 				fmt.Fprintf(w, " (%s)", detail)
 			}
 			fmt.Fprintln(w)
@@ -67,6 +71,8 @@ func outcomes(w io.Writer, res *lint.Result, verbose bool) {
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
 	}
+	quiet(w, []*lint.Result{res}, verbose)
+	configLine(w, res)
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
 }
 

@@ -103,11 +103,11 @@ func near(spec string) []string {
 	}
 	for _, r := range catalogue {
 		id := strings.ToLower(r.ID)
-		if d := editDistance(spec, id); d <= 1 && strings.HasPrefix(spec, id[:3]) {
+		if d := EditDistance(spec, id); d <= 1 && strings.HasPrefix(spec, id[:3]) {
 			cs = append(cs, candidate{r.ID + " " + r.Name, d})
 			continue
 		}
-		d := editDistance(spec, r.Name)
+		d := EditDistance(spec, r.Name)
 		if len(spec) >= 3 && strings.Contains(r.Name, spec) {
 			d = 1
 		}
@@ -123,8 +123,8 @@ func near(spec string) []string {
 	return out
 }
 
-// editDistance is the Levenshtein distance of a and b, in bytes.
-func editDistance(a, b string) int {
+// EditDistance is the Levenshtein distance of a and b, in bytes.
+func EditDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -39,8 +39,15 @@ func addCompletions(root *cobra.Command) {
 		}
 	}
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "explain" {
+		switch cmd.Name() {
+		case "explain":
 			cmd.ValidArgsFunction = completeRules
+		case "config":
+			for _, flag := range []string{"rules", "disable", "fail-on"} {
+				if err := cmd.RegisterFlagCompletionFunc(flag, complete[flag]); err != nil {
+					panic(err) // no such flag
+				}
+			}
 		}
 	}
 	root.ValidArgsFunction = func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

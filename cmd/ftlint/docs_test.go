@@ -131,3 +131,21 @@ func kernels() string {
 	cache, _ := os.UserCacheDir()
 	return filepath.Join(cache, "ftlint", "kernels")
 }
+
+// The configuration that docs/configuration.md shows is the one that its
+// examples run with.
+func TestDocsConfiguration(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("../../docs/example.ftlint.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(doc), "```yaml\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	if diff := cmp.Diff(string(want), shown); diff != "" {
+		t.Errorf("docs/configuration.md shows another file than docs/example.ftlint.yaml (-file +shown):\n%s", diff)
+	}
+}

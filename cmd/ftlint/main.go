@@ -79,17 +79,17 @@ func (w untilClosed) Write(b []byte) (int, error) {
 
 // lintFlags are the flags of the command itself.
 type lintFlags struct {
-	format, color, failOn string
-	outputs               []string
-	srctree, debugFile    string
-	maxPerRule, workers   int
-	maxPerRuleSet         bool
-	only, disable         []string
-	quiet, verbose        bool
-	exhaustive            bool
-	timeout               time.Duration
-	debugDirs             []string
-	patch                 patchFlags
+	format, color       string
+	outputs             []string
+	srctree, debugFile  string
+	maxPerRule, workers int
+	maxPerRuleSet       bool
+	quiet, verbose      bool
+	exhaustive          bool
+	timeout             time.Duration
+	debugDirs           []string
+	patch               patchFlags
+	setup               setupFlags
 }
 
 func command(stdout, stderr io.Writer) *cobra.Command {
@@ -121,9 +121,8 @@ call was bad.`,
 	fl := root.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
-	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
-	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
-	fl.StringVar(&f.failOn, "fail-on", "error", "lowest severity that makes the exit status 1: error, warning, note or never")
+	f.setup.add(fl)
+	f.setup.addWriting(fl)
 	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all, which is the default of formats other than text")
 	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
@@ -135,21 +134,13 @@ call was bad.`,
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), versionCommand(stdout))
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), configCommand(stdout), versionCommand(stdout))
 	addCompletions(root)
 	return root
 }
 
 func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
-	list, err := lint.Select(allChecks, f.only, f.disable)
-	if err != nil {
-		return err
-	}
 	if err := f.patch.check(files); err != nil {
-		return err
-	}
-	failOn, err := parseFailOn(f.failOn)
-	if err != nil {
 		return err
 	}
 	format, err := report.LookupFormat(f.format)
@@ -170,6 +161,14 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 			return fmt.Errorf("no file was named, and there is no ./vmlinux here")
 		}
 	}
+	setup, err := f.setup.setup(f.patch.inputs(files))
+	if err != nil {
+		return err
+	}
+	failOn, err := parseFailOn(failOnOf(setup))
+	if err != nil {
+		return err
+	}
 	if f.srctree == "" && isKernelTree(".") {
 		f.srctree = "."
 	}
@@ -177,9 +176,12 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if !f.maxPerRuleSet && (format.Name != "text" || slices.ContainsFunc(outputs, func(o output) bool { return o.format.Name != "text" })) {
 		keep = 0 // programs want all
 	}
-	cfg := lint.Config{Checks: list, MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
+	cfg := lint.Config{MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
 		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
+	if err := f.setup.apply(setup, &cfg); err != nil {
+		return err
+	}
 	cfg.Layout = format.NeedsLayout() || slices.ContainsFunc(outputs, func(o output) bool { return o.format.NeedsLayout() })
 	if f.timeout < 0 {
 		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
@@ -194,7 +196,11 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if len(files) > 0 {
-		more, errs, alsoBad, err := lintInputs(ctx, f, cfg, lint.Find(files), &text, stderr)
+		in := lint.Find(files)
+		if err := dropIgnored(&in, cfg.Quiet, files, f.quiet, stderr); err != nil {
+			return err
+		}
+		more, errs, alsoBad, err := lintInputs(ctx, f, cfg, in, &text, stderr)
 		if err != nil {
 			return err
 		}
@@ -210,6 +216,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		if err := o.write(ctx, all); err != nil {
 			return err
 		}
+	}
+	if err := f.setup.conclude(cfg.Quiet, results, !bad, f.quiet, stderr); err != nil {
+		return err
 	}
 	if bad {
 		return errSaid

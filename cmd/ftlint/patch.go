@@ -47,6 +47,17 @@ func (f *patchFlags) check(files []string) error {
 	return nil
 }
 
+// inputs are the files of a run, and what else it looks at.
+func (f *patchFlags) inputs(files []string) []string {
+	if f.image != "" {
+		files = append(slices.Clone(files), f.image)
+	}
+	if len(f.git) > 0 {
+		files = append(slices.Clone(files), ".")
+	}
+	return files
+}
+
 // allChecks are the checks of images and those of patches.
 var allChecks = slices.Concat(checks.All, patchchecks.All)
 

@@ -1,8 +1,10 @@
 // Callsites that no function symbol goes with: what is left of an overridden weak
 // function, and one in the middle of a function. A static function, an alias, and
-// a landing pad before the NOPs are all fine.
+// a landing pad before the NOPs are all fine. The image called moved is another
+// build: there is more code, before the findings and in a function with one.
 //
 // build: site-not-at-entry
+// build: site-not-at-entry-moved asdef=MOVED
 
 #include "image.inc"
 #include "entry-regs.inc"
@@ -11,6 +13,12 @@
 	regs_entry_code
 	site_functions
 
+#ifdef MOVED
+	traced	vfs_open
+	.rept	1000
+	nop
+	.endr
+#endif
 	traced	vfs_read
 	traced	vfs_write, local
 	traced	vfs_fsync, bti=1
@@ -23,8 +31,11 @@
 	func	late
 	paciasp
 	mov	x10, x0
+#ifdef MOVED
+	mov	x11, x1
+#endif
 	record	1f
-1:	nop				// want FT407 "late[+]0x8"
+1:	nop				// want FT407 "late[+]0x[8c]"
 	nop
 	autiasp
 	ret

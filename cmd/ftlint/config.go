@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/report"
+)
+
+// setupFlags are the flags about what counts: those about the configuration and
+// the baseline, and those that win over the configuration.
+type setupFlags struct {
+	config, baseline, writeBaseline string
+	only, disable                   []string
+	failOn                          string
+}
+
+func (f *setupFlags) add(fl *pflag.FlagSet) {
+	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
+	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
+	fl.StringVar(&f.failOn, "fail-on", "", "lowest severity that makes the exit status 1: error, warning, note or never (default error)")
+	fl.StringVar(&f.config, "config", "", "configuration file, or none (default: the "+lint.SetupName+" nearest to the input, upwards)")
+	fl.StringVar(&f.baseline, "baseline", "", "findings that are known, as --write-baseline wrote them, or none: only others count")
+}
+
+// addWriting adds the flag that writes.
+func (f *setupFlags) addWriting(fl *pflag.FlagSet) {
+	fl.StringVar(&f.writeBaseline, "write-baseline", "", "write what is found to a baseline file; none of it counts")
+}
+
+// none is what --config and --baseline take for no file.
+const none = "none"
+
+// setup is what is in force for the inputs: the flags over their configuration.
+func (f *setupFlags) setup(inputs []string) (*lint.Setup, error) {
+	// What is wrong with the flags is not the file's fault.
+	if _, err := lint.Select(allChecks, f.only, f.disable); err != nil {
+		return nil, err
+	}
+	if f.failOn != "" {
+		if _, err := parseFailOn(f.failOn); err != nil {
+			return nil, err
+		}
+	}
+	if f.writeBaseline != "" && f.baseline != "" && f.baseline != none {
+		return nil, fmt.Errorf("--write-baseline %s and --baseline %s: name one", f.writeBaseline, f.baseline)
+	}
+	s, path := &lint.Setup{}, f.config
+	var err error
+	if path == "" {
+		if path, err = lint.FindSetup(inputs); err != nil {
+			return nil, err
+		}
+	}
+	if path != "" && path != none {
+		if s, err = lint.ReadSetup(path, f.config != ""); err != nil {
+			return nil, err
+		}
+	}
+	s.Override(f.only, f.disable, f.failOn, f.baseline)
+	if s.Baseline.Text == none && s.Baseline.From == "--baseline" || f.writeBaseline != "" {
+		s.Baseline = lint.Value{}
+	}
+	return s, nil
+}
+
+// apply has the configuration of a run be what the setup says.
+func (f *setupFlags) apply(s *lint.Setup, cfg *lint.Config) (err error) {
+	if cfg.Checks, err = s.Checks(allChecks); err != nil {
+		return err
+	}
+	var known *lint.Baseline
+	if path := s.BaselinePath(); path != "" {
+		if known, err = lint.ReadBaseline(path, s.Baseline.From == "--baseline"); err != nil {
+			return err
+		}
+	}
+	cfg.ConfigFile, cfg.Severity = s.Path, s.Severities()
+	cfg.Quiet = lint.NewQuiet(s, known, f.writeBaseline != "")
+	return nil
+}
+
+// failOnOf is the severity that fails.
+func failOnOf(s *lint.Setup) string {
+	if s.FailOn.Text != "" {
+		return s.FailOn.Text
+	}
+	return "error"
+}
+
+// conclude writes the baseline, if one is to be written, and notes what of the
+// setup had no use. complete tells whether all inputs were judged in full.
+func (f *setupFlags) conclude(q *lint.Quiet, results []*lint.Result, complete, quiet bool, stderr io.Writer) error {
+	if f.writeBaseline != "" {
+		if !complete {
+			return fmt.Errorf("--write-baseline %s: not written, because not all was judged", f.writeBaseline)
+		}
+		b := lint.NewBaseline(results)
+		if err := writeWhole(f.writeBaseline, b.Write); err != nil {
+			return fmt.Errorf("--write-baseline %s: %w", f.writeBaseline, pathless(err))
+		}
+		if !quiet {
+			n := 0
+			for _, e := range b.Entries() {
+				n += e.Count
+			}
+			fmt.Fprintf(stderr, "ftlint: %s: %d findings written, %d different ones\n", report.OneLine(f.writeBaseline), n, len(b.Entries()))
+		}
+	}
+	if quiet {
+		return nil
+	}
+	for _, sup := range q.Unused(results) {
+		about := sup.Rule
+		if sup.Object == "" {
+			about += " in vmlinux"
+		}
+		fmt.Fprintf(stderr, "%s: note: this suppression of %s fits no finding\n", report.OneLine(sup.From), report.OneLine(about))
+	}
+	return nil
+}
+
+// pathless drops the path from an os error: that of a file which replaces
+// another may be that of the file beside it.
+func pathless(err error) error {
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// dropIgnored drops modules that were found in folders and that the
+// configuration ignores; those that were named stay.
+func dropIgnored(in *lint.Inputs, q *lint.Quiet, named []string, quiet bool, stderr io.Writer) error {
+	before := len(in.Modules)
+	in.Modules = slices.DeleteFunc(in.Modules, func(path string) bool { return !slices.Contains(named, path) && q.IgnoresInput(path) })
+	n := before - len(in.Modules)
+	switch {
+	case n > 0 && len(in.Modules)+len(in.Files) == 0:
+		return fmt.Errorf("all %d modules are ignored by the configuration (paths): there is nothing to judge", n)
+	case n > 0 && !quiet:
+		fmt.Fprintf(stderr, "ftlint: note: %d of %d modules are ignored by the configuration (paths)\n", n, before)
+	}
+	return nil
+}
+
+func configCommand(stdout io.Writer) *cobra.Command {
+	var f setupFlags
+	cmd := &cobra.Command{
+		Use:   "config [FILE|FOLDER...]",
+		Short: "Print the configuration that is in force for these files, and where it comes from",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{"."}
+			}
+			s, err := f.setup(args)
+			if err != nil {
+				return err
+			}
+			kept, err := s.Checks(allChecks)
+			if err != nil {
+				return err
+			}
+			var b strings.Builder
+			if s.Path == "" {
+				fmt.Fprintln(&b, "# no configuration file")
+			} else {
+				fmt.Fprintf(&b, "# configuration file: %s\n", report.OneLine(s.Path))
+			}
+			if path := s.BaselinePath(); path != "" {
+				known, err := lint.ReadBaseline(path, s.Baseline.From == "--baseline")
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(&b, "# baseline: %s, %d different findings\n", report.OneLine(path), len(known.Entries()))
+			}
+			on, all := ruleIDs(kept), ruleIDs(allChecks)
+			fmt.Fprintf(&b, "# %d of %d rules run", len(on), len(all))
+			var not []string
+			for id := range all {
+				if !on[id] {
+					not = append(not, id)
+				}
+			}
+			slices.Sort(not)
+			if len(not) > 0 {
+				fmt.Fprintf(&b, "; these do not: %s", strings.Join(not, " "))
+			}
+			fmt.Fprintln(&b)
+			if s.FailOn.Text == "" {
+				s.FailOn = lint.Value{Text: failOnOf(s), From: "default"}
+			}
+			b.Write(s.YAML())
+			_, err = io.WriteString(stdout, b.String())
+			return err
+		},
+	}
+	f.add(cmd.Flags())
+	return cmd
+}

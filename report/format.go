@@ -3,9 +3,11 @@ package report
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -33,6 +35,24 @@ func (run *Run) failed(res *lint.Result) bool {
 		}
 	}
 	return len(res.Errors) > 0
+}
+
+// exitCode is the exit status of ftlint: 2 if something could not be judged, 1
+// for findings at or above FailOn.
+func (run *Run) exitCode() int {
+	code := 0
+	if len(run.Errors) > 0 {
+		code = 2
+	}
+	for _, res := range run.Results {
+		switch {
+		case len(res.Errors) > 0:
+			code = 2
+		case run.failed(res):
+			code = max(code, 1)
+		}
+	}
+	return code
 }
 
 // A Format is one form that a report can have.
@@ -112,6 +132,44 @@ func notes(f *lint.Finding) (lines []string) {
 func line(f *lint.Finding) string {
 	s := fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, headline(f))
 	return strings.Join(append([]string{s}, notes(f)...), "\n")
+}
+
+// left says of which rules findings are not in the report.
+func left(res *lint.Result) (lines []string) {
+	kept := byRule(res)
+	for _, r := range res.Rules {
+		if more := notShown(r, kept[r.Rule.ID]); more != "" {
+			lines = append(lines, fmt.Sprintf("%s: %s", printable(res.Path), more))
+		}
+	}
+	return lines
+}
+
+// notShown says how many findings of a rule are not in the report; "" if all
+// are.
+func notShown(r lint.RuleRun, kept []*lint.Finding) string {
+	n := r.Findings - len(kept)
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d more findings of %s %s are not shown (--max-per-rule)", n, r.Rule.ID, r.Rule.Name)
+}
+
+// unread says what of patches was not read, or not as it stands.
+func unread(res *lint.Result) []patchscan.Note {
+	if res.Patch == nil {
+		return nil
+	}
+	return res.Patch.Notes
+}
+
+// cleanPath is a path as those know it that look it up in a repository: without
+// "./".
+func cleanPath(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Clean(path)
 }
 
 // byRule are the findings of each rule, by its ID.

@@ -3,26 +3,42 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
 	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+	"github.com/xeipuuv/gojsonschema"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
 
-// evil is what names and messages out of a hostile file may hold.
-const evil = "a:b,c%25 <&'\"> ]]> ::error::x\x1b[31m\x00\r\n#\xff\ufffe é"
+// evil is what names and messages out of a hostile file may hold: one thing at
+// a time, too, for what escapes one may not escape another.
+const evil = "a:b,c%25 <&'\"> ]]> ::error::x\x1b[31m\x00\r\n#\xff\ufffe é \u2028 \u202e"
+
+var evils = []string{evil, "a\xff", "a\u2028ok 1 x", "a\u2029", "a\u0085not ok 1", "a\u202e", "a\x1c", "a\r::error::", "a%0A::error::x", "a##[error]x", "a # SKIP", "a\ufffe", "a]]>"}
 
 // hostile is a run with such names everywhere.
-func hostile() *report.Run {
+func hostile() *report.Run { return hostileWith(evil) }
+
+func hostileWith(evil string) *report.Run {
 	rule, _ := rules.Lookup("FT301")
 	other, _ := rules.Lookup("FT407")
 	place := lint.Place{Path: "dir/" + evil, Line: 7, Col: 3, Addr: 0xffff800080000000}
@@ -64,16 +80,54 @@ func reports(t *testing.T) map[string]*report.Run {
 	return runs
 }
 
+// sarifSchema is the standard's schema, as go-sarif has it.
+func sarifSchema(t *testing.T) *gojsonschema.Schema {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "schema.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && len(lit.Value) > len(text) {
+			text = lit.Value
+		}
+		return true
+	})
+	text, err = strconv.Unquote(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gojsonschema.NewSchema(gojsonschema.NewStringLoader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
 // Reports in SARIF are valid by the standard's schema; their rules have help,
-// and their fingerprints are unique.
+// their fingerprints are unique, and each finding has what GitHub asks for.
 func TestSARIFSchema(t *testing.T) {
+	schema := sarifSchema(t)
+	problems := func(text string) []gojsonschema.ResultError {
+		res, err := schema.Validate(gojsonschema.NewStringLoader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Errors()
+	}
 	for name, run := range reports(t) {
-		doc, err := sarif.FromBytes([]byte(write(t, "sarif", run)), sarif.WithStrictValidation())
+		text := write(t, "sarif", run)
+		for _, p := range problems(text) {
+			t.Errorf("%s: %v", name, p)
+		}
+		doc, err := sarif.FromString(text)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
-		}
-		if err := doc.Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
 		}
 		r := doc.Runs[0]
 		if n := len(rules.All()); len(r.Tool.Driver.Rules) != n {
@@ -83,9 +137,21 @@ func TestSARIFSchema(t *testing.T) {
 			if !strings.HasPrefix(*rule.Help.Markdown, "# "+*rule.ID) || rule.DefaultConfiguration.Level == "" {
 				t.Errorf("rule %s: help %.20q, level %q", *rule.ID, *rule.Help.Markdown, rule.DefaultConfiguration.Level)
 			}
+			for _, text := range []*string{rule.ShortDescription.Text, rule.FullDescription.Text} { // GitHub's limits
+				if n := len(*text); n == 0 || n > 1024 {
+					t.Errorf("rule %s: a description of %d bytes", *rule.ID, n)
+				}
+			}
 		}
 		seen := map[string]bool{}
-		for _, res := range r.Results {
+		var findings []lint.Finding
+		for _, res := range run.Results {
+			findings = append(findings, res.Findings...)
+		}
+		if len(r.Results) != len(findings) {
+			t.Fatalf("%s: %d results of %d findings", name, len(r.Results), len(findings))
+		}
+		for i, res := range r.Results {
 			id := res.PartialFingerprints["primaryLocationLineHash"]
 			if seen[id] || !regexp.MustCompile(`^[0-9a-f]{32}:[1-9][0-9]*$`).MatchString(id) {
 				t.Errorf("%s: fingerprint %q", name, id)
@@ -94,19 +160,97 @@ func TestSARIFSchema(t *testing.T) {
 			if got := *r.Tool.Driver.Rules[res.RuleIndex].ID; got != *res.RuleID {
 				t.Errorf("%s: rule %s has the index of %s", name, *res.RuleID, got)
 			}
+			f := findings[i]
+			at := res.Locations[0].PhysicalLocation
+			if line := at.Region.StartLine; *res.Message.Text == "" || *at.ArtifactLocation.URI == "" || line == nil || *line != max(f.Line, 1) {
+				t.Errorf("%s: %s is at %s", name, f.Message, *at.ArtifactLocation.URI)
+			}
+			if len(res.RelatedLocations) != len(f.Related) {
+				t.Errorf("%s: %s: %d related locations, want %d", name, f.Message, len(res.RelatedLocations), len(f.Related))
+			}
+			if f.Symbol != "" && *res.Locations[0].LogicalLocations[0].FullyQualifiedName != report.OneLine(f.Symbol) {
+				t.Errorf("%s: %s is not at %s", name, f.Message, f.Symbol)
+			}
+			if f.Addr != 0 && res.Properties.Properties["address"] != fmt.Sprintf("%#x", f.Addr) {
+				t.Errorf("%s: %s: properties %v", name, f.Message, res.Properties.Properties)
+			}
 		}
-		problems := len(run.Errors)
+		// Errors, rules without a verdict, and what is not in the report.
+		var want []string
+		errs := len(run.Errors)
 		for _, res := range run.Results {
-			problems += len(res.Errors)
+			errs += len(res.Errors)
+			for _, r := range res.Rules {
+				if r.Inconclusive != "" {
+					want = append(want, "warning")
+				}
+				if name == "hostile" && r.Findings == 4 {
+					want = append(want, "note")
+				}
+			}
+			if res.Patch != nil {
+				want = append(want, slices.Repeat([]string{"note"}, len(res.Patch.Notes))...)
+			}
 		}
-		if got := *r.Invocations[0].ExecutionSuccessful; got != (problems == 0) {
-			t.Errorf("%s: executionSuccessful is %v with %d errors", name, got, problems)
+		want = append(want, slices.Repeat([]string{"error"}, errs)...)
+		var got []string
+		for _, n := range r.Invocations[0].ToolExecutionNotifications {
+			got = append(got, n.Level)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: notifications %q, want %q", name, got, want)
+		}
+		status := map[bool]int{true: 2}[errs > 0]
+		if got := r.Invocations[0]; *got.ExecutionSuccessful != (errs == 0) || *got.ExitCode != status {
+			t.Errorf("%s: executionSuccessful %v, exit code %d, with %d errors", name, *got.ExecutionSuccessful, *got.ExitCode, errs)
+		}
+		if len(r.Artifacts) != len(run.Results) {
+			t.Errorf("%s: %d artifacts of %d inputs", name, len(r.Artifacts), len(run.Results))
 		}
 	}
 	// The judge judges.
-	bad, _ := sarif.FromString(strings.Replace(write(t, "sarif", hostile()), `"startLine":7`, `"startLine":0`, 1))
-	if bad.Validate() == nil {
-		t.Error("the schema takes a line 0")
+	for old, bad := range map[string]string{`"startLine":7`: `"startLine":0`, `"startColumn"`: `"startColumns"`, `"level":"error"`: `"level":"bad"`} {
+		text := write(t, "sarif", hostile())
+		if !strings.Contains(text, old) || len(problems(strings.Replace(text, old, bad, 1))) == 0 {
+			t.Errorf("the schema takes %s", bad)
+		}
+	}
+}
+
+// The columns of SARIF are those of UTF-16.
+func TestSARIFColumns(t *testing.T) {
+	rule, _ := rules.Lookup("FT501")
+	const source = "\té😀 mov\xff\xfe"
+	col := strings.Index(source, "mov") + 1
+	text := write(t, "sarif", &report.Run{Results: []*lint.Result{{Findings: []lint.Finding{{Place: lint.Place{Path: "a.S", Line: 2, Col: col}, Rule: rule, Source: source}}}}})
+	if want := `"region":{"startLine":2,"startColumn":6,"endColumn":11,"snippet":{"text":"\té😀 mov��"}}`; !strings.Contains(text, want) {
+		t.Errorf("want %s in\n%s", want, text[strings.Index(text, `"results"`):])
+	}
+}
+
+// The exit code in SARIF is the exit status.
+func TestSARIFExitCode(t *testing.T) {
+	warning, _ := rules.Lookup("FT407")
+	ok := &lint.Result{Rules: []lint.RuleRun{{Rule: warning}}}
+	found := &lint.Result{Rules: []lint.RuleRun{{Rule: warning, Findings: 1}}}
+	bad := &lint.Result{Errors: []error{errors.New("x")}}
+	failOn := func(s rules.Severity) *rules.Severity { return &s }
+	for _, test := range []struct {
+		run  report.Run
+		want int
+	}{
+		{report.Run{Results: []*lint.Result{ok}, FailOn: failOn(rules.Warning)}, 0},
+		{report.Run{Results: []*lint.Result{ok, found}, FailOn: failOn(rules.Warning)}, 1},
+		{report.Run{Results: []*lint.Result{ok, found}, FailOn: failOn(rules.Error)}, 0},
+		{report.Run{Results: []*lint.Result{ok, found}}, 0},
+		{report.Run{Results: []*lint.Result{bad, found}, FailOn: failOn(rules.Warning)}, 2},
+		{report.Run{Results: []*lint.Result{ok}, Errors: bad.Errors}, 2},
+	} {
+		if text := write(t, "sarif", &test.run); !strings.Contains(text, fmt.Sprintf(`"exitCode":%d}`, test.want)) && !strings.Contains(text, fmt.Sprintf(`"exitCode":%d,`, test.want)) {
+			t.Errorf("%+v: the exit code is not %d", test.run, test.want)
+		}
 	}
 }
 
@@ -146,6 +290,14 @@ func TestGitHubCommands(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %q %s %s %s %q", command, p["file"], p["line"], p["col"], p["title"], text))
 		}
 		failed := func(err error) { want = append(want, fmt.Sprintf(`error ""   ftlint %q`, report.OneLine(err.Error()))) }
+		for _, err := range run.Errors {
+			failed(err)
+		}
+		for _, res := range run.Results {
+			for _, err := range res.Errors {
+				failed(err)
+			}
+		}
 		for _, res := range run.Results {
 			for _, f := range res.Findings {
 				line, col := fmt.Sprint(f.Line), fmt.Sprint(f.Col)
@@ -165,15 +317,9 @@ func TestGitHubCommands(t *testing.T) {
 				}
 				want = append(want, fmt.Sprintf("%s %q %s %s %s %s %q", map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "notice"}[f.Rule.Severity], report.OneLine(f.Path), line, col, f.Rule.ID, f.Rule.Name, text))
 			}
-			for _, err := range res.Errors {
-				failed(err)
-			}
 			if name == "hostile" {
 				want = append(want, fmt.Sprintf(`notice ""   ftlint %q`, fmt.Sprintf("%q: 3 more findings of FT407 site-not-at-entry are not shown (--max-per-rule)", evil)))
 			}
-		}
-		for _, err := range run.Errors {
-			failed(err)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -206,12 +352,15 @@ func TestGitLabFields(t *testing.T) {
 		for _, res := range run.Results {
 			want += len(res.Errors) + len(res.Findings)
 		}
+		if name == "hostile" {
+			want++ // what is not shown
+		}
 		if len(issues) != want {
 			t.Errorf("%s: %d entries, want %d", name, len(issues), want)
 		}
 		seen := map[string]bool{}
 		for _, i := range issues {
-			if i.Description == "" || i.CheckName == "" || i.Location.Path == "" || i.Location.Lines.Begin < 1 || seen[i.Fingerprint] || i.Fingerprint == "" ||
+			if i.Description == "" || i.CheckName == "" || i.Location.Path == "" || strings.HasPrefix(i.Location.Path, "./") || i.Location.Lines.Begin < 1 || seen[i.Fingerprint] || i.Fingerprint == "" ||
 				!slices.Contains([]string{"info", "minor", "major", "critical", "blocker"}, i.Severity) {
 				t.Errorf("%s: %+v", name, i)
 			}
@@ -220,23 +369,125 @@ func TestGitLabFields(t *testing.T) {
 	}
 }
 
-// Every format writes the hostile run, with valid encoding and no control
-// character but line ends and tabs, says all its errors, and is never the same
-// as a clean run's.
+// Every format writes the hostile runs in valid UTF-8 and says all their
+// errors. A format that is read by lines has none that a name made: no line end
+// of Unicode's, no control character, nothing that turns text around.
 func TestHostileNames(t *testing.T) {
-	for _, f := range report.Formats {
-		out := write(t, f.Name, hostile())
-		if strings.ContainsAny(out, "\x1b\x00\r") {
-			t.Errorf("%s: control characters in %q", f.Name, out)
-		}
-		if f.Name == "text" {
-			continue // errors are not part of it: they go to standard error
-		}
-		for _, what := range []string{"run a", "input a", "message a"} {
-			if !strings.Contains(out, what) {
-				t.Errorf("%s: %q is not in %q", f.Name, what, out)
+	control := func(r rune) bool { return r != '\n' && r != '\t' && (r < ' ' || r == 0x7f) }
+	unsafe := func(r rune) bool {
+		return control(r) || r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+	}
+	for _, evil := range evils {
+		for _, f := range report.Formats {
+			out := write(t, f.Name, hostileWith(evil))
+			bad := control
+			switch f.Name {
+			case "text", "github", "ktap", "html":
+				bad = unsafe
+				if lines, want := strings.Count(out, "\n"), strings.Count(write(t, f.Name, hostileWith("a")), "\n"); lines != want {
+					t.Errorf("%s of %q has %d lines, with a plain name %d", f.Name, evil, lines, want)
+				}
+			}
+			if !utf8.ValidString(out) || strings.ContainsFunc(out, bad) {
+				t.Errorf("%s of %q: %q", f.Name, evil, out)
+			}
+			if f.Name == "text" {
+				continue // errors are not part of it: they go to standard error
+			}
+			for _, what := range []string{"run a", "input a", "message a"} {
+				if !strings.Contains(out, what) {
+					t.Errorf("%s of %q: %q is not in %q", f.Name, evil, what, out)
+				}
 			}
 		}
+	}
+}
+
+// What XML documents have is well-formed, and all in one document.
+func TestHostileXML(t *testing.T) {
+	for _, evil := range evils {
+		for _, format := range []string{"checkstyle", "junit"} {
+			depth, roots := 0, 0
+			for dec := xml.NewDecoder(strings.NewReader(write(t, format, hostileWith(evil)))); ; {
+				tok, err := dec.Token()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatalf("%s of %q: %v", format, evil, err)
+				}
+				switch tok.(type) {
+				case xml.StartElement:
+					if depth == 0 {
+						roots++
+					}
+					depth++
+				case xml.EndElement:
+					depth--
+				}
+			}
+			if roots != 1 {
+				t.Errorf("%s of %q: %d documents", format, evil, roots)
+			}
+		}
+	}
+}
+
+// With --max-per-rule each format that has a place for it says how many
+// findings are not shown.
+func TestNotShown(t *testing.T) {
+	for _, f := range report.Formats {
+		switch f.Name {
+		case "json", "jsonl", "html": // the count of the rule says it
+			continue
+		}
+		if out := write(t, f.Name, hostile()); !strings.Contains(out, "3 more findings of FT407 site-not-at-entry are not shown") {
+			t.Errorf("%s: %s", f.Name, out)
+		}
+	}
+}
+
+// A path is in a report as a repository has it.
+func TestCleanPaths(t *testing.T) {
+	rule, _ := rules.Lookup("FT407")
+	run := &report.Run{Results: []*lint.Result{{Path: "./out/vmlinux", Findings: []lint.Finding{{Place: lint.Place{Path: "./out/vmlinux"}, Rule: rule, Message: "m"}}, Errors: []error{errors.New("e")}}}}
+	for format, want := range map[string]string{"gitlab": `"path": "out/vmlinux"`, "github": "file=out/vmlinux,", "sarif": `"uri":"out/vmlinux"`} {
+		if out := write(t, format, run); !strings.Contains(out, want) || strings.Contains(out, "./out") {
+			t.Errorf("%s: want %s in %s", format, want, out)
+		}
+	}
+}
+
+// A finding is known again when lines move, and a new one beside it is not.
+func TestFingerprintsSurviveMoves(t *testing.T) {
+	prints := func(before, added string) (list []string) {
+		patch := fmt.Sprintf("--- a/arch/arm64/kernel/entry.S\n+++ b/arch/arm64/kernel/entry.S\n@@ -%d,0 +%d,%d @@\n%s", strings.Count(before, "\n"), strings.Count(before, "\n")+1, strings.Count(added, "\n"), added)
+		path := filepath.Join(t.TempDir(), "a.patch")
+		if err := os.WriteFile(path, []byte(patch), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := sarif.FromString(write(t, "sarif", &report.Run{Results: []*lint.Result{lint.File(path, token.NewFileSet(), lint.Config{})}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range doc.Runs[0].Results {
+			list = append(list, r.PartialFingerprints["primaryLocationLineHash"])
+		}
+		return list
+	}
+	const call = "+\tcallq\tftrace_caller\n"
+	one := prints("", call)
+	if len(one) != 1 {
+		t.Fatalf("%d findings, want 1", len(one))
+	}
+	if got := prints("\n\n\n", "+// more\n"+call); !slices.Equal(got, one) {
+		t.Errorf("further down: %v, was %v", got, one)
+	}
+	if got := prints("", call+call); len(got) != 2 || got[0] != one[0] || got[1] == one[0] {
+		t.Errorf("twice: %v, once %v", got, one)
+	}
+	if got := prints("", "+\tcallq\tother\n"); len(got) != 1 || got[0] == one[0] {
+		t.Errorf("another: %v, the first %v", got, one)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -19,42 +18,35 @@ var (
 
 var githubCommand = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "notice"}
 
-// writeGitHub writes workflow commands, which GitHub shows as annotations.
+// writeGitHub writes workflow commands, which GitHub shows as annotations: ten
+// errors of a step, ten warnings and ten notices. What could not be judged is
+// the first to be shown.
 func writeGitHub(w io.Writer, run *Run) error {
 	b := bufio.NewWriter(w)
-	failed := func(err error) {
-		fmt.Fprintf(b, "::error title=ftlint::%s\n", githubText.Replace(OneLine(err.Error())))
+	about := func(command, text string) {
+		fmt.Fprintf(b, "::%s title=ftlint::%s\n", command, githubText.Replace(OneLine(text)))
+	}
+	for _, err := range run.Errors {
+		about("error", err.Error())
+	}
+	for _, res := range run.Results {
+		for _, err := range res.Errors {
+			about("error", err.Error())
+		}
 	}
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			fmt.Fprintf(b, "::%s file=%s", githubCommand[f.Rule.Severity], githubProperty.Replace(OneLine(f.Path)))
+			fmt.Fprintf(b, "::%s file=%s", githubCommand[f.Rule.Severity], githubProperty.Replace(OneLine(cleanPath(f.Path))))
 			if f.Line > 0 {
 				fmt.Fprintf(b, ",line=%d,col=%d", f.Line, f.Col)
 			}
 			text := strings.Join(append([]string{headline(f)}, notes(f)...), "\n")
 			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(text))
 		}
-		for _, err := range res.Errors {
-			failed(err)
+		for _, line := range append(res.NoteLines(), left(res)...) {
+			about("notice", line)
 		}
-		for _, more := range left(res) {
-			fmt.Fprintf(b, "::notice title=ftlint::%s\n", githubText.Replace(more))
-		}
-	}
-	for _, err := range run.Errors {
-		failed(err)
 	}
 	return b.Flush()
-}
-
-// left says of which rules findings are not in the report.
-func left(res *lint.Result) (lines []string) {
-	kept := byRule(res)
-	for _, r := range res.Rules {
-		if n := r.Findings - len(kept[r.Rule.ID]); n > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %d more findings of %s %s are not shown (--max-per-rule)", printable(res.Path), n, r.Rule.ID, r.Rule.Name))
-		}
-	}
-	return lines
 }

@@ -36,9 +36,9 @@ var gitlabSeverity = map[rules.Severity]string{rules.Error: "critical", rules.Wa
 func writeGitLab(w io.Writer, run *Run) error {
 	issues := []gitlabIssue{}
 	ids := fingerprints{}
-	problem := func(path string, err error) {
-		f := lint.Finding{Identity: lint.Identity{Object: path, Text: err.Error()}}
-		issues = append(issues, gitlabIssue{err.Error(), "ftlint", ids.next(&f), "blocker", gitlabLocation{path, gitlabLines{1}}})
+	about := func(severity, path, text string) {
+		f := lint.Finding{Identity: lint.Identity{Object: path, Text: text}}
+		issues = append(issues, gitlabIssue{OneLine(text), "ftlint", ids.next(&f), severity, gitlabLocation{cleanPath(path), gitlabLines{1}}})
 	}
 	for _, res := range run.Results {
 		for i := range res.Findings {
@@ -48,15 +48,18 @@ func writeGitLab(w io.Writer, run *Run) error {
 				CheckName:   fmt.Sprintf("%s %s", f.Rule.ID, f.Rule.Name),
 				Fingerprint: ids.next(f),
 				Severity:    gitlabSeverity[f.Rule.Severity],
-				Location:    gitlabLocation{f.Path, gitlabLines{max(f.Line, 1)}},
+				Location:    gitlabLocation{cleanPath(f.Path), gitlabLines{max(f.Line, 1)}},
 			})
 		}
 		for _, err := range res.Errors {
-			problem(res.Path, err)
+			about("blocker", res.Path, err.Error())
+		}
+		for _, more := range left(res) {
+			about("info", res.Path, more)
 		}
 	}
 	for _, err := range run.Errors {
-		problem("ftlint", err)
+		about("blocker", "ftlint", err.Error())
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

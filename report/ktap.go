@@ -23,6 +23,9 @@ func writeKTAP(w io.Writer, run *Run) error {
 		for _, err := range res.Errors {
 			fmt.Fprintf(b, "# %s\n", ktapLine(err.Error()))
 		}
+		for _, note := range res.NoteLines() {
+			fmt.Fprintf(b, "# %s\n", ktapLine(note))
+		}
 		skipped := len(res.Rules) > 0 // all of them
 		if len(res.Rules) > 0 {
 			fmt.Fprintf(b, "    KTAP version 1\n    # Subtest: %s\n    1..%d\n", name, len(res.Rules))
@@ -33,6 +36,9 @@ func writeKTAP(w io.Writer, run *Run) error {
 				for _, l := range strings.Split(line(f), "\n") {
 					fmt.Fprintf(b, "    # %s\n", ktapLine(l))
 				}
+			}
+			if more := notShown(r, found[r.Rule.ID]); more != "" {
+				fmt.Fprintf(b, "    # %s\n", more)
 			}
 			status, why := Status(r)
 			verdict, directive := "ok", ""

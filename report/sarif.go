@@ -7,82 +7,209 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+	"unicode/utf16"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
 
-// writeSARIF writes the Static Analysis Results Interchange Format (OASIS,
-// version 2.1.0): one run, with all rules of the catalogue.
+// What a log has of the Static Analysis Results Interchange Format (OASIS,
+// version 2.1.0). The types are our own: those of go-sarif write what is not
+// set, too, which makes a log three times as large and has a location's id as
+// -1, where GitHub wants 0 or more.
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+
+	sarifRun struct {
+		Tool struct {
+			Driver sarifDriver `json:"driver"`
+		} `json:"tool"`
+		Invocations []sarifInvocation `json:"invocations"`
+		Artifacts   []sarifArtifact   `json:"artifacts"`
+		Results     []sarifResult     `json:"results"`
+		ColumnKind  string            `json:"columnKind"`
+	}
+
+	sarifDriver struct {
+		Name           string      `json:"name"`
+		Version        string      `json:"version,omitempty"`
+		InformationURI string      `json:"informationUri"`
+		Rules          []sarifRule `json:"rules"`
+	}
+
+	sarifRule struct {
+		ID               string            `json:"id"`
+		Name             string            `json:"name"`
+		ShortDescription sarifText         `json:"shortDescription"`
+		FullDescription  sarifText         `json:"fullDescription"`
+		Help             sarifText         `json:"help"`
+		HelpURI          string            `json:"helpUri,omitempty"`
+		Default          sarifDefault      `json:"defaultConfiguration"`
+		Properties       map[string]string `json:"properties"`
+	}
+
+	sarifText struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown,omitempty"`
+	}
+
+	sarifDefault struct {
+		Level string `json:"level"`
+	}
+
+	sarifInvocation struct {
+		Successful    bool                `json:"executionSuccessful"`
+		ExitCode      int                 `json:"exitCode"`
+		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
+	}
+
+	sarifNotification struct {
+		Level     string          `json:"level"`
+		Message   sarifText       `json:"message"`
+		Rule      *sarifRuleRef   `json:"associatedRule,omitempty"`
+		Locations []sarifLocation `json:"locations,omitempty"`
+	}
+
+	sarifRuleRef struct {
+		ID    string `json:"id"`
+		Index int    `json:"index"`
+	}
+
+	sarifArtifact struct {
+		Location sarifFile `json:"location"`
+		Roles    []string  `json:"roles"`
+	}
+
+	sarifResult struct {
+		RuleID       string            `json:"ruleId"`
+		RuleIndex    int               `json:"ruleIndex"`
+		Level        string            `json:"level"`
+		Message      sarifText         `json:"message"`
+		Locations    []sarifLocation   `json:"locations"`
+		Related      []sarifLocation   `json:"relatedLocations,omitempty"`
+		Fingerprints sarifFingerprints `json:"partialFingerprints"`
+		Properties   *sarifAddress     `json:"properties,omitempty"`
+	}
+
+	// sarifFingerprints has the one that GitHub goes by.
+	sarifFingerprints struct {
+		Primary string `json:"primaryLocationLineHash"`
+	}
+
+	// sarifAddress is where in the image a finding is. An address of a kernel is
+	// larger than SARIF's own physicalLocation.address.absoluteAddress may be.
+	sarifAddress struct {
+		Address string `json:"address"`
+		Insn    string `json:"instruction,omitempty"`
+	}
+
+	sarifLocation struct {
+		ID       *int           `json:"id,omitempty"`
+		Physical sarifPhysical  `json:"physicalLocation"`
+		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
+		Message  *sarifText     `json:"message,omitempty"`
+	}
+
+	sarifLogical struct {
+		Name string `json:"fullyQualifiedName"`
+		Kind string `json:"kind"`
+	}
+
+	sarifPhysical struct {
+		File   sarifFile    `json:"artifactLocation"`
+		Region *sarifRegion `json:"region,omitempty"`
+	}
+
+	sarifFile struct {
+		URI  string `json:"uri"`
+		Base string `json:"uriBaseId,omitempty"`
+	}
+
+	sarifRegion struct {
+		Line    int        `json:"startLine"`
+		Col     int        `json:"startColumn,omitempty"`
+		EndCol  int        `json:"endColumn,omitempty"`
+		Snippet *sarifText `json:"snippet,omitempty"`
+	}
+)
+
+// writeSARIF writes a SARIF log: one run, with all rules of the catalogue. It
+// has no automationDetails: the category that an upload to GitHub is given
+// holds only if there are none.
 func writeSARIF(w io.Writer, run *Run) error {
-	doc := sarif.NewReport()
-	r := sarif.NewRunWithInformationURI("ftlint", "https://github.com/ftlint/ftlint")
-	if run.Version != "" {
-		r.Tool.Driver.WithVersion(run.Version)
+	r := sarifRun{
+		Artifacts: []sarifArtifact{}, Results: []sarifResult{},
+		Invocations: []sarifInvocation{{Successful: true, ExitCode: run.exitCode()}},
+		ColumnKind:  "utf16CodeUnits",
 	}
-	r.ColumnKind = ptr("utf16CodeUnits")
-	doc.AddRun(r)
-	index := sarifRules(r.Tool.Driver, run)
-	ids := fingerprints{}
-	invocation := sarif.NewInvocation().WithExecutionSuccessful(true)
-	problem := func(level, path string, rule *rules.Rule, text string) {
-		n := sarif.NewNotification().WithLevel(level).WithMessage(sarif.NewTextMessage(OneLine(text)))
+	list, index := sarifRules(run)
+	r.Tool.Driver = sarifDriver{"ftlint", run.Version, "https://github.com/ftlint/ftlint", list}
+	invocation := &r.Invocations[0]
+	notify := func(level, path string, line int, text string) *sarifNotification {
+		n := sarifNotification{Level: level, Message: sarifText{Text: OneLine(text)}}
 		if path != "" {
-			n.AddLocation(sarif.NewLocation().WithPhysicalLocation(sarif.NewPhysicalLocation().WithArtifactLocation(sarifArtifact(path))))
+			n.Locations = []sarifLocation{sarifPlace(lint.Place{Path: path, Line: line}, "")}
 		}
-		if rule != nil {
-			n.WithAssociatedRule(sarif.NewReportingDescriptorReference().WithID(rule.ID).WithIndex(index[rule.ID]))
-		}
-		invocation.AddToolExecutionNotification(n)
 		if level == "error" {
-			invocation.WithExecutionSuccessful(false)
+			invocation.Successful = false
 		}
+		invocation.Notifications = append(invocation.Notifications, n)
+		return &invocation.Notifications[len(invocation.Notifications)-1]
 	}
+	ids := fingerprints{}
 	for _, res := range run.Results {
+		r.Artifacts = append(r.Artifacts, sarifArtifact{sarifURI(res.Path), []string{"analysisTarget"}})
 		for i := range res.Findings {
-			r.AddResult(sarifResult(&res.Findings[i], index, ids))
+			r.Results = append(r.Results, sarifFinding(&res.Findings[i], index, ids))
 		}
 		for _, err := range res.Errors {
-			problem("error", res.Path, nil, err.Error())
+			notify("error", res.Path, 0, err.Error())
 		}
 		for i := range res.Rules {
 			if rule := &res.Rules[i]; rule.Inconclusive != "" {
-				problem("warning", res.Path, &rule.Rule, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Inconclusive))
+				notify("warning", res.Path, 0, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Inconclusive)).
+					Rule = &sarifRuleRef{rule.Rule.ID, index[rule.Rule.ID]}
 			}
 		}
+		for _, n := range unread(res) {
+			notify("note", res.Path, n.Line, n.Text)
+		}
 		for _, more := range left(res) {
-			problem("note", res.Path, nil, more)
+			notify("note", res.Path, 0, more)
 		}
 	}
 	for _, err := range run.Errors {
-		problem("error", "", nil, err.Error())
+		notify("error", "", 0, err.Error())
 	}
-	r.AddInvocation(invocation)
-	return json.NewEncoder(w).Encode(doc)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{r}})
 }
 
 // sarifRules describes the rules, and gives their places in the list: those of
 // the catalogue, and those that users' checks add.
-func sarifRules(driver *sarif.ToolComponent, run *Run) map[string]int {
-	index := map[string]int{}
+func sarifRules(run *Run) (list []sarifRule, index map[string]int) {
+	index = map[string]int{}
 	add := func(rule rules.Rule) {
 		if _, ok := index[rule.ID]; ok {
 			return
 		}
-		index[rule.ID] = len(index)
-		d := sarif.NewRule(rule.ID).WithName(rule.Name).
-			WithShortDescription(sarif.NewMultiformatMessageString().WithText(rule.Title)).
-			WithFullDescription(sarif.NewMultiformatMessageString().WithText(rule.Title)).
-			WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(rule.Severity.String()))
-		help := sarif.NewMultiformatMessageString().WithText(rule.Title)
-		if page, ok := rule.Page(); ok {
-			help.WithText(page).WithMarkdown(page)
-			d.WithHelpURI(rule.URL())
+		index[rule.ID] = len(list)
+		title := sarifText{Text: rule.Title}
+		d := sarifRule{
+			ID: rule.ID, Name: rule.Name, ShortDescription: title, FullDescription: title, Help: title,
+			Default:    sarifDefault{rule.Severity.String()},
+			Properties: map[string]string{"problem.severity": sarifProblem[rule.Severity]},
 		}
-		d.WithHelp(help)
-		driver.AddRule(d)
+		if page, ok := rule.Page(); ok {
+			d.Help = sarifText{page, page}
+			d.HelpURI = rule.URL()
+		}
+		list = append(list, d)
 	}
 	for _, rule := range rules.All() {
 		add(rule)
@@ -92,61 +219,72 @@ func sarifRules(driver *sarif.ToolComponent, run *Run) map[string]int {
 			add(r.Rule)
 		}
 	}
-	return index
+	return list, index
 }
 
-func sarifResult(f *lint.Finding, index map[string]int, ids fingerprints) *sarif.Result {
+// sarifProblem is a severity as GitHub orders alerts by.
+var sarifProblem = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "recommendation"}
+
+func sarifFinding(f *lint.Finding, index map[string]int, ids fingerprints) sarifResult {
 	id := ids.next(f)
 	if !strings.Contains(id, ":") {
 		id += ":1" // as GitHub writes its own
 	}
-	res := sarif.NewRuleResult(f.Rule.ID).
-		WithRuleIndex(index[f.Rule.ID]).
-		WithLevel(f.Rule.Severity.String()).
-		WithMessage(sarif.NewTextMessage(OneLine(message(*f)))).
-		WithPartialFingerprints(map[string]string{"primaryLocationLineHash": id})
-	at := sarifLocation(f.Place, f.Source)
-	if f.Symbol != "" {
-		at.AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(f.Symbol).WithKind("function"))
+	at := sarifPlace(f.Place, f.Source)
+	if at.Physical.Region == nil {
+		at.Physical.Region = &sarifRegion{Line: 1} // GitHub shows nothing that has no line
 	}
-	res.AddLocation(at)
+	if f.Symbol != "" {
+		at.Logical = []sarifLogical{{OneLine(f.Symbol), "function"}}
+	}
+	res := sarifResult{
+		RuleID: f.Rule.ID, RuleIndex: index[f.Rule.ID], Level: f.Rule.Severity.String(),
+		Message:      sarifText{Text: OneLine(message(*f))},
+		Locations:    []sarifLocation{at},
+		Fingerprints: sarifFingerprints{id},
+	}
 	if f.Addr != 0 {
-		// An address of a kernel is larger than SARIF's absoluteAddress may be.
-		props := sarif.NewPropertyBag()
-		props.Add("address", fmt.Sprintf("%#x", f.Addr))
-		if f.Insn != "" {
-			props.Add("instruction", f.Insn)
-		}
-		res.WithProperties(props)
+		res.Properties = &sarifAddress{fmt.Sprintf("%#x", f.Addr), OneLine(f.Insn)}
 	}
 	for i, r := range f.Related {
-		res.AddRelatedLocation(sarifLocation(r.Place, "").WithID(i).WithMessage(sarif.NewTextMessage(OneLine(r.Message))))
+		at := sarifPlace(r.Place, "")
+		at.ID, at.Message = &i, &sarifText{Text: OneLine(r.Message)}
+		res.Related = append(res.Related, at)
 	}
 	return res
 }
 
-func sarifLocation(p lint.Place, source string) *sarif.Location {
-	physical := sarif.NewPhysicalLocation().WithArtifactLocation(sarifArtifact(p.Path))
+// sarifPlace is a place; source is its line, if it is known.
+func sarifPlace(p lint.Place, source string) sarifLocation {
+	at := sarifLocation{Physical: sarifPhysical{File: sarifURI(p.Path)}}
 	if p.Line > 0 {
-		region := sarif.NewRegion().WithStartLine(p.Line).WithStartColumn(max(p.Col, 1))
+		region := &sarifRegion{Line: p.Line, Col: p.Col}
 		if source != "" {
-			region.WithSnippet(sarif.NewArtifactContent().WithText(strings.ToValidUTF8(source, "?")))
+			region.Snippet = &sarifText{Text: string([]rune(source))} // valid UTF-8
+			if before := p.Col - 1; before >= 0 && before <= len(source) {
+				region.Col = utf16Len(source[:before]) + 1
+				region.EndCol = utf16Len(source) + 1
+			}
 		}
-		physical.WithRegion(region)
+		at.Physical.Region = region
 	}
-	return sarif.NewLocation().WithPhysicalLocation(physical)
+	return at
 }
 
-// sarifArtifact is a file: what is relative is so to the source tree.
-func sarifArtifact(path string) *sarif.ArtifactLocation {
-	u := url.URL{Path: strings.ToValidUTF8(filepath.ToSlash(path), "?")}
-	at := sarif.NewArtifactLocation()
+// utf16Len is how long s is in the columns of SARIF.
+func utf16Len(s string) (n int) {
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// sarifURI is a file: what is relative is so to the source tree.
+func sarifURI(path string) sarifFile {
+	u := url.URL{Path: strings.ToValidUTF8(filepath.ToSlash(cleanPath(path)), "?")}
 	if filepath.IsAbs(path) {
 		u.Scheme = "file"
-	} else {
-		at.WithURIBaseID("%SRCROOT%")
+		return sarifFile{URI: u.String()}
 	}
-	return at.WithURI(u.String())
+	return sarifFile{u.String(), "%SRCROOT%"}
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
@@ -100,28 +101,42 @@ func position(p lint.Place) string {
 	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Col)
 }
 
-// OneLine is s with control characters as Go writes them (\n, \x1b): names in
-// a file that is damaged, or meant to harm, may hold any.
+// OneLine is s as every reader of lines has it on one: control characters,
+// Unicode's line ends, what turns the direction of text, and bytes that are no
+// UTF-8 are as Go writes them (\n, \x1b, \u2028, \xff). Names in a file that is
+// damaged, or meant to harm, may hold any.
 func OneLine(s string) string {
-	if !strings.ContainsFunc(s, unicode.IsControl) {
+	if isPlain(s) {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case isUnsafe(r):
 			q := strconv.QuoteRune(r)
 			b.WriteString(q[1 : len(q)-1])
-		} else {
+		default:
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
 }
 
+// isPlain tells whether OneLine has nothing to do.
+func isPlain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe) }
+
+// isUnsafe tells whether a character ends a line, for a terminal, Python or
+// JavaScript, or shows the line as it is not.
+func isUnsafe(r rune) bool {
+	return unicode.IsControl(r) || r > unicode.MaxLatin1 && unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
 // printable keeps a path with a newline in it on one line.
 func printable(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Sprintf("%q", path)
+	if !isPlain(path) {
+		return strconv.Quote(path)
 	}
 	return path
 }
@@ -141,7 +156,7 @@ func (t *Text) excerpt(w io.Writer, number, col int, line string) {
 		line = strings.ToValidUTF8(line[:most], "") + " ..."
 	}
 	line = strings.Map(func(r rune) rune {
-		if r != '\t' && unicode.IsControl(r) {
+		if r != '\t' && isUnsafe(r) {
 			return ' '
 		}
 		return r

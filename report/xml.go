@@ -67,6 +67,9 @@ func writeCheckstyle(w io.Writer, run *Run) error {
 		for _, err := range res.Errors {
 			add(res.Path, checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
 		}
+		for _, more := range left(res) {
+			add(res.Path, checkstyleError{0, 0, "info", more, "ftlint"})
+		}
 	}
 	for _, err := range run.Errors {
 		add("ftlint", checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
@@ -93,6 +96,7 @@ type junitSuite struct {
 	Name string `xml:"name,attr"`
 	junitCounts
 	Cases []junitCase `xml:"testcase"`
+	Out   string      `xml:"system-out,omitempty"`
 }
 
 type junitCase struct {
@@ -116,7 +120,8 @@ type junitSkipped struct {
 
 // writeJUnit writes JUnit's XML: a suite for each input, and in it a test case
 // for each rule. Findings that do not make the run fail are a case's output. A
-// rule that did not apply, or reached no verdict, is skipped.
+// rule that did not apply, or reached no verdict, is skipped. The input is part
+// of a case's class: GitLab takes cases of one class and name for one.
 func writeJUnit(w io.Writer, run *Run) error {
 	doc := junitDoc{Name: "ftlint"}
 	addSuite := func(s junitSuite) {
@@ -139,19 +144,19 @@ func writeJUnit(w io.Writer, run *Run) error {
 		return junitCase{Class: "ftlint", Name: input, Error: &junitProblem{OneLine(errs[0].Error()), "input", strings.Join(texts(errs), "\n")}}
 	}
 	for _, res := range run.Results {
-		suite := junitSuite{Name: res.Path}
+		suite := junitSuite{Name: res.Path, Out: strings.Join(oneLines(res.NoteLines()), "\n")}
 		if len(res.Errors) > 0 {
 			suite.Cases = append(suite.Cases, failed(res.Path, res.Errors))
 		}
 		found := byRule(res)
 		for _, r := range res.Rules {
-			c := junitCase{Class: "ftlint", Name: r.Rule.ID + " " + r.Rule.Name}
+			c := junitCase{Class: junitClass(res.Path), Name: r.Rule.ID + " " + r.Rule.Name}
 			status, why := Status(r)
 			switch {
 			case r.Findings > 0 && run.fails(r.Rule.Severity):
-				c.Failure = &junitProblem{summary(r, found[r.Rule.ID]), r.Rule.Severity.String(), lines(found[r.Rule.ID])}
+				c.Failure = &junitProblem{summary(r, found[r.Rule.ID]), r.Rule.Severity.String(), lines(r, found[r.Rule.ID])}
 			case r.Findings > 0:
-				c.Out = summary(r, found[r.Rule.ID]) + "\n" + lines(found[r.Rule.ID])
+				c.Out = summary(r, found[r.Rule.ID]) + "\n" + lines(r, found[r.Rule.ID])
 			case status != "passed":
 				c.Skipped = &junitSkipped{OneLine(status + ": " + why)}
 			}
@@ -174,11 +179,28 @@ func summary(r lint.RuleRun, found []*lint.Finding) string {
 	return s
 }
 
-// lines are findings as text has them.
-func lines(found []*lint.Finding) string {
+// lines are findings of a rule as text has them.
+func lines(r lint.RuleRun, found []*lint.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
 		fmt.Fprintln(&b, line(f))
 	}
+	if more := notShown(r, found); more != "" {
+		fmt.Fprintln(&b, more)
+	}
 	return b.String()
+}
+
+// oneLines has each line stay one.
+func oneLines(lines []string) []string {
+	for i := range lines {
+		lines[i] = OneLine(lines[i])
+	}
+	return lines
+}
+
+// junitClass is the class of an input's cases. What stands before the last dot
+// of a class is its package, to Jenkins: here always ftlint.
+func junitClass(path string) string {
+	return "ftlint." + strings.ReplaceAll(OneLine(cleanPath(path)), ".", "_")
 }

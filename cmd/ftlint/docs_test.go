@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -77,6 +78,42 @@ func TestDocs(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("the documents have no example")
+	}
+}
+
+// The result in SARIF that docs/formats.md shows is what ftlint writes, with
+// line ends and blanks put in.
+func TestDocsSARIF(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)`ftlint (-f sarif [^`]+)`:\n\n(```json\n.*?```\n)").FindSubmatch(doc)
+	if m == nil {
+		t.Fatal("docs/formats.md shows no SARIF")
+	}
+	t.Chdir("../..")
+	var stdout, stderr bytes.Buffer
+	run(append([]string{"-q"}, strings.Fields(string(m[1]))...), &stdout, &stderr)
+	var log struct {
+		Runs []struct{ Results []json.RawMessage }
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &log); err != nil {
+		t.Fatal(err)
+	}
+	got := bytes.NewBufferString("```json\n")
+	if err := json.Indent(got, log.Runs[0].Results[0], "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	got.WriteString("\n```\n")
+	switch {
+	case bytes.Equal(got.Bytes(), m[2]):
+	case *update:
+		if err := os.WriteFile("docs/formats.md", bytes.Replace(doc, m[2], got.Bytes(), 1), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the document says otherwise (-document +ftlint):\n%s", cmp.Diff(string(m[2]), got.String()))
 	}
 }
 

@@ -33,8 +33,14 @@ var runs = [][]string{
 		"testdata/vmlinux-samples/regs-good.elf",
 		"patchchecks/testdata/example.patch",
 		"no such: file,100%, <&'\"> ::error::#1\n",
+		"no such\u2028ok 1 file",
 	},
 	{"testdata/module-samples/kernel-callops.elf", "testdata/module-samples", "nowhere.ko"},
+}
+
+// oneLine is a name of runs as it is on a line.
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", `\n`, "\u2028", `\u2028`).Replace(s)
 }
 
 // each runs test for each of runs.
@@ -161,7 +167,7 @@ func TestCheckstyle(t *testing.T) {
 				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s ftlint.%s.%s %s", f.Path, f.Line, f.Column, reviewdogSeverity[f.Severity], f.Rule, f.Name, f.Message))
 			}
 			for _, e := range in.Errors {
-				wanted = append(wanted, fmt.Sprintf("%s:0:0 ERROR ftlint %s", in.Path, strings.ReplaceAll(e, "\n", `\n`)))
+				wanted = append(wanted, fmt.Sprintf("%s:0:0 ERROR ftlint %s", in.Path, oneLine(e)))
 			}
 		}
 		list := diagnostics(got)
@@ -171,7 +177,8 @@ func TestCheckstyle(t *testing.T) {
 	})
 }
 
-// reviewdog reads SARIF: all findings at their places.
+// reviewdog reads SARIF: all findings at their places; those that are about a
+// whole file are at its first line.
 func TestSARIF(t *testing.T) {
 	each(t, func(t *testing.T, inputs []string) {
 		got, err := parser.NewSarifParser().Parse(strings.NewReader(report(t, inputs, "sarif")))
@@ -185,7 +192,7 @@ func TestSARIF(t *testing.T) {
 				if column == 1 {
 					column = 0 // of a region without an end: the whole line
 				}
-				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s %s %s", f.Path, f.Line, column, reviewdogSeverity[f.Severity], f.Rule, f.Message))
+				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s %s %s", f.Path, max(f.Line, 1), column, reviewdogSeverity[f.Severity], f.Rule, f.Message))
 			}
 		}
 		equal(t, diagnostics(got), wanted)
@@ -229,7 +236,8 @@ func TestErrorformat(t *testing.T) {
 	})
 }
 
-// A JUnit parser counts the rules of each input by what became of them.
+// A JUnit parser counts the rules of each input by what became of them. No two
+// test cases have one class and name: GitLab takes those for one.
 func TestJUnit(t *testing.T) {
 	each(t, func(t *testing.T, inputs []string) {
 		for _, failOn := range []string{"error", "note", "never"} {
@@ -238,8 +246,14 @@ func TestJUnit(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got, wanted []string
+			seen := map[string]bool{}
 			for _, s := range suites {
 				for _, c := range s.Tests {
+					if id := c.Classname + "\n" + c.Name; seen[id] {
+						t.Errorf("two test cases %q", id)
+					} else {
+						seen[id] = true
+					}
 					why := ""
 					if c.Error != nil {
 						why = c.Error.Error()
@@ -256,7 +270,7 @@ func TestJUnit(t *testing.T) {
 					if name == "ftlint" {
 						name = "run"
 					}
-					wanted = append(wanted, fmt.Sprintf("%s: %s error %s %s", in.Path, name, strings.ReplaceAll(e, "\n", `\n`), e))
+					wanted = append(wanted, fmt.Sprintf("%s: %s error %s %s", in.Path, name, oneLine(e), e))
 				}
 				for _, r := range in.Rules {
 					status, message, why := "passed", "", ""
@@ -340,7 +354,7 @@ func TestKTAP(t *testing.T) {
 					}
 				}
 				for _, in := range want(t, inputs) {
-					status, name := "SKIPPED", strings.NewReplacer("\n", `\n`, "#", "_").Replace(in.Path)
+					status, name := "SKIPPED", strings.ReplaceAll(oneLine(in.Path), "#", "_")
 					var rules []string
 					for _, r := range in.Rules {
 						lines := 0

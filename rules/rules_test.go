@@ -90,6 +90,7 @@ func TestPages(t *testing.T) {
 		if n := len(lines); n < 20 || n > 70 {
 			t.Errorf("%s: %d lines", r.ID, n)
 		}
+		checkSections(t, r.ID, page)
 		// The example is a finding as ftlint prints it.
 		if example < 0 || example+2 >= len(lines) || lines[example+1] != "```text" {
 			t.Errorf("%s: no <!-- example --> with a ```text block under it", r.ID)
@@ -110,6 +111,47 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// checkSections makes sure that no section of a page is a heading alone, that
+// rules it speaks of exist, and that each reference can be looked up: a commit
+// by hash or subject, a part of a manual, a place in the kernel tree, a mail.
+func checkSections(t *testing.T, id, page string) {
+	t.Helper()
+	sections := map[string]string{}
+	for _, part := range strings.Split(page, "\n## ")[1:] {
+		name, text, _ := strings.Cut(part, "\n")
+		sections[name] = strings.TrimSpace(text)
+	}
+	for name, least := range map[string]int{"What": 20, "Why": 40, "Fix": 8} {
+		if n := len(strings.Fields(sections[name])); n < least {
+			t.Errorf("%s: %s has %d words", id, name, n)
+		}
+	}
+	for _, other := range regexp.MustCompile(`\bFT\d{3}\b`).FindAllString(page, -1) {
+		if _, ok := Lookup(other); !ok {
+			t.Errorf("%s speaks of %s, which there is not", id, other)
+		}
+	}
+	references := strings.Split("\n"+strings.ReplaceAll(sections["References"], "\n  ", " "), "\n- ")[1:]
+	if len(references) == 0 {
+		t.Errorf("%s: no references", id)
+	}
+	for _, ref := range references {
+		if !reference.MatchString(ref) {
+			t.Errorf("%s: reference %q is no commit, no part of a manual, no place in the kernel tree and no mail", id, ref)
+		}
+	}
+}
+
+var reference = regexp.MustCompile(`^(?:` + strings.Join([]string{
+	`[0-9a-f]{12} \("[^"]+"\)(?:: .+)?`,                                                        // commit
+	`"(?:arm64|x86|ftrace)[^"]*: [^"]+"(?:: .+)?`,                                              // commit, by its subject
+	`Arm ARM \(DDI 0487\), .*"[^"]+".*`,                                                        // manual
+	`Procedure Call Standard for the Arm 64-bit Architecture \(AAPCS64\), "[^"]+"`,             // manual
+	`(?:.* in )?(?:arch|Documentation|kernel|scripts|include)/.+`,                              // kernel tree
+	"`[a-z0-9_]+\\(\\)`.*",                                                                     // a function of it
+	`(?:Review of )?"\[RFC PATCH\] arm64/ftrace: support dynamically allocated trampolines".*`, // mail
+}, "|") + `)$`)
 
 func TestPageOfNoRule(t *testing.T) {
 	if page, ok := (Rule{ID: "FT999"}).Page(); ok || page != "" {

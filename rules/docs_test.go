@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/rules.md")
+
+// TestDocs makes sure that docs/rules.md is what the catalogue says.
+func TestDocs(t *testing.T) {
+	const path = "../docs/rules.md"
+	want := docs()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s differs from the catalogue (go test ./rules -update; -catalogue +file):\n%s", path, diff)
+	}
+}
+
+// groups are the hundreds, with what a reader should know of all their rules.
+var groups = []struct{ prefix, title, about string }{
+	{"FT1", "The trampoline: template, copy and result", `A dynamic trampoline is a copy of the entry code, made at run time for one ` + "`ftrace_ops`" + `. FT101, FT102, FT113 and FT114
+are about the entry code itself and apply to every kernel; the others ask for a builder of trampolines, or for the labels of
+one.`},
+	{"FT2", "Reach", `BL reaches -128 MiB .. +128 MiB-4. Image, modules and trampolines can be farther apart than that.`},
+	{"FT3", "W^X and caches", `Who may write and who may execute which page, and whether the CPU sees new code.`},
+	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
+	{"FT5", "x86-isms", `What was carried over from x86. The words are data: [rules/x86.go](../rules/x86.go).`},
+	{"FT6", "The builder's source and the patch", `How code is written that makes code. FT601 to FT603 are also seen in an image, by executing the builder.`},
+}
+
+// docs is docs/rules.md.
+func docs() string {
+	var b strings.Builder
+	b.WriteString(`<!-- Written by: go test ./rules -update -->
+# Rules
+
+Each rule has a page: what it reports, why that matters, an example (what ` + "`ftlint`" + ` prints for a sample in this tree), how
+to fix it, and where it is written. ` + "`ftlint explain FT103`" + ` prints one. IDs and names never change their meaning.
+
+| severity | |
+| --- | --- |
+| error | breaks the machine, or ftrace on it |
+| warning | breaks under conditions that the finding states, or costs |
+| note | worth knowing; nothing breaks |
+
+Beside its findings each rule has an outcome in the summary:
+
+| outcome | |
+| --- | --- |
+| passed | it was looked at in full, and nothing was found |
+| findings | something was found, and proved |
+| not applicable | the rule says nothing about this input; the reason is given |
+| inconclusive | no verdict was reached: an instruction or a call that the emulator does not know, a limit; the reason is given |
+
+"Seen by" says what is looked at: symbols, callsites, sections; the model of what a builder makes; the image's own code,
+executed; or patches and sources.
+`)
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n## %sxx %s\n\n%s\n\n| rule | | severity | what is wrong | seen by |\n| --- | --- | --- | --- | --- |\n", g.prefix, g.title, g.about)
+		for _, r := range catalogue {
+			if strings.HasPrefix(r.ID, g.prefix) {
+				fmt.Fprintf(&b, "| [%s](../rules/pages/%s.md) | %s | %s | %s | %s |\n", r.ID, r.ID, r.Name, r.Severity, strings.ReplaceAll(r.Title, "|", `\|`), r.SeenBy)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestDocsHasAll makes sure that no rule is in none of the groups.
+func TestDocsHasAll(t *testing.T) {
+	doc := docs()
+	for _, r := range catalogue {
+		if strings.Count(doc, "| ["+r.ID+"]") != 1 {
+			t.Errorf("docs/rules.md has %s %d times", r.ID, strings.Count(doc, "| ["+r.ID+"]"))
+		}
+	}
+}

@@ -386,13 +386,18 @@ func compareFindings(a, b Finding) int {
 }
 
 // ruleOf is the rule that an analyzer reports. One that is not of the
-// catalogue is a rule of its own, a warning.
+// catalogue is a rule of its own, a warning: its ID is the analyzer's name, and
+// the first line of the analyzer's Doc is "name: title", or the title alone.
 func ruleOf(a *analysis.Analyzer) rules.Rule {
 	if r, ok := rules.Lookup(ruleName(a)); ok {
 		return r
 	}
 	title, _, _ := strings.Cut(a.Doc, "\n")
-	return rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
+	r := rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
+	if name, rest, ok := strings.Cut(title, ": "); ok && !strings.ContainsAny(name, " \t") {
+		r.Name, r.Title = name, rest
+	}
+	return r
 }
 
 func facts(im *elfscan.Image) (f *ImageFacts) {

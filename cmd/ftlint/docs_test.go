@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,6 +28,9 @@ import (
 // where scripts/fetch-kernels has put it; if that is another version by now,
 // its figures may be others. With -update the documents get what ftlint prints:
 // read the difference.
+//
+// A line "..." stands for any number of lines. Behind "<!-- in: FOLDER -->" the
+// command is one of the go tool, in that folder.
 func TestDocs(t *testing.T) {
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -38,7 +43,11 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		doc := string(b)
-		for _, ex := range examples(doc) {
+		all := examples(doc)
+		if fences := strings.Count(doc, "```console"); fences != len(all) {
+			t.Errorf("%s: %d of %d console blocks are examples that can be run", file, len(all), fences)
+		}
+		for _, ex := range all {
 			n++
 			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) {
 				got, equal := ex.run(t)
@@ -69,23 +78,27 @@ func (ex example) block(output string) string {
 	return "$ " + ex.command + "\n" + output + "```"
 }
 
-type example struct{ command, want, suite, version string }
+type example struct{ command, want, suite, version, in string }
 
 var (
-	block  = regexp.MustCompile("(?ms)(?:^<!-- kernel: (\\S+) (\\S+) -->\n)?^```console\n\\$ ([^\n]+)\n(.*?)^```$")
+	block  = regexp.MustCompile("(?ms)(?:^<!-- kernel: (\\S+) (\\S+) -->\n|^<!-- in: (\\S+) -->\n)?^```console\n\\$ ([^\n]+)\n(.*?)^```$")
 	figure = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+([.][0-9]+)*`)
+	tested = regexp.MustCompile(`(?m)\t(?:\(cached\)|\d+\.\d+s)$`) // go test
 	took   = regexp.MustCompile(`(?m)^  \d+\.\d{3} s$`)
 )
 
 func examples(doc string) (out []example) {
 	for _, m := range block.FindAllStringSubmatch(doc, -1) {
-		out = append(out, example{command: m[3], want: m[4], suite: m[1], version: m[2]})
+		out = append(out, example{suite: m[1], version: m[2], in: m[3], command: m[4], want: m[5]})
 	}
 	return out
 }
 
 // run runs the example; equal tells whether it prints what the document says.
 func (ex example) run(t *testing.T) (got string, equal bool) {
+	if ex.in != "" {
+		return ex.runGo(t)
+	}
 	args, ok := strings.CutPrefix(ex.command, "go run ./cmd/ftlint ")
 	if !ok {
 		args, ok = strings.CutPrefix(ex.command, "ftlint")
@@ -107,6 +120,10 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 			same = func(s string) string { return figure.ReplaceAllString(s, "N") }
 		}
 	}
+	run := run
+	if ex.suite != "" { // as it is built for users: the race detector is slow on a kernel
+		run = built(t)
+	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
 	words := strings.Fields(args)
@@ -120,7 +137,53 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 		fmt.Fprintf(&stderr, "exit status %d\n", status)
 	}
 	got = stdout.String() + stderr.String()
-	return got, same(got) == same(ex.want)
+	return got, matches(same(got), same(ex.want))
+}
+
+// built is run, but the built program.
+func built(t *testing.T) func(args []string, stdout, stderr io.Writer) int {
+	file := filepath.Join(t.TempDir(), "ftlint")
+	if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return func(args []string, stdout, stderr io.Writer) int {
+		cmd := exec.Command(file, args...)
+		cmd.Stdout, cmd.Stderr = stdout, stderr
+		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode()
+	}
+}
+
+// runGo is run for a command of the go tool.
+func (ex example) runGo(t *testing.T) (got string, equal bool) {
+	words := strings.Fields(ex.command)
+	if words[0] != "go" {
+		t.Fatalf("%q is no command of the go tool", ex.command)
+	}
+	cmd := exec.Command("go", words[1:]...)
+	cmd.Dir = filepath.Join("../..", ex.in)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	same := func(s string) string {
+		return tested.ReplaceAllString(took.ReplaceAllString(s, "  0.000 s"), "\t(cached)")
+	}
+	got = stdout.String() + stderr.String()
+	return got, matches(same(got), same(ex.want))
+}
+
+// matches tells whether got is want, in which a line "..." stands for any
+// number of lines.
+func matches(got, want string) bool {
+	var parts []string
+	for _, part := range regexp.MustCompile(`(?m)^\.\.\.\n`).Split(want, -1) {
+		parts = append(parts, regexp.QuoteMeta(part))
+	}
+	return regexp.MustCompile(`^` + strings.Join(parts, `(?s:(?:.*\n)?)`) + `$`).MatchString(got)
 }
 
 // kernels is where scripts/fetch-kernels puts kernels.

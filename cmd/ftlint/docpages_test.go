@@ -1,0 +1,221 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/checks"
+)
+
+// pages are README.md, docs/*.md and the rules' pages, by path in the tree.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, glob := range []string{"README.md", "docs/*.md", "rules/pages/*.md"} {
+		files, err := filepath.Glob("../../" + glob)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no pages (%v)", glob, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[strings.TrimPrefix(filepath.ToSlash(file), "../../")] = string(b)
+		}
+	}
+	return all
+}
+
+var (
+	fenced  = regexp.MustCompile("(?ms)^```.*?^```$")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)|<img [^>]*src="([^"]+)"|<source [^>]*srcset="([^"]+)"`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// TestDocLinks follows the links between pages, and into the tree.
+func TestDocLinks(t *testing.T) {
+	all := pages(t)
+	n := 0
+	for file, doc := range all {
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(doc, ""), -1) {
+			to := m[1] + m[2] + m[3]
+			if strings.Contains(to, "://") {
+				continue
+			}
+			n++
+			to, anchor, _ := strings.Cut(to, "#")
+			target := path.Join(path.Dir(file), to)
+			if to == "" {
+				target = file
+			}
+			if _, err := os.Stat("../../" + target); err != nil {
+				t.Errorf("%s: link to %s, which there is not", file, target)
+				continue
+			}
+			if anchor != "" && !strings.Contains(anchors(all[target]), "#"+anchor+"\n") {
+				t.Errorf("%s: link to %s#%s, which there is not", file, target, anchor)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d links", n)
+	}
+	for file := range all {
+		if dir, name := path.Split(file); dir == "docs/" && name != "README.md" && !strings.Contains(all["docs/README.md"], "("+name+")") {
+			t.Errorf("docs/README.md does not lead to %s", name)
+		}
+	}
+}
+
+// anchors are those of a page's headings, as GitHub makes them, a line each.
+func anchors(doc string) string {
+	var b strings.Builder
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(doc, ""), -1) {
+		b.WriteString("#")
+		for _, r := range strings.ToLower(m[1]) {
+			switch {
+			case r == ' ':
+				b.WriteByte('-')
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				b.WriteRune(r)
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+var included = regexp.MustCompile("(?ms)^<!-- file: (\\S+) -->\n```[a-z]*\n(.*?)^```$")
+
+// TestDocFiles makes sure that a block behind "<!-- file: PATH -->" is that
+// file of the tree.
+func TestDocFiles(t *testing.T) {
+	n := 0
+	for file, doc := range pages(t) {
+		was := doc
+		for _, m := range included.FindAllStringSubmatch(doc, -1) {
+			n++
+			b, err := os.ReadFile("../../" + m[1])
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if *update {
+				doc = strings.Replace(doc, m[0], strings.TrimSuffix(m[0], m[2]+"```")+string(b)+"```", 1)
+			} else if diff := cmp.Diff(string(b), m[2]); diff != "" {
+				t.Errorf("%s: the block is not %s (-file +block; go test ./cmd/ftlint -update):\n%s", file, m[1], diff)
+			}
+		}
+		if doc != was {
+			if err := os.WriteFile("../../"+file, []byte(doc), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no page shows a file")
+	}
+}
+
+var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+
+// TestDocFlags parses the command lines of ftlint that the pages show without
+// their output: the commands and flags must exist.
+func TestDocFlags(t *testing.T) {
+	n := 0
+	for file, doc := range pages(t) {
+		for _, block := range shell.FindAllStringSubmatch(doc, -1) {
+			for line := range strings.Lines(block[1]) {
+				args, ok := ftlintArgs(line)
+				if !ok {
+					continue
+				}
+				n++
+				root := command(io.Discard, io.Discard)
+				for _, c := range append(root.Commands(), root) {
+					if c.RunE != nil { // parse, and do nothing
+						c.RunE = func(*cobra.Command, []string) error { return nil }
+					}
+				}
+				root.SetArgs(args)
+				root.SetOut(io.Discard)
+				root.SetErr(io.Discard)
+				if err := root.Execute(); err != nil {
+					t.Errorf("%s: %s: %v", file, strings.TrimSpace(line), err)
+				}
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("only %d command lines", n)
+	}
+}
+
+// ftlintArgs are the arguments of ftlint in a line of shell, up to a pipe, a
+// redirection, a comment or another command.
+func ftlintArgs(line string) (args []string, ok bool) {
+	line, _, _ = strings.Cut(line, " #")
+	for _, part := range regexp.MustCompile(`\||&&|;`).Split(line, -1) {
+		words := strings.Fields(part)
+		if len(words) == 0 || path.Base(words[0]) != "ftlint" {
+			continue
+		}
+		for _, w := range words[1:] {
+			if strings.HasPrefix(w, ">") || strings.HasPrefix(w, "2>") {
+				break
+			}
+			args = append(args, strings.Trim(w, `'"`))
+		}
+		return args, true
+	}
+	return nil, false
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		got, want string
+		ok        bool
+	}{
+		{"a\nb\n", "a\nb\n", true},
+		{"a\nb\n", "a\n", false},
+		{"a\nb\nc\n", "a\n...\nc\n", true},
+		{"a\nc\n", "a\n...\nc\n", true},
+		{"a\nb\nc\n", "...\nc\n", true},
+		{"a\nb\nc\n", "a\n...\n", true},
+		{"a\nb\nc\n", "...\nb\n", false},
+		{"a\nb\nxc\n", "a\n...\nc\n", false},
+		{"a.b\n", "axb\n", false},
+		{"axb\n", "a.b\n", false},
+	} {
+		if matches(c.got, c.want) != c.ok {
+			t.Errorf("matches(%q, %q) = %v", c.got, c.want, !c.ok)
+		}
+	}
+}
+
+// TestDocAnalyzers makes sure that docs/writing-a-check.md names the shared
+// analyzers, and what each of them gives.
+func TestDocAnalyzers(t *testing.T) {
+	page := pages(t)["docs/writing-a-check.md"]
+	for name, a := range map[string]*analysis.Analyzer{
+		"Image": checks.Image, "Sites": checks.Sites, "Entry": checks.Entry, "Template": checks.Template, "Types": checks.Types,
+		"SiteRuns": checks.SiteRuns, "EntryRuns": checks.EntryRuns, "Built": checks.Built, "TrampRuns": checks.TrampRuns,
+		"InKernel": checks.InKernel,
+	} {
+		if row := fmt.Sprintf("| `checks.%s` | `%s` |", name, a.ResultType); !strings.Contains(page, row) {
+			t.Errorf("docs/writing-a-check.md has no %q", row)
+		}
+	}
+}

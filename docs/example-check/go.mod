@@ -1,0 +1,29 @@
+module example.com/example-check
+
+go 1.26.8
+
+require (
+	github.com/ftlint/ftlint v0.0.0
+	golang.org/x/tools v0.52.0
+)
+
+require (
+	github.com/bluekeyes/go-gitdiff v0.9.0 // indirect
+	github.com/cilium/ebpf v0.22.0 // indirect
+	github.com/emersion/go-message v0.18.2 // indirect
+	github.com/go-delve/delve v1.27.2 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/owenrumney/go-sarif/v3 v3.3.1 // indirect
+	github.com/ulikunitz/xz v0.5.17 // indirect
+	github.com/xeipuuv/gojsonpointer v0.0.0-20180127040702-4e3ac2762d5f // indirect
+	github.com/xeipuuv/gojsonreference v0.0.0-20180127040603-bd5ef7bd5415 // indirect
+	github.com/xeipuuv/gojsonschema v1.2.0 // indirect
+	github.com/yuin/goldmark v1.8.7 // indirect
+	golang.org/x/arch v0.32.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/telemetry v0.0.0-20261009151841-97e8ea77aa2a // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+// In this tree. Elsewhere: go get github.com/ftlint/ftlint@latest
+replace github.com/ftlint/ftlint => ../..

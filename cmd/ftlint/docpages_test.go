@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/xml"
 	"fmt"
 	"io"
 	"os"
@@ -217,5 +218,57 @@ func TestDocAnalyzers(t *testing.T) {
 		if row := fmt.Sprintf("| `checks.%s` | `%s` |", name, a.ResultType); !strings.Contains(page, row) {
 			t.Errorf("docs/writing-a-check.md has no %q", row)
 		}
+	}
+}
+
+// TestDocPicture makes sure that the instructions in docs/how-it-works.svg are
+// those of the sample: the first of an address the model's, the second what
+// was executed.
+func TestDocPicture(t *testing.T) {
+	b, err := os.ReadFile("../../docs/how-it-works.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var svg struct {
+		Text []struct {
+			Class string `xml:"class,attr"`
+			Line  string `xml:",chardata"`
+		} `xml:"text"`
+	}
+	if err := xml.Unmarshal(b, &svg); err != nil {
+		t.Fatal(err)
+	}
+	model, fact := map[string]string{}, map[string]string{} // instruction by offset
+	var stdout, stderr strings.Builder
+	if status := run([]string{"show", "../../testdata/vmlinux-samples/builders/builder-slot-from-end.elf"}, &stdout, &stderr); status != 0 {
+		t.Fatal(stderr.String())
+	}
+	_, listing, _ := strings.Cut(stdout.String(), "\ntrampoline of ftrace_caller at ")
+	listing, _, _ = strings.Cut(listing, "\n\n")
+	for _, m := range regexp.MustCompile(`(?m)^  ffff80007fc000(\w\w):  \w{8}  (.*?) *(?:! (.*?))?  //`).FindAllStringSubmatch(listing, -1) {
+		offset := "+0x" + m[1]
+		fact[offset], model[offset] = m[2], m[3]
+		if m[3] == "" {
+			model[offset] = m[2]
+		}
+	}
+	n, seen := 0, map[string]bool{}
+	for _, text := range svg.Text {
+		if !strings.Contains(text.Class, "code") {
+			continue
+		}
+		n++
+		offset, insn, _ := strings.Cut(text.Line, "  ")
+		want := model
+		if seen[offset] {
+			want = fact
+		}
+		seen[offset] = true
+		if insn != want[offset] {
+			t.Errorf("the picture has %q at %s, the sample %q", insn, offset, want[offset])
+		}
+	}
+	if n != 10 {
+		t.Errorf("%d instructions in the picture", n)
 	}
 }

@@ -28,6 +28,7 @@ import (
 // where scripts/fetch-kernels has put it; if that is another version by now,
 // its figures may be others. With -update the documents get what ftlint prints:
 // read the difference.
+// Such a block may also run the kernel's checkpatch.pl, on example.patch.
 //
 // A line "..." stands for any number of lines. Behind "<!-- in: FOLDER -->" the
 // command is one of the go tool, in that folder.
@@ -99,9 +100,13 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 	if ex.in != "" {
 		return ex.runGo(t)
 	}
+	const checkpatch = "checkpatch.pl "
 	args, ok := strings.CutPrefix(ex.command, "go run ./cmd/ftlint ")
 	if !ok {
 		args, ok = strings.CutPrefix(ex.command, "ftlint")
+	}
+	if !ok && ex.suite != "" {
+		args, ok = strings.CutPrefix(ex.command, checkpatch)
 	}
 	if !ok {
 		t.Fatalf("%q does not run ftlint", ex.command)
@@ -121,8 +126,24 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 		}
 	}
 	run := run
-	if ex.suite != "" { // as it is built for users: the race detector is slow on a kernel
-		run = built(t)
+	switch {
+	case strings.HasPrefix(ex.command, checkpatch):
+		run = program(t, "perl", filepath.Join(dir, "src/scripts/checkpatch.pl"))
+		// A file that git knows is no patch to it.
+		patch, err := os.ReadFile("../../patchchecks/testdata/example.patch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "example.patch"), patch, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	case ex.suite != "": // as it is built for users: the race detector is slow on a kernel
+		file := filepath.Join(t.TempDir(), "ftlint")
+		if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		run = program(t, file)
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
@@ -140,14 +161,10 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 	return got, matches(same(got), same(ex.want))
 }
 
-// built is run, but the built program.
-func built(t *testing.T) func(args []string, stdout, stderr io.Writer) int {
-	file := filepath.Join(t.TempDir(), "ftlint")
-	if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+// program is run, but of another program: its name and first arguments.
+func program(t *testing.T, words ...string) func(args []string, stdout, stderr io.Writer) int {
 	return func(args []string, stdout, stderr io.Writer) int {
-		cmd := exec.Command(file, args...)
+		cmd := exec.Command(words[0], append(words[1:len(words):len(words)], args...)...)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 			t.Fatal(err)

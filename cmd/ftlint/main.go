@@ -303,6 +303,7 @@ func explainCommand(stdout io.Writer) *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(stdout)
 				}
+				page = strings.ReplaceAll(page, "<!-- example -->\n", "") // for tests
 				if _, err := io.WriteString(stdout, page); err != nil {
 					return err
 				}

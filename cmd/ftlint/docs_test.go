@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,13 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	built := sync.OnceValue(func() string {
+		file := filepath.Join(t.TempDir(), "ftlint")
+		if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return file
+	})
 	n := 0
 	for _, file := range append(files, "../../README.md") {
 		b, err := os.ReadFile(file)
@@ -51,7 +59,7 @@ func TestDocs(t *testing.T) {
 		for _, ex := range all {
 			n++
 			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) {
-				got, equal := ex.run(t)
+				got, equal := ex.run(t, built)
 				switch {
 				case equal:
 				case *update:
@@ -96,7 +104,8 @@ func examples(doc string) (out []example) {
 }
 
 // run runs the example; equal tells whether it prints what the document says.
-func (ex example) run(t *testing.T) (got string, equal bool) {
+// built is the program, for examples on kernels.
+func (ex example) run(t *testing.T, built func() string) (got string, equal bool) {
 	if ex.in != "" {
 		return ex.runGo(t)
 	}
@@ -139,11 +148,7 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 			t.Fatal(err)
 		}
 	case ex.suite != "": // as it is built for users: the race detector is slow on a kernel
-		file := filepath.Join(t.TempDir(), "ftlint")
-		if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		run = program(t, file)
+		run = program(t, built())
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer

@@ -184,12 +184,23 @@ func (ex example) runGo(t *testing.T) (got string, equal bool) {
 	if words[0] != "go" {
 		t.Fatalf("%q is no command of the go tool", ex.command)
 	}
+	dir := filepath.Join("../..", ex.in)
+	if *update { // its go.mod follows that of this tree
+		tidy := exec.Command("go", "mod", "tidy")
+		tidy.Dir = dir
+		if out, err := tidy.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	cmd := exec.Command("go", words[1:]...)
-	cmd.Dir = filepath.Join("../..", ex.in)
+	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(stderr.String(), "go.sum") || strings.Contains(stderr.String(), "go.mod") {
+		t.Errorf("%s/go.mod does not fit this tree's any more: run go mod tidy there", ex.in)
 	}
 	same := func(s string) string {
 		return tested.ReplaceAllString(took.ReplaceAllString(s, "  0.000 s"), "\t(cached)")

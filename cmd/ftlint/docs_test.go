@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -78,42 +77,6 @@ func TestDocs(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("the documents have no example")
-	}
-}
-
-// The result in SARIF that docs/formats.md shows is what ftlint writes, with
-// line ends and blanks put in.
-func TestDocsSARIF(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/formats.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile("(?s)`ftlint (-f sarif [^`]+)`:\n\n(```json\n.*?```\n)").FindSubmatch(doc)
-	if m == nil {
-		t.Fatal("docs/formats.md shows no SARIF")
-	}
-	t.Chdir("../..")
-	var stdout, stderr bytes.Buffer
-	run(append([]string{"-q"}, strings.Fields(string(m[1]))...), &stdout, &stderr)
-	var log struct {
-		Runs []struct{ Results []json.RawMessage }
-	}
-	if err := json.Unmarshal(stdout.Bytes(), &log); err != nil {
-		t.Fatal(err)
-	}
-	got := bytes.NewBufferString("```json\n")
-	if err := json.Indent(got, log.Runs[0].Results[0], "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	got.WriteString("\n```\n")
-	switch {
-	case bytes.Equal(got.Bytes(), m[2]):
-	case *update:
-		if err := os.WriteFile("docs/formats.md", bytes.Replace(doc, m[2], got.Bytes(), 1), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("the document says otherwise (-document +ftlint):\n%s", cmp.Diff(string(m[2]), got.String()))
 	}
 }
 
@@ -221,12 +184,23 @@ func (ex example) runGo(t *testing.T) (got string, equal bool) {
 	if words[0] != "go" {
 		t.Fatalf("%q is no command of the go tool", ex.command)
 	}
+	dir := filepath.Join("../..", ex.in)
+	if *update { // its go.mod follows that of this tree
+		tidy := exec.Command("go", "mod", "tidy")
+		tidy.Dir = dir
+		if out, err := tidy.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	cmd := exec.Command("go", words[1:]...)
-	cmd.Dir = filepath.Join("../..", ex.in)
+	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(stderr.String(), "go.sum") || strings.Contains(stderr.String(), "go.mod") {
+		t.Errorf("%s/go.mod does not fit this tree's any more: run go mod tidy there", ex.in)
 	}
 	same := func(s string) string {
 		return tested.ReplaceAllString(took.ReplaceAllString(s, "  0.000 s"), "\t(cached)")
@@ -252,22 +226,4 @@ func kernels() string {
 	}
 	cache, _ := os.UserCacheDir()
 	return filepath.Join(cache, "ftlint", "kernels")
-}
-
-// The configuration that docs/configuration.md shows is the one that its
-// examples run with.
-func TestDocsConfiguration(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile("../../docs/example.ftlint.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, shown, _ := strings.Cut(string(doc), "```yaml\n")
-	shown, _, _ = strings.Cut(shown, "```")
-	if diff := cmp.Diff(string(want), shown); diff != "" {
-		t.Errorf("docs/configuration.md shows another file than docs/example.ftlint.yaml (-file +shown):\n%s", diff)
-	}
 }

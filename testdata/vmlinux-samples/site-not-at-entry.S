@@ -1,7 +1,7 @@
 // Callsites that no function symbol goes with: what is left of an overridden weak
 // function, and one in the middle of a function. A static function, an alias, and
-// a landing pad before the NOPs are all fine. The image called moved is another
-// build: there is more code, before the findings and in a function with one.
+// a landing pad before the NOPs are all fine. The image called moved is of
+// another build: there is more code, before the findings and in a function with one.
 //
 // build: site-not-at-entry
 // build: site-not-at-entry-moved asdef=MOVED

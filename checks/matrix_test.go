@@ -18,11 +18,23 @@ import (
 // A cell is one way to compile the samples that are in C.
 type cell struct{ cc, flags string }
 
-// matrix is the cells that the expectations of the samples hold in. Those of
-// -Os, of landing pads, of the shadow call stack and of clang are not among
-// them yet: findings there have other lines, or none.
+// matrix is the cells that the expectations of the samples hold in: each
+// compiler, at both levels that a kernel is compiled at, without marks, with
+// signed return addresses, with landing pads as well, and with the shadow call
+// stack.
 func matrix() []cell {
-	return []cell{{"gcc", "-O2"}, {"gcc", "-O2 -mbranch-protection=none"}}
+	var cells []cell
+	for _, cc := range []string{"gcc", "clang"} {
+		for _, level := range []string{"-O2", "-Os"} {
+			for _, marks := range []string{
+				"-mbranch-protection=none", "-mbranch-protection=pac-ret", "-mbranch-protection=standard",
+				"-mbranch-protection=none -ffixed-x18 -fsanitize=shadow-call-stack",
+			} {
+				cells = append(cells, cell{cc, level + " " + marks})
+			}
+		}
+	}
+	return cells
 }
 
 // TestMatrix builds the samples in C in every cell of the matrix, and holds what

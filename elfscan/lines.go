@@ -232,11 +232,23 @@ func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 		pc++
 	}
 	file, n := info.PCToLine(0, pc)
+	// Line 0 is code that the compiler attributes to none: clang does so with
+	// constants and addresses that it makes ahead of the statement that asks for
+	// them. The line is then that of the next instruction that has one.
+	if s, ok := t.im.SymbolAt(addr); ok && file != "" && n == 0 {
+		for end := min(s.End(), addr+maxAhead); n == 0 && pc+a64.Size < end; {
+			pc += a64.Size
+			file, n = info.PCToLine(0, pc)
+		}
+	}
 	if file == "" || n <= 1 {
 		return Line{}, nil
 	}
 	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
 }
+
+// maxAhead is how far a line is looked for, in bytes.
+const maxAhead = 64 * a64.Size
 
 // A debug section unpacks to at most maxSection bytes, and to at most
 // maxRatio times its size in the file: DWARF packs to a third or so.

@@ -16,13 +16,19 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A cell is one way to compile the samples that are in C.
-type cell struct{ cc, flags string }
+// A cell is one way to compile the samples that are in C: a compiler, flags for
+// it, and the kernel's pages in KiB.
+type cell struct {
+	cc, flags string
+	pages     int
+}
+
+func (c cell) String() string { return fmt.Sprintf("%s %s, pages of %d KiB", c.cc, c.flags, c.pages) }
 
 // matrix is the cells that the expectations of the samples hold in: each
 // compiler, at both levels that a kernel is compiled at, without marks, with
 // signed return addresses, with landing pads as well, and with the shadow call
-// stack.
+// stack; and each with larger pages.
 func matrix() []cell {
 	var cells []cell
 	for _, cc := range []string{"gcc", "clang"} {
@@ -31,8 +37,11 @@ func matrix() []cell {
 				"-mbranch-protection=none", "-mbranch-protection=pac-ret", "-mbranch-protection=standard",
 				"-mbranch-protection=none -ffixed-x18 -fsanitize=shadow-call-stack",
 			} {
-				cells = append(cells, cell{cc, level + " " + marks})
+				cells = append(cells, cell{cc, level + " " + marks, 4})
 			}
+		}
+		for _, pages := range []int{16, 64} {
+			cells = append(cells, cell{cc, "-O2 -mbranch-protection=pac-ret", pages})
 		}
 	}
 	return cells
@@ -67,7 +76,7 @@ func TestMatrix(t *testing.T) {
 	for _, c := range cells {
 		dir := t.TempDir()
 		if kept != "" {
-			dir = filepath.Join(kept, strings.ReplaceAll(c.cc+c.flags, " ", ""))
+			dir = filepath.Join(kept, strings.ReplaceAll(c.String(), " ", ""))
 		}
 		dirs[c] = dir
 		if _, err := os.Stat(filepath.Join(dir, "images/builders/rfc-builder.elf")); err == nil {
@@ -77,11 +86,11 @@ func TestMatrix(t *testing.T) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			cmd := exec.Command("../scripts/build-samples", "--matrix", dir)
-			cmd.Env = append(os.Environ(), "SAMPLE_CC="+c.cc, "SAMPLE_FLAGS="+c.flags)
+			cmd.Env = append(os.Environ(), "SAMPLE_CC="+c.cc, "SAMPLE_FLAGS="+c.flags, fmt.Sprintf("SAMPLE_PAGES=%d", c.pages))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				t.Errorf("%s %s: %v\n%s", c.cc, c.flags, err, out)
+				t.Errorf("%v: %v\n%s", c, err, out)
 			}
 		})
 	}
@@ -90,7 +99,7 @@ func TestMatrix(t *testing.T) {
 		return
 	}
 	for _, c := range cells {
-		t.Run(c.cc+" "+c.flags, func(t *testing.T) {
+		t.Run(c.String(), func(t *testing.T) {
 			o := &outcome{}
 			got[c] = o
 			paths, err := filepath.Glob(filepath.Join(dirs[c], "images/builders/*.elf"))
@@ -124,10 +133,10 @@ func TestMatrix(t *testing.T) {
 		})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-6s %-68s %8s %8s %8s %13s\n", "", "", "samples", "defects", "found", "false errors")
+	fmt.Fprintf(&b, "%-91s %8s %8s %8s %13s\n", "", "samples", "defects", "found", "false errors")
 	for _, c := range cells {
 		if o := got[c]; o != nil {
-			fmt.Fprintf(&b, "%-6s %-68s %8d %8d %8d %13d\n", c.cc, c.flags, o.samples, o.wanted, o.found, o.errors)
+			fmt.Fprintf(&b, "%-91v %8d %8d %8d %13d\n", c, o.samples, o.wanted, o.found, o.errors)
 		}
 	}
 	t.Logf("\n%s", b.String())

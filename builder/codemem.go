@@ -17,7 +17,7 @@ type CodeArea struct {
 	Bytes      []byte // its contents at the end
 }
 
-// PermAt is the permission of the page that addr lies in.
+// PermAt is the permission of the code memory at addr.
 func (a *CodeArea) PermAt(addr uint64) emu.Perm { return a.Perms[(addr-a.Addr)/emu.PageSize] }
 
 // Contains tells whether addr lies in one of the area's pages.
@@ -29,6 +29,7 @@ func (a *CodeArea) Contains(addr uint64) bool {
 // trampolines uses it. Its pages can always be written: who stores to one that
 // the kernel would protect is found in the events.
 type codeMemory struct {
+	page      uint64 // size of the kernel's pages in bytes, a multiple of emu.PageSize
 	base      uint64 // where memory is allocated
 	failAlloc bool
 	failCopy  int // which copy of the template fails, from 1; 0: none
@@ -64,7 +65,7 @@ const (
 
 // resetMemory forgets what was allocated.
 func (t *trampWorld) resetMemory() {
-	t.mem = codeMemory{}
+	t.mem = codeMemory{page: max(t.Image.PageSize(), emu.PageSize)}
 	t.M.Map(vmBase, emu.PageSize, emu.Read|emu.Write)
 	if err := t.M.Watch(vmBase, emu.PageSize); err != nil {
 		panic(err) // it has just been mapped
@@ -202,21 +203,22 @@ func (t *trampWorld) alloc(name string, size uint64, perm emu.Perm, reset bool, 
 	if hi != ^uint64(0) {
 		e.From, e.Value = lo, hi
 	}
-	pages := (size + emu.PageSize - 1) / emu.PageSize
+	page := t.mem.page
+	room := (size + page - 1) / page * page
 	addr := t.mem.base
 	t.M.X[0] = 0
 	if !t.mem.failAlloc && size > 0 && size <= maxArea && len(t.mem.areas) < maxAreas && lo <= addr && addr+size <= hi {
-		a := &CodeArea{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(pages)), Reset: reset}
+		a := &CodeArea{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
 		t.M.Map(addr, size, emu.Read|emu.Write|emu.Exec)
 		if err := t.M.Watch(addr, size); err != nil {
 			panic(err) // it has just been mapped
 		}
 		vm := vmBase + uint64(len(t.mem.areas))*vmSize
 		t.mem.areas = append(t.mem.areas, a)
-		t.mem.base += (pages + 1) * emu.PageSize // a guard page
+		t.mem.base += room + page // a guard page
 		e.Addr, e.Perm = addr, perm
 		t.write64(vm+8, addr)
-		t.write64(vm+16, (pages+1)*emu.PageSize)
+		t.write64(vm+16, room+page)
 		t.M.X[0] = addr
 	}
 	t.event(e)
@@ -303,10 +305,11 @@ func (t *trampWorld) set(name string) error {
 }
 
 func (t *trampWorld) protect(name string, change struct{ clear, set emu.Perm }) {
-	addr, pages := t.M.X[0]&^(emu.PageSize-1), t.M.X[1]&0x7fffffff
-	e := Event{Kind: Protect, PC: t.caller(), Addr: addr, Size: pages * emu.PageSize, Func: name}
+	addr, size := t.M.X[0]&^(t.mem.page-1), t.M.X[1]&0x7fffffff*t.mem.page
+	e := Event{Kind: Protect, PC: t.caller(), Addr: addr, Size: size, Func: name}
 	if a := t.areaAt(addr); a != nil {
-		for i := (addr - a.Addr) / emu.PageSize; i < uint64(len(a.Perms)) && pages > 0; i, pages = i+1, pages-1 {
+		first := (addr - a.Addr) / emu.PageSize
+		for i := first; i < uint64(len(a.Perms)) && i < first+size/emu.PageSize; i++ {
 			a.Perms[i] = a.Perms[i]&^change.clear | change.set
 		}
 		e.Perm = a.PermAt(addr)

@@ -195,9 +195,6 @@ func (f *SiteFuncs) reset() {
 // the preemption count, which stay zero.
 const taskInfo = 128
 
-// scs is the shadow call stack that X18 points to: it grows upwards.
-const scs = taskBase + taskSize/2
-
 // own is in the upper half of registers that hold nothing a function may use.
 const own = 0x5afe_0000_5afe_0000
 

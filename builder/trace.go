@@ -63,7 +63,7 @@ func (t *trampWorld) trace(fn uint64, args ...uint64) error {
 	limit := m.MaxSteps
 	defer func() { m.MaxSteps, t.from = limit, 0 }()
 	m.MaxSteps = 1
-	m.SP = stackTop
+	m.SP, m.X[18] = stackTop, scs
 	copy(m.X[:8], args)
 	m.X[30] = emu.ReturnAddress
 	m.PC = fn

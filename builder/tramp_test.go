@@ -320,3 +320,32 @@ func TestBitMask(t *testing.T) {
 		}
 	}
 }
+
+// set_memory_ro() and the like count in the kernel's pages.
+func TestPageSize(t *testing.T) {
+	for flags, want := range map[uint32]uint64{1: 4 << 10, 2: 16 << 10, 3: 64 << 10} {
+		im := openSample(t, "builders/builder-good.elf")
+		text, _ := im.Addr("_text")
+		if err := im.SetWord(text+24, flags<<1); err != nil {
+			t.Fatal(err)
+		}
+		w := &trampWorld{World: NewWorld(im)}
+		w.resetMemory()
+		w.mem.base = w.placeMemory(Near)
+		w.alloc("module_alloc", 3*want-8, emu.Read|emu.Write, false, 0, ^uint64(0))
+		at := w.M.X[0]
+		a := w.areaAt(at)
+		w.M.X[0], w.M.X[1] = at+want, 1
+		w.protect("set_memory_ro", permChanges["set_memory_ro"])
+		for off, perm := range map[uint64]emu.Perm{
+			0: emu.Read | emu.Write, want - 4: emu.Read | emu.Write, want: emu.Read, 2*want - 4: emu.Read, 2 * want: emu.Read | emu.Write, 3*want - 4: emu.Read | emu.Write,
+		} {
+			if got := a.PermAt(at + off); got != perm {
+				t.Errorf("pages of %#x bytes: at +%#x %v, want %v", want, off, got, perm)
+			}
+		}
+		if a.Contains(at+3*want) || w.mem.base != at+4*want {
+			t.Errorf("pages of %#x bytes: the next memory is at +%#x, want +%#x", want, w.mem.base-at, 4*want)
+		}
+	}
+}

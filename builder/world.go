@@ -28,6 +28,7 @@ const (
 	heapSize  = 64 << 10
 
 	stackTop = stackBase + stackSize - 4096 // some of the caller's stack lies above
+	scs      = taskBase + taskSize/2        // the shadow call stack, which X18 points to: it grows upwards
 )
 
 // An EventKind is what executed code did to the rest of the kernel.
@@ -97,7 +98,7 @@ func (w *World) Reset() {
 	w.M.Map(stackBase, stackSize, emu.Read|emu.Write)
 	w.M.Map(heapBase, heapSize, emu.Read|emu.Write)
 	w.M.Sys[emu.SPEL0] = taskBase
-	w.M.SP = stackTop
+	w.M.SP, w.M.X[18] = stackTop, scs
 	w.Events = w.Events[:0]
 	w.heap = heapBase
 }
@@ -293,8 +294,8 @@ func (w *World) isBug(pc uint64) bool {
 	return false
 }
 
-// Call calls a function of the image with the stack and registers of a fresh
-// call. An error says why no verdict is possible: its text names the place.
+// Call calls a function of the image with the stack of a fresh call; registers
+// beyond the arguments are as they stand. An error says why no verdict is possible: its text names the place.
 func (w *World) Call(fn uint64, args ...uint64) (uint64, error) {
 	w.M.SP = stackTop
 	v, err := w.M.Call(fn, args...)

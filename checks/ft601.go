@@ -33,7 +33,13 @@ var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*builder.TrampR
 				use = "its encoder in arch/arm64/lib/insn.c, or add one"
 			}
 			c := uint32(h.Constant.Out)
-			s.add(r, h.Constant.PC, "", "%#08x is `%s`, an instruction assembled by hand: it becomes %08x %s and is stored to %s (%s). Use %s",
+			// Compilers put constants into registers ahead of the statement or
+			// behind it; where the offset is cut to its field, it is that.
+			pc := h.Constant.PC
+			if h.Mask != nil {
+				pc = h.Mask.PC
+			}
+			s.add(r, pc, "", "%#08x is `%s`, an instruction assembled by hand: it becomes %08x %s and is stored to %s (%s). Use %s",
 				c, a64.Text(c, 0, func(uint64) string { return "." }), h.Word, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC), use)
 		}
 	}

@@ -174,7 +174,7 @@ type lineTables struct {
 	mu      sync.Mutex
 	im      *Image // that has the DWARF
 	units   map[uint64]*line.DebugLineInfo
-	infos   []unitRange // without .debug_aranges: what each unit covers
+	infos   []unitRange // what the units cover that .debug_aranges lacks
 	scanned bool
 	problem error
 	cache   map[string][]byte // sections that had to be unpacked
@@ -232,11 +232,23 @@ func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 		pc++
 	}
 	file, n := info.PCToLine(0, pc)
+	// Line 0 is code that the compiler attributes to none: clang does so with
+	// constants and addresses that it makes ahead of the statement that asks for
+	// them. The line is then that of the next instruction that has one.
+	if s, ok := t.im.SymbolAt(addr); ok && file != "" && n == 0 {
+		for end := min(s.End(), addr+maxAhead); n == 0 && pc+a64.Size < end; {
+			pc += a64.Size
+			file, n = info.PCToLine(0, pc)
+		}
+	}
 	if file == "" || n <= 1 {
 		return Line{}, nil
 	}
 	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
 }
+
+// maxAhead is how far a line is looked for, in bytes.
+const maxAhead = 64 * a64.Size
 
 // A debug section unpacks to at most maxSection bytes, and to at most
 // maxRatio times its size in the file: DWARF packs to a third or so.
@@ -291,44 +303,58 @@ func (t *lineTables) bytes(name string) ([]byte, error) {
 
 // unitAt is the offset in .debug_info of the unit that covers addr.
 func (t *lineTables) unitAt(addr uint64) (off uint64, ok bool, err error) {
-	off, ok, whole := t.unitByAranges(addr)
-	if ok || whole {
-		return off, ok, nil
+	if off, ok := t.unitByAranges(addr); ok {
+		return off, true, nil
 	}
 	return t.unitByScan(addr) // .debug_info is the largest part of an image
 }
 
 // unitByAranges is the offset in .debug_info of the unit that covers addr, by
-// .debug_aranges (DWARF 5, 6.1.2). whole tells that the table is there and
-// undamaged, so that what it lacks is in no unit.
-func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok, whole bool) {
+// .debug_aranges (DWARF 5, 6.1.2).
+func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok bool) {
+	t.eachAranges(func(unit uint64, tuples []byte) bool {
+		le := binary.LittleEndian
+		for ; len(tuples) >= 16; tuples = tuples[16:] {
+			lo, size := le.Uint64(tuples), le.Uint64(tuples[8:])
+			if addr-lo < size {
+				off, ok = unit, true
+				return false
+			}
+		}
+		return true
+	})
+	return off, ok
+}
+
+// eachAranges calls do for the units that .debug_aranges names, with their
+// ranges there, until do returns false. whole tells that the table is there
+// and undamaged.
+func (t *lineTables) eachAranges(do func(unit uint64, tuples []byte) bool) (whole bool) {
 	le := binary.LittleEndian
 	b, err := t.bytes(".debug_aranges")
 	if err != nil || len(b) == 0 {
-		return 0, false, false
+		return false
 	}
 	for len(b) >= 12 {
 		n := uint64(le.Uint32(b)) + 4
 		if n > uint64(len(b)) || n < 16 {
-			return 0, false, false
+			return false
 		}
 		set := b[:n]
 		b = b[n:]
 		if le.Uint16(set[4:]) != 2 || set[10] != 8 || set[11] != 0 {
-			return 0, false, false
+			return false
 		}
-		for tuple := set[16:]; len(tuple) >= 16; tuple = tuple[16:] {
-			lo, size := le.Uint64(tuple), le.Uint64(tuple[8:])
-			if addr-lo < size {
-				return uint64(le.Uint32(set[6:])), true, true
-			}
+		if !do(uint64(le.Uint32(set[6:])), set[16:]) {
+			break
 		}
 	}
-	return 0, false, true
+	return true
 }
 
-// unitByScan is the same by the units' own ranges, for compilers that write
-// no .debug_aranges.
+// unitByScan is the same by the units' own ranges, of those units that
+// .debug_aranges does not name: clang's assembler writes it, its C compiler
+// does not, so that a kernel of clang has the table for its assembly alone.
 func (t *lineTables) unitByScan(addr uint64) (off uint64, ok bool, err error) {
 	if !t.scanned {
 		t.scanned = true
@@ -336,7 +362,19 @@ func (t *lineTables) unitByScan(addr uint64) (off uint64, ok bool, err error) {
 		if err != nil {
 			return 0, false, err
 		}
+		named := map[uint64]bool{}
+		if !t.eachAranges(func(unit uint64, _ []byte) bool { named[unit] = true; return true }) {
+			clear(named)
+		}
 		for off := uint64(0); off < uint64(len(info)); {
+			if named[off] {
+				_, next, err := unitBytes(info, off)
+				if err != nil {
+					return 0, false, err
+				}
+				off = next
+				continue
+			}
 			d, entry, next, err := t.rootDIE(off)
 			if err != nil {
 				return 0, false, err
@@ -361,6 +399,18 @@ func (t *lineTables) unitByScan(addr uint64) (off uint64, ok bool, err error) {
 	return 0, false, nil
 }
 
+// unitBytes is the unit at off in .debug_info, and the offset of the next.
+func unitBytes(info []byte, off uint64) (unit []byte, next uint64, err error) {
+	if off > uint64(len(info)) || uint64(len(info))-off < 11 {
+		return nil, 0, fmt.Errorf("damaged .debug_info: no unit at %#x of %#x", off, len(info))
+	}
+	n := uint64(binary.LittleEndian.Uint32(info[off:])) + 4
+	if n > uint64(len(info))-off { // DWARF64 (0xffffffff) among them: no kernel has it
+		return nil, 0, fmt.Errorf("damaged .debug_info: the unit at %#x is %#x bytes long, %#x are left", off, n, uint64(len(info))-off)
+	}
+	return info[off : off+n], off + n, nil
+}
+
 // rootDIE is the first entry of the unit at off in .debug_info, and the
 // offset of the next unit. Only that unit is looked at.
 func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, next uint64, err error) {
@@ -368,12 +418,9 @@ func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, nex
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if off > uint64(len(info)) || uint64(len(info))-off < 11 {
-		return nil, nil, 0, fmt.Errorf("damaged .debug_info: no unit at %#x of %#x", off, len(info))
-	}
-	n := uint64(binary.LittleEndian.Uint32(info[off:])) + 4
-	if n > uint64(len(info))-off { // DWARF64 (0xffffffff) among them: no kernel has it
-		return nil, nil, 0, fmt.Errorf("damaged .debug_info: the unit at %#x is %#x bytes long, %#x are left", off, n, uint64(len(info))-off)
+	unit, next, err := unitBytes(info, off)
+	if err != nil {
+		return nil, nil, 0, err
 	}
 	sections := map[string][]byte{}
 	for _, name := range []string{".debug_abbrev", ".debug_ranges", ".debug_str", ".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
@@ -381,7 +428,7 @@ func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, nex
 			return nil, nil, 0, err
 		}
 	}
-	d, err = dwarf.New(sections[".debug_abbrev"], nil, nil, info[off:off+n], nil, nil, sections[".debug_ranges"], sections[".debug_str"])
+	d, err = dwarf.New(sections[".debug_abbrev"], nil, nil, unit, nil, nil, sections[".debug_ranges"], sections[".debug_str"])
 	for _, name := range []string{".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
 		if err == nil && sections[name] != nil {
 			err = d.AddSection(name, sections[name])
@@ -393,7 +440,7 @@ func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, nex
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("damaged .debug_info, unit at %#x: %v", off, err)
 	}
-	return d, entry, off + n, nil
+	return d, entry, next, nil
 }
 
 // unit is the line table of the unit at off in .debug_info.

@@ -84,7 +84,7 @@ int aarch64_insn_patch_text_nosync(void *addr, u32 insn)
 
 // Memory
 
-static char pool[64 << 10] __attribute__((aligned(4096)));
+static char pool[64 << 10] __attribute__((aligned(PAGE_SIZE)));
 static unsigned long pool_used;
 static struct vm_struct pool_area = { .addr = pool, .size = sizeof(pool) };
 

@@ -24,7 +24,7 @@ typedef unsigned long u64;
 #define ALIGN(x, a)		(((x) + (a) - 1) & ~((unsigned long)(a) - 1))
 #define ALIGN_DOWN(x, a)	((x) & ~((unsigned long)(a) - 1))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
-#define PAGE_SIZE		4096ul
+#define PAGE_SIZE		(PAGE_KIB * 1024ul)	// PAGE_KIB: see scripts/build-samples
 #define SZ_1M			(1l << 20)
 #define SZ_128M			(1l << 27)
 

@@ -68,7 +68,7 @@ func (d *damage) do(sample, place uint8, off uint16, with []byte) []byte {
 func (d *damage) seed(f *testing.F) {
 	for n := range d.files {
 		f.Add(uint8(n), uint8(0), uint16(0), []byte{})
-		for k := n % 5; k < len(d.places[n]); k += 5 { // samples have much in common
+		for k := n % 9; k < len(d.places[n]); k += 9 { // samples have much in common
 			p := d.places[n][k]
 			f.Add(uint8(n), uint8(k), uint16(0), bytes.Clone(d.files[n][p[0]:min(p[1], p[0]+64)]))
 			f.Add(uint8(n), uint8(k), uint16(p[1]-p[0])/2, bytes.Repeat([]byte{0xff}, 8))
@@ -228,4 +228,3 @@ func FuzzModule(f *testing.F) {
 		lintDamaged(t, in, path, len(b))
 	})
 }
-

@@ -13,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/ftlint/ftlint/unxz"
 )
 
 // MaxUnpacked is the most that Open unpacks of a compressed image, in bytes.
@@ -111,14 +113,35 @@ func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
 		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
-	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+	case bytes.HasPrefix(data, []byte(unxz.Magic)):
 		return func(r io.Reader) (io.Reader, error) {
-			return xz.ReaderConfig{DictCap: 64 << 20}.NewReader(r)
+			return xz.ReaderConfig{DictCap: 64 << 10}.NewReader(r) // or what a header asks for: see window
 		}
 	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return func(r io.Reader) (io.Reader, error) {
-			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		}
+	}
+	return nil
+}
+
+// maxWindow is the most memory that unpacking may take for its window, in
+// bytes: what kernels' build scripts tell xz to use at most.
+const maxWindow = 128 << 20
+
+// window refuses packed if to unpack it takes a window of more than maxWindow.
+// The reader of xz has no limit of its own, and a file of 100 bytes may ask for
+// 4 GiB.
+func window(packed []byte) error {
+	if !bytes.HasPrefix(packed, []byte(unxz.Magic)) {
+		return nil
+	}
+	size, err := unxz.Dictionary(packed)
+	switch {
+	case size > maxWindow:
+		return fmt.Errorf("to unpack it takes %d MiB of memory (the dictionary of xz), the limit is %d", (size+1<<20-1)>>20, maxWindow>>20)
+	case err != nil:
+		return fmt.Errorf("damaged compressed data: %v", err)
 	}
 	return nil
 }
@@ -132,6 +155,9 @@ func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte, limit
 			err = fmt.Errorf("damaged compressed data: %v", r)
 		}
 	}()
+	if err := window(packed); err != nil {
+		return nil, err
+	}
 	r, err := unpack(bytes.NewReader(packed))
 	if err != nil {
 		return nil, fmt.Errorf("damaged compressed data: %v", err)

@@ -365,23 +365,6 @@ func exercise(im *Image) {
 	im.BuildID()
 }
 
-func FuzzOpenModule(f *testing.F) {
-	for _, name := range []string{"good-callops", "good-regs-wax", "good-mcount", "no-callsites", "section-wx"} {
-		f.Add(moduleFile(f, name))
-	}
-	path := filepath.Join(f.TempDir(), "m.ko")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		im, err := OpenModule(path, ModuleOptions{Buffer: &Buffer{limit: 1 << 20}})
-		if err == nil {
-			exercise(im)
-			im.Close()
-		}
-	})
-}
-
 // The debug file of a module is found beside it and by its build ID, and one
 // of another build is refused.
 func TestModuleDebugFile(t *testing.T) {

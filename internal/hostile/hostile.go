@@ -32,7 +32,7 @@ func allocated() uint64 {
 }
 
 // OneLine fails the test unless err begins with prefix and is one line of text
-// that says more, no longer than a few lines of a terminal.
+// that says more, no longer than some lines of a terminal.
 func OneLine(t testing.TB, err error, prefix string) {
 	t.Helper()
 	text := err.Error()
@@ -43,7 +43,7 @@ func OneLine(t testing.TB, err error, prefix string) {
 		t.Errorf("the error has control characters: %q", text)
 	case !utf8.ValidString(text):
 		t.Errorf("the error is no UTF-8: %q", text)
-	case len(rest) > 400:
+	case len(rest) > 1000:
 		t.Errorf("the error has %d bytes: %.100q...", len(rest), text)
 	}
 }

@@ -250,6 +250,9 @@ func (im *Image) readHeaders() (err error) {
 		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL && (s.Offset > size || s.FileSize > size-s.Offset) {
 			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
 		}
+		if s.Flags&elf.SHF_ALLOC != 0 && s.Flags&elf.SHF_COMPRESSED != 0 { // the two exclude each other
+			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): one of both was expected")
+		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr+s.Size < s.Addr {
 			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
@@ -248,13 +249,13 @@ func (im *Image) readHeaders() (err error) {
 	im.file = f
 	for i, s := range f.Sections {
 		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL && (s.Offset > size || s.FileSize > size-s.Offset) {
-			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
+			return fail(sectionAt(i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
 		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Flags&elf.SHF_COMPRESSED != 0 { // the two exclude each other
-			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): one of both was expected")
+			return fail(sectionAt(i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): one of both was expected")
 		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr+s.Size < s.Addr {
-			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
+			return fail(sectionAt(i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
 		}
 	}
 	if im.module == nil {
@@ -281,4 +282,17 @@ func (im *Image) Close() {
 func Guard() (undo func()) {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
+}
+
+// sectionAt names a section in an error. A name may be damaged: one of other
+// than printable characters is quoted, and none is longer than a line.
+func sectionAt(i int, name string) string {
+	const longest = 80
+	if len(name) > longest {
+		name = name[:longest] + "..."
+	}
+	if quoted := strconv.QuoteToASCII(name); len(quoted) != len(name)+len(`""`) {
+		name = quoted
+	}
+	return fmt.Sprintf("section %d (%s)", i, name)
 }

@@ -55,8 +55,9 @@ const (
 )
 
 // A copy, or a memset, of more than maxCopy bytes is not executed: trampolines
-// are shorter than a page. Each bytesPerStep of a shorter one count as an instruction, as if its
-// loop was executed: so the limit of instructions is one of copies, too.
+// are shorter than a page. Each bytesPerStep of a shorter one count as an
+// instruction, as if its loop was executed: so the limit of instructions is one
+// of copies, too.
 const (
 	maxCopy      = 1 << 20
 	bytesPerStep = 16

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,6 +52,15 @@ const (
 const (
 	maxAreas = 32
 	maxArea  = 64 << 20
+)
+
+// A copy, or a memset, of more than maxCopy bytes is not executed: trampolines
+// are shorter than a page. Each bytesPerStep of a shorter one count as an
+// instruction, as if its loop was executed: so the limit of instructions is one
+// of copies, too.
+const (
+	maxCopy      = 1 << 20
+	bytesPerStep = 16
 )
 
 // execmemKprobes is EXECMEM_KPROBES, whose memory is read-only and executable
@@ -259,9 +269,13 @@ func (t *trampWorld) copyHook(canFail bool) func(string) error {
 			t.mem.copies++
 			e.Err = t.mem.copies == t.mem.failCopy
 		}
-		buf := make([]byte, min(n, maxArea))
+		buf := make([]byte, min(n, maxCopy))
+		m.Steps += uint64(len(buf)) / bytesPerStep
 		if !e.Err {
 			err := m.Read(src, buf)
+			if err == nil && n > maxCopy {
+				err = fmt.Errorf("%s() of %#x bytes: up to %#x are executed", name, n, maxCopy)
+			}
 			if err == nil {
 				err = m.Write(dst, buf)
 			}
@@ -290,7 +304,11 @@ func (t *trampWorld) copyHook(canFail bool) func(string) error {
 // set stands for memset(addr, byte, n) and aarch64_insn_set(addr, insn, n).
 func (t *trampWorld) set(name string) error {
 	m := t.M
-	addr, v, n := m.X[0], uint32(m.X[1]), min(m.X[2], maxArea)
+	addr, v, n := m.X[0], uint32(m.X[1]), m.X[2]
+	if n > maxCopy {
+		return fmt.Errorf("%s() of %#x bytes: up to %#x are executed", name, n, maxCopy)
+	}
+	m.Steps += n / bytesPerStep
 	if strings.HasSuffix(name, "memset") {
 		v = v & 0xff * 0x01010101
 	}

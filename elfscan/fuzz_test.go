@@ -2,20 +2,141 @@ package elfscan
 
 import (
 	"bytes"
+	"debug/elf"
+	"fmt"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/hostile"
 )
 
 // What a fuzz target may allocate: a constant for the tables of the readers,
 // and a multiple of what it was given.
 func bounded(t *testing.T, given int, f func()) {
 	t.Helper()
-	if taken := allocated(f); taken > 64<<20+1000*uint64(given) {
-		t.Errorf("%d bytes of input take %d bytes of memory", given, taken)
+	hostile.Bounded(t, 64<<20, 1000, given, f)
+}
+
+// refused tells whether the file was not opened: for one reason, clearly said.
+func refused(t *testing.T, path string, err, again error) bool {
+	t.Helper()
+	if fmt.Sprint(err) != fmt.Sprint(again) {
+		t.Errorf("refused with %v, then with %v", err, again)
+	}
+	if err == nil || again == nil {
+		return err != nil || again != nil
+	}
+	clearError(t, err, path, "")
+	hostile.OneLine(t, err, path+": ")
+	return true
+}
+
+// consistent fails the test where what the image answers cannot be: addresses
+// outside of what they are said to be in, answers that contradict each other.
+func consistent(t *testing.T, im *Image) {
+	t.Helper()
+	ranges, apart := im.Sections(), true
+	for i := range ranges {
+		r := &ranges[i]
+		if i > 0 {
+			apart = apart && r.Addr >= ranges[i-1].End()
+		}
+		if r.End() < r.Addr || uint64(len(r.data)) > r.Size || i > 0 && r.Addr < ranges[i-1].Addr {
+			t.Errorf("section %s, %#x, %#x bytes, %d in the file", r.Name, r.Addr, r.Size, len(r.data))
+		}
+	}
+	consistentSites(t, im, apart)
+	consistentSymbols(t, im, apart)
+	fset := token.NewFileSet()
+	im.AddTo(fset)
+	for i := range min(len(ranges), 20) {
+		for _, a := range []uint64{ranges[i].Addr, ranges[i].End() - 1} {
+			pos := im.Pos(a)
+			if got, ok := im.PosAddr(pos); !ok || got != a {
+				t.Errorf("the position of %#x is that of %#x", a, got)
+			}
+			if p := im.Position(pos); p.Filename == "" || p.Line < 0 || (p.Line > 0) != (p.Column > 0) || p.Line == 0 && p.Filename != im.Path {
+				t.Errorf("the position of %#x is %+v", a, p)
+			}
+			if r, ok := im.SectionAt(a); apart && (!ok || r.Addr != ranges[i].Addr) {
+				t.Errorf("%#x is in section %+v, not %s", a, r, ranges[i].Name)
+			}
+			w, ok := im.Word(a)
+			var b [4]byte
+			im.ReadAt(a, b[:])
+			if apart && ok && (im.module != nil || ranges[i].Executable()) && w != le.Uint32(b[:]) {
+				t.Errorf("the word at %#x is %#x, its bytes are % x", a, w, b)
+			}
+		}
 	}
 }
 
+func consistentSites(t *testing.T, im *Image, apart bool) {
+	t.Helper()
+	sites, err := im.Sites()
+	if err != nil {
+		clearError(t, err, im.Path, "")
+		hostile.OneLine(t, err, im.Path+": ")
+		if sites != nil {
+			t.Errorf("a table beside the error %v", err)
+		}
+		return
+	}
+	if sites == nil {
+		return
+	}
+	n := len(sites.Table)
+	if uint64(n)*8 != sites.End-sites.Start || sites.Blank+len(sites.Addrs) != n || !slices.IsSorted(sites.Addrs) || n > 0 && len(sites.Addrs) == 0 {
+		t.Errorf("a table of %d entries at %#x..%#x: %d blank, %d not", n, sites.Start, sites.End, sites.Blank, len(sites.Addrs))
+	}
+	if _, ok := im.Bytes(sites.Start, n*8); n > 0 && !ok {
+		t.Errorf("the table at %#x..%#x is not in the image", sites.Start, sites.End)
+	}
+	for _, a := range sites.Addrs[:min(n-sites.Blank, 50)] {
+		i, at := -1, uint64(0)
+		if _, err := fmt.Sscanf(sites.Place(a), "entry %d of the callsite table (0x%x)", &i, &at); err != nil || i < 0 || i >= n || sites.Table[i] != a || at != sites.Start+8*uint64(i) || !sites.Contains(a) {
+			t.Errorf("%#x is %s", a, sites.Place(a))
+		}
+	}
+	for shape := range ShapeCallops + 1 {
+		for i, s := range im.SitesAs(sites.Addrs, shape) {
+			if apart && s != im.SiteAs(s.Entry, shape) || s.Entry != sites.Addrs[i] || apart && s.Text != im.IsText(s.Entry) || s.AtFunc != im.FunctionAt(s.Func) || s.Saved < -1 || s.Saved > 30 {
+				t.Errorf("as %v: %+v, alone %+v", shape, s, im.SiteAs(s.Entry, shape))
+			}
+			if i == 50 {
+				break
+			}
+		}
+	}
+}
+
+func consistentSymbols(t *testing.T, im *Image, apart bool) {
+	t.Helper()
+	last, n := uint64(0), 0
+	im.EachSymbol(func(addr uint64, name []byte, _ elf.SymType) bool {
+		if s, ok := im.Lookup(string(name)); !ok || s.Name != string(name) || len(name) == 0 || bytes.IndexByte(name, 0) >= 0 || addr < last {
+			t.Errorf("symbol %q at %#x behind %#x, found %v", name, addr, last, s)
+		}
+		if next, ok := im.NextSymbol(addr); ok && next <= addr {
+			t.Errorf("the symbol behind %#x is at %#x", addr, next)
+		}
+		at, ok := im.SymbolAt(addr)
+		if section, in := im.SectionAt(addr); ok != in || ok && at.Addr != addr && apart && at.Addr < section.Addr {
+			t.Errorf("at %#x there is %+v, %v; in a section: %v", addr, at, ok, in)
+		}
+		last = addr
+		n++
+		return n < 200
+	})
+}
+
 // Any file is refused with one clear line, or answers every question, twice
-// the same.
+// the same, and without contradiction.
 func FuzzOpen(f *testing.F) {
 	for _, name := range []string{"regs-good", "regs-good-stripped", "callops-good", "mcount-good", "dyntramp-live", "rfc-trampoline-dwarf4", "rfc-trampoline-zstd"} {
 		f.Add([]byte(load(f, name)))
@@ -25,16 +146,13 @@ func FuzzOpen(f *testing.F) {
 		bounded(t, len(data), func() {
 			one, err := sample(data).open()
 			two, err2 := sample(data).open()
-			if err != nil {
-				clearError(t, err, "vmlinux", "")
-				if err2 == nil || err2.Error() != err.Error() {
-					t.Errorf("refused with %v, then with %v", err, err2)
-				}
+			if refused(t, "vmlinux", err, err2) {
 				return
 			}
 			if a, b := digest(one), digest(two); a != b {
 				t.Errorf("two answers:\n%s\n%s", a, b)
 			}
+			consistent(t, one)
 		})
 	})
 }
@@ -66,7 +184,430 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// Anything that looks packed is unpacked to at most the limit, or refused.
+// Any relocations, of a linked image: the callsite table, and each byte of the
+// image, are what the ABI makes of them. The reference is beside: it goes by
+// bytes, one section and one relocation after the other.
+func FuzzRelocations(f *testing.F) {
+	image := load(f, "args-good")
+	_, rela := image.section(f, ".rela.dyn")
+	_, relr := load(f, "args-good-relr").section(f, ".relr.dyn")
+	_, table := image.section(f, ".init.data")
+	f.Add(rela, []byte{}, table)
+	f.Add([]byte{}, relr, table)
+	f.Add(rela, relr, table)
+	for _, name := range []string{"mcount-good", "callops-good-rela", "regs-good"} {
+		_, rela := load(f, name).section(f, ".rela.dyn")
+		f.Add(rela, relr, table)
+	}
+	for _, typ := range []elf.R_AARCH64{elf.R_AARCH64_ABS64, elf.R_AARCH64_GLOB_DAT, elf.R_AARCH64_ABS32, elf.R_AARCH64_NONE} {
+		b := bytes.Clone(rela)
+		le.PutUint64(b[8:], uint64(typ)|5<<32)
+		le.PutUint64(b[relaSize:], le.Uint64(b[relaSize:])+4)
+		f.Add(b, relr, table)
+	}
+	header, _ := image.section(f, ".init.data")
+	start := le.Uint64(header[shAddr:])
+	// .rela.dyn stands behind the table, and is loaded: here it is moved out of
+	// the way, as what it covers would change with its size.
+	const away = 0xffff_8000_0800_0000
+	f.Fuzz(func(t *testing.T, rela, relr, table []byte) {
+		if len(rela)+len(relr)+len(table) > 4096 || len(table) < 8 {
+			return
+		}
+		rela = rela[:len(rela)/relaSize*relaSize]
+		relr = relr[:len(relr)/8*8]
+		s := image.replace(t, ".rela.dyn", rela).replace(t, ".init.data", table[:len(table)/8*8])
+		h, _ := s.section(t, ".rela.dyn")
+		le.PutUint64(h[shAddr:], away)
+		s = s.relrSection(t, relr)
+		s.setValue(t, "__start_mcount_loc", start)
+		s.setValue(t, "__stop_mcount_loc", start+uint64(len(table)/8*8))
+		bounded(t, len(s), func() {
+			im := s.mustOpen(t)
+			consistent(t, im)
+			want := reference(t, s)
+			for _, r := range im.Sections() {
+				got := make([]byte, len(r.data))
+				im.ReadAt(r.Addr, got)
+				if !bytes.Equal(got, want[r.Name]) && !r.Executable() {
+					t.Errorf("%s reads as\n% x, want\n% x", r.Name, got, want[r.Name])
+				}
+				// The same in pieces: a value may reach over the end of one.
+				for off := 0; off < len(got); off += 12 {
+					var piece [12]byte
+					im.ReadAt(r.Addr+uint64(off), piece[:])
+					if n := min(12, len(got)-off); !bytes.Equal(piece[:n], got[off:off+n]) {
+						t.Errorf("%s at %#x reads as % x, with what is before and behind as % x", r.Name, off, piece[:n], got[off:off+n])
+					}
+				}
+			}
+			sites, err := im.Sites()
+			if err != nil {
+				return
+			}
+			if n := relrPlaces(relr, sites.Start, sites.End); sites.FromRelr != n {
+				t.Errorf("%d places by RELR, want %d", sites.FromRelr, n)
+			}
+			for i, v := range sites.Table {
+				if w := le.Uint64(want[".init.data"][i*8:]); v != w {
+					t.Errorf("entry %d is %#x, want %#x", i, v, w)
+				}
+			}
+		})
+	})
+}
+
+// relrSection makes .got.plt, which nothing asks for, a section of RELR
+// relocations.
+func (s sample) relrSection(t testing.TB, relr []byte) sample {
+	const name = ".got.plt"
+	out := s.replace(t, name, relr)
+	h, _ := out.section(t, name)
+	le.PutUint32(h[shType:], shtRELR)
+	le.PutUint64(h[shFlags:], uint64(elf.SHF_ALLOC))
+	le.PutUint64(h[shAddr:], 0xffff_8000_0900_0000)
+	return out
+}
+
+// reference is the bytes of the sections with RELA relocations applied.
+func reference(t *testing.T, s sample) map[string][]byte {
+	file, err := elf.NewFile(bytes.NewReader(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]byte{}
+	for _, to := range file.Sections {
+		if to.Flags&elf.SHF_ALLOC == 0 || to.Type == elf.SHT_NOBITS {
+			continue
+		}
+		b := bytes.Clone(s[to.Offset:][:to.FileSize])
+		for _, from := range file.Sections {
+			if from.Type != elf.SHT_RELA || from.Flags&elf.SHF_ALLOC == 0 {
+				continue
+			}
+			for r := s[from.Offset:][:from.FileSize]; len(r) > 0; r = r[relaSize:] {
+				value := le.Uint64(r[16:])
+				switch elf.R_AARCH64(le.Uint32(r[8:])) {
+				case elf.R_AARCH64_RELATIVE:
+				case elf.R_AARCH64_ABS64, elf.R_AARCH64_GLOB_DAT:
+					syms := file.Sections[from.Link]
+					if n := uint64(le.Uint32(r[12:])); n > 0 && (n+1)*symSize <= syms.FileSize {
+						value += le.Uint64(s[syms.Offset+n*symSize+8:])
+					}
+				default:
+					continue
+				}
+				for i := range uint64(8) {
+					if off := le.Uint64(r) + i - to.Addr; off < uint64(len(b)) && le.Uint64(r)+i >= i {
+						b[off] = byte(value >> (8 * i))
+					}
+				}
+			}
+		}
+		out[to.Name] = b
+	}
+	return out
+}
+
+// relrPlaces is how many of the places that RELR relocations stand for lie in
+// lo..hi-1.
+func relrPlaces(relr []byte, lo, hi uint64) (n int) {
+	var at uint64
+	for ; len(relr) > 0; relr = relr[8:] {
+		w := le.Uint64(relr)
+		if w%2 == 0 {
+			at = w
+			if lo <= at && at < hi {
+				n++
+			}
+			at += 8
+			continue
+		}
+		for range 63 {
+			if w >>= 1; w&1 == 1 && lo <= at && at < hi {
+				n++
+			}
+			at += 8
+		}
+	}
+	return n
+}
+
+// Any callsite table, any words at the callsites, and boundary symbols
+// anywhere: it is refused with one clear line, or each callsite is told as what
+// it is, one by one and all at once.
+func FuzzSites(f *testing.F) {
+	var bases []sample
+	for _, name := range []string{"regs-good-inplace", "callops-good", "callops-bti-good", "args-good-relr", "mcount-good"} {
+		s := load(f, name)
+		_, text := s.section(f, ".text")
+		_, table := s.section(f, ".init.data")
+		f.Add(uint8(len(bases)), bytes.Clone(text[:256]), uint16(0), bytes.Clone(table), int32(0), int32(0))
+		f.Add(uint8(len(bases)), bytes.Clone(text[:64]), uint16(128), bytes.Clone(table[:16]), int32(8), int32(-8))
+		f.Add(uint8(len(bases)), []byte{}, uint16(0), slices.Concat(table, table), int32(0), int32(1<<20))
+		bases = append(bases, s)
+	}
+	for _, name := range []string{"site-malformed", "site-patched", "site-misaligned", "site-duplicated"} {
+		s := load(f, name)
+		_, text := s.section(f, ".text")
+		_, table := s.section(f, ".init.data")
+		f.Add(uint8(0), bytes.Clone(text[:min(len(text), 512)]), uint16(0), bytes.Clone(table), int32(0), int32(0))
+	}
+	f.Fuzz(func(t *testing.T, base uint8, code []byte, at uint16, table []byte, start, stop int32) {
+		s := sample(bytes.Clone(bases[int(base)%len(bases)]))
+		_, text := s.section(t, ".text")
+		copy(text[int(at)%len(text):], code)
+		_, data := s.section(t, ".init.data")
+		copy(data, table)
+		s.setValue(t, "__start_mcount_loc", s.value(t, "__start_mcount_loc")+uint64(int64(start)))
+		s.setValue(t, "__stop_mcount_loc", s.value(t, "__stop_mcount_loc")+uint64(int64(stop)))
+		bounded(t, len(s), func() {
+			one, two := s.mustOpen(t), s.mustOpen(t)
+			consistent(t, one)
+			a, err := one.Sites()
+			b, err2 := two.Sites()
+			if fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(a, b) || one.Era() != two.Era() {
+				t.Errorf("%+v, %v, %v; again %+v, %v, %v", a, one.Era(), err, b, two.Era(), err2)
+			}
+			if a == nil {
+				return
+			}
+			for _, addr := range a.Addrs[:min(len(a.Addrs), 50)] {
+				switch s := one.SiteAs(addr, one.GuessShape(addr)); {
+				case one.GuessShape(addr) == ShapeUnknown && s.OK, one.GuessShape(addr) != ShapeUnknown && !s.OK:
+					t.Errorf("%#x is guessed to be %v, and is %+v", addr, one.GuessShape(addr), s)
+				}
+			}
+		})
+	})
+}
+
+// openModule is OpenModule of what is in memory, which is not kept.
+func openModule(data []byte, kernel *Image) (*Image, error) {
+	im := &Image{Path: "m.ko", data: bytes.Clone(data), unmapped: true, module: &Module{Kernel: kernel}}
+	im.debug = im
+	if err := im.readHeaders(); err != nil {
+		return nil, err
+	}
+	return im, im.layOutFirst()
+}
+
+// consistentModule is consistent for a module, and for its parts.
+func consistentModule(t *testing.T, im *Image) {
+	t.Helper()
+	m := im.Module()
+	at := m.Base
+	for p := Text; p < numParts; p++ {
+		start, end := m.PartRange(p)
+		if start != at || end < start || end-m.Base > 2*maxModule || start%modulePages != 0 {
+			t.Errorf("%v is at %#x..%#x, behind %#x", p, start, end, at)
+		}
+		at = end
+	}
+	for _, s := range m.Sections {
+		if s.Part == NoPart {
+			continue
+		}
+		start, end := m.PartRange(s.Part)
+		if s.Addr < start || s.Addr+s.Size > end || s.Size > 0 && m.PartAt(s.Addr) != s.Part || s.Size > 0 && !m.Contains(s.Addr+s.Size-1) {
+			t.Errorf("section %+v is not in its part, %#x..%#x", s, start, end)
+		}
+	}
+	consistent(t, im)
+	for i := range im.ranges {
+		r := &im.ranges[i]
+		got := make([]byte, r.Size)
+		if r.Size > 1<<20 {
+			continue
+		}
+		im.ReadAt(r.Addr, got)
+		if b := im.relocated(r); !bytes.HasPrefix(got, b) || len(bytes.Trim(got[len(b):], "\x00")) > 0 {
+			t.Errorf("%s reads as\n% x, not\n% x", r.Name, got, b)
+		}
+	}
+}
+
+// moduleDigest is what a module answers, in words that are the same wherever it
+// is placed.
+func moduleDigest(im *Image) string {
+	var b strings.Builder
+	m := im.Module()
+	fmt.Fprintln(&b, m.Info, m.Table, m.OtherTables, im.Era(), im.BuildID())
+	sites, err := im.Sites()
+	fmt.Fprintln(&b, err)
+	if sites != nil {
+		fmt.Fprintln(&b, len(sites.Table), sites.Blank, sites.Form())
+	}
+	for _, s := range m.Sections {
+		fmt.Fprintln(&b, s.Name, s.Flags, s.Part, s.Rewritten, s.Size)
+	}
+	return b.String()
+}
+
+// Any file is refused as a module with one clear line, packed or not, or is
+// laid out as the loader does it: the same twice, and the same elsewhere.
+func FuzzOpenModule(f *testing.F) {
+	for _, name := range []string{"good-callops", "good-regs-wax", "good-mcount", "no-callsites", "section-wx"} {
+		f.Add(moduleFile(f, name))
+	}
+	for _, pack := range modulePackers {
+		f.Add(pack(f, moduleFile(f, "good-regs-nodwarf")))
+	}
+	path := filepath.Join(f.TempDir(), "m.ko")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		const limit = 1 << 20
+		bounded(t, len(data), func() {
+			one, err := OpenModule(path, ModuleOptions{Buffer: &Buffer{limit: limit}})
+			two, err2 := OpenModule(path, ModuleOptions{Buffer: &Buffer{limit: limit}})
+			if refused(t, path, err, err2) {
+				return
+			}
+			defer one.Close()
+			defer two.Close()
+			if int(one.Size()) > max(limit, len(data)) {
+				t.Errorf("%d bytes of %d", one.Size(), len(data))
+			}
+			a := moduleDigest(one)
+			if b := moduleDigest(two); a != b {
+				t.Errorf("two answers:\n%s\n%s", a, b)
+			}
+			consistentModule(t, one)
+			exercise(one)
+			far, err := one.PlaceAt(one.Module().Base - 1<<30)
+			if err != nil {
+				t.Fatalf("it cannot be placed elsewhere: %v", err)
+			}
+			consistentModule(t, far)
+			if _, err := two.Sites(); err == nil {
+				if b := moduleDigest(far); a != b && far.Module().Table == "" {
+					t.Errorf("elsewhere:\n%s\n%s", a, b)
+				}
+			}
+		})
+	})
+}
+
+// Any relocations and symbols of a module, with a kernel and without one: no
+// byte changes but those that a relocation is about, each is what the ABI makes
+// of it (of those that the reference knows), twice the same.
+func FuzzModuleRelocations(f *testing.F) {
+	kernel, err := Open(moduleSamples+"kernel-callops.elf", "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(kernel.Close)
+	names := []string{"good-callops", "good-mcount", "good-regs"}
+	var bases []sample
+	for i, name := range names {
+		s := sample(moduleFile(f, name))
+		bases = append(bases, s)
+		_, text := s.section(f, ".rela.text")
+		_, symbols := s.section(f, ".symtab")
+		_, table := s.section(f, ".rela"+s.tableName(f))
+		for _, known := range []bool{false, true} {
+			f.Add(uint8(i), known, bytes.Clone(text), bytes.Clone(table), bytes.Clone(symbols))
+		}
+		for typ := elf.R_AARCH64_ABS64; typ <= elf.R_AARCH64_LDST128_ABS_LO12_NC; typ++ {
+			b := bytes.Clone(text[:2*relaSize])
+			le.PutUint32(b[8:], uint32(typ))
+			f.Add(uint8(i), typ%2 == 0, b, bytes.Clone(table), []byte{})
+		}
+	}
+	f.Fuzz(func(t *testing.T, base uint8, known bool, text, table, symbols []byte) {
+		if len(text)+len(table)+len(symbols) > 8192 {
+			return
+		}
+		s := bases[int(base)%len(bases)]
+		s = s.replace(t, ".rela.text", text[:len(text)/relaSize*relaSize])
+		s = s.replace(t, ".rela"+s.tableName(t), table[:len(table)/relaSize*relaSize])
+		_, symtab := s.section(t, ".symtab")
+		copy(symtab, symbols)
+		var k *Image
+		if known {
+			k = kernel
+		}
+		bounded(t, len(s), func() {
+			one, err := openModule(s, k)
+			two, err2 := openModule(s, k)
+			if refused(t, "m.ko", err, err2) {
+				return
+			}
+			consistentModule(t, one)
+			exercise(two)
+			if a, b := moduleDigest(one), moduleDigest(two); a != b {
+				t.Errorf("two answers:\n%s\n%s", a, b)
+			}
+			for i := range one.ranges {
+				r := &one.ranges[i]
+				plain, got := r.data, one.relocated(r)
+				if len(got) != len(plain) {
+					t.Fatalf("%s has %d bytes of %d", r.Name, len(got), len(plain))
+				}
+				may := make([]bool, len(plain)+8)
+				one.eachModReloc(r.number, uint64(len(plain)), func(m modReloc) {
+					for k := range uint64(8) {
+						may[m.off+k] = true
+					}
+				})
+				for off := range plain {
+					if plain[off] != got[off] && !may[off] {
+						t.Errorf("%s: byte %#x changes, which no relocation is about", r.Name, off)
+					}
+				}
+				if !bytes.Equal(got, two.relocated(&two.ranges[i])) {
+					t.Errorf("%s is relocated in two ways", r.Name)
+				}
+				checkCalls(t, one, r, got)
+			}
+		})
+	})
+}
+
+// checkCalls checks BL and B: they lead to the symbol, or to its PLT entry.
+func checkCalls(t *testing.T, im *Image, r *Range, got []byte) {
+	last := map[uint64]modReloc{}
+	others := map[uint64]bool{} // words that several relocations are about
+	im.eachModReloc(r.number, r.Size, func(m modReloc) {
+		for k := m.off &^ 3; k < m.off+8; k += 4 {
+			if _, twice := last[k]; twice {
+				others[k] = true
+			}
+			last[k] = m
+		}
+	})
+	for off, m := range last {
+		if off != m.off || others[off] || m.typ != elf.R_AARCH64_CALL26 && m.typ != elf.R_AARCH64_JUMP26 || off+4 > uint64(len(got)) {
+			continue
+		}
+		w := le.Uint32(got[off:])
+		target := r.Addr + off + uint64(int64(int32(w<<6))>>4)
+		value := im.modSymbol(m.sym) + m.addend
+		if d := int64(value - (r.Addr + off)); d >= -128<<20 && d < 128<<20 && d%4 == 0 {
+			if target != value {
+				t.Errorf("%s+%#x leads to %#x, not %#x", r.Name, off, target, value)
+			}
+		} else if p, ok := im.pltSymbol(target); d%4 == 0 && ok && p != m.sym {
+			t.Errorf("%s+%#x leads to the PLT entry of symbol %d, not of %d", r.Name, off, p, m.sym)
+		}
+	}
+}
+
+// tableName is the section with the callsites.
+func (s sample) tableName(t testing.TB) string {
+	if f, err := elf.NewFile(bytes.NewReader(s)); err != nil {
+		t.Fatal(err)
+	} else if f.Section(patchableSection) != nil {
+		return patchableSection
+	}
+	return mcountSection
+}
+
+// Anything that looks packed is unpacked to at most the limit, or refused with
+// one line: the same by the reader for images, that for modules, and again. Only
+// what each says is wrong with it may differ.
 func FuzzUnpack(f *testing.F) {
 	const limit = 1 << 20
 	small := load(f, "regs-good-stripped")
@@ -74,19 +615,50 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(pack(f, small))
 		f.Add(pack(f, make([]byte, 2*limit)))
 	}
+	for _, pack := range modulePackers {
+		f.Add(pack(f, moduleFile(f, "good-mcount")))
+	}
+	var kept Buffer
 	f.Fuzz(func(t *testing.T, data []byte) {
 		unpack := unpacker(data)
-		if unpack == nil {
+		intoMemory := kept.unpacker(data)
+		if unpack == nil || intoMemory == nil {
+			if unpack != nil || intoMemory != nil {
+				t.Errorf("told to be packed: %v, %v", unpack != nil, intoMemory != nil)
+			}
 			return
 		}
-		for range 2 {
-			out, err := mapUnpacked(unpack, data, limit)
-			if err == nil && (len(out) == 0 || len(out) > limit) {
-				t.Errorf("%d bytes were unpacked, the limit is %d", len(out), limit)
+		// What readers take for windows, and ours for what is unpacked.
+		hostile.Bounded(t, 4*maxWindow+64<<20, 1000, len(data), func() {
+			var first []byte
+			var said error
+			for i := range 2 {
+				out, err := mapUnpacked(unpack, data, limit)
+				if err == nil && (len(out) == 0 || len(out) > limit) {
+					t.Errorf("%d bytes were unpacked, the limit is %d", len(out), limit)
+				}
+				if err != nil {
+					hostile.OneLine(t, err, "")
+				}
+				if i == 0 {
+					first, said = bytes.Clone(out), err
+				} else if fmt.Sprint(err) != fmt.Sprint(said) || !bytes.Equal(out, first) {
+					t.Errorf("%d bytes, %v; then %d, %v", len(first), said, len(out), err)
+				}
+				if err == nil {
+					unmap(out)
+				}
 			}
-			if err == nil {
-				unmap(out)
+			var err error
+			kept.unpacked, err = intoMemory(kept.unpacked[:0], data, limit)
+			if err != nil {
+				hostile.OneLine(t, err, "")
+			} else if len(kept.unpacked) == 0 || len(kept.unpacked) > limit {
+				t.Errorf("%d bytes were unpacked into memory, the limit is %d", len(kept.unpacked), limit)
 			}
-		}
+			if err == nil && said == nil && !bytes.Equal(kept.unpacked, first) {
+				t.Errorf("%d bytes into memory, %d into a file", len(kept.unpacked), len(first))
+			}
+		})
 	})
 }

@@ -195,7 +195,7 @@ func (im *Image) layOutFirst() error {
 		m.Sections[i] = ModuleSection{Name: s.Name, Flags: s.Flags, Size: s.Size}
 		switch {
 		case s.Type == elf.SHT_RELA && s.FileSize%relaSize != 0:
-			return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, relaSize)}
+			return &Error{im.Path, sectionAt(i, s.Name), fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, relaSize)}
 		case s.Type == elf.SHT_RELA && int(s.Info) < len(m.relas) && m.relas[s.Info] == 0:
 			m.relas[s.Info] = i
 		case s.Name == patchableSection && (m.Table == "" || !m.patchy):
@@ -278,9 +278,9 @@ func (im *Image) layOut(base uint64) error {
 			}
 			switch {
 			case align&(align-1) != 0 || align > modulePages:
-				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is to be aligned to %#x bytes: a power of two up to %#x was expected", align, modulePages)}
+				return &Error{im.Path, sectionAt(i, s.Name), fmt.Sprintf("is to be aligned to %#x bytes: a power of two up to %#x was expected", align, modulePages)}
 			case s.Size > maxModule || at+s.Size-base > maxModule:
-				return &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name), fmt.Sprintf("is %#x bytes long: with it the module takes more than %#x", s.Size, uint64(maxModule))}
+				return &Error{im.Path, sectionAt(i, s.Name), fmt.Sprintf("is %#x bytes long: with it the module takes more than %#x", s.Size, uint64(maxModule))}
 			}
 			at = (at + align - 1) &^ (align - 1)
 			s.Addr = at
@@ -356,7 +356,7 @@ func (im *Image) moduleTable() (start, stop uint64, ok bool, err error) {
 	}
 	s := m.Sections[m.table]
 	if s.Part == NoPart {
-		return 0, 0, false, &Error{im.Path, fmt.Sprintf("section %d (%s)", m.table, s.Name), "the callsite table is not loaded (SHF_ALLOC is not set)"}
+		return 0, 0, false, &Error{im.Path, sectionAt(m.table, s.Name), "the callsite table is not loaded (SHF_ALLOC is not set)"}
 	}
 	return s.Addr, s.Addr + s.Size, true, nil
 }

@@ -10,9 +10,12 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/ftlint/ftlint/unxz"
 )
 
 // MaxUnpacked is the most that Open unpacks of a compressed image, in bytes.
@@ -111,14 +114,35 @@ func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
 		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
-	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+	case bytes.HasPrefix(data, []byte(unxz.Magic)):
 		return func(r io.Reader) (io.Reader, error) {
-			return xz.ReaderConfig{DictCap: 64 << 20}.NewReader(r)
+			return xz.ReaderConfig{DictCap: 64 << 10}.NewReader(r) // or what a header asks for: see window
 		}
 	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return func(r io.Reader) (io.Reader, error) {
-			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		}
+	}
+	return nil
+}
+
+// maxWindow is the most memory that unpacking may take for its window, in
+// bytes: what kernels' build scripts tell xz to use at most.
+const maxWindow = 128 << 20
+
+// window refuses packed if to unpack it takes a window of more than maxWindow.
+// The reader of xz has no limit of its own, and a file of 100 bytes may ask for
+// 4 GiB.
+func window(packed []byte) error {
+	if !bytes.HasPrefix(packed, []byte(unxz.Magic)) {
+		return nil
+	}
+	size, err := unxz.Dictionary(packed)
+	switch {
+	case size > maxWindow:
+		return fmt.Errorf("to unpack it takes %d MiB of memory (the dictionary of xz), the limit is %d", (size+1<<20-1)>>20, maxWindow>>20)
+	case err != nil:
+		return fmt.Errorf("damaged compressed data: %v", err)
 	}
 	return nil
 }
@@ -132,6 +156,9 @@ func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte, limit
 			err = fmt.Errorf("damaged compressed data: %v", r)
 		}
 	}()
+	if err := window(packed); err != nil {
+		return nil, err
+	}
 	r, err := unpack(bytes.NewReader(packed))
 	if err != nil {
 		return nil, fmt.Errorf("damaged compressed data: %v", err)
@@ -222,10 +249,13 @@ func (im *Image) readHeaders() (err error) {
 	im.file = f
 	for i, s := range f.Sections {
 		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL && (s.Offset > size || s.FileSize > size-s.Offset) {
-			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
+			return fail(sectionAt(i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
+		}
+		if s.Flags&elf.SHF_ALLOC != 0 && s.Flags&elf.SHF_COMPRESSED != 0 { // the two exclude each other
+			return fail(sectionAt(i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): one of both was expected")
 		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr+s.Size < s.Addr {
-			return fail(fmt.Sprintf("section %d (%s)", i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
+			return fail(sectionAt(i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
 		}
 	}
 	if im.module == nil {
@@ -252,4 +282,17 @@ func (im *Image) Close() {
 func Guard() (undo func()) {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
+}
+
+// sectionAt names a section in an error. A name may be damaged: one of other
+// than printable characters is quoted, and none is longer than a line.
+func sectionAt(i int, name string) string {
+	const longest = 80
+	if len(name) > longest {
+		name = name[:longest] + "..."
+	}
+	if quoted := strconv.QuoteToASCII(name); len(quoted) != len(name)+len(`""`) {
+		name = quoted
+	}
+	return fmt.Sprintf("section %d (%s)", i, name)
 }

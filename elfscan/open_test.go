@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net"
 	"os"
@@ -278,7 +279,7 @@ func TestPackedBomb(t *testing.T) {
 				t.Errorf("%s: a bomb gives %v, %d bytes", ext, err, len(data))
 			}
 		})
-		if ext != ".xz" && taken > 16<<20 { // xz has a dictionary of 64 MiB
+		if taken > 16<<20 {
 			t.Errorf("%s: a bomb of %d bytes takes %d bytes of memory", ext, len(bomb), taken)
 		}
 		data, err := mapUnpacked(unpacker(fits), fits, limit)
@@ -286,6 +287,41 @@ func TestPackedBomb(t *testing.T) {
 			t.Errorf("%s: what just fits gives %d bytes, %v", ext, len(data), err)
 		}
 		unmap(data)
+	}
+}
+
+// A file that asks for more memory than unpacking may take is refused before it
+// gets any, and what asks for as much as is allowed is opened.
+func TestPackedWindow(t *testing.T) {
+	s := load(t, "regs-good")
+	packed := packers[".xz"](t, s)
+	for _, test := range []struct {
+		props byte // of LZMA2: the size of the dictionary
+		want  string
+	}{{30, ""}, {31, "to unpack it takes 192 MiB of memory (the dictionary of xz), the limit is 128"}, {40, "to unpack it takes 4096 MiB"}, {41, "damaged compressed data"}} {
+		b := bytes.Clone(packed)
+		b[16] = test.props
+		size := (int(b[12]) + 1) * 4
+		le.PutUint32(b[12+size-4:], crc32.ChecksumIEEE(b[12:12+size-4]))
+		// The index of the file has sizes alone, and is right.
+		path := sample(b).write(t, "vmlinux.xz")
+		var im *Image
+		var err error
+		if taken := allocated(func() { im, err = Open(path, "") }); test.want != "" && taken > 1<<20 {
+			t.Errorf("%d: it took %d bytes to refuse", test.props, taken)
+		}
+		if test.want == "" {
+			if err != nil {
+				t.Error(err)
+			} else {
+				im.Close()
+			}
+		} else {
+			clearError(t, err, path, test.want)
+		}
+		if taken := allocated(func() { IsModule(path) }); test.want != "" && taken > 1<<20 {
+			t.Errorf("%d: it took %d bytes to tell that it is no module", test.props, taken)
+		}
 	}
 }
 

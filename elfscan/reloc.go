@@ -23,7 +23,7 @@ func (im *Image) dynamicSections(typ elf.SectionType, entsize uint64) ([]*elf.Se
 			continue
 		}
 		if s.FileSize%entsize != 0 {
-			return nil, &Error{im.Path, fmt.Sprintf("section %d (%s)", i, s.Name),
+			return nil, &Error{im.Path, sectionAt(i, s.Name),
 				fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, entsize)}
 		}
 		out = append(out, s)

@@ -109,8 +109,11 @@ func (im *Image) readSites() (*Sites, error) {
 	for i := range s.Table {
 		s.Table[i] = binary.LittleEndian.Uint64(b[i*8:])
 	}
-	misplaced := uint64(0)
-	err = im.eachRela(start, stop, func(r reloc) {
+	misplaced, from := uint64(0), start
+	if im.module == nil {
+		from -= min(start, 7) // one that begins before the table may reach into it
+	}
+	err = im.eachRela(from, stop, func(r reloc) {
 		if (r.addr-start)%8 != 0 {
 			misplaced = r.addr
 			return

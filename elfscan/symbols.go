@@ -33,7 +33,7 @@ func (im *Image) findSymbols() error {
 			if s.Type != elf.SHT_SYMTAB {
 				continue
 			}
-			where := fmt.Sprintf("section %d (%s)", i, s.Name)
+			where := sectionAt(i, s.Name)
 			if s.FileSize%symSize != 0 {
 				return &Error{from.Path, where, fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, symSize)}
 			}
@@ -45,7 +45,7 @@ func (im *Image) findSymbols() error {
 			im.strtab = from.data[str.Offset : str.Offset+str.FileSize]
 			im.symtabWhere = where
 			if n := len(im.strtab); n == 0 || im.strtab[n-1] != 0 {
-				return &Error{from.Path, fmt.Sprintf("section %d (%s)", s.Link, str.Name), "does not end in a NUL byte, as a string table does"}
+				return &Error{from.Path, sectionAt(int(s.Link), str.Name), "does not end in a NUL byte, as a string table does"}
 			}
 			return im.checkNames(from.Path)
 		}

@@ -55,7 +55,7 @@ func (u *unpackers) gunzip(dst, data []byte, limit int64) ([]byte, error) {
 func (u *unpackers) unzstd(dst, data []byte, limit int64) ([]byte, error) {
 	var err error
 	if u.zstd == nil {
-		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	}
 	if err == nil {
 		err = u.zstd.Reset(bytes.NewReader(data))
@@ -133,19 +133,24 @@ func elfType(path string, unpack bool) (t elf.Type) {
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return elf.ET_NONE
 	}
-	head := make([]byte, 64)
+	// Enough for the first bytes that it unpacks to: a block of zstd has 128 KiB.
+	head := make([]byte, 64, 256<<10)
 	n, _ := io.ReadFull(file, head)
 	head = head[:n]
 	if open := unpacker(head); unpack && open != nil {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return elf.ET_NONE
+		n, _ := io.ReadFull(file, head[n:cap(head)])
+		head = head[:len(head)+n]
+		if bytes.HasPrefix(head, []byte(unxz.Magic)) {
+			if window, _ := unxz.Dictionary(head); window > maxWindow {
+				return elf.ET_NONE
+			}
 		}
-		r, err := open(file)
+		r, err := open(bytes.NewReader(head))
 		if err != nil {
 			return elf.ET_NONE
 		}
 		var header [64]byte
-		n, _ := io.ReadFull(r, header[:])
+		n, _ = io.ReadFull(r, header[:])
 		head = header[:n]
 	}
 	if len(head) < 18 || string(head[:4]) != elf.ELFMAG {

@@ -21,6 +21,9 @@ func (m *Machine) run(until uint64) error {
 			if m.stop.Reason != Unmapped || m.hooks[pc] == nil {
 				return m.stopped()
 			}
+			if m.Steps >= m.limit {
+				return &Stop{Reason: StepLimit, PC: pc}
+			}
 			m.Steps++
 			if proceed, err := m.callHook(pc); err != nil {
 				return err

@@ -707,3 +707,18 @@ func BenchmarkDecode(b *testing.B) {
 		i++
 	}
 }
+
+// A hook where no memory is counts as a step, also if it returns to itself.
+func TestHookReturnsToItself(t *testing.T) {
+	m := newMachine(t)
+	const nowhere = 0x1000
+	m.MaxSteps, m.X[30], m.PC = 100, nowhere, nowhere
+	n := 0
+	m.Hook(nowhere, func(*Machine) error {
+		if n++; n > 1000 {
+			t.Fatal("the limit is 100 steps")
+		}
+		return nil
+	})
+	wantStop(t, m.Run(textAt), StepLimit, nowhere)
+}

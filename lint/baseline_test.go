@@ -15,6 +15,7 @@ import (
 
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchscan"
 )
@@ -506,9 +507,10 @@ func TestBaselineOfRealKernel(t *testing.T) {
 	}
 }
 
-// FuzzBaseline reads anything as a baseline. An error has the file's name and a
-// line that it has; it is the same when read again; and what is read and written
-// is the same when read and written once more.
+// FuzzBaseline reads anything as a baseline, in memory by its size. An error is
+// one line with the file's name and a line that it has; it is the same when read
+// again; and what is read and written is the same when read and written once
+// more.
 func FuzzBaseline(f *testing.F) {
 	for _, seed := range []string{
 		"", header, header + `{"rule":"FT407","object":"vmlinux","symbol":"a","text":"nop","count":1}` + "\n" + `{"rule":"FT101","object":"m","text":"\u2028<é\u0000","count":1073741824}`,
@@ -518,12 +520,17 @@ func FuzzBaseline(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		b, err := lint.ParseBaseline("dir/base", text)
-		_, err2 := lint.ParseBaseline("dir/base", text)
+		var b, again *lint.Baseline
+		var err, err2 error
+		hostile.Bounded(t, 4<<20, 4<<10, len(text), func() {
+			b, err = lint.ParseBaseline("dir/base", text)
+			again, err2 = lint.ParseBaseline("dir/base", text)
+		})
 		if fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Fatalf("read twice: %v, %v", err, err2)
 		}
 		if err != nil {
+			hostile.OneLine(t, err, "dir/base:")
 			var line int
 			if n, _ := fmt.Sscanf(err.Error(), "dir/base:%d:", &line); n != 1 || line < 1 || line > 1+bytes.Count(text, []byte("\n")) {
 				t.Fatalf("%q: the error is at line %d: %v", text, line, err)
@@ -534,6 +541,9 @@ func FuzzBaseline(f *testing.F) {
 			return
 		}
 		entries := b.Entries()
+		if !slices.Equal(entries, again.Entries()) {
+			t.Fatalf("read twice: %v, %v", entries, again.Entries())
+		}
 		if len(entries) > bytes.Count(text, []byte("\n")) {
 			t.Fatalf("%d entries of %q", len(entries), text)
 		}

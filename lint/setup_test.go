@@ -1,10 +1,12 @@
 package lint_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -266,9 +269,10 @@ func TestFindSetup(t *testing.T) {
 	}
 }
 
-// FuzzSetup reads anything as a configuration file. An error has the file's
-// name and a line that it has; it is the same when read again; and what is read
-// and written is the same when read once more.
+// FuzzSetup reads anything as a configuration file, in memory by its size. An
+// error is one line with the file's name and a line that it has; it is the same
+// when read again; what is read and written is the same when read and written
+// once more, and says which checks run, or why none does.
 func FuzzSetup(f *testing.F) {
 	f.Add([]byte(fullSetup))
 	for _, seed := range []string{
@@ -282,12 +286,18 @@ func FuzzSetup(f *testing.F) {
 		if len(text) > 1<<16 {
 			t.Skip("its size is bounded elsewhere")
 		}
-		s, err := lint.ParseSetup("dir/f.yaml", text)
-		again, err2 := lint.ParseSetup("dir/f.yaml", text)
+		var s, again *lint.Setup
+		var err, err2 error
+		// The parser of YAML takes most: some kilobytes for each token.
+		hostile.Bounded(t, 4<<20, 16<<10, len(text), func() {
+			s, err = lint.ParseSetup("dir/f.yaml", text)
+			again, err2 = lint.ParseSetup("dir/f.yaml", text)
+		})
 		if fmt.Sprint(err) != fmt.Sprint(err2) || !cmp.Equal(s, again) {
 			t.Fatalf("read twice: %v, %v\n%s", err, err2, cmp.Diff(s, again))
 		}
 		if err != nil {
+			hostile.OneLine(t, err, "dir/f.yaml:")
 			var line int
 			if n, _ := fmt.Sscanf(err.Error(), "dir/f.yaml:%d:", &line); n != 1 || line < 1 || line > lineCount(text)+1 {
 				t.Fatalf("%q has %d lines; the error is at line %d: %v", text, lineCount(text), line, err)
@@ -301,6 +311,18 @@ func FuzzSetup(f *testing.F) {
 		}
 		if diff := cmp.Diff(noFrom(*s), noFrom(*back)); diff != "" {
 			t.Fatalf("written as\n%s(-read +written and read):\n%s", written, diff)
+		}
+		// Comments apart, which say where a value stands.
+		if a, b := noFrom(*s), noFrom(*back); !bytes.Equal(a.YAML(), b.YAML()) {
+			t.Fatalf("written as\n%sand then as\n%s", a.YAML(), b.YAML())
+		}
+		kept, err := s.Checks(checks.All)
+		kept2, err2 := back.Checks(checks.All)
+		if fmt.Sprint(err) != fmt.Sprint(err2) || !slices.Equal(kept, kept2) || (err == nil) == (len(kept) == 0) {
+			t.Fatalf("%d checks run, %v; once more %d, %v", len(kept), err, len(kept2), err2)
+		}
+		if err != nil {
+			hostile.OneLine(t, err, "dir/f.yaml: ")
 		}
 	})
 }

@@ -29,6 +29,9 @@ const maxSetup = 1 << 20
 // maxText is how long a text in it may be, in bytes.
 const maxText = 1000
 
+// maxMessage is how long the text of an error about it may be, in bytes.
+const maxMessage = 300
+
 // FindSetup looks for a configuration file in the folders of the inputs and
 // upwards, to the root; the nearest is that of an input. A folder is searched
 // itself; "-", standard input, is in the current folder. "" is none. Inputs that
@@ -132,7 +135,11 @@ func (r *setupReader) errorf(at *token.Token, format string, args ...any) error 
 	if at != nil && at.Position != nil {
 		line, col = max(at.Position.Line, 1), max(at.Position.Column, 1)
 	}
-	return fmt.Errorf("%s:%d:%d: %w", r.path, line, col, fmt.Errorf(format, args...))
+	err := fmt.Errorf(format, args...)
+	if text := err.Error(); len(text) > maxMessage { // it quotes the file
+		err = errors.New(strings.ToValidUTF8(text[:maxMessage], "") + "...")
+	}
+	return fmt.Errorf("%s:%d:%d: %w", r.path, line, col, err)
 }
 
 func (r *setupReader) from(at *token.Token) string {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/txtar"
 
+	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
@@ -226,8 +227,8 @@ func TestUnknownArch(t *testing.T) {
 	}
 }
 
-// Whatever the patch: the checks come to an end, without a panic, with the
-// same findings twice, at lines that exist.
+// Whatever the patch: the checks come to an end, in memory by its size, without
+// a panic, with the same findings twice, at lines and columns that exist.
 func FuzzChecks(f *testing.F) {
 	// Short seeds: the engine minimises what it finds, at the speed of a run.
 	for _, seed := range []string{
@@ -248,6 +249,7 @@ func FuzzChecks(f *testing.F) {
 		show := func() string {
 			in, err := patchscan.Parse(name, text)
 			if err != nil {
+				hostile.OneLine(t, err, name+": ")
 				return err.Error()
 			}
 			res := lint.Patch(in, token.NewFileSet(), lint.Config{})
@@ -255,13 +257,20 @@ func FuzzChecks(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, f := range res.Findings {
-				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.Message == "" || !strings.Contains(text, f.Source) {
 					t.Fatalf("%+v", f)
+				}
+				for _, r := range f.Related {
+					if r.Path == "" || r.Line < 1 || r.Col < 1 {
+						t.Fatalf("%+v", r)
+					}
 				}
 			}
 			return fmt.Sprint(res.Findings)
 		}
-		if first, second := show(), show(); first != second {
+		var first, second string
+		hostile.Bounded(t, 64<<20, 20000, len(text), func() { first, second = show(), show() })
+		if first != second {
 			t.Fatal("two runs differ")
 		}
 	})

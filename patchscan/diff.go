@@ -343,7 +343,10 @@ func parseHunkHeader(t string) (h hunkHeader, ok bool) {
 func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 	hunk := &Hunk{Line: r.at(i), Section: h.section}
 	num := h.new
-	if num == 0 && h.newLines > 0 {
+	if h.newLines == 0 {
+		num++ // it names the line before; there may be lines that the header does not count
+	}
+	if num == 0 {
 		r.in.note(r.at(i), "the hunk says that it begins at line 0: its lines are counted from 1")
 		num = 1
 	}

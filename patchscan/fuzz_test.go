@@ -1,15 +1,22 @@
 package patchscan
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"go/token"
+	"mime/quotedprintable"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ftlint/ftlint/internal/hostile"
 )
 
 // seeds are the texts in testdata.
@@ -42,8 +49,101 @@ func dump(in *Input) string {
 	return b.String() + fmt.Sprint(in.Notes)
 }
 
-// Whatever the text: the same answer twice, positions inside of it, no more
-// lines than it has, and code that can be taken apart.
+// read parses the text, twice the same and in memory by its size; nil if it is
+// refused, in one line that names it. What is read is where it says: positions
+// are inside of the text, lines of a hunk count up, tokens stand in their lines.
+func read(t *testing.T, name, text string) (in *Input) {
+	t.Helper()
+	var again *Input
+	var err, err2 error
+	hostile.Bounded(t, 16<<20, 4000, len(text), func() {
+		in, err = Parse(name, text)
+		again, err2 = Parse(name, text)
+	})
+	if fmt.Sprint(err) != fmt.Sprint(err2) {
+		t.Fatalf("errors %v and %v", err, err2)
+	}
+	if err != nil {
+		said, ok := strings.CutPrefix(err.Error(), name+": ")
+		if !ok {
+			t.Fatalf("the error does not begin with %q: %v", name, err)
+		}
+		hostile.OneLine(t, errors.New(said), "")
+		return nil
+	}
+	if dump(in) != dump(again) {
+		t.Fatal("two readings differ")
+	}
+	in.AddTo(token.NewFileSet())
+	lines := strings.Count(text, "\n") + 1
+	if len(in.Notes) > maxNotes+1 {
+		t.Fatalf("%d notes", len(in.Notes))
+	}
+	for _, n := range in.Notes {
+		if n.Line < 0 || n.Line > lines {
+			t.Fatalf("a note about line %d of %d: %s", n.Line, lines, n.Text)
+		}
+		hostile.OneLine(t, errors.New(n.Text), "")
+	}
+	inside := func(p Place, line string) {
+		if p.InputLine < 1 || p.InputLine > lines || p.InputCol < 1 || p.InputCol > len(p.InputText)+1 || p.Line < 1 || p.Col < 1 || p.Col > len(p.Text)+1 || p.Text == "" && line != "" {
+			t.Fatalf("%+v of %d lines", p, lines)
+		}
+	}
+	for _, p := range in.Patches {
+		if p.Line < 1 || p.Line > lines {
+			t.Fatalf("a patch at line %d of %d", p.Line, lines)
+		}
+		for _, m := range slices.Concat(p.Message, p.Remarks) {
+			inside(in.Place(in.MessagePos(m, len(m.Text))), m.Text)
+		}
+	}
+	for _, file := range in.Files() {
+		last := int32(-1)
+		for _, h := range file.Hunks {
+			num := 0
+			if h.Line < 1 || h.Line > lines {
+				t.Fatalf("a hunk at line %d of %d", h.Line, lines)
+			}
+			for i := range h.Lines {
+				l := &h.Lines[i]
+				if l.row <= last {
+					t.Fatalf("row %d after %d", l.row, last)
+				}
+				last = l.row
+				if (l.Num == 0) != (l.Op == '-') || l.Num > 0 && num > 0 && l.Num != num+1 || l.Op != ' ' && l.Op != '+' && l.Op != '-' {
+					t.Fatalf("line %d of %c behind %d", l.Num, l.Op, num)
+				}
+				num = max(num, l.Num)
+				if row := in.rows[l.row].text; row[l.skip:] != l.Text {
+					t.Fatalf("%q is not at %d of %q", l.Text, l.skip, row)
+				}
+				p := in.Place(in.Pos(l, len(l.Text)))
+				inside(p, l.Text)
+				if l.Num > 0 && (p.Line != l.Num || p.Text != l.Text || p.Col != len(l.Text)+1) {
+					t.Fatalf("the end of line %d, %q, is at %+v", l.Num, l.Text, p)
+				}
+			}
+		}
+		code := file.Parse()
+		for _, tok := range code.Tokens {
+			if tok.Kind != Gap && code.Lines[tok.Line].Text[tok.Col:][:len(tok.Text)] != tok.Text {
+				t.Fatalf("token %+v", tok)
+			}
+		}
+		for _, fn := range code.Funcs {
+			fn.Calls()
+			fn.Assigns()
+			for i := range fn.Tokens {
+				fn.Always(0, i)
+			}
+		}
+	}
+	return in
+}
+
+// Whatever the text, under whatever name: it is refused, or is read as what it
+// is; see read.
 func FuzzParse(f *testing.F) {
 	seeds(f, func(text string) {
 		f.Add("x.patch", text)
@@ -51,60 +151,76 @@ func FuzzParse(f *testing.F) {
 		f.Add("x.S", text)
 	})
 	f.Add("x.patch", "From: a@b\nContent-Type: multipart/mixed; boundary=a\n\n--a\nContent-Transfer-Encoding: quoted-printable\n\n--- a/a.c=0A+++ b/a.c\n@@ -1 +1 @@\n+x\n--a--\n")
-	f.Fuzz(func(t *testing.T, name, text string) {
-		in, err := Parse(name, text)
-		again, err2 := Parse(name, text)
-		if fmt.Sprint(err) != fmt.Sprint(err2) {
-			t.Fatalf("errors %v and %v", err, err2)
-		}
-		if err != nil {
-			return
-		}
-		if dump(in) != dump(again) {
-			t.Fatal("two readings differ")
-		}
-		fset := token.NewFileSet()
-		in.AddTo(fset)
-		lines := strings.Count(text, "\n") + 1
-		if len(in.Notes) > maxNotes+1 {
-			t.Fatalf("%d notes", len(in.Notes))
-		}
-		for _, file := range in.Files() {
-			last := int32(-1)
-			for _, h := range file.Hunks {
-				for i := range h.Lines {
-					l := &h.Lines[i]
-					if l.row <= last {
-						t.Fatalf("row %d after %d", l.row, last)
-					}
-					last = l.row
-					if l.Num < 0 || l.Op == '-' && l.Num != 0 {
-						t.Fatalf("line %d of %c", l.Num, l.Op)
-					}
-					if row := in.rows[l.row].text; row[l.skip:] != l.Text {
-						t.Fatalf("%q is not at %d of %q", l.Text, l.skip, row)
-					}
-					p := in.Place(in.Pos(l, len(l.Text)))
-					if p.InputLine < 1 || p.InputLine > lines || p.Line < 1 || p.Col < 1 || p.Text == "" && l.Text != "" {
-						t.Fatalf("%+v of %d lines", p, lines)
-					}
-				}
-			}
-			code := file.Parse()
-			for _, tok := range code.Tokens {
-				if tok.Kind != Gap && code.Lines[tok.Line].Text[tok.Col:][:len(tok.Text)] != tok.Text {
-					t.Fatalf("token %+v", tok)
-				}
-			}
-			for _, fn := range code.Funcs {
-				fn.Calls()
-				fn.Assigns()
-				for i := range fn.Tokens {
-					fn.Always(0, i)
-				}
-			}
+	f.Fuzz(func(t *testing.T, name, text string) { read(t, name, text) })
+}
+
+// FuzzMail reads mails. One of any header and body is refused or read, see
+// read; and a patch is the same after a mail program has sent it: encoded,
+// wrapped in parts, and behind the mail of somebody else in a mailbox.
+func FuzzMail(f *testing.F) {
+	seeds(f, func(text string) {
+		for way := range uint8(ways) {
+			f.Add(way, "Subject: [PATCH] =?utf-8?q?na=C3=AFve?=\nContent-Type: text/plain; charset=iso-8859-1\n", text)
 		}
 	})
+	const patch = "--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@\n int a; \n-int b;\n+int c;\t/* =3D */ \n"
+	for _, header := range []string{
+		"Content-Type: multipart/mixed; boundary=b\n", "Content-Type: message/rfc822\n", "Content-Type: text/html\n",
+		"Content-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64\n", "Content-Type: application/octet-stream; name=x.patch\nContent-Transfer-Encoding: BASE64\n",
+		"Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=\"koi8-r\"; format=flowed\n", "Content-Transfer-Encoding: x-uuencode\n",
+	} {
+		f.Add(uint8(len(header)), header, patch)
+	}
+	f.Add(uint8(0), "Content-Type: multipart/mixed; boundary=b\n", "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\n"+patch+"--c--\n--b\nContent-Transfer-Encoding: base64\n\nLS0tIGEvYS5jCisrKyBiL2EuYwpAQCAtMSArMSBAQAorIHgK\n--b--\n")
+	f.Fuzz(func(t *testing.T, way uint8, header, body string) {
+		read(t, "x.eml", "From: a <a@example.com>\n"+header+"\n"+body)
+		if way%ways == 0 || strings.ContainsAny(body, "\r\x00") || !utf8.ValidString(body) || strings.Contains(body, "\nFrom ") || strings.HasPrefix(body, "From ") {
+			return // which mail programs change
+		}
+		body += "\n"
+		plain := read(t, "x.eml", "From: a <a@example.com>\nMIME-Version: 1.0\n\n"+body)
+		if plain == nil {
+			return
+		}
+		sent := read(t, "x.eml", send(int(way%ways), body))
+		if sent == nil {
+			t.Fatalf("refused, sent in way %d", way%ways)
+		}
+		if diff := cmp.Diff(changes(plain), changes(sent)); diff != "" {
+			t.Fatalf("sent in way %d (-plain +sent):\n%s", way%ways, diff)
+		}
+	})
+}
+
+const ways = 7
+
+// send is a mail with the body, sent in one of the ways from 1 on.
+func send(way int, body string) string {
+	header, encoded := "", body
+	switch way {
+	case 1, 4:
+		header = "Content-Transfer-Encoding: base64\n"
+		encoded = ""
+		for text := base64.StdEncoding.EncodeToString([]byte(body)); text != ""; text = text[min(len(text), 76):] {
+			encoded += text[:min(len(text), 76)] + "\n"
+		}
+	case 2, 5:
+		header = "Content-Transfer-Encoding: quoted-printable\n"
+		var b strings.Builder
+		w := quotedprintable.NewWriter(&b)
+		w.Write([]byte(body))
+		w.Close()
+		encoded = b.String()
+	case 3, 6:
+		header = "Content-Transfer-Encoding: 8bit\n"
+	}
+	const from = "From: a <a@example.com>\nMIME-Version: 1.0\n"
+	header = "Content-Type: text/plain; charset=utf-8\n" + header
+	if way <= 3 {
+		return "From 0123456789abcdef Mon Sep 17 00:00:00 2001\nFrom: b\n\nNo patch.\n\nFrom 0123456789abcdef Mon Sep 17 00:00:00 2001\n" + from + header + "\n" + encoded
+	}
+	return from + "Content-Type: multipart/signed; boundary=\"=-=none of the body's=-=\"\n\n--=-=none of the body's=-=\n" + header + "\n" + encoded +
+		"\n--=-=none of the body's=-=\nContent-Type: application/pgp-signature\n\nabc\n--=-=none of the body's=-=--\n"
 }
 
 // Tokens stand one behind the other, each where it says, and leave nothing

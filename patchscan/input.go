@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -214,13 +215,16 @@ func (in *Input) noteBytes() {
 }
 
 // maxNotes bounds the notes kept of one input; how many more there were is
-// the last note.
-const maxNotes = 200
+// the last note. maxNote bounds the text of each, in bytes.
+const (
+	maxNotes = 200
+	maxNote  = 300
+)
 
 func (in *Input) note(line int, format string, args ...any) {
 	switch n := len(in.Notes); {
 	case n < maxNotes:
-		in.Notes = append(in.Notes, Note{line, fmt.Sprintf(format, args...)})
+		in.Notes = append(in.Notes, Note{line, oneLine(fmt.Sprintf(format, args...))})
 	case n == maxNotes:
 		in.Notes = append(in.Notes, Note{0, "1 more note is not shown"})
 	default:
@@ -228,6 +232,20 @@ func (in *Input) note(line int, format string, args ...any) {
 		fmt.Sscanf(in.Notes[maxNotes].Text, "%d", &more)
 		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", more+1)
 	}
+}
+
+// oneLine is a text that may quote the input, as a line of no great length.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) > maxNote {
+		text = strings.ToValidUTF8(text[:maxNote], "") + "..."
+	}
+	return text
 }
 
 // line is the line of a file that row r is, nil if it is none.

@@ -27,8 +27,12 @@ func (in *Input) readPatches(text string) error {
 		}
 	}
 	if len(in.Files()) == 0 {
-		notes := ""
-		for _, n := range in.Notes {
+		notes := "" // of which a hostile mail can have 200
+		for i, n := range in.Notes {
+			if i == 2 {
+				notes += "; and more"
+				break
+			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
 		return fmt.Errorf("%s: no patch in %d lines: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, len(lines), notes)

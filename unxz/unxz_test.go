@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 
+	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/unxz"
 )
 
@@ -185,23 +187,86 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// FuzzAppend: no input makes it panic or go beyond the limit, and what it
-// accepts, ulikunitz/xz unpacks to the same.
+// The dictionary is that which xz was told, of the block that has the largest.
+func TestDictionary(t *testing.T) {
+	text := contents()["text"]
+	small := pack(t, xz.WriterConfig{DictCap: 1 << 16}, text)
+	large := pack(t, xz.WriterConfig{DictCap: 3 << 20, BlockSize: 10000, CheckSum: xz.SHA256}, text)
+	for _, test := range []struct {
+		src  []byte
+		want uint64
+		fail bool
+	}{
+		{small, 1 << 16, false},
+		{large, 3 << 20, false},
+		{append(append(bytes.Clone(small), 0, 0, 0, 0), large...), 3 << 20, false},
+		{append(bytes.Clone(large), small...), 3 << 20, false},
+		{withDictionary(small, 40), 1<<32 - 1, false},
+		{withDictionary(small, 39), 3 << 30, false},
+		{withDictionary(small, 0), 4096, false},
+		{withDictionary(small, 41), 0, true},
+		{large[:len(large)/2], 3 << 20, true},
+		{append(bytes.Clone(small), large[:20]...), 1 << 16, true},
+		{small[:len(small)-1], 1 << 16, true},
+		{append(bytes.Clone(small), "text"...), 1 << 16, true},
+	} {
+		if got, err := unxz.Dictionary(test.src); got != test.want || (err != nil) != test.fail {
+			t.Errorf("%#x, %v; want %#x", got, err, test.want)
+		}
+	}
+}
+
+// withDictionary is src with another size of the dictionary in its first
+// block's header, which begins at 12: size, flags, filter, size of properties.
+func withDictionary(src []byte, props byte) []byte {
+	src = bytes.Clone(src)
+	src[16] = props
+	size := (int(src[12]) + 1) * 4
+	binary.LittleEndian.PutUint32(src[12+size-4:], crc32.ChecksumIEEE(src[12:12+size-4]))
+	return src
+}
+
+// FuzzAppend: whatever the input, it is unpacked to no more than the limit, in
+// memory by the limit and the input, twice the same, behind what was there. What
+// is accepted, ulikunitz/xz unpacks to the same, and its dictionary is known.
 func FuzzAppend(f *testing.F) {
 	for name, data := range contents() {
 		if name != "zeros" && name != "far" {
 			f.Add(pack(f, xz.WriterConfig{CheckSum: xz.CRC32}, data[:min(len(data), 4000)]))
+			f.Add(pack(f, xz.WriterConfig{CheckSum: xz.SHA256, BlockSize: 1000}, data[:min(len(data), 3000)]))
 		}
 	}
-	var d unxz.Decoder
+	kernel, err := os.ReadFile("../testdata/vmlinux-samples/regs-good-stripped.elf")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pack(f, xz.WriterConfig{CheckSum: xz.CRC64}, kernel))
+	f.Add(withDictionary(pack(f, xz.WriterConfig{CheckSum: xz.None, NoCheckSum: true}, kernel[:2000]), 40))
+	var d, other unxz.Decoder
 	f.Fuzz(func(t *testing.T, src []byte) {
 		const limit = 1 << 20
-		got, err := d.Append(nil, src, limit)
+		var got []byte
+		var err error
+		hostile.Bounded(t, 16*limit, 100, len(src), func() { got, err = d.Append(nil, src, limit) })
 		if len(got) > limit {
 			t.Fatalf("%d bytes", len(got))
 		}
+		again, err2 := other.Append([]byte("abc"), src, limit)
+		if fmt.Sprint(err) != fmt.Sprint(err2) || string(again[:3]) != "abc" || !bytes.Equal(got, again[3:]) {
+			t.Fatalf("%d bytes, %v; by another decoder %d, %v", len(got), err, len(again)-3, err2)
+		}
+		var dict uint64
+		var walked error
+		hostile.Bounded(t, 1<<20, 100, len(src), func() { dict, walked = unxz.Dictionary(src) })
 		if err != nil {
+			hostile.OneLine(t, err, "")
 			return
+		}
+		if walked != nil || dict < 4096 && len(got) > 0 || dict >= 1<<32 {
+			t.Fatalf("the dictionary is %#x, %v", dict, walked)
+		}
+		if dict > 64<<20 {
+			return // memory for ulikunitz/xz
 		}
 		r, err := xz.NewReader(bytes.NewReader(src))
 		if err != nil {

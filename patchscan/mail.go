@@ -211,6 +211,9 @@ func isPatchName(name string) bool {
 // readText appends the rows of a text: undoes its transfer encoding, then its
 // character set.
 func (in *Input) readText(h message.Header, cs string, lines []string, at int32) {
+	if len(lines) == 0 {
+		return // headers alone
+	}
 	enc := strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
 	encoded := enc == "quoted-printable" || enc == "base64"
 	cs = strings.ToLower(cs)

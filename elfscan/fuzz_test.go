@@ -459,7 +459,8 @@ func FuzzOpenModule(f *testing.F) {
 			t.Fatal(err)
 		}
 		const limit = 1 << 20
-		bounded(t, len(data), func() {
+		// Each of the two may take a window to unpack it.
+		hostile.Bounded(t, 2*maxWindow+64<<20, 1000, len(data), func() {
 			one, err := OpenModule(path, ModuleOptions{Buffer: &Buffer{limit: limit}})
 			two, err2 := OpenModule(path, ModuleOptions{Buffer: &Buffer{limit: limit}})
 			if refused(t, path, err, err2) {

@@ -33,10 +33,15 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// needs skips, or in CI fails, where a program is missing.
+// needs skips, or in CI fails, where a program, or a file by its path, is
+// missing.
 func needs(t *testing.T, tool, pkg string) {
 	t.Helper()
-	if _, err := exec.LookPath(tool); err != nil {
+	_, err := exec.LookPath(tool)
+	if filepath.IsAbs(tool) {
+		_, err = os.Stat(tool)
+	}
+	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no %s (Debian: %s)", tool, pkg)
 		}
@@ -401,6 +406,9 @@ func TestContainer(t *testing.T) {
 	}
 }
 
+// bashCompletion is what cobra's script for bash builds on.
+const bashCompletion = "/usr/share/bash-completion/bash_completion"
+
 // complete has a shell complete a command line, with the script that ftlint
 // prints for it.
 func complete(t *testing.T, shell, line string) string {
@@ -409,7 +417,7 @@ func complete(t *testing.T, shell, line string) string {
 	var run string
 	switch shell {
 	case "bash":
-		run = ". /usr/share/bash-completion/bash_completion\n" + script + `
+		run = ". " + bashCompletion + "\n" + script + `
 COMP_LINE=` + "'" + line + "'" + `; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
 read -ra COMP_WORDS <<<"$COMP_LINE"; [[ $COMP_LINE != *' ' ]] || COMP_WORDS+=('')
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
@@ -428,6 +436,7 @@ __start_ftlint; printf '%s\n' "${COMPREPLY[@]}"`
 func TestCompletion(t *testing.T) {
 	needs(t, "fish", "fish")
 	needs(t, "zsh", "zsh")
+	needs(t, bashCompletion, "bash-completion")
 	for _, shell := range []string{"bash", "fish"} {
 		for line, want := range map[string]string{
 			"ftlint explain copy-mis": "copy-misses-ret",

@@ -58,7 +58,8 @@ func TestSourceLine(t *testing.T) {
 	}
 }
 
-// A file name out of an image's DWARF leads to no file outside the tree.
+// A file name out of an image's DWARF leads to no file outside the tree, not
+// over a symbolic link either, and to none that is no source.
 func TestSourceStaysInTree(t *testing.T) {
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "tree")
@@ -69,10 +70,29 @@ func TestSourceStaysInTree(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("password\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"../secret", secret, "a/../../secret"} {
-		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); strings.Contains(got, "password") {
+	for link, to := range map[string]string{"file": secret, "relative": "../secret", "folder": dir, "loop": "loop"} {
+		if err := os.Symlink(to, filepath.Join(tree, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"../secret", secret, "a/../../secret", "file", "relative", "folder/secret", "loop", "."} {
+		want := path + ":1:1: warning: m [FT104 end-label-before-ret]\n"
+		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); got != want {
 			t.Errorf("%s shows a file outside the tree:\n%s", path, got)
 		}
+	}
+
+	// Links within it are followed, and the tree itself may be one.
+	if err := os.WriteFile(filepath.Join(tree, "a.S"), []byte("ret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"tree/b.S": "a.S", "link": "tree"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := text(t, filepath.Join(dir, "link"), found(lint.Place{Path: "b.S", Line: 1, Col: 1}, "m")); !strings.Contains(got, "1 | ret\n") {
+		t.Errorf("a link within the tree is not followed:\n%s", got)
 	}
 }
 

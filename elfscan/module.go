@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -472,17 +471,12 @@ const MaxModule = 256 << 20
 // read is the contents of the file, unpacked. Modules are small: to read one
 // costs less than to map it.
 func (b *Buffer) read(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	file, info, err := openFile(path, "a module")
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
 	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &Error{Path: path, What: "is not a regular file; a module was expected"}
 	case info.Size() > MaxModule:
 		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), MaxModule)}
 	case info.Size() == 0:

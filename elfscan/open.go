@@ -74,21 +74,11 @@ func Open(path, debugPath string) (im *Image, err error) {
 }
 
 func open(path string) (*Image, error) {
-	file, err := os.Open(path)
+	file, info, err := openFile(path, "a kernel image (vmlinux)")
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, &Error{Path: path, What: "is a folder; a kernel image (vmlinux) was expected"}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &Error{Path: path, What: "is not a regular file; a kernel image (vmlinux) was expected"}
-	}
 	data, err := mapFile(file, info.Size())
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
@@ -107,6 +97,30 @@ func open(path string) (*Image, error) {
 		return nil, err
 	}
 	return im, nil
+}
+
+// openFile opens a regular file. What is none is not opened: of a pipe even
+// that waits.
+func openFile(path, want string) (*os.File, os.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case info.IsDir():
+		return nil, nil, &Error{Path: path, What: "is a folder; " + want + " was expected"}
+	case !info.Mode().IsRegular():
+		return nil, nil, &Error{Path: path, What: "is not a regular file; " + want + " was expected"}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err = file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
 }
 
 // unpacker tells by its first bytes how data is compressed; nil if it is not.

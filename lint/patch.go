@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -33,19 +34,20 @@ type PatchFacts struct {
 }
 
 // IsPatch tells whether the file at path is for patchscan: patches, a mail, a
-// source file. "-", standard input, is. What cannot be read is not.
+// source file. "-", standard input, is, and so is a pipe, which can be read but
+// once. What cannot be read is not.
 func IsPatch(path string) bool {
 	if path == "-" || patchscan.LangOf(path) != patchscan.LangOther {
 		return true
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return false
-	}
 	head := make([]byte, 6)
 	n, _ := io.ReadFull(f, head)
 	for _, magic := range []string{"\x7fELF", "\x1f\x8b", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {

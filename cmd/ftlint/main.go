@@ -151,6 +151,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := f.keep(outputs, files); err != nil {
+		return err
+	}
 	color, err := useColor(f.color, stdout)
 	if err != nil {
 		return err
@@ -197,6 +200,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	}
 	if len(files) > 0 {
 		in := lint.Find(files)
+		if err := f.keep(outputs, in.Modules); err != nil {
+			return err
+		}
 		if err := dropIgnored(&in, cfg.Quiet, files, f.quiet, stderr); err != nil {
 			return err
 		}

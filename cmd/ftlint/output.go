@@ -44,6 +44,34 @@ func parseOutputs(specs []string) ([]output, error) {
 	return out, nil
 }
 
+// keep is an error if a file that is to be written is one of the inputs, or two
+// are one.
+func (f *lintFlags) keep(outputs []output, inputs []string) error {
+	inputs = append([]string{f.patch.image, f.debugFile}, inputs...)
+	check := func(flag, path string) error {
+		out, err := os.Stat(path)
+		if err != nil || !out.Mode().IsRegular() {
+			return nil
+		}
+		for _, in := range inputs {
+			if info, err := os.Stat(in); err == nil && os.SameFile(info, out) {
+				return fmt.Errorf("%s: that is an input", flag)
+			}
+		}
+		return nil
+	}
+	for _, o := range outputs {
+		flag := fmt.Sprintf("-o %s=%s", o.format.Name, o.path)
+		if filepath.Clean(o.path) == filepath.Clean(f.setup.writeBaseline) {
+			return fmt.Errorf("%s: --write-baseline writes to it, too", flag)
+		}
+		if err := check(flag, o.path); err != nil {
+			return err
+		}
+	}
+	return check("--write-baseline "+f.setup.writeBaseline, f.setup.writeBaseline)
+}
+
 // write writes the report, whole or not at all: an interrupt leaves what was
 // there.
 func (o output) write(ctx context.Context, run *report.Run) error {

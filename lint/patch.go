@@ -111,23 +111,27 @@ func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Resul
 }
 
 // patchFile lints the patches, or the source file, at path.
-func patchFile(path string, fset *token.FileSet, cfg Config) *Result {
+func patchFile(path string, fset *token.FileSet, cfg Config) (res *Result) {
 	began := time.Now()
+	res = &Result{Path: path}
+	defer res.catch()
 	in, err := patchscan.Open(path)
-	if err != nil {
-		return &Result{Path: path, Errors: []error{plain(err)}, Elapsed: time.Since(began)}
+	if err == nil {
+		res = Patch(in, fset, cfg)
+	} else {
+		res.Errors = append(res.Errors, plain(err))
 	}
-	res := Patch(in, fset, cfg)
 	res.Elapsed = time.Since(began)
 	return res
 }
 
 // Patch lints patches, or a source file, that were read.
-func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
+func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) (res *Result) {
 	began := time.Now()
+	res = &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
+	defer res.catch()
 	in.AllLines = cfg.AllLines
 	in.AddTo(fset)
-	res := &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
 	sieve := cfg.Quiet.sieve(in.Path)
 	list := patchAnalyzers(cfg.Checks)
 	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{patchchecks.Patch: in})

@@ -75,17 +75,23 @@ func touched(r *runner) []span {
 // finding, marked as confirmed, with what the image shows beside it.
 func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) *Result {
 	began := time.Now()
-	res := &Result{Path: path, partial: true}
-	defer func() { res.Elapsed = time.Since(began) }()
-	im, err := elfscan.Open(path, cfg.DebugFile)
-	if err != nil {
-		res.Errors = append(res.Errors, plain(err))
+	res := soon(cfg, func() *Result {
+		res := &Result{Path: path, partial: true}
+		im, err := elfscan.Open(path, cfg.DebugFile)
+		if err != nil {
+			res.Errors = append(res.Errors, plain(err))
+			return res
+		}
+		defer im.Close()
+		all := cfg
+		all.MaxPerRule, all.allPlaces = 0, true
+		res.judge(im, fset, all)
 		return res
+	})
+	if res == nil {
+		res = &Result{Path: path, Errors: []error{withPath(path, cfg.stopped())}}
 	}
-	defer im.Close()
-	all := cfg
-	all.MaxPerRule, all.allPlaces = 0, true
-	res.judge(im, fset, all)
+	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
 	res.Quiet = slices.DeleteFunc(res.Quiet, func(f Finding) bool {
@@ -124,6 +130,27 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 		run.Findings = kept[run.Rule.ID]
 	}
 	return res
+}
+
+// soon is what judge gives or, when the context of cfg has been done for longer
+// than grace, nil: judge is left behind.
+func soon(cfg Config, judge func() *Result) *Result {
+	if cfg.Context == nil {
+		return judge()
+	}
+	done := make(chan *Result, 1)
+	go func() { done <- judge() }()
+	select {
+	case res := <-done:
+		return res
+	case <-cfg.Context.Done():
+	}
+	select {
+	case res := <-done:
+		return res
+	case <-time.After(grace):
+		return nil
+	}
 }
 
 // touches tells whether an image's finding is where one of the patches is.

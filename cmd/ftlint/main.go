@@ -46,8 +46,14 @@ var (
 )
 
 // run is the whole program: args without the program's name.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) (status int) {
 	stdout, stderr = untilClosed{stdout}, untilClosed{stderr}
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(stderr, "ftlint: internal error: %s\n", report.OneLine(fmt.Sprint(v)))
+			status = exitBad
+		}
+	}()
 	root := command(stdout, stderr)
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,5 +61,17 @@ func TestInterruptedReport(t *testing.T) {
 		if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
 			t.Errorf("%s: left in the folder: %v, %v", name, list, err)
 		}
+	}
+}
+
+// A panic anywhere else is one line, and exit status 2.
+func TestPanic(t *testing.T) {
+	formats := report.Formats
+	defer func() { report.Formats = formats }()
+	report.Formats = append(slices.Clone(formats), report.Format{Name: "panics", Write: func(io.Writer, *report.Run) error { panic("off by\none") }})
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"-q", "-f", "panics", "../../testdata/vmlinux-samples/regs-good.elf"}, &stdout, &stderr)
+	if want := "ftlint: internal error: off by\\none\n"; status != 2 || stderr.String() != want {
+		t.Errorf("status %d, %q, want %q", status, &stderr, want)
 	}
 }

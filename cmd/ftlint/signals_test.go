@@ -7,7 +7,9 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -95,4 +97,36 @@ func TestSignals(t *testing.T) {
 		t.Errorf("no run was interrupted: statuses %v", statuses)
 	}
 	t.Logf("statuses %v, %d of %d files written", statuses, written, times*len(files))
+}
+
+// An interrupt leaves none behind either: of modules, of patches, of an image
+// that patches are judged with.
+func TestNoGoroutineLeftByInterrupt(t *testing.T) {
+	own := make(chan os.Signal, 1) // or a signal that comes late ends the test
+	signal.Notify(own, os.Interrupt)
+	defer signal.Stop(own)
+	const samples = "../../testdata/"
+	images := glob(t, samples+"vmlinux-samples/builders/*.elf")
+	patches := glob(t, "../../patchchecks/testdata/*.patch")
+	calls := [][]string{
+		append([]string{"--exhaustive"}, images...),
+		append([]string{"--exhaustive", "-j", "1", "--image", images[0]}, patches...),
+		{"-j", "8", samples + "module-samples/kernel-callops.elf", samples + "module-samples"},
+	}
+	for _, args := range calls {
+		runs(t, "text", args)
+	}
+	before := runtime.NumGoroutine()
+	for _, args := range calls {
+		for _, after := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
+			done := make(chan string)
+			go func() { done <- runs(t, "text", args) }()
+			time.Sleep(after)
+			if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			noMoreThan(t, before, args)
+		}
+	}
 }

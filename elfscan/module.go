@@ -465,7 +465,8 @@ type Buffer struct {
 	limit int64 // for tests; 0 for MaxModule
 }
 
-// MaxModule is the most that a module may unpack to, in bytes.
+// MaxModule is the most that a module may unpack to, in bytes; with GOMEMLIMIT
+// it is a quarter of that at most.
 const MaxModule = 256 << 20
 
 // read is the contents of the file, unpacked. Modules are small: to read one
@@ -476,9 +477,10 @@ func (b *Buffer) read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
+	limit := cmp.Or(b.limit, int64(most(MaxModule)))
 	switch {
-	case info.Size() > MaxModule:
-		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), MaxModule)}
+	case info.Size() > limit:
+		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), limit)}
 	case info.Size() == 0:
 		return nil, &Error{Path: path, What: "is empty"}
 	}
@@ -496,7 +498,7 @@ func (b *Buffer) read(path string) ([]byte, error) {
 	if unpack == nil {
 		return b.file, nil
 	}
-	b.unpacked, err = unpack(b.unpacked[:0], b.file, cmp.Or(b.limit, MaxModule))
+	b.unpacked, err = unpack(b.unpacked[:0], b.file, limit)
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
 	}

@@ -54,7 +54,7 @@ func (u *unpackers) gunzip(dst, data []byte, limit int64) ([]byte, error) {
 func (u *unpackers) unzstd(dst, data []byte, limit int64) ([]byte, error) {
 	var err error
 	if u.zstd == nil {
-		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(most(maxWindow)))
 	}
 	if err == nil {
 		err = u.zstd.Reset(bytes.NewReader(data))

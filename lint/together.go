@@ -75,7 +75,7 @@ func touched(r *runner) []span {
 // finding, marked as confirmed, with what the image shows beside it.
 func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) *Result {
 	began := time.Now()
-	res := soon(cfg, func() *Result {
+	res := Soon(path, cfg, func() *Result {
 		res := &Result{Path: path, partial: true}
 		im, err := elfscan.Open(path, cfg.DebugFile)
 		if err != nil {
@@ -88,9 +88,6 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 		res.judge(im, fset, all)
 		return res
 	})
-	if res == nil {
-		res = &Result{Path: path, Errors: []error{withPath(path, cfg.stopped())}}
-	}
 	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
@@ -132,24 +129,30 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 	return res
 }
 
-// soon is what judge gives or, when the context of cfg has been done for longer
-// than grace, nil: judge is left behind.
-func soon(cfg Config, judge func() *Result) *Result {
-	if cfg.Context == nil {
-		return judge()
-	}
+// Soon is what judge makes of the input at path. When the context of cfg is
+// done Soon ends soon, and leaves judge behind if it takes longer.
+func Soon(path string, cfg Config, judge func() *Result) *Result {
 	done := make(chan *Result, 1)
-	go func() { done <- judge() }()
+	go func() {
+		res := &Result{Path: path}
+		defer func() { done <- res }()
+		defer res.catch()
+		res = judge()
+	}()
+	var cut <-chan struct{}
+	if cfg.Context != nil {
+		cut = cfg.Context.Done()
+	}
 	select {
 	case res := <-done:
 		return res
-	case <-cfg.Context.Done():
+	case <-cut:
 	}
 	select {
 	case res := <-done:
 		return res
 	case <-time.After(grace):
-		return nil
+		return &Result{Path: path, Errors: []error{withPath(path, cfg.stopped())}}
 	}
 }
 

@@ -122,7 +122,7 @@ func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []stri
 		if ctx.Err() != nil {
 			break
 		}
-		if err := add(lintGit(ctx, rng, fset, cfg)); err != nil {
+		if err := add(lint.Soon("git "+rng, cfg, func() *lint.Result { return lintGit(ctx, rng, fset, cfg) })); err != nil {
 			return results, errs, bad, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
@@ -106,6 +107,21 @@ func TestControlCharacters(t *testing.T) {
 	}
 	if got := report.OneLine("für $x é"); got != "für $x é" {
 		t.Errorf("OneLine changes what needs no change: %q", got)
+	}
+}
+
+// Nor do listings, whose names are those of an image too.
+func TestControlCharactersInListings(t *testing.T) {
+	const evil = "a\x1b]0;x\a\u009b\n\u202eb"
+	const plain = `a\x1b]0;x\a\u009b\n\u202eb`
+	var b bytes.Buffer
+	err := report.Show(&b, []builder.Listing{{Title: evil, Lines: []builder.ListingLine{
+		{Labels: []string{evil}, Text: evil, Model: evil, Note: evil},
+		{Text: evil},
+	}}})
+	want := plain + "\n" + plain + ":\n  0:  00000000  " + plain + "  = " + plain + "  // " + plain + "\n  0:  00000000  " + plain + "\n"
+	if got := b.String(); err != nil || got != want {
+		t.Errorf("%q, %v\nwant %q", got, err, want)
 	}
 }
 

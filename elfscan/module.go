@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -466,25 +465,22 @@ type Buffer struct {
 	limit int64 // for tests; 0 for MaxModule
 }
 
-// MaxModule is the most that a module may unpack to, in bytes.
+// MaxModule is the most that a module may unpack to, in bytes; with GOMEMLIMIT
+// it is a quarter of that at most.
 const MaxModule = 256 << 20
 
 // read is the contents of the file, unpacked. Modules are small: to read one
 // costs less than to map it.
 func (b *Buffer) read(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	file, info, err := openFile(path, "a module")
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
+	limit := cmp.Or(b.limit, int64(most(MaxModule)))
 	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &Error{Path: path, What: "is not a regular file; a module was expected"}
-	case info.Size() > MaxModule:
-		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), MaxModule)}
+	case info.Size() > limit:
+		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), limit)}
 	case info.Size() == 0:
 		return nil, &Error{Path: path, What: "is empty"}
 	}
@@ -502,7 +498,7 @@ func (b *Buffer) read(path string) ([]byte, error) {
 	if unpack == nil {
 		return b.file, nil
 	}
-	b.unpacked, err = unpack(b.unpacked[:0], b.file, cmp.Or(b.limit, MaxModule))
+	b.unpacked, err = unpack(b.unpacked[:0], b.file, limit)
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
 	}

@@ -294,7 +294,7 @@ func TestBadModules(t *testing.T) {
 			t.Errorf("%s: %v\nwant %s", c.name, err, c.want)
 		}
 	}
-	for name, want := range map[string]string{"": "is not a regular file"} {
+	for name, want := range map[string]string{"": "is a folder"} {
 		if _, err := OpenModule(filepath.Join(t.TempDir(), name), ModuleOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a folder: %v", err)
 		}

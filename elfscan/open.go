@@ -74,21 +74,11 @@ func Open(path, debugPath string) (im *Image, err error) {
 }
 
 func open(path string) (*Image, error) {
-	file, err := os.Open(path)
+	file, info, err := openFile(path, "a kernel image (vmlinux)")
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, &Error{Path: path, What: "is a folder; a kernel image (vmlinux) was expected"}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &Error{Path: path, What: "is not a regular file; a kernel image (vmlinux) was expected"}
-	}
 	data, err := mapFile(file, info.Size())
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
@@ -109,6 +99,30 @@ func open(path string) (*Image, error) {
 	return im, nil
 }
 
+// openFile opens a regular file. What is none is not opened: of a pipe even
+// that waits.
+func openFile(path, want string) (*os.File, os.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case info.IsDir():
+		return nil, nil, &Error{Path: path, What: "is a folder; " + want + " was expected"}
+	case !info.Mode().IsRegular():
+		return nil, nil, &Error{Path: path, What: "is not a regular file; " + want + " was expected"}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err = file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
 // unpacker tells by its first bytes how data is compressed; nil if it is not.
 func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 	switch {
@@ -120,7 +134,7 @@ func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 		}
 	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return func(r io.Reader) (io.Reader, error) {
-			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(most(maxWindow)))
 		}
 	}
 	return nil
@@ -129,6 +143,10 @@ func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
 // maxWindow is the most memory that unpacking may take for its window, in
 // bytes: what kernels' build scripts tell xz to use at most.
 const maxWindow = 128 << 20
+
+// most is n bytes, or as much of GOMEMLIMIT as may go into one thing, if that is
+// less: what grows is there twice for a moment.
+func most(n uint64) uint64 { return min(n, uint64(debug.SetMemoryLimit(-1))/4) }
 
 // window refuses packed if to unpack it takes a window of more than maxWindow.
 // The reader of xz has no limit of its own, and a file of 100 bytes may ask for
@@ -139,8 +157,8 @@ func window(packed []byte) error {
 	}
 	size, err := unxz.Dictionary(packed)
 	switch {
-	case size > maxWindow:
-		return fmt.Errorf("to unpack it takes %d MiB of memory (the dictionary of xz), the limit is %d", (size+1<<20-1)>>20, maxWindow>>20)
+	case size > most(maxWindow):
+		return fmt.Errorf("to unpack it takes %d MiB of memory (the dictionary of xz), the limit is %d", (size+1<<20-1)>>20, most(maxWindow)>>20)
 	case err != nil:
 		return fmt.Errorf("damaged compressed data: %v", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -55,7 +54,7 @@ func (u *unpackers) gunzip(dst, data []byte, limit int64) ([]byte, error) {
 func (u *unpackers) unzstd(dst, data []byte, limit int64) ([]byte, error) {
 	var err error
 	if u.zstd == nil {
-		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(most(maxWindow)))
 	}
 	if err == nil {
 		err = u.zstd.Reset(bytes.NewReader(data))
@@ -125,14 +124,11 @@ func elfType(path string, unpack bool) (t elf.Type) {
 			t = elf.ET_NONE
 		}
 	}()
-	file, err := os.Open(path)
+	file, _, err := openFile(path, "")
 	if err != nil {
 		return elf.ET_NONE
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return elf.ET_NONE
-	}
 	// Enough for the first bytes that it unpacks to: a block of zstd has 128 KiB.
 	head := make([]byte, 64, 256<<10)
 	n, _ := io.ReadFull(file, head)

@@ -180,6 +180,8 @@ func Image(im *elfscan.Image, fset *token.FileSet, cfg Config) *Result {
 
 // judge runs the checks over the image.
 func (res *Result) judge(im *elfscan.Image, fset *token.FileSet, cfg Config) {
+	defer elfscan.Guard()()
+	defer res.catch()
 	if !im.Added() {
 		im.AddTo(fset)
 		im.Index()
@@ -320,6 +322,13 @@ func panicked(name string, v any) error {
 		return errors.New("the file changed while it was read")
 	}
 	return fmt.Errorf("%s: internal error: %v", name, v)
+}
+
+// catch, deferred, makes a panic outside of the checks an error of the input.
+func (res *Result) catch() {
+	if v := recover(); v != nil {
+		res.Errors = append(res.Errors, withPath(res.Path, panicked("driver", v)))
+	}
 }
 
 // gather turns the actions into the result.

@@ -232,3 +232,13 @@ func TestSelect(t *testing.T) {
 		}
 	}
 }
+
+// A panic that is in no check is an error of the input, in one line.
+func TestPanicOutsideChecks(t *testing.T) {
+	for _, path := range []string{"../testdata/vmlinux-samples/regs-good.elf", "../patchchecks/testdata/example.patch"} {
+		res := lint.File(path, nil, lint.Config{}) // there is no file set to add the file to
+		if len(res.Errors) != 1 || !strings.HasPrefix(res.Errors[0].Error(), path+": driver: internal error: ") || res.Path != path {
+			t.Errorf("%s: %v", path, res.Errors)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -33,19 +34,20 @@ type PatchFacts struct {
 }
 
 // IsPatch tells whether the file at path is for patchscan: patches, a mail, a
-// source file. "-", standard input, is. What cannot be read is not.
+// source file. "-", standard input, is, and so is a pipe, which can be read but
+// once. What cannot be read is not.
 func IsPatch(path string) bool {
 	if path == "-" || patchscan.LangOf(path) != patchscan.LangOther {
 		return true
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return false
-	}
 	head := make([]byte, 6)
 	n, _ := io.ReadFull(f, head)
 	for _, magic := range []string{"\x7fELF", "\x1f\x8b", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
@@ -109,23 +111,27 @@ func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Resul
 }
 
 // patchFile lints the patches, or the source file, at path.
-func patchFile(path string, fset *token.FileSet, cfg Config) *Result {
+func patchFile(path string, fset *token.FileSet, cfg Config) (res *Result) {
 	began := time.Now()
+	res = &Result{Path: path}
+	defer res.catch()
 	in, err := patchscan.Open(path)
-	if err != nil {
-		return &Result{Path: path, Errors: []error{plain(err)}, Elapsed: time.Since(began)}
+	if err == nil {
+		res = Patch(in, fset, cfg)
+	} else {
+		res.Errors = append(res.Errors, plain(err))
 	}
-	res := Patch(in, fset, cfg)
 	res.Elapsed = time.Since(began)
 	return res
 }
 
 // Patch lints patches, or a source file, that were read.
-func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) *Result {
+func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) (res *Result) {
 	began := time.Now()
+	res = &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
+	defer res.catch()
 	in.AllLines = cfg.AllLines
 	in.AddTo(fset)
-	res := &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
 	sieve := cfg.Quiet.sieve(in.Path)
 	list := patchAnalyzers(cfg.Checks)
 	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{patchchecks.Patch: in})

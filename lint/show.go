@@ -9,9 +9,14 @@ import (
 
 // Listings lays out what there is to show of an image: its entry code, a
 // callsite in each state of its life, and its trampolines beside the model.
-func Listings(im *elfscan.Image) ([]builder.Listing, error) {
+func Listings(im *elfscan.Image) (listings []builder.Listing, err error) {
 	defer elfscan.Guard()()
-	listings, err := codeListings(im)
+	defer func() {
+		if v := recover(); v != nil {
+			listings, err = nil, withPath(im.Path, panicked("show", v))
+		}
+	}()
+	listings, err = codeListings(im)
 	if err != nil {
 		return nil, err
 	}

@@ -75,17 +75,20 @@ func touched(r *runner) []span {
 // finding, marked as confirmed, with what the image shows beside it.
 func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) *Result {
 	began := time.Now()
-	res := &Result{Path: path, partial: true}
-	defer func() { res.Elapsed = time.Since(began) }()
-	im, err := elfscan.Open(path, cfg.DebugFile)
-	if err != nil {
-		res.Errors = append(res.Errors, plain(err))
+	res := Soon(path, cfg, func() *Result {
+		res := &Result{Path: path, partial: true}
+		im, err := elfscan.Open(path, cfg.DebugFile)
+		if err != nil {
+			res.Errors = append(res.Errors, plain(err))
+			return res
+		}
+		defer im.Close()
+		all := cfg
+		all.MaxPerRule, all.allPlaces = 0, true
+		res.judge(im, fset, all)
 		return res
-	}
-	defer im.Close()
-	all := cfg
-	all.MaxPerRule, all.allPlaces = 0, true
-	res.judge(im, fset, all)
+	})
+	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
 	res.Quiet = slices.DeleteFunc(res.Quiet, func(f Finding) bool {
@@ -124,6 +127,33 @@ func WithImage(path string, patches []*Result, fset *token.FileSet, cfg Config) 
 		run.Findings = kept[run.Rule.ID]
 	}
 	return res
+}
+
+// Soon is what judge makes of the input at path. When the context of cfg is
+// done Soon ends soon, and leaves judge behind if it takes longer.
+func Soon(path string, cfg Config, judge func() *Result) *Result {
+	done := make(chan *Result, 1)
+	go func() {
+		res := &Result{Path: path}
+		defer func() { done <- res }()
+		defer res.catch()
+		res = judge()
+	}()
+	var cut <-chan struct{}
+	if cfg.Context != nil {
+		cut = cfg.Context.Done()
+	}
+	select {
+	case res := <-done:
+		return res
+	case <-cut:
+	}
+	select {
+	case res := <-done:
+		return res
+	case <-time.After(grace):
+		return &Result{Path: path, Errors: []error{withPath(path, cfg.stopped())}}
+	}
 }
 
 // touches tells whether an image's finding is where one of the patches is.

@@ -17,14 +17,14 @@ func Show(w io.Writer, listings []builder.Listing) error {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		fmt.Fprintf(b, "%s\n", l.Title)
+		fmt.Fprintf(b, "%s\n", OneLine(l.Title))
 		width := 0
 		for _, line := range l.Lines {
-			width = max(width, len(line.Text))
+			width = max(width, len(OneLine(line.Text)))
 		}
 		for _, line := range l.Lines {
 			for _, label := range line.Labels {
-				fmt.Fprintf(b, "%s:\n", label)
+				fmt.Fprintf(b, "%s:\n", OneLine(label))
 			}
 			fmt.Fprintf(b, "  %x:  ", line.Addr)
 			if line.Word>>32 == 0 {
@@ -38,12 +38,12 @@ func Show(w io.Writer, listings []builder.Listing) error {
 				if line.Differs {
 					mark = "!"
 				}
-				fmt.Fprintf(b, "%-*s  %s %s", width, line.Text, mark, line.Model)
+				fmt.Fprintf(b, "%-*s  %s %s", width, OneLine(line.Text), mark, OneLine(line.Model))
 			default:
-				fmt.Fprint(b, line.Text)
+				fmt.Fprint(b, OneLine(line.Text))
 			}
 			if line.Note != "" {
-				fmt.Fprintf(b, "  // %s", line.Note)
+				fmt.Fprintf(b, "  // %s", OneLine(line.Note))
 			}
 			fmt.Fprintln(b)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
@@ -58,7 +59,8 @@ func TestSourceLine(t *testing.T) {
 	}
 }
 
-// A file name out of an image's DWARF leads to no file outside the tree.
+// A file name out of an image's DWARF leads to no file outside the tree, not
+// over a symbolic link either, and to none that is no source.
 func TestSourceStaysInTree(t *testing.T) {
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "tree")
@@ -69,10 +71,29 @@ func TestSourceStaysInTree(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("password\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"../secret", secret, "a/../../secret"} {
-		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); strings.Contains(got, "password") {
+	for link, to := range map[string]string{"file": secret, "relative": "../secret", "folder": dir, "loop": "loop"} {
+		if err := os.Symlink(to, filepath.Join(tree, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"../secret", secret, "a/../../secret", "file", "relative", "folder/secret", "loop", "."} {
+		want := path + ":1:1: warning: m [FT104 end-label-before-ret]\n"
+		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); got != want {
 			t.Errorf("%s shows a file outside the tree:\n%s", path, got)
 		}
+	}
+
+	// Links within it are followed, and the tree itself may be one.
+	if err := os.WriteFile(filepath.Join(tree, "a.S"), []byte("ret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"tree/b.S": "a.S", "link": "tree"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := text(t, filepath.Join(dir, "link"), found(lint.Place{Path: "b.S", Line: 1, Col: 1}, "m")); !strings.Contains(got, "1 | ret\n") {
+		t.Errorf("a link within the tree is not followed:\n%s", got)
 	}
 }
 
@@ -86,6 +107,21 @@ func TestControlCharacters(t *testing.T) {
 	}
 	if got := report.OneLine("für $x é"); got != "für $x é" {
 		t.Errorf("OneLine changes what needs no change: %q", got)
+	}
+}
+
+// Nor do listings, whose names are those of an image too.
+func TestControlCharactersInListings(t *testing.T) {
+	const evil = "a\x1b]0;x\a\u009b\n\u202eb"
+	const plain = `a\x1b]0;x\a\u009b\n\u202eb`
+	var b bytes.Buffer
+	err := report.Show(&b, []builder.Listing{{Title: evil, Lines: []builder.ListingLine{
+		{Labels: []string{evil}, Text: evil, Model: evil, Note: evil},
+		{Text: evil},
+	}}})
+	want := plain + "\n" + plain + ":\n  0:  00000000  " + plain + "  = " + plain + "  // " + plain + "\n  0:  00000000  " + plain + "\n"
+	if got := b.String(); err != nil || got != want {
+		t.Errorf("%q, %v\nwant %q", got, err, want)
 	}
 }
 

@@ -47,18 +47,8 @@ func TestDeterminism(t *testing.T) {
 		"modules": append(glob(t, samples+"module-samples/*callops*.ko"), samples+"module-samples/kernel-callops.elf"),
 		"patches": append(glob(t, "../../patchchecks/testdata/*.patch"), glob(t, "../../patchchecks/*.go")[0]),
 	}
-	real := filepath.Join(kernels(), "trixie", "current")
-	if _, err := os.Stat(real); err == nil && !testing.Short() {
-		inputs["real"] = []string{filepath.Join(real, "vmlinux"), filepath.Join(real, "modules")}
-	} else if os.Getenv("CI") == "true" && !testing.Short() {
-		t.Fatal("no kernel of trixie: run scripts/fetch-kernels")
-	}
 	for name, files := range inputs {
-		formats := report.Formats
-		if name == "real" {
-			formats = formats[:1]
-		}
-		for _, format := range formats {
+		for _, format := range report.Formats {
 			t.Run(name+"/"+format.Name, func(t *testing.T) {
 				want := runs(t, format.Name, append([]string{"-j", "1"}, files...))
 				if len(want) < 100 {
@@ -81,6 +71,65 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// The same of a real kernel, with callsites overwritten so that there is
+// something to find, and all its modules: every report of a run, at once.
+func TestDeterminismOfKernel(t *testing.T) {
+	kernel := filepath.Join(kernels(), "trixie", "current")
+	if _, err := os.Stat(kernel); testing.Short() {
+		t.Skip("SKIPPED: -short")
+	} else if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("no kernel of trixie: run scripts/fetch-kernels")
+	} else if err != nil {
+		t.Skip("SKIPPED: no kernel of trixie: run scripts/fetch-kernels")
+	}
+	folders, err := filepath.Glob(filepath.Join(kernel, "modules", "*"))
+	if err != nil || len(folders) < 2 {
+		t.Fatalf("%d modules, %v", len(folders), err)
+	}
+	vmlinux := filepath.Join(t.TempDir(), "vmlinux")
+	copyFile(t, vmlinux, filepath.Join(kernel, "vmlinux"))
+	sites := parts(t, vmlinux, "callsites")
+	f, err := os.OpenFile(vmlinux, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, site := range sites[:200] {
+		if _, err := f.WriteAt([]byte{0xc0, 0x03, 0x5f, 0xd6}, site.at); err != nil { // ret
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Some modules by name, then all: each is judged once.
+	files := append([]string{vmlinux, filepath.Join(kernel, "modules")}, folders[:10]...)
+	var want map[string]string
+	for _, workers := range []string{"1", "1", "2", "8"} {
+		dir := t.TempDir()
+		args := []string{"-j", workers}
+		for _, f := range report.Formats {
+			args = append(args, "-o", f.Name+"="+filepath.Join(dir, f.Name))
+		}
+		got := map[string]string{"printed": runs(t, "json", append(args, files...))}
+		for _, f := range report.Formats {
+			b, err := os.ReadFile(filepath.Join(dir, f.Name))
+			if err != nil || bytes.Count(b, []byte("FT401")) < 20 {
+				t.Fatalf("-j %s: %s: %d bytes, %v", workers, f.Name, len(b), err)
+			}
+			got[f.Name] = string(b)
+		}
+		if want == nil {
+			want = got
+		}
+		for name, text := range want {
+			if got[name] != text {
+				t.Errorf("-j %s: %s: otherwise than with -j 1 (-before +now):\n%.3000s", workers, name, cmp.Diff(text, got[name]))
+			}
+		}
+		slices.Reverse(files)
+	}
+}
+
 // No goroutine is left behind, of runs that end well, early or badly.
 func TestNoGoroutineLeft(t *testing.T) {
 	const samples = "../../testdata/"
@@ -92,6 +141,10 @@ func TestNoGoroutineLeft(t *testing.T) {
 		{"-j", "8", "--timeout", "3ms", samples + "module-samples/kernel-callops.elf", modules},
 		{"--timeout", "1ns", "../../patchchecks/testdata/example.patch"},
 		{"../../patchchecks/testdata/example.patch"},
+		{"--image", samples + "vmlinux-samples/regs-good.elf", "../../patchchecks/testdata/example.patch"},
+		{"--timeout", "1ms", "--image", samples + "vmlinux-samples/regs-good.elf", "../../patchchecks/testdata/example.patch"},
+		{"--git", "no-such-range"},
+		{"-o", "json=no/such/folder", samples + "vmlinux-samples/regs-good.elf"},
 		{"determinism_test.go"},
 		{"nowhere"},
 	}
@@ -101,15 +154,21 @@ func TestNoGoroutineLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, args := range calls {
 		runs(t, "text", args)
-		for range 100 { // one that was told to end needs a moment
-			if runtime.NumGoroutine() <= before {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
+		noMoreThan(t, before, args)
+	}
+}
+
+// noMoreThan fails the test if more than so many goroutines stay.
+func noMoreThan(t *testing.T, before int, args []string) {
+	t.Helper()
+	for range 100 { // one that was told to end needs a moment
+		if runtime.NumGoroutine() <= before {
+			break
 		}
-		if n := runtime.NumGoroutine(); n > before {
-			stacks := make([]byte, 1<<16)
-			t.Fatalf("%v leaves %d goroutines behind:\n%s", args, n-before, stacks[:runtime.Stack(stacks, true)])
-		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		stacks := make([]byte, 1<<16)
+		t.Fatalf("%v leaves %d goroutines behind:\n%s", args, n-before, stacks[:runtime.Stack(stacks, true)])
 	}
 }

@@ -46,8 +46,14 @@ var (
 )
 
 // run is the whole program: args without the program's name.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) (status int) {
 	stdout, stderr = untilClosed{stdout}, untilClosed{stderr}
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(stderr, "ftlint: internal error: %s\n", report.OneLine(fmt.Sprint(v)))
+			status = exitBad
+		}
+	}()
 	root := command(stdout, stderr)
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -151,6 +157,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := f.keep(outputs, files); err != nil {
+		return err
+	}
 	color, err := useColor(f.color, stdout)
 	if err != nil {
 		return err
@@ -197,6 +206,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	}
 	if len(files) > 0 {
 		in := lint.Find(files)
+		if err := f.keep(outputs, in.Modules); err != nil {
+			return err
+		}
 		if err := dropIgnored(&in, cfg.Quiet, files, f.quiet, stderr); err != nil {
 			return err
 		}

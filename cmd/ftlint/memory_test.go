@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +17,7 @@ import (
 var collected = regexp.MustCompile(`\d+->(\d+)->\d+ MB`)
 
 // GOMEMLIMIT is honoured: the heap stays below it on a real kernel with all
-// its modules, and a patch that may need more is refused.
+// its modules; patches and modules that may need more are refused.
 func TestMemoryLimit(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "ftlint")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
@@ -31,12 +33,54 @@ func TestMemoryLimit(t *testing.T) {
 		return b.Bytes(), cmd.ProcessState.ExitCode()
 	}
 
-	big := filepath.Join(t.TempDir(), "big.patch")
-	if err := os.WriteFile(big, bytes.Repeat([]byte("+ x\n"), limit<<20/16), 0o600); err != nil {
+	bounded := func(stderr []byte, args ...string) {
+		t.Helper()
+		for _, m := range collected.FindAllSubmatch(stderr, -1) {
+			if mb, _ := strconv.Atoi(string(m[1])); mb > limit {
+				t.Errorf("%v: a heap of %d MB with GOMEMLIMIT=%dMiB", args, mb, limit)
+			}
+		}
+	}
+
+	// What takes the most memory for its size, and is just small enough.
+	dir := t.TempDir()
+	lines := (limit<<20/128 - 200) / 2
+	head := fmt.Sprintf("--- /dev/null\n+++ b/arch/arm64/kernel/ftrace.c\n@@ -0,0 +1,%d @@\n", lines)
+	patch := filepath.Join(dir, "a.patch")
+	write := func(name string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(patch, append([]byte(head), bytes.Repeat([]byte("+\n"), lines)...))
+	if stderr, status := limited(patch); status != 0 {
+		t.Errorf("a patch of empty lines: status %d\n%s", status, stderr)
+	} else {
+		bounded(stderr, patch)
+	}
+	write(patch, append([]byte(head), bytes.Repeat([]byte("+\n"), lines+200)...))
+	if stderr, status := limited(patch); status != 2 || !bytes.Contains(stderr, []byte("a.patch: more than 256 KiB, which may need more memory than GOMEMLIMIT has\n")) {
+		t.Errorf("a patch that is too large: status %d\n%s", status, stderr)
+	}
+
+	// A module of 1 KB for each MB that it unpacks to.
+	module := filepath.Join(dir, "bomb.ko.gz")
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for range 2 * limit {
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if stderr, status := limited(big); status != 2 || !bytes.Contains(stderr, []byte("big.patch: more than 4096 KiB, which may need more memory than GOMEMLIMIT has\n")) {
-		t.Errorf("a patch of 8 MiB: status %d\n%s", status, stderr)
+	write(module, packed.Bytes())
+	if stderr, status := limited(module); status != 2 || !bytes.Contains(stderr, []byte("bomb.ko.gz: unpacks to more than the limit of 8388608 bytes\n")) {
+		t.Errorf("a bomb: status %d\n%s", status, stderr)
+	} else {
+		bounded(stderr, module)
 	}
 
 	kernel := filepath.Join(kernels(), "trixie", "current")
@@ -52,10 +96,6 @@ func TestMemoryLimit(t *testing.T) {
 		if status != 0 || len(all) == 0 {
 			t.Fatalf("%v: status %d, %d collections\n%s", args, status, len(all), stderr)
 		}
-		for _, m := range all {
-			if mb, _ := strconv.Atoi(string(m[1])); mb > limit {
-				t.Errorf("%v: a heap of %d MB with GOMEMLIMIT=%dMiB", args, mb, limit)
-			}
-		}
+		bounded(stderr, args...)
 	}
 }

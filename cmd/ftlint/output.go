@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,10 +44,40 @@ func parseOutputs(specs []string) ([]output, error) {
 	return out, nil
 }
 
+// keep is an error if a file that is to be written is one of the inputs, or two
+// are one.
+func (f *lintFlags) keep(outputs []output, inputs []string) error {
+	inputs = append([]string{f.patch.image, f.debugFile}, inputs...)
+	check := func(flag, path string) error {
+		out, err := os.Stat(path)
+		if err != nil || !out.Mode().IsRegular() {
+			return nil
+		}
+		for _, in := range inputs {
+			if info, err := os.Stat(in); err == nil && os.SameFile(info, out) {
+				return fmt.Errorf("%s: that is an input", flag)
+			}
+		}
+		return nil
+	}
+	for _, o := range outputs {
+		flag := fmt.Sprintf("-o %s=%s", o.format.Name, o.path)
+		if filepath.Clean(o.path) == filepath.Clean(f.setup.writeBaseline) {
+			return fmt.Errorf("%s: --write-baseline writes to it, too", flag)
+		}
+		if err := check(flag, o.path); err != nil {
+			return err
+		}
+	}
+	return check("--write-baseline "+f.setup.writeBaseline, f.setup.writeBaseline)
+}
+
 // write writes the report, whole or not at all: an interrupt leaves what was
 // there.
 func (o output) write(ctx context.Context, run *report.Run) error {
-	err := writeWhole(o.path, func(w io.Writer) error { return o.format.Write(untilInterrupt{w, ctx}, run) })
+	err := writeWhole(o.path, func(w io.Writer) error {
+		return cmp.Or(o.format.Write(untilInterrupt{w, ctx}, run), interrupted(ctx)) // it may have nothing to write
+	})
 	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err // its path may be that of the file beside
 	}
@@ -55,8 +88,8 @@ func (o output) write(ctx context.Context, run *report.Run) error {
 }
 
 // writeWhole has write fill a file beside path, which then takes the place of
-// what was at path. What is no regular file (/dev/stdout, a pipe) is written to
-// as it is.
+// what was at path. What is no regular file (a pipe, a terminal), or is standard
+// output or error (/dev/stdout), is written to as it is.
 func writeWhole(path string, write func(io.Writer) error) error {
 	old, err := os.Stat(path)
 	switch {
@@ -65,43 +98,54 @@ func writeWhole(path string, write func(io.Writer) error) error {
 		if err != nil {
 			return err
 		}
-		return fill(f, write)
+		return cmp.Or(fill(untilClosed{f}, write), f.Close())
 	case err == nil:
+		for _, std := range []*os.File{os.Stdout, os.Stderr} {
+			if info, err := std.Stat(); err == nil && os.SameFile(info, old) {
+				return fill(std, write)
+			}
+		}
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
 		}
 	default:
 		old = nil
 	}
-	// os.CreateTemp would make a file that its owner alone can read.
-	f, err := os.OpenFile(fmt.Sprintf("%s.%d.tmp", path, os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := createIn(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone by then, if all went well
 	if old != nil {
-		if err := f.Chmod(old.Mode().Perm()); err != nil {
-			f.Close()
-			return err
-		}
+		err = f.Chmod(old.Mode().Perm())
 	}
-	if err := fill(f, write); err != nil {
+	if err == nil {
+		err = fill(f, write)
+	}
+	if err = cmp.Or(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
 }
 
-// fill has write fill f, and closes it.
-func fill(f *os.File, write func(io.Writer) error) error {
-	b := bufio.NewWriterSize(f, 64<<10)
-	err := write(b)
-	if err == nil {
-		err = b.Flush()
+// createIn makes a file in dir that others may read as far as the umask lets
+// them, which os.CreateTemp does not.
+func createIn(dir string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(".ftlint-%x.tmp", rand.Uint64())), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
 	}
-	if closing := f.Close(); err == nil {
-		err = closing
+}
+
+// fill has write fill w.
+func fill(w io.Writer, write func(io.Writer) error) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := write(b); err != nil {
+		return err
 	}
-	return err
+	return b.Flush()
 }
 
 // formatNames lists the formats.

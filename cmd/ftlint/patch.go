@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -120,7 +122,7 @@ func lintPatches(ctx context.Context, f lintFlags, cfg lint.Config, files []stri
 		if ctx.Err() != nil {
 			break
 		}
-		if err := add(lintGit(ctx, rng, fset, cfg)); err != nil {
+		if err := add(lint.Soon("git "+rng, cfg, func() *lint.Result { return lintGit(ctx, rng, fset, cfg) })); err != nil {
 			return results, errs, bad, err
 		}
 	}
@@ -150,40 +152,61 @@ func lintGit(ctx context.Context, rng string, fset *token.FileSet, cfg lint.Conf
 	if !strings.Contains(rng, "..") {
 		rng += "^!" // one commit
 	}
-	merges, err := git(ctx, "rev-list", "--count", "--merges", rng, "--")
+	merges := 0
+	err := git(ctx, rng, func(stdout io.Reader) error {
+		_, err := fmt.Fscan(stdout, &merges)
+		return err
+	}, "rev-list", "--count", "--merges")
 	if err != nil {
 		return fail(err)
 	}
-	text, err := git(ctx, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
-		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd", rng, "--")
+	var in *patchscan.Input
+	err = git(ctx, rng, func(stdout io.Reader) (err error) {
+		r := bufio.NewReader(stdout)
+		if _, err := r.Peek(1); err == io.EOF {
+			return fmt.Errorf("%s: there is no commit in this range that is no merge", name)
+		}
+		in, err = patchscan.Read(name, r)
+		return err
+	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
+		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
 	if err != nil {
 		return fail(err)
 	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return fail(fmt.Errorf("%s: there is no commit in this range that is no merge", name))
-	}
-	in, err := patchscan.Parse(name, string(text))
-	if err != nil {
-		return fail(err)
-	}
-	if n := strings.TrimSpace(string(merges)); n != "0" {
-		in.Notes = append(in.Notes, patchscan.Note{Text: n + " merges are not read"})
+	if merges > 0 {
+		in.Notes = append(in.Notes, patchscan.Note{Text: fmt.Sprintf("%d merges are not read", merges)})
 	}
 	return lint.Patch(in, fset, cfg)
 }
 
-// git runs git here and returns its output, or what it said.
-func git(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+// git runs git here about a range and has read read what it prints. Objects that
+// a partial clone lacks are not fetched: from where, and by which program, is up
+// to the tree.
+func git(ctx context.Context, rng string, read func(stdout io.Reader) error, args ...string) error {
+	cmd := exec.CommandContext(ctx, "git", append(args, rng, "--")...)
+	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none") // an older git knows the latter alone
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		if said == "" {
-			said = err.Error()
-		}
-		return nil, fmt.Errorf("git %s: %s", args[len(args)-2], said)
+		return err
 	}
-	return out, nil
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	unread := read(stdout)
+	stdout.Close() // which ends git, if not all was read
+	err = cmd.Wait()
+	said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("git %s: not judged in full: %w", rng, context.Cause(ctx))
+	case unread != nil && cmd.ProcessState.ExitCode() <= 0:
+		return unread
+	case err != nil && said != "":
+		return fmt.Errorf("git %s: %s", rng, said)
+	case err != nil:
+		return fmt.Errorf("git %s: %w", rng, err)
+	}
+	return nil
 }

@@ -43,8 +43,16 @@ type untilInterrupt struct {
 }
 
 func (w untilInterrupt) Write(b []byte) (int, error) {
-	if err := context.Cause(w.ctx); errors.Is(err, errInterrupted) {
+	if err := interrupted(w.ctx); err != nil {
 		return 0, err
 	}
 	return w.Writer.Write(b)
+}
+
+// interrupted is errInterrupted if a signal ended ctx.
+func interrupted(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return errInterrupted
+	}
+	return nil
 }

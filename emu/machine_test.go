@@ -722,3 +722,32 @@ func TestHookReturnsToItself(t *testing.T) {
 	})
 	wantStop(t, m.Run(textAt), StepLimit, nowhere)
 }
+
+// A branch to any address below the first page is an error of its own, whatever
+// the code before it did to the page that it is in.
+func TestBranchToNowhere(t *testing.T) {
+	const code = 0x10000
+	for _, to := range []uint64{0, 1, 2, 3, 4, 5, 8, 0x401, 0x801, 0xffd} {
+		m := &Machine{}
+		m.Map(code, PageSize, Read|Exec)
+		if err := m.Write32(code, 0xd65f03c0); err != nil { // RET
+			t.Fatal(err)
+		}
+		m.X[30], m.PC = to, code
+		want := Unmapped
+		if to%4 != 0 {
+			want = Misaligned
+		}
+		err := m.Run(ReturnAddress)
+		var stop *Stop
+		if !errors.As(err, &stop) || stop.PC != to || stop.Reason != want {
+			t.Errorf("to %#x: %v, want %v", to, err, want)
+		}
+		// A page that has just been taken away is the code of no PC.
+		m.Unmap(code, PageSize)
+		m.PC = to
+		if err := m.Run(ReturnAddress); !errors.As(err, &stop) || stop.PC != to || stop.Reason != want {
+			t.Errorf("at %#x: %v, want %v", to, err, want)
+		}
+	}
+}

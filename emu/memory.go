@@ -11,7 +11,7 @@ const PageSize = 4096
 const (
 	pageMask   = PageSize - 1
 	opsPerPage = PageSize / 4
-	noPage     = 1 // no page has this address
+	noPage     = 4 // what no PC is in: run looks at all of it but bits 2 to 11
 )
 
 // Perm is what a page may be used for.

@@ -45,10 +45,35 @@ func (in *Input) readBody(subject string, line int, first int32) {
 		}
 	}
 	reply := quoted && (strings.HasPrefix(strings.ToLower(subject), "re:") || slices.Contains(prefixes, "") && len(prefixes) > 1)
+	// What is quoted with "> " is so with ">", too: it is read once, as the
+	// former.
+	slices.SortStableFunc(prefixes, func(a, b string) int {
+		switch {
+		case a == b+" ":
+			return -1
+		case b == a+" ":
+			return 1
+		}
+		return 0
+	})
+	taken := map[int32]bool{}
 	for _, prefix := range prefixes {
 		r := diffReader{in: in, subject: subject, line: line, words: prefix != "" || !reply}
-		r.show(rows, first, prefix)
+		r.show(rows, first, prefix, taken)
+		before := len(in.Patches)
 		r.read()
+		if len(prefixes) == 1 {
+			break
+		}
+		for _, p := range in.Patches[before:] {
+			for _, f := range p.Files {
+				for _, h := range f.Hunks {
+					for i := range h.Lines {
+						taken[h.Lines[i].row] = true
+					}
+				}
+			}
+		}
 	}
 	if len(prefixes) == 0 && !reply && !quoted && subject != "" {
 		p := &Patch{Subject: subject, Line: line}
@@ -89,8 +114,8 @@ type diffReader struct {
 	strayAt int32
 }
 
-// show picks the rows that are quoted with prefix.
-func (r *diffReader) show(rows []row, first int32, prefix string) {
+// show picks the rows that are quoted with prefix, and not taken.
+func (r *diffReader) show(rows []row, first int32, prefix string, taken map[int32]bool) {
 	bare := strings.TrimRight(prefix, " ")
 	for i := range rows {
 		t := rows[i].text
@@ -101,7 +126,7 @@ func (r *diffReader) show(rows []row, first int32, prefix string) {
 			}
 			rest = ""
 		}
-		if strings.HasPrefix(rest, ">") {
+		if strings.HasPrefix(rest, ">") || taken[first+int32(i)] {
 			continue
 		}
 		r.v = append(r.v, shown{rest, first + int32(i), int32(len(t) - len(rest))})

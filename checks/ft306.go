@@ -12,12 +12,13 @@ import (
 // instruction cache follows.
 var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
 	for _, r := range runs {
-		if r.Trampoline == 0 {
+		area := r.Area(r.Trampoline)
+		if area == nil {
 			continue
 		}
 		size := r.Code
-		if size == 0 {
-			size = r.Size
+		if size == 0 { // what the builder says, which may be anything
+			size = min(r.Size, area.Addr+area.Size-r.Trampoline)
 		}
 		stale, first, last := 0, uint64(0), -1 // words, the first of them, the last store to any
 		for a := r.Trampoline; a < r.Trampoline+size; a += a64.Size {

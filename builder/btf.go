@@ -210,26 +210,30 @@ func (t *btf) inside(in btfType, path string, depth int) (uint64, bool) {
 type Types struct {
 	directCall    uint64 // of direct_call in struct ftrace_ops
 	hasDirectCall bool
-	module        moduleLayout
-	hasModule     bool
+	Module        ModuleLayout
+	HasModule     bool // Module is known
 }
 
-// A moduleLayout says where struct module has what ftrace's functions read
+// A ModuleLayout says where struct module has what ftrace's functions read
 // of a module.
-type moduleLayout struct {
-	size               uint64 // of struct module
-	plt, initPLT       uint64 // the PLTs for ftrace: of text and of init text
-	hasInitPLT         bool
-	textBase, textSize uint64 // where the module's text is
-	initBase, initSize uint64
-	pltSize            uint64 // of one PLT
+type ModuleLayout struct {
+	Size               uint64 // of struct module
+	PLT, InitPLT       uint64 // the PLTs for ftrace: of text and of init text
+	HasInitPLT         bool
+	TextBase, TextSize uint64 // where the module's text is
+	InitBase, InitSize uint64
+	PLTSize            uint64 // of one PLT
 }
 
-// ReadTypes reads the image's BTF. Without one nothing is known.
-func ReadTypes(im *elfscan.Image) *Types {
+// ReadTypes reads the image's BTF. Without one nothing is known, but for what
+// DWARF tells of struct module if that may be read.
+func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 	types := &Types{}
 	t := btfOf(im)
 	if t == nil {
+		if dwarf {
+			types.Module, types.HasModule = layoutFromDWARF(im)
+		}
 		return types
 	}
 	if ops, ok := t.structure("ftrace_ops"); ok {
@@ -237,46 +241,48 @@ func ReadTypes(im *elfscan.Image) *Types {
 		types.directCall, types.hasDirectCall = off, ok && off+8 <= opsSize
 	}
 	l, ok := t.module()
-	types.module, types.hasModule = l, ok && l.plausible()
+	types.Module, types.HasModule = l, ok && l.plausible()
 	return types
 }
 
 // plausible tells whether the members lie in the structure, and that is of a
 // size that it can have.
-func (l *moduleLayout) plausible() bool {
-	ok := l.size <= 32<<10 && l.pltSize > 0 && l.pltSize <= 64
-	for _, off := range []uint64{l.plt, l.initPLT, l.textBase, l.textSize, l.initBase, l.initSize} {
-		ok = ok && off+8 <= l.size
+func (l *ModuleLayout) plausible() bool {
+	ok := l.Size <= 32<<10 && l.PLTSize > 0 && l.PLTSize <= 64
+	for _, off := range []uint64{l.PLT, l.InitPLT, l.TextBase, l.TextSize, l.InitBase, l.InitSize} {
+		ok = ok && off+8 <= l.Size
 	}
 	return ok
 }
 
 // module is the layout of struct module, if the kernel has PLTs for ftrace.
-func (t *btf) module() (l moduleLayout, ok bool) {
+func (t *btf) module() (l ModuleLayout, ok bool) {
 	mod, ok1 := t.structure("module")
 	plt, ok2 := t.structure("plt_entry")
 	if !ok1 || !ok2 {
 		return l, false
 	}
-	l.size, l.pltSize = uint64(mod.size), uint64(plt.size)
-	if l.plt, ok = t.offset(mod, "arch.ftrace_trampolines"); !ok {
+	l.Size, l.PLTSize = uint64(mod.size), uint64(plt.size)
+	if l.PLT, ok = t.offset(mod, "arch.ftrace_trampolines"); !ok {
 		return l, false
 	}
-	l.initPLT, l.hasInitPLT = t.offset(mod, "arch.init_ftrace_trampolines")
+	if off, ok := t.offset(mod, "arch.init_ftrace_trampolines"); ok {
+		l.InitPLT, l.HasInitPLT = off, true
+	}
 	member := func(path string) uint64 {
 		off, found := t.offset(mod, path)
 		ok = ok && found
 		return off
 	}
 	if _, modern := t.offset(mod, "mem"); !modern { // up to 6.3
-		l.textBase, l.textSize = member("core_layout.base"), member("core_layout.text_size")
-		l.initBase, l.initSize = member("init_layout.base"), member("init_layout.text_size")
+		l.TextBase, l.TextSize = member("core_layout.base"), member("core_layout.text_size")
+		l.InitBase, l.InitSize = member("init_layout.base"), member("init_layout.text_size")
 		return l, ok
 	}
-	l.textBase, l.textSize = member("mem.base"), member("mem.size") // of MOD_TEXT, the first
+	l.TextBase, l.TextSize = member("mem.base"), member("mem.size") // of MOD_TEXT, the first
 	mem, found := t.structure("module_memory")
 	init, found2 := t.enumerator("MOD_INIT_TEXT")
-	l.initBase = l.textBase + uint64(init)*uint64(mem.size)
-	l.initSize = l.textSize + uint64(init)*uint64(mem.size)
+	l.InitBase = l.TextBase + uint64(init)*uint64(mem.size)
+	l.InitSize = l.TextSize + uint64(init)*uint64(mem.size)
 	return l, ok && found && found2
 }

@@ -35,6 +35,8 @@ type codeMemory struct {
 	failAlloc bool
 	failCopy  int // which copy of the template fails, from 1; 0: none
 	copies    int
+	failPerm  int // which change of permissions fails, likewise
+	perms     int
 	areas     []*CodeArea
 }
 
@@ -45,6 +47,7 @@ const (
 	vmSize  = 64
 	vmFlags = 24
 
+	vmAlloc           = 0x2 // what vmalloc and its kin set
 	vmFlushResetPerms = 0x100
 )
 
@@ -65,7 +68,10 @@ const (
 
 // execmemKprobes is EXECMEM_KPROBES, whose memory is read-only and executable
 // from the start; that of other types is read-write.
-const execmemKprobes = 1
+const (
+	execmemKprobes = 1
+	execmemTypes   = 16 // EXECMEM_TYPE_MAX is less in every kernel
+)
 
 // Bits of a page table entry.
 const (
@@ -107,6 +113,9 @@ func (t *trampWorld) hookMemory() {
 	}, "vmalloc_exec")
 	t.Hook(func(name string) error {
 		perm := emu.Read | emu.Write
+		if typ := uint32(m.X[0]); typ >= execmemTypes {
+			t.fault(t.from, "it asks %s() for memory of type %#x, which is none", name, typ)
+		}
 		if uint32(m.X[0]) == execmemKprobes {
 			perm = emu.Read | emu.Exec
 		}
@@ -177,6 +186,9 @@ func (t *trampWorld) hookMemory() {
 		}
 		if i := (addr - vmBase) / vmSize; i < uint64(len(t.mem.areas)) && addr%vmSize == vmFlags {
 			t.flushReset("set_vm_flush_reset_perms", t.mem.areas[i], value&vmFlushResetPerms != 0)
+			if value&^vmFlushResetPerms != vmAlloc {
+				t.fault(pc, "it changes flags of its memory's vm_struct to %#x: VM_FLUSH_RESET_PERMS alone is its to set", value)
+			}
 		}
 	}
 
@@ -229,6 +241,11 @@ func (t *trampWorld) alloc(name string, size uint64, perm emu.Perm, reset bool, 
 		e.Addr, e.Perm = addr, perm
 		t.write64(vm+8, addr)
 		t.write64(vm+16, room+page)
+		flags := uint64(vmAlloc)
+		if reset {
+			flags |= vmFlushResetPerms
+		}
+		t.write64(vm+vmFlags, flags)
 		t.M.X[0] = addr
 	}
 	t.event(e)
@@ -242,8 +259,8 @@ func (t *trampWorld) free(name string, addr uint64) {
 			e.Perm |= p
 		}
 		e.Size = a.Size
-		if !a.Reset && e.Perm&emu.Exec != 0 {
-			e.Err = true
+		for _, p := range a.Perms {
+			e.Err = e.Err || !a.Reset && p != emu.Read|emu.Write
 		}
 		a.Freed = true
 		t.M.Unmap(a.Addr, uint64(len(a.Perms))*emu.PageSize)
@@ -325,13 +342,29 @@ func (t *trampWorld) set(name string) error {
 func (t *trampWorld) protect(name string, change struct{ clear, set emu.Perm }) {
 	addr, size := t.M.X[0]&^(t.mem.page-1), t.M.X[1]&0x7fffffff*t.mem.page
 	e := Event{Kind: Protect, PC: t.caller(), Addr: addr, Size: size, Func: name}
-	if a := t.areaAt(addr); a != nil {
+	a := t.areaAt(addr)
+	if a != nil {
+		e.Perm = a.PermAt(addr)
+	}
+	t.mem.perms++
+	switch {
+	case t.mem.perms == t.mem.failPerm:
+		e.Err = true
+		t.event(e)
+		_ = t.result(enomem)
+	case a == nil || addr+size > a.Addr+uint64(len(a.Perms))*emu.PageSize+t.mem.page:
+		// Beyond its area and the guard page, or in none: see
+		// change_memory_common().
+		e.Err = true
+		t.event(e)
+		_ = t.result(einval)
+	default:
 		first := (addr - a.Addr) / emu.PageSize
 		for i := first; i < uint64(len(a.Perms)) && i < first+size/emu.PageSize; i++ {
 			a.Perms[i] = a.Perms[i]&^change.clear | change.set
 		}
 		e.Perm = a.PermAt(addr)
+		t.event(e)
+		_ = t.result(0)
 	}
-	t.event(e)
-	t.M.X[0] = 0
 }

@@ -31,10 +31,11 @@ func (f *SiteFuncs) Corners(entry uint64, types *Types) (runs []SiteRun, untried
 	f.otherwise(s, &runs)
 	switch {
 	case f.shape == elfscan.ShapeMcount:
-	case !types.hasModule:
-		untried = "callsites of modules out of reach (no BTF tells of struct module and a PLT for ftrace)"
+	case !types.HasModule:
+		untried = "callsites of modules out of reach (no BTF tells of struct module and a PLT for ftrace; with --exhaustive DWARF is asked)"
 	default:
-		f.inModules(types.module, &runs)
+		f.inModules(types.Module, &runs)
+		f.loading(s, types, &runs)
 	}
 	f.aim = nil
 	f.reset()
@@ -136,9 +137,9 @@ func (f *SiteFuncs) failing(s elfscan.Site, runs *[]SiteRun) {
 			{"the callsite cannot be written", []string{"aarch64_insn_patch_text_nosync", "aarch64_insn_write"}, cannotWrite},
 		} {
 			f.try(runs, s, c.from, func(r *SiteRun) {
-				f.w.Fail = map[string]bool{}
+				f.w.Fail = map[string]int{}
 				for _, name := range fail.names {
-					f.w.Fail[name] = true
+					f.w.Fail[name] = failAll
 				}
 				f.step(r, c.name, fail.what, c.fn, wrote, fail.out, c.args...)
 			})
@@ -184,6 +185,9 @@ func (f *SiteFuncs) otherwise(s elfscan.Site, runs *[]SiteRun) {
 		return
 	}
 	blank := f.model(s, 0, f.nopOps)
+	if f.routes(s) {
+		f.farDirect(s, runs)
+	}
 	for _, flags := range []struct {
 		what       string
 		flags, ops uint64
@@ -219,9 +223,26 @@ func (f *SiteFuncs) otherwise(s elfscan.Site, runs *[]SiteRun) {
 	}
 }
 
+// farDirect calls the functions with a direct trampoline that the callsite does
+// not reach, beyond either end of BL's range: ftrace_caller, which it does, goes
+// there by ops->direct_call ("arm64: ftrace: Add direct call support").
+func (f *SiteFuncs) farDirect(s elfscan.Site, runs *[]SiteRun) {
+	for _, d := range []int64{128 << 20, -128<<20 - 4, 1 << 30} {
+		far := s.Call + uint64(d)
+		special := fmt.Sprintf("a direct trampoline %+#x bytes away", d)
+		blank, enabled := f.model(s, 0, f.nopOps), f.model(s, f.caller, f.listOps)
+		f.try(runs, s, blank, func(r *SiteRun) {
+			_ = f.step(r, "ftrace_make_call", special, f.makeCall, enabled, success, f.rec, far) &&
+				(f.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.modifyCall, enabled, success, f.rec, far, f.caller) &&
+					f.step(r, "ftrace_modify_call", special, f.modifyCall, enabled, success, f.rec, f.caller, far)) &&
+				f.step(r, "ftrace_make_nop", special, f.makeNop, blank, success, 0, f.rec, far)
+		})
+	}
+}
+
 // inModules puts callsites where modules can be: at the borders of reach and
 // beyond.
-func (f *SiteFuncs) inModules(l moduleLayout, runs *[]SiteRun) {
+func (f *SiteFuncs) inModules(l ModuleLayout, runs *[]SiteRun) {
 	const far = 1 << 30
 	var calls []uint64
 	targets := []uint64{f.caller}
@@ -243,6 +264,27 @@ func (f *SiteFuncs) inModules(l moduleLayout, runs *[]SiteRun) {
 				special += ", with preemption off"
 			}
 			f.life(r, special)
+		})
+	}
+
+	if f.regsCaller != 0 { // a life begins with ftrace_caller, and goes on with this
+		f.inModule(runs, f.caller-far, l, func(r *SiteRun, special string) {
+			all := f.model(r.Site, f.regsCaller, f.listOps)
+			plain := f.model(r.Site, f.caller, f.listOps)
+			none := f.model(r.Site, 0, f.nopOps)
+			r.must(f.write(r.Site, none))
+			ok := f.step(r, "ftrace_make_call", special, f.makeCall, all, success, f.rec, f.regsCaller)
+			if ok && f.modifyCall != 0 {
+				near := r.Site.Call + 4096
+				direct := f.model(r.Site, near, f.listOps)
+				ok = f.step(r, "ftrace_modify_call", special, f.modifyCall, plain, success, f.rec, f.regsCaller, f.caller) &&
+					f.step(r, "ftrace_modify_call", special, f.modifyCall, all, success, f.rec, f.caller, f.regsCaller) &&
+					f.step(r, "ftrace_modify_call", special, f.modifyCall, direct, success, f.rec, f.regsCaller, near) &&
+					f.step(r, "ftrace_modify_call", special, f.modifyCall, all, success, f.rec, near, f.regsCaller)
+			}
+			if ok {
+				f.step(r, "ftrace_make_nop", special, f.makeNop, none, success, 0, f.rec, f.regsCaller)
+			}
 		})
 	}
 
@@ -288,9 +330,9 @@ func (f *SiteFuncs) inModules(l moduleLayout, runs *[]SiteRun) {
 	half := func(r *SiteRun, off uint64, v uint32) { r.must(f.w.M.Write32(f.mod.found+off, v)) }
 	refused("which is not found", func(r *SiteRun) { f.mod.found = 0 })
 	refused("which has no PLT", func(r *SiteRun) {
-		word(r, l.plt, 0)
-		if l.hasInitPLT {
-			word(r, l.initPLT, 0)
+		word(r, l.PLT, 0)
+		if l.HasInitPLT {
+			word(r, l.InitPLT, 0)
 		}
 	})
 
@@ -303,16 +345,35 @@ func (f *SiteFuncs) inModules(l moduleLayout, runs *[]SiteRun) {
 			if f.era == elfscan.EraRegs {
 				want, out = blank(r), refusal
 			}
-			f.step(r, "ftrace_make_call", special, f.makeCall, want, out, f.rec, f.caller+4096)
+			ok := f.step(r, "ftrace_make_call", special, f.makeCall, want, out, f.rec, f.caller+4096)
+			if !ok || f.era != elfscan.EraRegs {
+				return
+			}
+			// Nor may it pass for what its PLT leads to.
+			on := enabled(r)
+			r.must(f.write(r.Site, on))
+			ok = f.step(r, "ftrace_make_nop", special, f.makeNop, on, refusal, 0, f.rec, f.caller+4096)
+			if ok && f.modifyCall != 0 {
+				_ = f.step(r, "ftrace_modify_call", special, f.modifyCall, on, refusal, f.rec, f.caller, f.caller+4096) &&
+					f.step(r, "ftrace_modify_call", special, f.modifyCall, on, refusal, f.rec, f.caller+4096, f.caller)
+			}
 		})
 	}
 	f.inModule(runs, call, l, func(r *SiteRun, special string) {
 		special += ", to a direct trampoline in reach"
 		r.must(f.write(r.Site, blank(r)))
 		near := r.Site.Call - 4096
-		f.step(r, "ftrace_make_call", special, f.makeCall, f.model(r.Site, near, f.listOps), success, f.rec, near)
+		on, direct := enabled(r), f.model(r.Site, near, f.listOps)
+		ok := f.step(r, "ftrace_make_call", special, f.makeCall, direct, success, f.rec, near)
+		if ok && f.modifyCall != 0 {
+			ok = f.step(r, "ftrace_modify_call", special, f.modifyCall, on, success, f.rec, near, f.caller) &&
+				f.step(r, "ftrace_modify_call", special, f.modifyCall, direct, success, f.rec, f.caller, near)
+		}
+		if ok {
+			f.step(r, "ftrace_make_nop", special, f.makeNop, blank(r), success, 0, f.rec, near)
+		}
 	})
-	if !l.hasInitPLT {
+	if !l.HasInitPLT {
 		return
 	}
 
@@ -322,11 +383,11 @@ func (f *SiteFuncs) inModules(l moduleLayout, runs *[]SiteRun) {
 		base, size uint64
 		plt        uint64
 	}{
-		{"text", l.textBase, l.textSize, 0},
-		{"init text", l.initBase, l.initSize, initPLT},
+		{"text", l.TextBase, l.TextSize, 0},
+		{"init text", l.InitBase, l.InitSize, initPLT},
 	} {
 		place := func(r *SiteRun, base uint64, size uint32) {
-			for _, off := range []uint64{l.textSize, l.initSize} {
+			for _, off := range []uint64{l.TextSize, l.InitSize} {
 				half(r, off, 0)
 			}
 			word(r, text.base, base)
@@ -379,7 +440,7 @@ func (f *SiteFuncs) aims(s elfscan.Site, away uint64) func(target uint64) uint64
 }
 
 // inModule runs body on a callsite of a module, whose BL stands at call.
-func (f *SiteFuncs) inModule(runs *[]SiteRun, call uint64, l moduleLayout, body func(r *SiteRun, special string)) {
+func (f *SiteFuncs) inModule(runs *[]SiteRun, call uint64, l ModuleLayout, body func(r *SiteRun, special string)) {
 	s := elfscan.Site{Call: call, Entry: call - a64.Size, Func: call - a64.Size, Saved: -1, AtFunc: true, Text: true, OK: true}
 	if f.shape == elfscan.ShapeCallops {
 		s.Entry -= 8
@@ -403,21 +464,21 @@ func (f *SiteFuncs) inModule(runs *[]SiteRun, call uint64, l moduleLayout, body 
 	if s.BTI {
 		r.must(m.Write32(s.Func, a64.BTIc))
 	}
-	mod := f.w.New(l.size)
+	mod := f.w.New(l.Size)
 	f.mod.found = mod
-	for off := uint64(0); off+8 <= l.size; off += 8 {
+	for off := uint64(0); off+8 <= l.Size; off += 8 {
 		r.must(m.Write64(mod+off, modPoison|off))
 	}
-	r.must(m.Write64(mod+l.initBase, call+1<<30))
-	r.must(m.Write32(mod+l.initSize, 4096))
-	r.must(m.Write64(mod+l.textBase, call&^(emu.PageSize-1)-emu.PageSize))
-	r.must(m.Write32(mod+l.textSize, 3*emu.PageSize))
-	r.must(m.Write64(mod+l.plt, call+pltAway))
-	if l.hasInitPLT {
-		r.must(m.Write64(mod+l.initPLT, call+pltAway+initPLT))
+	r.must(m.Write64(mod+l.InitBase, call+1<<30))
+	r.must(m.Write32(mod+l.InitSize, 4096))
+	r.must(m.Write64(mod+l.TextBase, call&^(emu.PageSize-1)-emu.PageSize))
+	r.must(m.Write32(mod+l.TextSize, 3*emu.PageSize))
+	r.must(m.Write64(mod+l.PLT, call+pltAway))
+	if l.HasInitPLT {
+		r.must(m.Write64(mod+l.InitPLT, call+pltAway+initPLT))
 	}
 	r.must(m.Write64(f.rec+recIP, s.Call))
-	f.pltSize = l.pltSize
+	f.pltSize = l.PLTSize
 	f.aim = f.aims(s, 0)
 	f.w.Events = f.w.Events[:0]
 	body(&r, fmt.Sprintf("in a module, %+#x bytes from ftrace_caller", a64.Offset(f.caller, call)))

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
@@ -20,6 +21,7 @@ const (
 	Unreachable                  // FT110
 	WrongSlot                    // FT111
 	Unexplained                  // FT116
+	Misconduct                   // FT116, in any situation: what no builder may do
 )
 
 // A Diff is one difference between a trampoline that was built and the model.
@@ -131,10 +133,10 @@ func (m *Model) mismatch(r *TrampRun, i int, w uint32, addr uint64) int {
 	case CallSlot:
 		to, _ := a64.Target(w, addr)
 		good = kind == a64.Call && to == r.Func
-		kept = kind == a64.Call || kind == a64.Nop || kind == a64.Break || w == Alien
+		kept = kind == a64.Call || kind == a64.Nop || kind == a64.Break || slices.Contains(Aliens, w)
 	case GraphSlot:
 		good = kind == a64.Nop || kind == a64.Branch
-		kept = kind == a64.Call || kind == a64.Break || w == Alien
+		kept = kind == a64.Call || kind == a64.Break || slices.Contains(Aliens, w)
 	default:
 		good = kept || kind.IsPCRelative() && sameButOffset(w, insn.Word)
 	}
@@ -261,7 +263,7 @@ func (c *comparison) opLoad() {
 	stored := uint64(0)
 	for i := range r.Events {
 		e := &r.Events[i]
-		if (e.Kind == Store || e.Kind == PatchLiteral || e.Kind == Copy) && e.Size == 8 && e.Value == r.Ops {
+		if (e.Kind == Store || e.Kind == PatchLiteral || e.Kind == Copy) && !e.Err && e.Size == 8 && e.Value == r.Ops {
 			stored = e.Addr
 		}
 	}

@@ -23,7 +23,7 @@ func paths(t *testing.T, im *elfscan.Image) []builder.PathRun {
 	if i < 0 {
 		t.Fatal("no callsite is at a function")
 	}
-	return builder.EntryPaths(im, sites[i].Entry, bti, builder.ReadTypes(im))
+	return builder.EntryPaths(im, sites[i].Entry, bti, builder.ReadTypes(im, false))
 }
 
 // Every path through good entry code is clean, and there are those of its era.

@@ -39,6 +39,7 @@ type loader struct {
 	w                          *World
 	frob, finalize             uint64 // addresses of the functions; 0: the image has none
 	ehdr, shdrs, shstrtab, mod uint64
+	end                        uint64 // of the headers and names
 }
 
 func newLoader(w *World) *loader {
@@ -76,11 +77,24 @@ func (l *loader) headers(sections []header) error {
 		names = append(append(names, h.name...), 0)
 	}
 	le.PutUint64(b[ehdrSize+(len(all)-1)*shdrSize+24:], uint64(len(b)))
-	l.shdrs, l.shstrtab = l.ehdr+ehdrSize, l.ehdr+uint64(len(b))
+	l.shdrs, l.shstrtab, l.end = l.ehdr+ehdrSize, l.ehdr+uint64(len(b)), l.ehdr+uint64(len(b)+len(names))
 	if len(b)+len(names) > loaderSize-modSize {
 		return fmt.Errorf("%d section headers are too many", len(sections))
 	}
+	// Messages name the module: name follows state and list, in all kernels.
+	if err := m.Write(l.mod+24, []byte("made_up\x00")); err != nil {
+		return err
+	}
 	return m.Write(l.ehdr, append(b, names...))
+}
+
+// fence fills what is behind the headers and names with what makes no header.
+func (l *loader) fence() error {
+	b := make([]byte, l.ehdr+loaderSize/2-l.end)
+	for i := range b {
+		b[i] = 0x5a
+	}
+	return l.w.M.Write(l.end, b)
 }
 
 // section reads the header of section i of those that headers was given.

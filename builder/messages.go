@@ -3,16 +3,14 @@ package builder
 import (
 	"debug/elf"
 	"fmt"
-
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // badMessage is what is wrong with a message that the kernel is asked to
 // print, or "": format must be the address of a string, and so must be what
 // %s prints; what %ps and %pS print must be code. A message on a path that is
 // seldom taken breaks unnoticed, and then takes the kernel down.
-func badMessage(im *elfscan.Image, format uint64, args []uint64) string {
-	f, ok := message(im, format)
+func (w *World) badMessage(format uint64, args []uint64) string {
+	f, ok := w.message(format)
 	if !ok {
 		return fmt.Sprintf("the format at %#x is no string", format)
 	}
@@ -29,10 +27,10 @@ func badMessage(im *elfscan.Image, format uint64, args []uint64) string {
 		arg := args[n]
 		n++
 		symbol := f[i] == 'p' && i+1 < len(f) && (f[i+1] == 's' || f[i+1] == 'S')
-		switch _, isString := message(im, arg); {
+		switch _, isString := w.message(arg); {
 		case f[i] == 's' && !isString:
 			return fmt.Sprintf("%q: %%s of %#x, where no string is", f, arg)
-		case symbol && !im.IsText(arg):
+		case symbol && !w.Image.IsText(arg):
 			return fmt.Sprintf("%q: %%ps of %#x, where no code is", f, arg)
 		}
 	}
@@ -42,12 +40,13 @@ func badMessage(im *elfscan.Image, format uint64, args []uint64) string {
 // badRateLimit is what is wrong with the arguments of ___ratelimit(), or "":
 // the state is an object of the image's data, and the function's name a
 // string.
-func badRateLimit(im *elfscan.Image, state, name uint64) string {
+func (w *World) badRateLimit(state, name uint64) string {
+	im := w.Image
 	r, ok := im.SectionAt(state)
 	if s, named := im.SymbolAt(state); !ok || r.Executable() || r.Flags&elf.SHF_WRITE == 0 || named && s.Type == elf.STT_OBJECT && state != s.Addr && state < s.End() {
 		return fmt.Sprintf("at %#x is no state of a rate limit", state)
 	}
-	if _, ok := message(im, name); !ok {
+	if _, ok := w.message(name); !ok {
 		return fmt.Sprintf("at %#x is no function's name", name)
 	}
 	return ""
@@ -55,26 +54,26 @@ func badRateLimit(im *elfscan.Image, state, name uint64) string {
 
 // message is the string at addr, with the level that KERN_ERR and its kin
 // put before it. A string begins behind the end of another, or with a level.
-func message(im *elfscan.Image, addr uint64) (string, bool) {
+func (w *World) message(addr uint64) (string, bool) {
 	const longest = 256
-	before, ok := im.Bytes(addr-1, 1)
-	if !ok {
+	const soh = 1 // KERN_SOH
+	text := make([]byte, 0, longest)
+	var before, b [1]byte
+	if w.M.Read(addr-1, before[:]) != nil {
 		return "", false
 	}
-	const soh = 1 // KERN_SOH
-	for n := 0; n < longest; n++ {
-		b, ok := im.Bytes(addr+uint64(n), 1)
-		if !ok {
+	for n := range uint64(longest) {
+		if w.M.Read(addr+n, b[:]) != nil {
 			return "", false
 		}
 		switch c := b[0]; {
 		case c == 0:
-			text, ok := im.Bytes(addr, n)
-			return string(text), ok && n > 0 && (before[0] == 0 || text[0] == soh)
+			return string(text), n > 0 && (before[0] == 0 || text[0] == soh)
 		case c == soh && n == 0, c == '\n', c == '\t', c >= ' ' && c < 0x7f:
 		default:
 			return "", false
 		}
+		text = append(text, b[0])
 	}
 	return "", false
 }

@@ -8,10 +8,10 @@ import (
 
 // layoutFromDWARF is the layout of struct module for images without BTF, from
 // the compile unit that has the kernel's module_finalize().
-func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
+func layoutFromDWARF(im *elfscan.Image) (l ModuleLayout, ok bool) {
 	defer func() { // debug/dwarf may panic on damage
 		if recover() != nil {
-			l, ok = moduleLayout{}, false
+			l, ok = ModuleLayout{}, false
 		}
 	}()
 	fn, found := im.Addr("module_finalize")
@@ -23,7 +23,9 @@ func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
 		return l, false
 	}
 	var mod *dwarf.StructType
-	initText := int64(-1)
+	// MOD_INIT_TEXT, since "module: replace module_layout with module_memory":
+	// compilers leave the enumerators out where nothing is of their type.
+	initText := int64(4)
 	for r := d.Reader(); ; {
 		e, err := r.Next()
 		if e == nil || err != nil {
@@ -47,7 +49,7 @@ func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
 	if mod == nil {
 		return l, false
 	}
-	l.size = uint64(mod.ByteSize)
+	l.Size = uint64(mod.ByteSize)
 	arch, inArch, ok := member(mod, 0, "arch")
 	if !ok {
 		return l, false
@@ -56,20 +58,20 @@ func layoutFromDWARF(im *elfscan.Image) (l moduleLayout, ok bool) {
 	if !ok {
 		return l, false
 	}
-	l.plt, l.pltSize = plt, uint64(pltType.ByteSize)
-	l.initPLT, _, l.hasInitPLT = member(inArch, arch, "init_ftrace_trampolines")
+	l.PLT, l.PLTSize = plt, uint64(pltType.ByteSize)
+	l.InitPLT, _, l.HasInitPLT = member(inArch, arch, "init_ftrace_trampolines")
 	if mem, inMem, modern := member(mod, 0, "mem"); modern {
 		base, _, ok1 := member(inMem, mem, "base")
 		size, _, ok2 := member(inMem, mem, "size")
 		step := uint64(initText) * uint64(inMem.ByteSize)
-		l.textBase, l.textSize, l.initBase, l.initSize = base, size, base+step, size+step
-		return l, ok1 && ok2 && initText >= 0 && l.pltSize > 0 && l.plausible()
+		l.TextBase, l.TextSize, l.InitBase, l.InitSize = base, size, base+step, size+step
+		return l, ok1 && ok2 && l.PLTSize > 0 && l.plausible()
 	}
-	ok = l.pltSize > 0
+	ok = l.PLTSize > 0
 	for _, part := range []struct {
 		name       string
 		base, size *uint64
-	}{{"core_layout", &l.textBase, &l.textSize}, {"init_layout", &l.initBase, &l.initSize}} {
+	}{{"core_layout", &l.TextBase, &l.TextSize}, {"init_layout", &l.InitBase, &l.InitSize}} {
 		at, in, ok1 := member(mod, 0, part.name)
 		var ok2, ok3 bool
 		if ok1 {

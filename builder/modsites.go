@@ -15,7 +15,7 @@ import (
 type ModuleFuncs struct {
 	f        *SiteFuncs
 	l        *loader
-	layout   moduleLayout
+	layout   ModuleLayout
 	noLayout bool // nothing tells of struct module: then nothing can be far
 	view     LoaderView
 	saved    *int // see Saved; nil if it is not known yet
@@ -29,12 +29,8 @@ func NewModuleFuncs(kernel *elfscan.Image, view LoaderView) (m *ModuleFuncs, why
 		return nil, why
 	}
 	m = &ModuleFuncs{f: f, l: newLoader(f.w), view: view}
-	types := ReadTypes(kernel)
-	layout, ok := types.module, types.hasModule
-	if !ok {
-		layout, ok = layoutFromDWARF(kernel)
-	}
-	m.layout, m.noLayout = layout, !ok
+	types := ReadTypes(kernel, true)
+	m.layout, m.noLayout = types.Module, !types.HasModule
 	return m, ""
 }
 
@@ -180,7 +176,7 @@ func (m *ModuleFuncs) enter(r *SiteRun, mod *elfscan.Image, s elfscan.Site) {
 		for _, part := range []struct {
 			p          elfscan.Part
 			base, size uint64
-		}{{elfscan.Text, m.layout.textBase, m.layout.textSize}, {elfscan.InitText, m.layout.initBase, m.layout.initSize}} {
+		}{{elfscan.Text, m.layout.TextBase, m.layout.TextSize}, {elfscan.InitText, m.layout.InitBase, m.layout.InitSize}} {
 			lo, hi := module.PartRange(part.p)
 			r.must(M.Write64(m.l.mod+part.base, lo+delta))
 			r.must(M.Write32(m.l.mod+part.size, uint32(hi-lo)))
@@ -226,7 +222,7 @@ func (m *ModuleFuncs) plt(module *elfscan.Module, s elfscan.Site, delta, target 
 	}
 	addr = sec.Addr + delta
 	if target == m.f.regsCaller && m.f.regsCaller != 0 {
-		addr += m.layout.pltSize
+		addr += m.layout.PLTSize
 	}
 	return addr, true
 }

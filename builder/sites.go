@@ -1,8 +1,6 @@
 package builder
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -63,6 +61,7 @@ type SiteFuncs struct {
 	adjust, initNop, makeCall, modifyCall, makeNop uint64                     // 0: the image has no such function
 	genBranch                                      uint64                     // aarch64_insn_gen_branch_imm, likewise
 	caller, regsCaller                             uint64                     // entry code
+	direct                                         *bool                      // see routes; nil if it is not known yet
 	nopOps, listOps, fakeOps                       uint64                     // era callops
 	rec                                            uint64                     // a struct dyn_ftrace
 	saved                                          int                        // see SavedRegister
@@ -71,7 +70,8 @@ type SiteFuncs struct {
 	aim                                            func(target uint64) uint64 // where a BL must go to reach target; nil: there
 	pltSize                                        uint64                     // bytes of one PLT of a module
 	thread, info                                   [taskInfo]byte             // thread_info before a call, and room to read it
-	poison, task                                   []byte                     // what the stack and the task hold before a call
+	task                                           []byte                     // what the task holds before a call
+	strays                                         map[uint64][]string        // see straying
 	diffs                                          []string                   // of the call that runs
 	died                                           bool                       // it did not return
 	at                                             uint64                     // the callsite that it is for
@@ -93,7 +93,7 @@ const allFlags = 0xfff8_0000
 // what the image lacks, if it cannot be done.
 func NewSiteFuncs(im *elfscan.Image) (f *SiteFuncs, why string) {
 	era := im.Era()
-	f = &SiteFuncs{w: NewWorld(im), era: era, shape: era.Shape()}
+	f = &SiteFuncs{w: NewWorld(im), era: era, shape: era.Shape(), strays: map[uint64][]string{}}
 	for _, fn := range []struct {
 		name string
 		addr *uint64
@@ -139,7 +139,6 @@ func NewSiteFuncs(im *elfscan.Image) (f *SiteFuncs, why string) {
 	f.w.Hook(func(string) error { f.asked = true; return f.w.result(f.mayWarn) }, "___ratelimit")
 	f.w.atCall = f.atCall
 	f.w.M.OnWrite = f.onWrite
-	f.poison = poisonOf(stackTop-512, 512, 0x57ac)
 	f.task = poisonOf(taskBase, 16<<10, 0x7a5c)
 	clear(f.task[:taskInfo])
 	f.saved = SavedLR
@@ -195,51 +194,20 @@ func (f *SiteFuncs) reset() {
 // the preemption count, which stay zero.
 const taskInfo = 128
 
-// own is in the upper half of registers that hold nothing a function may use.
-const own = 0x5afe_0000_5afe_0000
-
-// poisonOf is size bytes whose every 8 are an address of nothing, with mark
-// in its upper bits.
-func poisonOf(addr uint64, size int, mark uint64) []byte {
-	b := make([]byte, size)
-	for i := 0; i < size; i += 8 {
-		binary.LittleEndian.PutUint64(b[i:], mark<<48|(addr+uint64(i))&0xffff_ffff)
-	}
-	return b
-}
-
-// isPoison tells whether an address was made of something that a function
-// must not use: a register that holds nothing for it or was clobbered, its
-// stack before it wrote to it, another member of the task or the module.
-func isPoison(addr uint64) bool {
-	switch addr >> 48 {
-	case own >> 48, clobbered >> 48, 0x57ac, 0x7a5c, modPoison >> 48:
-		return true
-	}
-	return false
-}
-
 // atCall looks at a call of a hooked function: whether a stack trace from
 // there comes back to the caller, and whether a message can be printed.
 func (f *SiteFuncs) atCall(name string) {
 	m := f.w.M
-	fp := m.X[29]
-	for range 16 {
-		if fp == own|29 || fp%8 != 0 || fp < stackBase || fp >= stackTop {
-			break
-		}
-		fp, _ = m.Read64(fp)
-	}
-	if fp != own|29 {
-		f.diff("no stack trace from its call of %s comes back to the caller: FP is %#x", name, m.X[29])
+	if diff := f.w.unwinds(name); diff != "" {
+		f.diffs = append(f.diffs, diff)
 	}
 	switch {
 	case slices.Contains(printers, name):
-		if bad := badMessage(f.w.Image, m.X[0], m.X[1:8]); bad != "" {
+		if bad := f.w.badMessage(m.X[0], m.X[1:8]); bad != "" {
 			f.diff("prints a bad message: %s", bad)
 		}
 	case name == "___ratelimit":
-		if bad := badRateLimit(f.w.Image, m.X[0], m.X[1]); bad != "" {
+		if bad := f.w.badRateLimit(m.X[0], m.X[1]); bad != "" {
 			f.diff("limits a message with what does not: %s", bad)
 		}
 	case name == "preempt_schedule" && f.thread != [taskInfo]byte{}:
@@ -259,41 +227,34 @@ func (f *SiteFuncs) diff(format string, args ...any) {
 	f.diffs = append(f.diffs, fmt.Sprintf(format, args...))
 }
 
+// straying are the stray calls in the code of fn; they are looked for once.
+func (f *SiteFuncs) straying(fn uint64) []string {
+	found, ok := f.strays[fn]
+	if !ok {
+		found = strays(f.w.Image, fn)
+		f.strays[fn] = found
+	}
+	return slices.Clone(found)
+}
+
 // call calls one of the functions, with a value of its own in every register
 // that is no argument. diffs is what it does that no function may: it loses
 // registers of its caller, uses what holds nothing, writes to what is not its
 // own, or ends in the stack protector.
 func (f *SiteFuncs) call(fn uint64, args ...uint64) (ret uint64, diffs []string, err error) {
 	m := f.w.M
-	_ = m.Write(stackTop-uint64(len(f.poison)), f.poison)
-	for i := range m.X {
-		m.X[i] = own | uint64(i)
-	}
-	m.X[18] = scs
-	m.N, m.Z, m.C, m.V = true, false, true, false
-	f.diffs, f.asked, f.died = nil, false, true
+	f.w.enter()
+	f.diffs, f.asked, f.died = f.straying(fn), false, true
 	mark := len(f.w.Events)
 	ret, err = f.w.Call(fn, args...)
-	var stop *emu.Stop
-	switch {
-	case errors.Is(err, errStackSmashed):
-		return 0, append(f.diffs, errStackSmashed.Error()), nil
-	case errors.As(err, &stop) && stop.Reason == emu.Permission && stop.Access == emu.Write:
-		return 0, append(f.diffs, "writes where it must not: "+err.Error()), nil
-	case errors.As(err, &stop) && isPoison(stop.Addr):
-		return 0, append(f.diffs, "uses what holds nothing for it: "+err.Error()), nil
-	case err != nil:
+	if err != nil {
+		if proof := misdeed(err); proof != "" {
+			return 0, append(f.diffs, proof), nil
+		}
 		return 0, nil, err
 	}
 	f.died = false
-	for i := 18; i < 30; i++ {
-		if want := own | uint64(i); m.X[i] != want && (i != 18 || m.X[i] != scs) {
-			f.diff("loses its caller's x%d", i)
-		}
-	}
-	if m.SP != stackTop {
-		f.diff("leaves SP at %+d bytes", int64(m.SP-stackTop))
-	}
+	f.diffs = append(f.diffs, f.w.lost(fn)...)
 	if err := m.Read(taskBase, f.info[:]); err != nil || f.info != f.thread {
 		f.diff("leaves thread_info (flags, preemption count) changed")
 	}
@@ -524,6 +485,41 @@ type Border struct {
 	Err       error
 }
 
+// routes tells whether the image's functions take ftrace_caller for a direct
+// trampoline out of reach, as it knows where that is by ops->direct_call: what
+// one of them does, all must. It resets the world.
+func (f *SiteFuncs) routes(s elfscan.Site) bool {
+	if f.direct != nil {
+		return *f.direct
+	}
+	f.direct = new(bool)
+	if _, ok := f.w.Image.Addr("ftrace_caller_direct"); !ok || f.shape != elfscan.ShapeCallops {
+		return false
+	}
+	blank, enabled := f.model(s, 0, f.nopOps), f.model(s, f.caller, f.listOps)
+	for _, d := range []uint64{1 << 30, ^uint64(1<<30) + 1} {
+		for _, call := range []struct {
+			fn       uint64
+			from, to SiteState
+			args     []uint64
+		}{
+			{f.makeCall, blank, enabled, []uint64{f.rec, s.Call + d}},
+			{f.makeNop, enabled, blank, []uint64{0, f.rec, s.Call + d}},
+		} {
+			f.reset()
+			f.at = s.Call
+			if f.write(s, call.from) != nil || f.w.M.Write64(f.rec+recIP, s.Call) != nil {
+				continue
+			}
+			if ret, _, err := f.call(call.fn, call.args...); err == nil && int32(ret) == 0 && f.state(s).Second == call.to.Second {
+				*f.direct = true
+			}
+		}
+	}
+	f.reset()
+	return *f.direct
+}
+
 // breakFault is AARCH64_BREAK_FAULT, BRK #0x100.
 const breakFault = 0xd420_2000
 
@@ -557,6 +553,7 @@ func (f *SiteFuncs) Borders(entry uint64) []Border {
 			b.OK = b.Returned == 0 && b.Got == bl
 		case b.Returned == 0 && b.Got == own:
 			b.OK, b.Elsewhere = true, true
+		case f.routes(s): // must have taken the entry code
 		default:
 			b.OK = b.Returned != 0 && b.Got == blank.Second
 		}

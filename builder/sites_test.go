@@ -87,7 +87,7 @@ func TestBorders(t *testing.T) {
 
 func TestCorners(t *testing.T) {
 	each(t, func(t *testing.T, im *elfscan.Image) {
-		types := builder.ReadTypes(im)
+		types := builder.ReadTypes(im, false)
 		runs, untried := siteFuncs(t, im).Corners(callsites(t, im)[0].Entry, types)
 		modules := 0
 		for i := range runs {

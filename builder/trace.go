@@ -63,7 +63,13 @@ func (t *trampWorld) trace(fn uint64, args ...uint64) error {
 	limit := m.MaxSteps
 	defer func() { m.MaxSteps, t.from = limit, 0 }()
 	m.MaxSteps = 1
-	m.SP, m.X[18] = stackTop, scs
+	t.enter()
+	t.atCall = func(name string) {
+		if diff := t.unwinds(name); diff != "" {
+			t.fault(t.from, "%s", diff)
+		}
+	}
+	defer func() { t.atCall = nil }()
 	copy(m.X[:8], args)
 	m.X[30] = emu.ReturnAddress
 	m.PC = fn
@@ -75,9 +81,13 @@ func (t *trampWorld) trace(fn uint64, args ...uint64) error {
 			maker.Value = m.X[0]
 			t.event(maker)
 			maker.Func = ""
+			t.clobber() // its callers cannot know what it leaves alone
 			clear(t.parts[:18])
 		}
 		if pc == emu.ReturnAddress {
+			for _, diff := range t.lost(fn) {
+				t.fault(fn, "it %s", diff)
+			}
 			return nil
 		}
 		note := func() {}
@@ -106,6 +116,13 @@ func (t *trampWorld) trace(fn uint64, args ...uint64) error {
 		var stop *emu.Stop
 		if err != nil && !(errors.As(err, &stop) && stop.Reason == emu.StepLimit) {
 			return t.explain(err)
+		}
+		if m.PC != pc+a64.Size {
+			if w, err := m.Read32(pc); err == nil && (a64.Classify(w) == a64.Call || a64.Classify(w) == a64.Branch) {
+				if diff := stray(t.Image, pc, m.PC); diff != "" {
+					t.fault(pc, "it %s", diff)
+				}
+			}
 		}
 		note()
 	}

@@ -15,37 +15,60 @@ import (
 type Situation uint8
 
 const (
-	Near        Situation = iota // memory is in reach of everything
-	FarAbove                     // memory is beyond +128 MiB of the image
-	FarBelow                     // memory is beyond -128 MiB
-	FarCallback                  // memory is near, the callback is beyond +128 MiB
-	NoMemory                     // the allocation fails
-	BadCopy                      // a copy fails
-	AlienSlot                    // a word that no builder expects stands in a slot of the template
-	Updated                      // Near, then called again with another callback
-	AlienUpdate                  // Updated, but in a slot stands a word that no builder expects
-	Released                     // Near, then arch_ftrace_trampoline_free()
+	Near          Situation = iota // memory is in reach of everything
+	FarAbove                       // memory is beyond +128 MiB of the image
+	FarBelow                       // memory is beyond -128 MiB
+	EdgeAbove                      // memory is just beyond +128 MiB of the first callsite
+	EdgeBelow                      // memory is just beyond -128 MiB of the last callsite
+	FarCallback                    // memory is near, the callback is beyond +128 MiB
+	EdgeCallback                   // memory is near, the callback is at an edge of BL\'s range: see Distance
+	NoMemory                       // the allocation fails
+	BadCopy                        // a copy fails
+	BadPerm                        // a change of permissions fails
+	BadPatch                       // a read or a patch of an instruction fails
+	AlienSlot                      // a word that no builder expects stands in a slot of the template
+	Owned                          // the ops has a trampoline that its owner set
+	OwnedFreed                     // Owned, then arch_ftrace_trampoline_free()
+	Updated                        // Near, then called again with another callback
+	GraphSwitched                  // Near, then called again with fgraph switched on, or off
+	FarUpdate                      // Near, then called again with a callback beyond +128 MiB
+	BadUpdate                      // Updated, but a read or a patch fails
+	AlienUpdate                    // Updated, but in a slot stands a word that no builder expects
+	Released                       // Near, then arch_ftrace_trampoline_free()
+	BadRelease                     // Released, but a change of permissions fails
+	Rebuilt                        // Released, then called again
 )
 
-var situationNames = [...]string{"memory in reach", "memory beyond +128 MiB of the image", "memory beyond -128 MiB of the image",
-	"the callback beyond 128 MiB", "the allocation failing", "a copy failing", "an unexpected word in a slot of the template",
-	"another callback", "another callback and an unexpected word in a slot", "the trampoline released"}
+var situationNames = [...]string{
+	Near: "memory in reach", FarAbove: "memory beyond +128 MiB of the image", FarBelow: "memory beyond -128 MiB of the image",
+	EdgeAbove: "memory just beyond +128 MiB of the first callsite", EdgeBelow: "memory just beyond -128 MiB of the last callsite",
+	FarCallback: "the callback beyond 128 MiB", EdgeCallback: "the callback at an edge of BL's range", NoMemory: "the allocation failing", BadCopy: "a copy failing",
+	BadPerm: "a change of permissions failing", BadPatch: "a read or a patch of an instruction failing",
+	AlienSlot: "an unexpected word in a slot of the template", Owned: "a trampoline that the owner of the ops set",
+	OwnedFreed: "a trampoline that the owner of the ops set, to be freed", Updated: "another callback",
+	GraphSwitched: "fgraph switched", FarUpdate: "another callback, beyond 128 MiB", BadUpdate: "another callback and a read or a patch of an instruction failing",
+	AlienUpdate: "another callback and an unexpected word in a slot", Released: "the trampoline released", BadRelease: "the trampoline released and a change of permissions failing", Rebuilt: "a trampoline asked for again",
+}
 
 func (s Situation) String() string { return situationNames[s] }
 
-// Alien is the word that stands in a slot in AlienSlot and AlienUpdate:
-// MOV X0, X0.
-var Alien = a64.EncodeMOV(0, 0)
+// Aliens are the words that stand in a slot in AlienSlot and AlienUpdate, in
+// turn: MOV X0, X0, and B.EQ, which is a branch, and none that belongs there.
+var Aliens = []uint32{a64.EncodeMOV(0, 0), 0x5400_0000}
 
 // A TrampRun is the image's builder, executed once.
 type TrampRun struct {
 	Situation Situation
 	Regs      bool   // the ops asks for all registers
 	Graph     bool   // fgraph is on
-	FailCopy  int    // BadCopy: which one, from 1
+	Fail      int    // Bad*: which of the calls that can fail does, from 1
+	FailFunc  string // BadPatch, BadUpdate: of which function
 	Slot      string // AlienSlot, AlienUpdate: its label
+	Alien     uint32 // likewise: the word, of Aliens
 
 	Ops, Func uint64 // addresses of the ftrace_ops and of its callback
+	Was       uint64 // *Update: of the callback before
+	Distance  int64  // EdgeCallback: from the slot to the callback, in bytes
 	Err       error  // why it did not run to its end: no verdict
 
 	// What came of it.
@@ -58,10 +81,11 @@ type TrampRun struct {
 	Code                    uint64 // size of its code, return included, in bytes
 	Numbers                 Trace
 	parts                   map[int]parts // of the instructions that were stored, by event
-	Diffs                   []Diff        // from the model; Near and Updated
-	before                  []Event       // Updated: of building it
+	Diffs                   []Diff        // from the model
+	before                  []Event       // of building it, in runs that follow Near
 
-	// Of executing the trampoline: Near, Far* and BadCopy.
+	// Of executing the trampoline, where it should work or may.
+	Executed        bool
 	Called, Graphed bool // the callback was called, ftrace_graph_caller was reached
 	X2              uint64
 	stop            *emu.Stop // why it did not get to its end
@@ -181,7 +205,19 @@ func strong(im *elfscan.Image, name string) (addr uint64, why string) {
 type opsLayout struct {
 	fn, flags, trampoline, size uint64
 	saveRegs, allocTramp        uint64
+	usual                       uint64      // flags that an ops has when it is registered
+	core                        []opsMember // that are not the builder's
 }
+
+// An opsMember is a member of struct ftrace_ops, at an offset in bytes.
+type opsMember struct {
+	name string
+	off  uint64
+}
+
+// coreMembers are pointers of struct ftrace_ops that are the core's to write,
+// as far as a kernel has them.
+var coreMembers = []string{"func", "next", "private", "saved_func", "func_hash", "ops_func", "managed", "direct_call"}
 
 func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
 	t, err := im.StructLayout("ftrace_ops", "FTRACE_OPS_FL_", near)
@@ -195,7 +231,13 @@ func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
 		}
 		*off = v
 	}
+	for _, name := range coreMembers {
+		if off, ok := t.Offsets[name]; ok && off%8 == 0 && off+8 <= opsSize {
+			l.core = append(l.core, opsMember{name, off})
+		}
+	}
 	l.saveRegs, l.allocTramp = 1<<2, 1<<11 // since "ftrace: Add FTRACE_OPS_FL_ALLOC_TRAMP"
+	l.usual = t.Enums["FTRACE_OPS_FL_INITIALIZED"] | t.Enums["FTRACE_OPS_FL_DYNAMIC"]
 	for name, flag := range map[string]*uint64{"FTRACE_OPS_FL_SAVE_REGS": &l.saveRegs, "FTRACE_OPS_FL_ALLOC_TRAMP": &l.allocTramp} {
 		if v, ok := t.Enums[name]; ok {
 			*flag = v
@@ -217,6 +259,7 @@ type trampWorld struct {
 	layout  opsLayout
 	all     *Trampolines
 	from    uint64 // the instruction that runs, or that called the hook that does
+	faults  []Diff // what the call that runs does that no function may
 
 	page  uint64 // see callbackPage
 	graph uint64 // address of ftrace_graph_active; 0 if there is none
@@ -226,8 +269,12 @@ type trampWorld struct {
 // Offsets in the page that callbackPage gives, beside offCallback.
 const (
 	offCallback2 = 0x080 // the callback after the update
+	offOwned     = 0x180 // a trampoline that the builder did not make
 	offSite      = 0x400 // where a trampoline returns to
 )
+
+// callbackAway is how far behind memory at the edge the callback is, in bytes.
+const callbackAway = 1 << 20
 
 // callbackPage is the address of a page in reach of the entry code and of near
 // memory, for callbacks and the like: behind the image, or before it.
@@ -278,21 +325,68 @@ func BuildTrampolines(im *elfscan.Image) *Trampolines {
 	for _, regs := range []bool{false, true} {
 		for _, graph := range t.graphStates() {
 			t.life(regs, graph)
-			for _, s := range []Situation{FarAbove, FarBelow, FarCallback} {
-				t.record(t.build(TrampRun{Situation: s, Regs: regs, Graph: graph}))
+			for _, s := range []Situation{FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback} {
+				if t.placeMemory(s) != 0 {
+					t.record(t.build(TrampRun{Situation: s, Regs: regs, Graph: graph}))
+				}
+			}
+			if near := t.recorded(Near, regs, graph); near != nil && near.CallAt != 0 {
+				for _, d := range Borders {
+					if d != 0 {
+						t.record(t.build(TrampRun{Situation: EdgeCallback, Regs: regs, Graph: graph, Distance: d, CallAt: t.recorded(Near, regs, graph).CallAt}))
+					}
+				}
 			}
 		}
 		t.record(t.build(TrampRun{Situation: NoMemory, Regs: regs}))
-		for n := range t.copiesOf(regs) {
-			t.record(t.build(TrampRun{Situation: BadCopy, Regs: regs, FailCopy: n + 1}))
+		for n := range t.count(regs, func(e *Event) bool { return e.Kind == Copy && fallible[e.Func] }) {
+			t.record(t.build(TrampRun{Situation: BadCopy, Regs: regs, Fail: n + 1}))
+		}
+		for n := range t.count(regs, func(e *Event) bool { return e.Kind == Protect }) {
+			t.record(t.build(TrampRun{Situation: BadPerm, Regs: regs, Fail: n + 1}))
+		}
+		for _, graph := range t.graphStates() {
+			for _, f := range t.failures(Near, regs, graph, ReadInsn, Patch, PatchLiteral) {
+				t.record(t.build(TrampRun{Situation: BadPatch, Regs: regs, Graph: graph, FailFunc: f.name, Fail: f.n}))
+			}
 		}
 		for _, role := range slotRoles {
 			if _, ok := im.Addr(slotLabels[role]); ok {
-				t.record(t.build(TrampRun{Situation: AlienSlot, Regs: regs, Graph: t.graph != 0, Slot: slotLabels[role]}))
+				for _, w := range Aliens {
+					t.record(t.build(TrampRun{Situation: AlienSlot, Regs: regs, Graph: t.graph != 0, Slot: slotLabels[role], Alien: w}))
+				}
 			}
 		}
+		t.badReleases(regs)
+		t.owned(regs)
 	}
 	return all
+}
+
+// badReleases frees trampolines, with one of the changes of permissions that
+// that takes failing.
+func (t *trampWorld) badReleases(regs bool) {
+	released := t.recorded(Released, regs, false)
+	if released == nil {
+		return
+	}
+	free, _ := strong(t.Image, "arch_ftrace_trampoline_free")
+	n := 0
+	for i := range released.Events {
+		if released.Events[i].Kind == Protect {
+			n++
+		}
+	}
+	for i := range min(n, maxFailures) {
+		near := t.build(TrampRun{Situation: Near, Regs: regs})
+		if near.Err != nil || near.Trampoline == 0 {
+			return
+		}
+		bad := TrampRun{Situation: BadRelease, Regs: regs, Ops: t.ops, Func: near.Func, Fail: i + 1, before: near.Events}
+		t.mem.perms, t.mem.failPerm = 0, i+1
+		t.run(&bad, free)
+		t.record(bad)
+	}
 }
 
 // slotRoles are the slots that builders patch, slotLabels their labels.
@@ -309,20 +403,52 @@ func (t *trampWorld) graphStates() []bool {
 	return []bool{false, true}
 }
 
-// copiesOf is how many copies that can fail the builder made, with memory
-// near.
-func (t *trampWorld) copiesOf(regs bool) int {
-	n := 0
-	for _, r := range t.all.Runs {
-		if r.Situation == Near && r.Regs == regs && !r.Graph {
-			for _, e := range r.Events {
-				if e.Kind == Copy && fallible[e.Func] {
-					n++
-				}
+// maxFailures bounds the runs in which one call fails.
+const maxFailures = 8
+
+// recorded is the run in a situation, or nil.
+func (t *trampWorld) recorded(s Situation, regs, graph bool) *TrampRun {
+	for i := range t.all.Runs {
+		if r := &t.all.Runs[i]; r.Situation == s && r.Regs == regs && r.Graph == graph {
+			return r
+		}
+	}
+	return nil
+}
+
+// count is how many events there are with memory near.
+func (t *trampWorld) count(regs bool, is func(e *Event) bool) (n int) {
+	if r := t.recorded(Near, regs, false); r != nil {
+		for i := range r.Events {
+			if is(&r.Events[i]) {
+				n++
 			}
 		}
 	}
-	return min(n, 8)
+	return min(n, maxFailures)
+}
+
+// A failure is a call of a function that fails.
+type failure struct {
+	name string
+	n    int // from 1
+}
+
+// failures are the calls that a run has made of functions whose events are of
+// these kinds.
+func (t *trampWorld) failures(s Situation, regs, graph bool, kinds ...EventKind) (out []failure) {
+	r := t.recorded(s, regs, graph)
+	if r == nil {
+		return nil
+	}
+	calls := map[string]int{}
+	for i := range r.Events {
+		if e := &r.Events[i]; slices.Contains(kinds, e.Kind) && len(out) < maxFailures {
+			calls[e.Func]++
+			out = append(out, failure{e.Func, calls[e.Func]})
+		}
+	}
+	return out
 }
 
 func (t *trampWorld) record(r TrampRun) { t.all.Runs = append(t.all.Runs, r) }
@@ -345,6 +471,8 @@ func (t *trampWorld) placeMemory(s Situation) uint64 {
 		return hi + 192<<20
 	case FarBelow:
 		return lo - 192<<20
+	case EdgeAbove, EdgeBelow:
+		return t.edge(s)
 	}
 	// As modules are, below the image; above it if that is nearer to all.
 	const gap = 4 << 20
@@ -354,13 +482,31 @@ func (t *trampWorld) placeMemory(s Situation) uint64 {
 	return hi + gap
 }
 
+// edge is the page next to the image from which a callsite is just out of
+// reach: the first, from above, or the last, from below. It is 0 if there is
+// none.
+func (t *trampWorld) edge(s Situation) uint64 {
+	table, err := t.Image.Sites()
+	if err != nil || len(table.Addrs) == 0 {
+		return 0
+	}
+	shape, page := t.Image.Era().Shape(), t.mem.page
+	reach := a64.ReachOf(a64.Call)
+	if s == EdgeAbove {
+		first := t.Image.SiteAs(table.Addrs[0], shape).Call
+		return (first + uint64(reach.Max) + page) &^ (page - 1)
+	}
+	last := t.Image.SiteAs(table.Addrs[len(table.Addrs)-1], shape).Call
+	return (last+uint64(reach.Min)-1)&^(page-1) - page
+}
+
 // build executes the builder once for a fresh ops.
 func (t *trampWorld) build(r TrampRun) TrampRun {
 	t.start(&r)
 	t.update(&r)
 	if r.Err == nil {
 		switch r.Situation {
-		case Near, FarAbove, FarBelow, FarCallback, BadCopy:
+		case Near, FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback, EdgeCallback, BadCopy, BadPatch:
 			t.execute(&r)
 			t.compare(&r)
 		}
@@ -374,23 +520,36 @@ func (t *trampWorld) start(r *TrampRun) {
 	t.resetMemory()
 	t.mem.base = t.placeMemory(r.Situation)
 	t.mem.failAlloc = r.Situation == NoMemory
-	t.mem.failCopy = r.FailCopy
+	t.Fail = nil
+	switch r.Situation {
+	case BadCopy:
+		t.mem.failCopy = r.Fail
+	case BadPerm:
+		t.mem.failPerm = r.Fail
+	case BadPatch:
+		t.Fail = map[string]int{r.FailFunc: r.Fail}
+	}
 	t.M.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
 	t.ops = t.New(opsSize)
-	flags := uint64(0)
+	flags := t.layout.usual
 	if r.Regs {
-		flags = t.layout.saveRegs
+		flags |= t.layout.saveRegs
 	}
 	t.write64(t.ops+t.layout.flags, flags)
 	if t.graph != 0 && r.Graph {
 		r.Err = t.write32(t.graph, 1)
 	}
 	r.Ops, r.Func = t.ops, t.page+offCallback
-	if r.Situation == FarCallback {
+	switch r.Situation {
+	case FarCallback:
 		r.Func = t.placeMemory(FarAbove) + offCallback
+	case EdgeCallback:
+		r.Func = r.CallAt + uint64(r.Distance)
+	case EdgeAbove, EdgeBelow: // in reach, as it is to work but for the callsite
+		r.Func = t.mem.base + callbackAway
 	}
 	if slot, ok := t.Image.Addr(r.Slot); ok {
-		r.Err = t.write32(slot, Alien)
+		r.Err = t.write32(slot, r.Alien)
 	}
 }
 
@@ -403,9 +562,14 @@ func (t *trampWorld) update(r *TrampRun) {
 // run executes a function on the run's ops and notes what came of it.
 func (t *trampWorld) run(r *TrampRun, fn uint64) {
 	t.Events = t.Events[:0]
-	t.numbers, t.parts, t.made = Trace{}, [32]parts{}, map[int]parts{}
+	t.numbers, t.parts, t.made, t.faults = Trace{}, [32]parts{}, map[int]parts{}, nil
+	before := t.opsNow(r)
 	if r.Err == nil {
 		r.Err = t.trace(fn, t.ops)
+		if proof := misdeed(r.Err); proof != "" {
+			t.fault(fn, "%s", proof)
+			r.Err = nil
+		}
 	}
 	r.Events = slices.Clone(t.Events)
 	r.Numbers, r.parts = t.numbers, t.made
@@ -430,6 +594,9 @@ func (t *trampWorld) run(r *TrampRun, fn uint64) {
 		}
 		r.Areas = append(r.Areas, c)
 	}
+	if r.Err == nil {
+		t.conduct(r, fn, before)
+	}
 }
 
 // maxKept is how much of an area is kept, in bytes: a trampoline has some
@@ -444,14 +611,72 @@ func (t *trampWorld) life(regs, graph bool) {
 	if near.Err != nil || near.Trampoline == 0 {
 		return
 	}
-	again := TrampRun{Situation: Updated, Regs: regs, Graph: graph, Ops: t.ops, Func: t.page + offCallback2, before: near.Events}
+	// next calls the builder again.
+	next := func(s Situation, fn uint64) TrampRun {
+		return TrampRun{Situation: s, Regs: regs, Graph: graph, Ops: t.ops, Func: fn, before: near.Events}
+	}
+	// goesOn tells whether the trampoline is what it was.
+	goesOn := func(r *TrampRun) bool { return r.Err == nil && r.Trampoline == near.Trampoline }
+	callback, callback2 := t.page+offCallback, t.page+offCallback2
+
+	again := next(Updated, callback2)
 	t.update(&again)
-	if again.Err == nil && again.Trampoline != 0 {
+	if goesOn(&again) {
 		t.compare(&again)
 	}
 	t.record(again)
-	if again.Err != nil || again.Trampoline == 0 {
+	if !goesOn(&again) {
 		return
+	}
+	if t.graph != 0 {
+		for _, on := range []bool{!graph, graph} {
+			r := next(GraphSwitched, callback2)
+			r.Graph = on
+			v := uint32(0)
+			if on {
+				v = 1
+			}
+			if r.Err = t.write32(t.graph, v); r.Err == nil {
+				t.update(&r)
+			}
+			if goesOn(&r) {
+				t.compare(&r)
+			}
+			t.record(r)
+			if !goesOn(&r) {
+				return
+			}
+		}
+	}
+	far := next(FarUpdate, t.placeMemory(FarAbove)+offCallback)
+	far.CallAt, far.GraphAt, far.Was = again.CallAt, again.GraphAt, callback2
+	t.update(&far)
+	if goesOn(&far) {
+		t.execute(&far)
+	}
+	t.record(far)
+	if !goesOn(&far) {
+		return
+	}
+	for _, f := range t.failures(Updated, regs, graph, ReadInsn, Patch, PatchLiteral) {
+		old := next(Updated, callback)
+		if t.update(&old); !goesOn(&old) {
+			return
+		}
+		bad := next(BadUpdate, callback2)
+		bad.Fail, bad.FailFunc = f.n, f.name
+		bad.CallAt, bad.GraphAt, bad.Was = again.CallAt, again.GraphAt, callback
+		clear(t.calls)
+		t.Fail = map[string]int{f.name: f.n}
+		t.update(&bad)
+		t.Fail = nil
+		if goesOn(&bad) {
+			t.execute(&bad)
+		}
+		t.record(bad)
+		if !goesOn(&bad) {
+			return
+		}
 	}
 	for _, role := range slotRoles {
 		at := again.CallAt
@@ -462,19 +687,62 @@ func (t *trampWorld) life(regs, graph bool) {
 			continue
 		}
 		old, _ := again.Word(at)
-		alien := TrampRun{Situation: AlienUpdate, Regs: regs, Graph: graph, Slot: slotLabels[role], Ops: t.ops, Func: t.page + offCallback}
-		if alien.Err = t.write32(at, Alien); alien.Err == nil {
-			t.update(&alien)
-			t.record(alien)
-		}
-		if alien.Err != nil || alien.Trampoline != again.Trampoline || t.write32(at, old) != nil {
-			return
+		for _, w := range Aliens {
+			alien := next(AlienUpdate, callback)
+			alien.Slot, alien.Alien, alien.CallAt, alien.GraphAt = slotLabels[role], w, again.CallAt, again.GraphAt
+			if alien.Err = t.write32(at, w); alien.Err == nil {
+				t.update(&alien)
+				t.record(alien)
+			}
+			if !goesOn(&alien) || t.write32(at, old) != nil {
+				return
+			}
 		}
 	}
 	if free, why := strong(t.Image, "arch_ftrace_trampoline_free"); why == "" {
-		gone := TrampRun{Situation: Released, Regs: regs, Graph: graph, Ops: t.ops}
+		gone := next(Released, callback)
+		t.write64(t.ops+t.layout.flags, near.Flags|otherFlags&^t.layout.saveRegs)
 		t.run(&gone, free)
+		t.write64(t.ops+t.layout.flags, gone.Flags&^otherFlags|near.Flags&t.layout.saveRegs)
 		t.record(gone)
+		if gone.Err != nil || gone.Trampoline != 0 {
+			return
+		}
+		anew := next(Rebuilt, callback)
+		anew.before = nil
+		t.update(&anew)
+		t.execute(&anew)
+		t.compare(&anew)
+		t.record(anew)
+	}
+}
+
+// otherFlags are flags of an ops that have nothing to do with its trampoline.
+const otherFlags = 0x1_ffff &^ (1 << 11)
+
+// owned calls the builder, and what frees, for an ops whose owner has set a
+// trampoline of its own: it is not theirs to touch ("ftrace/x86: Add dynamic
+// allocated trampoline for ftrace_ops").
+func (t *trampWorld) owned(regs bool) {
+	flags := otherFlags &^ (t.layout.saveRegs | t.layout.allocTramp)
+	if regs {
+		flags |= t.layout.saveRegs
+	}
+	for _, s := range []Situation{Owned, OwnedFreed} {
+		fn := t.all.Builder
+		if s == OwnedFreed {
+			why := ""
+			if fn, why = strong(t.Image, "arch_ftrace_trampoline_free"); why != "" {
+				continue
+			}
+		}
+		r := TrampRun{Situation: s, Regs: regs}
+		t.start(&r)
+		t.write64(t.ops+t.layout.flags, flags)
+		t.write64(t.ops+t.layout.trampoline, t.page+offOwned)
+		t.write64(t.ops+t.layout.fn, r.Func)
+		t.run(&r, fn)
+		t.record(r)
 	}
 }
 
@@ -485,9 +753,10 @@ var errStop = errors.New("far enough")
 // to ftrace_graph_caller.
 func (t *trampWorld) execute(r *TrampRun) {
 	m := t.M
-	if r.Trampoline == 0 {
+	if r.Trampoline == 0 || r.Err != nil {
 		return
 	}
+	r.Executed = true
 	m.Hook(r.Func, func(*emu.Machine) error {
 		if !r.Called {
 			r.Called, r.X2 = true, m.X[2]

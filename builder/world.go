@@ -70,11 +70,12 @@ type World struct {
 	Image  *elfscan.Image
 	M      *emu.Machine
 	Events []Event
-	Fail   map[string]bool // functions of the patching interface that fail with -ERANGE
+	Fail   map[string]int // functions of the patching interface: which call fails with -ERANGE, from 1, or failAll
 
 	atCall func(name string) // called before each hook; may be nil
 	flags  bool              // what the last call left in all condition flags
 
+	calls map[string]int    // of functions in Fail
 	funcs map[uint64]string // hooked functions
 	heap  uint64            // next free address
 }
@@ -82,7 +83,7 @@ type World struct {
 // NewWorld makes a World of the image, whose text is read-only and
 // executable, as after boot.
 func NewWorld(im *elfscan.Image) *World {
-	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: 1 << 15}, funcs: map[uint64]string{}}
+	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: 1 << 15}, funcs: map[uint64]string{}, calls: map[string]int{}}
 	w.M.Load = w.load
 	w.M.OnBreak = w.onBreak
 	w.hookCommon()
@@ -101,6 +102,7 @@ func (w *World) Reset() {
 	w.M.SP, w.M.X[18] = stackTop, scs
 	w.Events = w.Events[:0]
 	w.heap = heapBase
+	clear(w.calls)
 }
 
 // New is the address of size zeroed bytes, aligned to 64. The heap is small:
@@ -190,11 +192,24 @@ func (w *World) returns(v uint64) func(string) error {
 }
 
 const (
-	enomem = ^uint64(12) + 1
+	enomem = ^uint32(12) + 1
 	efault = ^uint32(14) + 1
 	einval = ^uint32(22) + 1
 	erange = ^uint32(34) + 1
 )
+
+// failAll has every call of a function fail.
+const failAll = -1
+
+// fails tells whether this call of a function of the patching interface fails.
+func (w *World) fails(name string) bool {
+	n, ok := w.Fail[name]
+	if !ok {
+		return false
+	}
+	w.calls[name]++
+	return n == failAll || n == w.calls[name]
+}
 
 // printers print; their first argument is the format.
 var printers = []string{"_printk", "printk", "__warn_printk"}
@@ -217,7 +232,12 @@ func (w *World) hookCommon() {
 		addr, to := w.M.X[0], w.M.X[1]
 		v, err := w.M.Read32(addr)
 		switch {
-		case w.Fail[name]:
+		case w.fails(name):
+			w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
+			// What is on the stack may be anything, the word that is hoped for, too.
+			if v, err := w.M.Read32(to); err == nil && to-stackBase < stackSize && unwritten(to, v) {
+				_ = w.M.Write32(to, a64.NOP)
+			}
 			return w.result(erange) // copy_from_kernel_nofault() gives that, too
 		case err != nil || addr%a64.Size != 0:
 			return w.result(efault)
@@ -230,7 +250,8 @@ func (w *World) hookCommon() {
 		addr, insn := w.M.X[0], uint32(w.M.X[1])
 		old, err := w.M.Read32(addr)
 		switch {
-		case w.Fail[name]:
+		case w.fails(name):
+			w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
 			return w.result(erange)
 		case addr%a64.Size != 0:
 			return w.result(einval)
@@ -243,6 +264,10 @@ func (w *World) hookCommon() {
 	}, "aarch64_insn_patch_text_nosync", "aarch64_insn_write")
 	w.Hook(func(name string) error {
 		addr, v := w.M.X[0], w.M.X[1]
+		if w.fails(name) {
+			w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
+			return w.result(erange)
+		}
 		if _, err := w.M.Read64(addr); err != nil {
 			return w.result(efault)
 		}
@@ -325,6 +350,10 @@ func (e *Event) InWords(im *elfscan.Image) string {
 		}
 		return fmt.Sprintf("%#x", a)
 	}
+	failed := ""
+	if e.Err {
+		failed = " fails"
+	}
 	switch e.Kind {
 	case Alloc:
 		if e.Addr == 0 {
@@ -334,23 +363,19 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case Free, FlushReset:
 		return fmt.Sprintf("%s(%#x)", e.Func, e.Addr)
 	case Copy:
-		failed := ""
-		if e.Err {
-			failed = " fails"
-		}
 		return fmt.Sprintf("%s(%#x, %s, %#x)%s", e.Func, e.Addr, at(e.From), e.Size, failed)
 	case Store:
 		return fmt.Sprintf("store of %#x (%d bytes) to %#x", e.Value, e.Size, e.Addr)
 	case Patch:
-		return fmt.Sprintf("%s(%s): %08x %s becomes %08x %s", e.Func, at(e.Addr), e.Old, a64.Text(uint32(e.Old), e.Addr, im.Name), e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed, e.Old, a64.Text(uint32(e.Old), e.Addr, im.Name), e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
 	case PatchLiteral:
-		return fmt.Sprintf("%s(%s, %s)", e.Func, at(e.Addr), at(e.Value))
+		return fmt.Sprintf("%s(%s, %s)%s", e.Func, at(e.Addr), at(e.Value), failed)
 	case Protect:
-		return fmt.Sprintf("%s(%#x, %#x bytes): %v", e.Func, e.Addr, e.Size, e.Perm)
+		return fmt.Sprintf("%s(%#x, %#x bytes)%s: %v", e.Func, e.Addr, e.Size, failed, e.Perm)
 	case ICache:
 		return fmt.Sprintf("%s(%#x, %#x bytes)", e.Func, e.Addr, e.Size)
 	case ReadInsn, Gen:
-		return fmt.Sprintf("%s: %08x %s", e.Func, e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+		return fmt.Sprintf("%s%s: %08x %s", e.Func, failed, e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
 	case Trap:
 		return fmt.Sprintf("brk #%#x", e.Value)
 	}

@@ -153,8 +153,8 @@ func (s *spots) addDiff(r *builder.TrampRun, d builder.Diff, advice string) {
 		pc, _ = s.im.Addr("arch_ftrace_update_trampoline")
 	}
 	text := d.What
-	if r.Situation == builder.Updated {
-		text = "after an update: " + text
+	if r.Situation != builder.Near {
+		text = "with " + r.Situation.String() + ": " + text
 	}
 	sp := s.add(r, pc, insn, "%s%s", text, advice)
 	if sp != nil && d.Origin != 0 {

@@ -94,7 +94,7 @@ func explained(all *builder.Trampolines, regs bool) bool {
 			continue
 		}
 		for _, d := range r.Diffs {
-			if d.Kind != builder.Unexplained && d.Kind != builder.Misaligned {
+			if d.Kind < builder.Unexplained && d.Kind != builder.Misaligned {
 				return true
 			}
 		}

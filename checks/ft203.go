@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
@@ -10,9 +12,25 @@ import (
 // FT203 executes the builder with memory, or the callback, out of reach, and
 // finds branches that do not arrive.
 var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+	plt, broken := false, false
+	for _, r := range runs {
+		far := r.Situation == builder.FarAbove || r.Situation == builder.FarBelow
+		plt = plt || r.Trampoline != 0 && r.Called && (far || r.Situation == builder.FarCallback)
+		broken = broken || far && farBreaks(runs, r) != 0
+	}
+	// An update repeats what building shows.
+	update := func(r *builder.TrampRun) bool { return r.Situation == builder.FarUpdate }
+	updates := slices.DeleteFunc(slices.Clone(runs), func(r *builder.TrampRun) bool { return !update(r) })
+	runs = append(slices.DeleteFunc(runs, update), updates...)
 	for _, r := range runs {
 		slot := farBreaks(runs, r)
 		if slot == 0 {
+			if edge := r.Situation == builder.EdgeAbove || r.Situation == builder.EdgeBelow; edge && r.Called && !plt && !broken {
+				s.addEdge(r)
+			}
+			if plt && r.Situation == builder.EdgeCallback && r.Trampoline == 0 {
+				s.addGap(r)
+			}
 			continue
 		}
 		w, _ := r.Word(slot)
@@ -40,12 +58,31 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampR
 			sp.related = relatedTo(s.im, e.PC, "written here")
 		}
 	}
-}, builder.Near, builder.FarAbove, builder.FarBelow, builder.FarCallback)
+}, builder.Near, builder.FarAbove, builder.FarBelow, builder.EdgeAbove, builder.EdgeBelow, builder.FarCallback, builder.EdgeCallback, builder.FarUpdate)
+
+// addEdge adds that a builder without a PLT takes memory that a callsite does
+// not reach.
+func (s *spots) addEdge(r *builder.TrampRun) {
+	for _, e := range r.Events {
+		if e.Kind == builder.Alloc && e.Addr != 0 {
+			s.add(r, e.PC, "", "with %v the builder takes it (%#x) and returns success: a BL there does not reach the trampoline, ftrace_make_call() fails, and ftrace is switched off. Refuse memory from which _text or _end is out of reach", r.Situation, r.Trampoline)
+			return
+		}
+	}
+}
 
 // farBreaks is the address of the slot whose branch does not arrive in a run
 // with something out of reach, though it does with all in reach; else 0.
 func farBreaks(runs []*builder.TrampRun, r *builder.TrampRun) uint64 {
-	if r.Situation == builder.Near || r.Trampoline == 0 {
+	switch r.Situation {
+	case builder.Near, builder.EdgeAbove, builder.EdgeBelow:
+		return 0
+	case builder.FarUpdate: // to refuse it is right
+		if r.Kept() || !slices.ContainsFunc(r.Events, func(e builder.Event) bool { return e.Addr == r.CallAt && e.Kind == builder.Patch }) {
+			return 0
+		}
+	}
+	if r.Area(r.Trampoline) == nil { // FT308 speaks of a pointer to none
 		return 0
 	}
 	for _, near := range runs {
@@ -60,4 +97,15 @@ func farBreaks(runs []*builder.TrampRun, r *builder.TrampRun) uint64 {
 		}
 	}
 	return 0
+}
+
+// addGap adds that a builder with a PLT makes no trampoline for a callback at
+// one distance, though it does for others nearer and farther.
+func (s *spots) addGap(r *builder.TrampRun) {
+	for _, e := range r.Events {
+		if e.Kind == builder.Alloc {
+			s.add(r, e.PC, "gap", "with the callback %+#x bytes from the slot of ftrace_call the builder makes no trampoline, though it has a PLT for callbacks farther away: BL reaches -0x8000000..+0x7fffffc, and the PLT must begin right behind", r.Distance)
+			return
+		}
+	}
 }

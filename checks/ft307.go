@@ -16,4 +16,4 @@ var FT307 = builtCheck("FT307", func(pass *analysis.Pass, runs []*builder.TrampR
 			}
 		}
 	}
-}, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.NoMemory, builder.BadCopy, builder.AlienSlot, builder.Released)
+}, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.NoMemory, builder.BadCopy, builder.AlienSlot, builder.Released, builder.BadRelease)

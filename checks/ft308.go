@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/emu"
 )
 
 // FT308 executes the builder where it must fail, and finds what it leaves
@@ -22,13 +23,13 @@ var FT308 = builtCheck("FT308", func(pass *analysis.Pass, runs []*builder.TrampR
 		pc, what := failing(r)
 		s.add(r, pc, kinds, "with %s, the builder %s. Set the members of the ops last, when nothing can fail any more, and free what was allocated on every way out", what, strings.Join(left, ", "))
 	}
-}, builder.NoMemory, builder.BadCopy, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.AlienSlot)
+}, builder.NoMemory, builder.BadCopy, builder.BadPerm, builder.BadPatch, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.AlienSlot)
 
 // residue is what a builder that failed has left behind; nil if nothing, or if
 // it did not fail.
 func residue(r *builder.TrampRun) (left []string, kinds string) {
-	mustFail := r.Situation == builder.NoMemory || r.Situation == builder.BadCopy && !r.Called
-	if r.Trampoline != 0 && !mustFail {
+	broken := brokenBy(r)
+	if r.Trampoline != 0 && broken == "" {
 		return nil, ""
 	}
 	for _, a := range r.Areas {
@@ -38,14 +39,7 @@ func residue(r *builder.TrampRun) (left []string, kinds string) {
 		}
 	}
 	if r.Trampoline != 0 {
-		where := "which is freed memory"
-		if r.Area(r.Trampoline) != nil {
-			where = "a trampoline that was not copied in full"
-		}
-		if r.Situation == builder.NoMemory {
-			where = "where there is none"
-		}
-		return append(left, fmt.Sprintf("leaves %#x in ops->trampoline, %s", r.Trampoline, where)), kinds + "pointer"
+		return append(left, fmt.Sprintf("leaves %#x in ops->trampoline, %s", r.Trampoline, broken)), kinds + "pointer"
 	}
 	if r.AllocTramp {
 		left = append(left, "leaves FTRACE_OPS_FL_ALLOC_TRAMP in ops->flags with no trampoline")
@@ -56,6 +50,29 @@ func residue(r *builder.TrampRun) (left []string, kinds string) {
 		kinds += "size "
 	}
 	return left, kinds
+}
+
+// brokenBy says what is wrong with the trampoline that a builder has left in a
+// run where something failed; "" if it works all the same, or if the builder
+// has told of it. What it tells of memory that is missing does not make it
+// memory.
+func brokenBy(r *builder.TrampRun) string {
+	a := r.Area(r.Trampoline)
+	switch {
+	case r.Situation == builder.NoMemory:
+		return "where there is none"
+	case a == nil && (r.Situation == builder.BadCopy || r.Situation == builder.BadPerm || r.Situation == builder.BadPatch):
+		return "which is freed memory"
+	case r.Situation == builder.BadCopy && !r.Called:
+		return "a trampoline that was not copied in full"
+	case r.Situation == builder.BadPerm && a.PermAt(r.Trampoline)&writeExec != emu.Exec:
+		return fmt.Sprintf("a trampoline whose page is %v", a.PermAt(r.Trampoline))
+	case r.Situation == builder.BadPatch && !r.Warns() && !r.Called:
+		return "a trampoline that does not call its callback"
+	case r.Situation == builder.BadPatch && !r.Warns() && r.Graph && !r.Graphed:
+		return "a trampoline that does not come to ftrace_graph_caller"
+	}
+	return ""
 }
 
 // failing is what failed in a run, and the address of the builder's call of
@@ -70,6 +87,14 @@ func failing(r *builder.TrampRun) (pc uint64, what string) {
 				pc = e.PC
 			}
 			if e.Addr == 0 {
+				return e.PC, e.Func + "() failing"
+			}
+		case builder.Protect:
+			if e.Err {
+				return e.PC, e.Func + "() failing"
+			}
+		case builder.ReadInsn, builder.Patch, builder.PatchLiteral:
+			if e.Err {
 				return e.PC, e.Func + "() failing"
 			}
 		case builder.Copy:

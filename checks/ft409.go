@@ -13,7 +13,7 @@ import (
 )
 
 // siteFuncs are the functions that a callsite's life is made of.
-var siteFuncs = []string{"ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop", "module_finalize"}
+var siteFuncs = []string{"ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop", "module_frob_arch_sections", "module_finalize"}
 
 // FT409 executes the functions that enable and disable callsites.
 var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
@@ -30,8 +30,11 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 			what = append(what, fmt.Sprintf("returns %d and leaves %s; by the model it returns %s and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got), step.WantRet, siteState(im, run.Site, t, step.Want)))
 		}
 		what = append(what, step.Diffs...)
-		reportRun(pass, kernel, fn, run.Site, "%s, executed on callsite %s%s, %s%s",
-			step.Func, t.name(im, run.Site.Entry), inCase(step), some(what, 3), more)
+		on := "callsite " + t.name(im, run.Site.Entry) + inCase(step)
+		if strings.HasPrefix(step.Func, "module_") && kernel == im {
+			on = step.Case
+		}
+		reportRun(pass, kernel, fn, run.Site, "%s, executed on %s, %s%s", step.Func, on, some(what, 3), more)
 	})
 }, Sites, SiteRuns, InKernel)
 

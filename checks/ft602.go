@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/builder"
@@ -10,11 +12,16 @@ import (
 // and finds it overwritten.
 var FT602 = builtCheck("FT602", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
 	for _, r := range runs {
-		for _, e := range r.Events {
-			if e.Kind == builder.Patch && uint32(e.Old) == builder.Alien && r.Area(e.Addr) != nil {
+		for i, e := range r.Events {
+			unread := func(p builder.Event) bool { return p.Kind == builder.ReadInsn && p.Err && p.Addr == e.Addr }
+			if e.Kind == builder.Patch && !e.Err && slices.ContainsFunc(r.Events[:i], unread) {
+				s.add(r, e.PC, "unread", "with %v, %s() writes %08x %s to %s although what is there could not be read: fail",
+					r.Situation, e.Func, e.Value, word(s.im, r, uint32(e.Value), e.Addr), at(r, e.Addr))
+			}
+			if e.Kind == builder.Patch && !e.Err && r.Slot != "" && uint32(e.Old) == r.Alien && r.Area(e.Addr) != nil {
 				s.add(r, e.PC, "", "with %v (%s holds %08x %s), %s() writes %08x %s over it at %s with no check of what was there: compare with the BL or the NOP that belongs there, and fail",
-					r.Situation, r.Slot, builder.Alien, word(s.im, r, builder.Alien, e.Addr), e.Func, e.Value, word(s.im, r, uint32(e.Value), e.Addr), at(r, e.Addr))
+					r.Situation, r.Slot, r.Alien, word(s.im, r, r.Alien, e.Addr), e.Func, e.Value, word(s.im, r, uint32(e.Value), e.Addr), at(r, e.Addr))
 			}
 		}
 	}
-}, builder.AlienSlot, builder.AlienUpdate)
+}, builder.AlienSlot, builder.AlienUpdate, builder.BadPatch, builder.BadUpdate)

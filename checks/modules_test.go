@@ -154,3 +154,38 @@ func TestModuleIsPlacedFar(t *testing.T) {
 		}
 	}
 }
+
+// TestModuleLoaders executes the loader of each sample of a kernel on modules
+// that are made up: without BTF, where that is asked for alone.
+func TestModuleLoaders(t *testing.T) {
+	wants := map[string]string{
+		"kernel-plt-wrong":    `^module_finalize, executed on a module with all sections, writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`,
+		"kernel-plt-writable": `^module_frob_arch_sections, executed on a module with all sections, makes \.plt SHT_NOBITS with flags SHF_WRITE\+SHF_ALLOC\+SHF_EXECINSTR`,
+		"kernel-plt-near":     `^ftrace_make_call, executed on callsite .* just behind its text`,
+	}
+	paths, err := filepath.Glob(filepath.Join(moduleSamples, "kernel-*.elf"))
+	if err != nil || len(paths) < 5 {
+		t.Fatalf("%d kernels in %s: %v", len(paths), moduleSamples, err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".elf")
+		t.Run(name, func(t *testing.T) {
+			res := lint.File(path, token.NewFileSet(), lint.Config{Settings: checks.Settings{Exhaustive: true}})
+			want, found := wants[name], false
+			for _, f := range res.Findings {
+				if want == "" || f.Rule.ID != "FT409" || !regexp.MustCompile(want).MatchString(f.Message) {
+					t.Errorf("not expected: %s %s", f.Rule.ID, f.Message)
+				}
+				found = true
+			}
+			if want != "" && !found {
+				t.Errorf("not found: %s", want)
+			}
+			for _, r := range res.Rules {
+				if r.Inconclusive != "" {
+					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				}
+			}
+		})
+	}
+}

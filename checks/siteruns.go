@@ -41,10 +41,12 @@ var Options = &analysis.Analyzer{
 
 // Types is the layout of some of the kernel's structures, *builder.Types.
 var Types = &analysis.Analyzer{
-	Name:       "types",
-	Doc:        "read the layout of some structures from BTF",
-	Requires:   []*analysis.Analyzer{Image},
-	Run:        func(pass *analysis.Pass) (any, error) { return builder.ReadTypes(image(pass)), nil },
+	Name:     "types",
+	Doc:      "read the layout of some structures from BTF or, to execute all, from DWARF",
+	Requires: []*analysis.Analyzer{Image, Options},
+	Run: func(pass *analysis.Pass) (any, error) {
+		return builder.ReadTypes(image(pass), pass.ResultOf[Options].(Settings).Exhaustive), nil
+	},
 	ResultType: reflect.TypeFor[*builder.Types](),
 }
 

@@ -195,7 +195,7 @@ func (l *Layout) entry(im *elfscan.Image) {
 // ruleOfDiff is the rule about a kind of difference from the model.
 var ruleOfDiff = map[builder.DiffKind]string{
 	builder.MissesReturn: "FT103", builder.PastReturn: "FT105", builder.Escapes: "FT106", builder.OpsWrong: "FT108",
-	builder.Misaligned: "FT109", builder.Unreachable: "FT110", builder.WrongSlot: "FT111", builder.Unexplained: "FT116",
+	builder.Misaligned: "FT109", builder.Unreachable: "FT110", builder.WrongSlot: "FT111", builder.Unexplained: "FT116", builder.Misconduct: "FT116",
 }
 
 // trampolines lays out what the builder built.
@@ -288,10 +288,7 @@ func (l *Layout) situation(im *elfscan.Image, r *builder.TrampRun) {
 			s.Left++
 		}
 	}
-	switch r.Situation {
-	case builder.Near, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.BadCopy:
-		s.Executed = r.Err == nil && r.Trampoline != 0
-	}
+	s.Executed = r.Executed
 	if w, ok := r.Word(r.CallAt); ok && r.CallAt != 0 {
 		s.Slot = a64.Text(w, r.CallAt, func(a uint64) string {
 			if a == r.Func {

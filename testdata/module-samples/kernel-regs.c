@@ -16,9 +16,9 @@ static inline bool callable(struct module *mod, unsigned long pc, unsigned long 
 	if (bl_reaches(pc, *target))
 		return true;
 	mod = module_of(mod, pc);
-	if (!mod || !mod->arch.ftrace_trampolines)
+	plts = mod ? ftrace_plts(mod, pc) : NULL;
+	if (!plts)
 		return false;
-	plts = mod->arch.ftrace_trampolines;
 	if (*target == (unsigned long)ftrace_caller)
 		*target = (unsigned long)plts;
 	else if (*target == (unsigned long)ftrace_regs_caller)

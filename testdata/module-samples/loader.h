@@ -6,6 +6,7 @@
  *   VERMAGIC        what its modules say they are made for
  *   NO_INIT_PLT     it does not know .init.text.ftrace_trampoline (before 6.17)
  *   PLT_TARGET(t)   where a PLT entry for t leads, if not to t (a defect)
+ *   PLT_FLAGS       the flags of a section for PLT entries, if not AX (a defect)
  */
 
 #pragma once
@@ -16,9 +17,14 @@
 #define PLT_TARGET(t)	(t)
 #endif
 
+#ifndef PLT_FLAGS
+#define PLT_FLAGS	(SHF_EXECINSTR | SHF_ALLOC)
+#endif
+
 #define ENOEXEC		8
 #define SHT_SYMTAB	2
 #define SHT_NOBITS	8
+#define SHF_WRITE	1
 #define SHF_ALLOC	2
 #define SHF_EXECINSTR	4
 
@@ -50,7 +56,7 @@ static bool is(const char *a, const char *b)
 static inline void rewrite(Elf64_Shdr *s, u64 size)
 {
 	s->sh_type = SHT_NOBITS;
-	s->sh_flags = SHF_EXECINSTR | SHF_ALLOC;
+	s->sh_flags = PLT_FLAGS;
 	s->sh_addralign = 4;
 	s->sh_size = size;
 }

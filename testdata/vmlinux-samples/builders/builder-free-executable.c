@@ -5,7 +5,7 @@
 
 #include "builder.h"
 
-// What is out of reach is found when the slots are patched.
+// What is out of reach is found when the memory is executable already.
 static bool in_reach_later(const struct tramp *t)
 {
 	return true;
@@ -20,7 +20,10 @@ static int protect_for_good(const struct tramp *t)
 	ret = set_memory_ro(addr, pages);
 	if (ret)
 		return ret;
-	return set_memory_x(addr, pages);
+	ret = set_memory_x(addr, pages);
+	if (ret)
+		return ret;
+	return in_reach(t) ? 0 : -ERANGE;
 }
 
 static void release_as_is(void *mem)

@@ -94,7 +94,7 @@ extern int ftrace_graph_active;
 extern struct ftrace_ops ftrace_list_ops;
 extern const struct ftrace_ops ftrace_nop_ops;
 
-ftrace_func_t ftrace_ops_get_func(struct ftrace_ops *ops);
+ftrace_func_t ftrace_ops_get_func(struct ftrace_ops *ops) __attribute__((returns_nonnull));
 struct ftrace_ops *ftrace_find_unique_ops(struct dyn_ftrace *rec);
 
 void arch_ftrace_update_trampoline(struct ftrace_ops *ops);

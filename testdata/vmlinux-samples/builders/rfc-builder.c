@@ -68,7 +68,7 @@ static unsigned long make(struct ftrace_ops *ops, unsigned long *tramp_size)
 
 	ops->flags |= FTRACE_OPS_FL_ALLOC_TRAMP;
 	set_vm_flush_reset_perms((void *)mem);
-	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));	// want FT301 "" FT306 ""
+	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));	// want FT301 "" FT306 "" FT308 "set_memory_x.. failing"
 	return mem;
 
 fail:

@@ -45,12 +45,15 @@ static inline struct module *module_of(struct module *mod, unsigned long pc)
 	return mod;
 }
 
+static inline bool within(const struct module *mod, enum mod_mem_type type, unsigned long pc)
+{
+	return pc - (unsigned long)mod->mem[type].base < mod->mem[type].size;
+}
+
 /* The PLTs that a module has for the part that pc is in: its init text has its own. */
 static inline struct plt_entry *ftrace_plts(const struct module *mod, unsigned long pc)
 {
-	const struct module_memory *init = &mod->mem[MOD_INIT_TEXT];
-
-	if (pc - (unsigned long)init->base < init->size)
+	if (within(mod, MOD_INIT_TEXT, pc))
 		return mod->arch.init_ftrace_trampolines;
-	return mod->arch.ftrace_trampolines;
+	return within(mod, MOD_TEXT, pc) ? mod->arch.ftrace_trampolines : NULL;
 }

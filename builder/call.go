@@ -1,0 +1,166 @@
+package builder
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// What every C function owes its caller, whatever it is for (AAPCS64, 6.1 and
+// 6.4; Documentation/arch/arm64, frame records): what is looked at around each
+// call of a function that is executed.
+
+// own is in the upper half of registers that hold nothing a function may use.
+const own = 0x5afe_0000_5afe_0000
+
+// poisonOf is size bytes whose every 8 are an address of nothing, with mark
+// in its upper bits.
+func poisonOf(addr uint64, size int, mark uint64) []byte {
+	b := make([]byte, size)
+	for i := 0; i < size; i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], mark<<48|(addr+uint64(i))&0xffff_ffff)
+	}
+	return b
+}
+
+// isPoison tells whether an address was made of something that a function
+// must not use: a register that holds nothing for it or was clobbered, its
+// stack before it wrote to it, another member of the task or the module.
+func isPoison(addr uint64) bool {
+	switch addr >> 48 {
+	case own >> 48, clobbered >> 48, 0x57ac, 0x7a5c, modPoison >> 48:
+		return true
+	}
+	return false
+}
+
+// unwritten tells whether the word v on the stack is what enter put there.
+func unwritten(addr uint64, v uint32) bool {
+	poison := poisonOf(addr&^7, 8, 0x57ac)
+	return v == binary.LittleEndian.Uint32(poison[addr&4:])
+}
+
+// stackPoison is what lies below the stack pointer when a function is entered.
+var stackPoison = poisonOf(stackTop-512, 512, 0x57ac)
+
+// enter makes the state of a fresh call: a value of its own in every register
+// that is no argument, and below the stack pointer what nobody wrote.
+func (w *World) enter() {
+	m := w.M
+	_ = m.Write(stackTop-uint64(len(stackPoison)), stackPoison) // mapped by Reset
+	for i := range m.X {
+		m.X[i] = own | uint64(i)
+	}
+	m.SP, m.X[18] = stackTop, scs
+	m.N, m.Z, m.C, m.V = true, false, true, false
+}
+
+// lost is what the function fn, which was entered and has returned, does not
+// give back.
+func (w *World) lost(fn uint64) (diffs []string) {
+	m := w.M
+	if m.X[18] != scs && w.hasSCS(fn) {
+		diffs = append(diffs, "loses its caller's x18")
+	}
+	for i := 19; i < 30; i++ {
+		if m.X[i] != own|uint64(i) {
+			diffs = append(diffs, fmt.Sprintf("loses its caller's x%d", i))
+		}
+	}
+	if m.SP != stackTop {
+		diffs = append(diffs, fmt.Sprintf("leaves SP at %+d bytes", int64(m.SP-stackTop)))
+	}
+	return diffs
+}
+
+// hasSCS tells whether X18 is reserved for the shadow call stack: in a kernel
+// that has one, or where fn itself pushes LR there. Elsewhere it is a register
+// that any function may use.
+func (w *World) hasSCS(fn uint64) bool {
+	if _, ok := w.Image.Addr("init_shadow_call_stack"); ok {
+		return true
+	}
+	s, ok := w.Image.SymbolAt(fn)
+	for a := s.Addr; ok && a < s.End(); a += a64.Size {
+		const push = 0xf800_865e // STR X30, [X18], #8
+		if insn, _ := w.Image.Word(a); insn == push {
+			return true
+		}
+	}
+	return false
+}
+
+// unwinds says, at a call of a function, that no stack trace from there comes
+// back to the caller of what was entered; "" if it does.
+func (w *World) unwinds(callee string) string {
+	fp := w.M.X[29]
+	for range 16 {
+		if fp == own|29 || fp%8 != 0 || fp < stackBase || fp >= stackTop {
+			break
+		}
+		fp, _ = w.M.Read64(fp)
+	}
+	if fp == own|29 {
+		return ""
+	}
+	return fmt.Sprintf("no stack trace from its call of %s comes back to the caller: FP is %#x", callee, w.M.X[29])
+}
+
+// misdeed is what an error of executing a function proves that it does and must
+// not; "" if it proves nothing.
+func misdeed(err error) string {
+	var stop *emu.Stop
+	switch {
+	case errors.Is(err, errStackSmashed):
+		return errStackSmashed.Error()
+	case errors.As(err, &stop) && stop.Reason == emu.Permission && stop.Access == emu.Write:
+		return "writes where it must not: " + err.Error()
+	case errors.As(err, &stop) && isPoison(stop.Addr):
+		return "uses what holds nothing for it: " + err.Error()
+	}
+	return ""
+}
+
+// stray says that the branch at pc goes into a function behind its entry, or
+// between two; "" if it does not. Compilers make no such call. Of code whose
+// symbols have no size nothing is known.
+func stray(im *elfscan.Image, pc, target uint64) string {
+	s, ok := im.SymbolAt(target)
+	if !ok || s.Addr == target || s.Type != elf.STT_FUNC || s.Size == 0 || s.Addr <= pc && pc < s.End() {
+		return ""
+	}
+	return fmt.Sprintf("calls %s from %s, which is not where a function begins", im.At(target), im.At(pc))
+}
+
+// strays are the stray calls of the function at fn and of the local functions
+// that it calls.
+func strays(im *elfscan.Image, fn uint64) (found []string) {
+	todo, seen := []uint64{fn}, map[uint64]bool{}
+	for len(todo) > 0 && len(seen) < 64 {
+		s, ok := im.SymbolAt(todo[0])
+		todo = todo[1:]
+		if !ok || seen[s.Addr] {
+			continue
+		}
+		seen[s.Addr] = true
+		for a := s.Addr; a < s.End(); a += a64.Size {
+			w, _ := im.Word(a)
+			target, ok := a64.Target(w, a)
+			if kind := a64.Classify(w); !ok || kind != a64.Call && kind != a64.Branch {
+				continue
+			}
+			if diff := stray(im, a, target); diff != "" {
+				found = append(found, diff)
+			}
+			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && callee.Bind == elf.STB_LOCAL && callee.Type == elf.STT_FUNC {
+				todo = append(todo, target)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,40 @@
+package builder
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// What DWARF tells of struct module is what BTF does.
+func TestModuleLayoutFromDWARF(t *testing.T) {
+	root := os.Getenv("FTLINT_KERNELS")
+	if root == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		root = filepath.Join(cache, "ftlint/kernels")
+	}
+	paths, err := filepath.Glob(filepath.Join(root, "*/current/vmlinux"))
+	if err != nil || len(paths) == 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no kernels", err)
+		}
+		t.Skip("SKIPPED: no kernels: run scripts/fetch-kernels")
+	}
+	for _, path := range paths {
+		im, err := elfscan.Open(path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer im.Close()
+		types := ReadTypes(im, false)
+		got, ok := layoutFromDWARF(im)
+		if !ok || !types.HasModule || got != types.Module {
+			t.Errorf("%s: DWARF %+v (%v), BTF %+v (%v)", path, got, ok, types.Module, types.HasModule)
+		}
+	}
+}

@@ -46,6 +46,8 @@ const (
 	whyPadding   = "padding before the function"
 	whyRet       = "RET and BR differ in prediction, and in a kernel with BTI"
 	whyWriter    = "the writer's own error code, as good as -EPERM"
+	whyWorlds    = "the same in all random worlds"
+	whyUnreached = "executed in no random world: what is called never gives what leads there"
 	whyBool      = "bool whose callers ask for other than 0"
 )
 
@@ -287,10 +289,62 @@ type oracle struct {
 	executes func(addr uint64) bool
 	// boolean is the function whose result is 0 or 1 in all of W0, if one is.
 	boolean string
+	worlds  *worlds
+	local   bool // see bench
+}
+
+// byWorlds is equivalent as far as executing whole functions tells.
+func (o *oracle) byWorlds(u *unit, m *mutant) string {
+	for i, w := range m.words {
+		for _, w := range []uint32{w, u.words[m.addr+uint64(i)*a64.Size]} {
+			switch k := a64.Classify(w); {
+			case k == a64.Landing && w&0xffffff3f == a64.BTI && !o.bti:
+				return whyPad
+			case k == a64.Hint || k == a64.Landing:
+				return whyPAC
+			}
+		}
+	}
+	// A call of what is no function's entry skips what is done there, even where
+	// that is nothing but signing LR.
+	for i, w := range m.words {
+		a := m.addr + uint64(i)*a64.Size
+		if to, ok := a64.Target(w, a); ok && a64.Classify(w) == a64.Call {
+			if _, inside := u.words[to]; inside || w == u.words[a] {
+				continue
+			}
+			if s, found := o.im.SymbolAt(to); found && s.Addr != to {
+				return ""
+			}
+		}
+	}
+	switch {
+	case o.slot(m.addr):
+		return whySlot
+	case !o.worlds.same(m):
+		return ""
+	case o.worlds.executes(m.addr):
+		return whyWorlds
+	case u.fatal(o.im, m.addr):
+		return whyProtector
+	case !o.local && !o.executes(m.addr):
+		return whyUnreached
+	}
+	return ""
 }
 
 // equivalent is why the mutant of the unit changes nothing, or "".
 func (o *oracle) equivalent(u *unit, m *mutant) string {
+	if o.local {
+		if why := o.byInstruction(u, m); why != "" || u.entry {
+			return why
+		}
+	}
+	return o.byWorlds(u, m)
+}
+
+// byInstruction is equivalent as far as the instructions about the mutant tell.
+func (o *oracle) byInstruction(u *unit, m *mutant) string {
 	w := u.words[m.addr]
 	one := len(m.words) == 1
 	switch {

@@ -137,12 +137,13 @@ func stray(im *elfscan.Image, pc, target uint64) string {
 	return fmt.Sprintf("calls %s from %s, which is not where a function begins", im.At(target), im.At(pc))
 }
 
-// strays are the stray calls of the function at fn and of the local functions
-// that it calls.
+// strays are the stray calls of the function at fn, of those that it calls, and
+// of the local functions that these call.
 func strays(im *elfscan.Image, fn uint64) (found []string) {
 	todo, seen := []uint64{fn}, map[uint64]bool{}
 	for len(todo) > 0 && len(seen) < 64 {
-		s, ok := im.SymbolAt(todo[0])
+		at := todo[0]
+		s, ok := im.SymbolAt(at)
 		todo = todo[1:]
 		if !ok || seen[s.Addr] {
 			continue
@@ -157,7 +158,7 @@ func strays(im *elfscan.Image, fn uint64) (found []string) {
 			if diff := stray(im, a, target); diff != "" {
 				found = append(found, diff)
 			}
-			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && callee.Bind == elf.STB_LOCAL && callee.Type == elf.STT_FUNC {
+			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && (at == fn || callee.Bind == elf.STB_LOCAL) && callee.Type == elf.STT_FUNC {
 				todo = append(todo, target)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 type unit struct {
 	name  string
 	entry bool // entry code: saves and restores, and has no ABI of C
+	part  bool // what is executed of it counts, and not the whole
 	words map[uint64]uint32
 	order []uint64 // addresses, ascending
 

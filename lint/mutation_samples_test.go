@@ -72,7 +72,7 @@ func TestMutationSamples(t *testing.T) {
 			}
 			for _, name := range goodBuilders {
 				t.Run(name, func(t *testing.T) {
-					try(t, bench{path: filepath.Join(dir, "images/builders", name+".elf"), every: every, units: functionUnits(builderNames...), play: playBuilder})
+					try(t, bench{path: filepath.Join(dir, "images/builders", name+".elf"), every: every, units: functionUnits(false, builderNames...), play: playBuilder})
 				})
 			}
 			for _, kernel := range slices.Sorted(maps.Keys(goodKernels)) {
@@ -83,11 +83,11 @@ func TestMutationSamples(t *testing.T) {
 					every:  every, exhaustive: true,
 				}
 				t.Run(kernel+" callsites", func(t *testing.T) {
-					b.units, b.play = functionUnits(siteNames...), playSite
+					b.units, b.play = functionUnits(false, siteNames...), playSite
 					try(t, b)
 				})
 				t.Run(kernel+" loader", func(t *testing.T) {
-					b.units, b.play = functionUnits(loaderNames...), playLoader
+					b.units, b.play = functionUnits(false, loaderNames...), playLoader
 					try(t, b)
 				})
 			}
@@ -99,8 +99,9 @@ func TestMutationSamples(t *testing.T) {
 	}
 }
 
-// functionUnits are functions, and the local functions that they call.
-func functionUnits(names ...string) func(im *elfscan.Image) []*unit {
+// functionUnits are functions, and the local functions that they call; in part
+// where only what is executed counts.
+func functionUnits(part bool, names ...string) func(im *elfscan.Image) []*unit {
 	return func(im *elfscan.Image) []*unit {
 		var out []*unit
 		seen := map[uint64]bool{}
@@ -111,6 +112,7 @@ func functionUnits(names ...string) func(im *elfscan.Image) []*unit {
 			}
 			seen[s.Addr] = true
 			u := newUnit(im, s)
+			u.part = part
 			out = append(out, u)
 			for _, callee := range u.callees(im) {
 				if callee.Bind == elf.STB_LOCAL {

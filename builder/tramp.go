@@ -330,11 +330,13 @@ func BuildTrampolines(im *elfscan.Image) *Trampolines {
 					t.record(t.build(TrampRun{Situation: s, Regs: regs, Graph: graph}))
 				}
 			}
-			if near := t.recorded(Near, regs, graph); near != nil && near.CallAt != 0 {
-				for _, d := range Borders {
-					if d != 0 {
-						t.record(t.build(TrampRun{Situation: EdgeCallback, Regs: regs, Graph: graph, Distance: d, CallAt: t.recorded(Near, regs, graph).CallAt}))
-					}
+			callAt := uint64(0)
+			if near := t.recorded(Near, regs, graph); near != nil {
+				callAt = near.CallAt
+			}
+			for _, d := range Borders {
+				if d != 0 && callAt != 0 {
+					t.record(t.build(TrampRun{Situation: EdgeCallback, Regs: regs, Graph: graph, Distance: d, CallAt: callAt}))
 				}
 			}
 		}

@@ -103,33 +103,38 @@ func TestMutationSamples(t *testing.T) {
 // where only what is executed counts.
 func functionUnits(part bool, names ...string) func(im *elfscan.Image) []*unit {
 	return func(im *elfscan.Image) []*unit {
-		var out []*unit
-		seen := map[uint64]bool{}
-		var add func(s elfscan.Symbol)
-		add = func(s elfscan.Symbol) {
-			if seen[s.Addr] || s.Size == 0 {
-				return
-			}
-			seen[s.Addr] = true
-			u := newUnit(im, s)
-			u.part = part
-			out = append(out, u)
-			for _, callee := range u.callees(im) {
-				if callee.Bind == elf.STB_LOCAL {
-					add(callee)
-				}
-			}
-		}
-		for _, name := range names {
-			if s, ok := im.Lookup(name); ok {
-				add(s)
-			}
-		}
+		out := gather(im, names, func(callee elfscan.Symbol) bool { return callee.Bind == elf.STB_LOCAL })
 		for _, u := range out {
+			u.part = part
 			u.analyse(im)
 		}
 		return out
 	}
+}
+
+// gather gives functions, and of those that they call the ones to follow.
+func gather(im *elfscan.Image, names []string, follow func(callee elfscan.Symbol) bool) (out []*unit) {
+	seen := map[uint64]bool{}
+	var add func(s elfscan.Symbol)
+	add = func(s elfscan.Symbol) {
+		if seen[s.Addr] || s.Size == 0 {
+			return
+		}
+		seen[s.Addr] = true
+		u := newUnit(im, s)
+		out = append(out, u)
+		for _, callee := range u.callees(im) {
+			if follow(callee) {
+				add(callee)
+			}
+		}
+	}
+	for _, name := range names {
+		if s, ok := im.Lookup(name); ok {
+			add(s)
+		}
+	}
+	return out
 }
 
 // newUnit is the code of a function.

@@ -38,13 +38,17 @@ const sampleEvery = 7
 // mutationRules look at entry code, site functions and callsites.
 var mutationRules = []string{"FT102", "FT106", "FT113", "FT114", "FT206", "FT401", "FT406", "FT408", "FT409", "FT411"}
 
+// A helper is functions whose names begin with prefix; of those that are not
+// whole, what is executed counts.
+type helper struct {
+	prefix string
+	whole  bool
+}
+
 // helperPrefixes are the beginnings of names of what siteNames call and is mutated
 // as well: the rest of ftrace's own code in whole, of the makers of
 // instructions what is executed.
-var helperPrefixes = []struct {
-	prefix string
-	whole  bool
-}{
+var helperPrefixes = []helper{
 	{"ftrace_find_callable_addr", true}, {"arm64_rec_", true}, {"ftrace_modify_code", true}, {"ftrace_rec_", true},
 	{"get_ftrace_plt", true}, {"reachable_by_bl", true}, {"aarch64_insn_gen_", false}, {"aarch64_insn_encode_", false},
 	{"label_imm_common", false}, {"branch_imm_common", false}, {"aarch64_get_imm_shift_mask", false},
@@ -259,31 +263,10 @@ func (s *subject) executes(t *testing.T, addr uint64) bool {
 // siteUnits are the entry code and the site functions.
 func siteUnits(im *elfscan.Image) []*unit {
 	entry := builder.WalkEntry(im)
-	var out []*unit
 	code := &unit{name: "entry code", entry: true, words: entry.Words, order: entry.Order}
-	out = append(out, code)
-	seen := map[uint64]bool{}
-	var add func(s elfscan.Symbol)
-	add = func(s elfscan.Symbol) {
-		if seen[s.Addr] || s.Size == 0 {
-			return
-		}
-		seen[s.Addr] = true
-		u := newUnit(im, s)
-		out = append(out, u)
-		for _, callee := range u.callees(im) {
-			for _, h := range helperPrefixes {
-				if strings.HasPrefix(callee.Name, h.prefix) {
-					add(callee)
-				}
-			}
-		}
-	}
-	for _, name := range siteNames {
-		if s, ok := im.Lookup(name); ok {
-			add(s)
-		}
-	}
+	out := append([]*unit{code}, gather(im, siteNames, func(callee elfscan.Symbol) bool {
+		return slices.ContainsFunc(helperPrefixes, func(h helper) bool { return strings.HasPrefix(callee.Name, h.prefix) })
+	})...)
 	for _, u := range out {
 		u.analyse(im)
 		u.returnsBool(out, im)

@@ -44,14 +44,14 @@ type worlds struct {
 	sealed   bool // it is read-only
 
 	// Of worlds that are built in.
-	base, page, callback uint64
-	areas                []stretch // as asked for
+	base, page uint64
+	areas      []stretch // as asked for
 	// Of callsites.
-	site       elfscan.Site
-	mod, found uint64
-	sites      []elfscan.Site
-	layout     elfscan.Layout
-	types      *builder.Types
+	site   elfscan.Site
+	found  uint64
+	sites  []elfscan.Site
+	layout elfscan.Layout
+	types  *builder.Types
 }
 
 type stretch struct{ addr, size uint64 }
@@ -109,7 +109,7 @@ func (j *worlds) run(i int, m *mutant) []uint64 {
 	j.w.Reset()
 	j.seen, j.done, j.stores, j.looked, j.areas = j.seen[:0], false, 0, nil, nil
 	j.salt = j.r.Uint64()
-	j.mod, j.found, j.traps = 0, 0, 0
+	j.found, j.traps = 0, 0
 	if j.fails = 0; i%2 == 1 {
 		j.fails = 2 + j.r.IntN(30)
 	}

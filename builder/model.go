@@ -63,8 +63,8 @@ func NewModel(im *elfscan.Image, t *TemplateCode, regs bool) (*Model, error) {
 		m.Variant = "ftrace_regs_caller"
 	}
 	m.Entry, m.Common = t.Region(m.Variant), t.Region("ftrace_common")
-	for label, r := range map[string]*Region{m.Variant: m.Entry, "ftrace_common": m.Common} {
-		switch {
+	for i, r := range []*Region{m.Entry, m.Common} {
+		switch label := []string{m.Variant, "ftrace_common"}[i]; {
 		case r == nil:
 			return nil, fmt.Errorf("the template has no region %s..%s_end (FT101, FT102)", label, label)
 		case r.Last == 0:

@@ -224,15 +224,18 @@ func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
 	if err != nil {
 		return l, err
 	}
-	for name, off := range map[string]*uint64{"func": &l.fn, "flags": &l.flags, "trampoline": &l.trampoline, "trampoline_size": &l.size} {
-		v, ok := t.Offsets[name]
-		if !ok || v+8 > opsSize {
-			return l, fmt.Errorf("struct ftrace_ops has no usable member %s (by %s)", name, t.From)
+	for _, m := range []struct {
+		name string
+		off  *uint64
+	}{{"func", &l.fn}, {"flags", &l.flags}, {"trampoline", &l.trampoline}, {"trampoline_size", &l.size}} {
+		v, ok := t.Offsets[m.name]
+		if !ok || v > opsSize-8 {
+			return l, fmt.Errorf("struct ftrace_ops has no usable member %s (by %s)", m.name, t.From)
 		}
-		*off = v
+		*m.off = v
 	}
 	for _, name := range coreMembers {
-		if off, ok := t.Offsets[name]; ok && off%8 == 0 && off+8 <= opsSize {
+		if off, ok := t.Offsets[name]; ok && off%8 == 0 && off <= opsSize-8 {
 			l.core = append(l.core, opsMember{name, off})
 		}
 	}

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -145,14 +146,15 @@ func (t *trampWorld) hookMemory() {
 	}, "find_vm_area")
 	t.Hook(func(name string) error { t.flushReset(name, t.areaAt(m.X[0]), true); return nil }, "set_vm_flush_reset_perms")
 
-	for name := range fallible {
+	// In one order: damaged symbol tables have two names for one function.
+	for _, name := range slices.Sorted(maps.Keys(fallible)) {
 		t.Hook(t.copyHook(true), name)
 	}
 	t.Hook(t.copyHook(false), "memcpy", "__memcpy", "__pi_memcpy", "memmove", "__memmove", "__pi_memmove", "aarch64_insn_copy")
 	t.Hook(t.set, "memset", "__memset", "__pi_memset", "aarch64_insn_set")
 
-	for name, change := range permChanges {
-		t.Hook(func(name string) error { t.protect(name, change); return nil }, name)
+	for _, name := range slices.Sorted(maps.Keys(permChanges)) {
+		t.Hook(func(name string) error { t.protect(name, permChanges[name]); return nil }, name)
 	}
 
 	t.Hook(func(name string) error {

@@ -140,6 +140,7 @@ var trueInMainline = map[string]string{
 	"proton-pack.c:spectre_bhb_get_cpu_fw_mitigation_state": "WORKAROUND_3 for WORKAROUND_1",
 	"insn.c:aarch64_insn_gen_dsb":                           "DSB for DMB",
 	"smp.c:ipi_teardown":                                    "disables for enables, in 7.2",
+	"ptrace.c:compat_tls_set":                               "compat_ulong_t for unsigned long, in 5.10",
 }
 
 var twin = regexp.MustCompile(`^(\w+)\(\) is \w+\(\)`)

@@ -80,16 +80,16 @@ func TestBrowser(t *testing.T) {
 			defer b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
 			b.look(1200, 800, false)
 			b.open(url)
-			check("there are findings", `document.querySelectorAll(".f").length == 12 && [...document.querySelectorAll(".f")].every(visible)`)
+			check("there are findings", `document.querySelectorAll(".f").length == 13 && [...document.querySelectorAll(".f")].every(visible)`)
 			check("the enhancements are there if they can work", map[bool]string{true: "", false: "!"}[js]+`visible(document.getElementById("words"))`)
 
 			// Filters: a rule, then a severity.
 			b.click(`label:has(#show-FT104)`)
-			check("FT104 is not shown", `[...document.querySelectorAll(".f.r-FT104")].every(f => !visible(f)) && [...document.querySelectorAll(".f")].filter(visible).length == 9`)
+			check("FT104 is not shown", `[...document.querySelectorAll(".f.r-FT104")].every(f => !visible(f)) && [...document.querySelectorAll(".f")].filter(visible).length == 10`)
 			b.click(`label:has(#show-error)`)
 			check("no error is shown", `[...document.querySelectorAll(".f")].filter(visible).every(f => !f.classList.contains("error")) && [...document.querySelectorAll(".f")].filter(visible).length == 6`)
 			if js {
-				check("it is counted", `document.getElementById("count").textContent == "6 of 12 shown"`)
+				check("it is counted", `document.getElementById("count").textContent == "6 of 13 shown"`)
 			}
 
 			// A link from a rule to a finding that is filtered away shows it.
@@ -126,7 +126,7 @@ func TestBrowser(t *testing.T) {
 		b.script(`(()=>{const w = document.getElementById("words"); w.value = "module_alloc reach"; w.dispatchEvent(new Event("input"))})()`, nil)
 		check("the one with the words is shown", `(l => l.length == 1 && l[0].classList.contains("r-FT202"))([...document.querySelectorAll(".f")].filter(visible))`)
 		b.click("#all")
-		check("all are shown again", `[...document.querySelectorAll(".f")].filter(visible).length == 12`)
+		check("all are shown again", `[...document.querySelectorAll(".f")].filter(visible).length == 13`)
 	})
 
 	t.Run("keyboard", func(t *testing.T) {

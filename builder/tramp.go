@@ -21,7 +21,7 @@ const (
 	EdgeAbove                      // memory is just beyond +128 MiB of the first callsite
 	EdgeBelow                      // memory is just beyond -128 MiB of the last callsite
 	FarCallback                    // memory is near, the callback is beyond +128 MiB
-	EdgeCallback                   // memory is near, the callback is at an edge of BL\'s range: see Distance
+	EdgeCallback                   // memory is near, the callback is at an edge of BL's range: see Distance
 	NoMemory                       // the allocation fails
 	BadCopy                        // a copy fails
 	BadPerm                        // a change of permissions fails

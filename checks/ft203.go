@@ -19,9 +19,15 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampR
 		broken = broken || far && farBreaks(runs, r) != 0
 	}
 	// An update repeats what building shows.
-	update := func(r *builder.TrampRun) bool { return r.Situation == builder.FarUpdate }
-	updates := slices.DeleteFunc(slices.Clone(runs), func(r *builder.TrampRun) bool { return !update(r) })
-	runs = append(slices.DeleteFunc(runs, update), updates...)
+	var first, updates []*builder.TrampRun
+	for _, r := range runs {
+		if r.Situation == builder.FarUpdate {
+			updates = append(updates, r)
+		} else {
+			first = append(first, r)
+		}
+	}
+	runs = append(first, updates...)
 	for _, r := range runs {
 		slot := farBreaks(runs, r)
 		if slot == 0 {

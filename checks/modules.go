@@ -30,19 +30,26 @@ type Loader struct {
 	Why    string         // why it is not known: "no vmlinux was given"
 
 	view  func() (builder.LoaderView, error)
-	funcs chan *builder.ModuleFuncs // that are not in use
-	once  sync.Once
-	first *builder.ModuleFuncs // never executed: others are made from it
-	why   string               // there are none: why
+	first func() (*builder.ModuleFuncs, string) // never executed: others are made from it. Or why there are none
+	funcs chan *builder.ModuleFuncs             // that are not in use
 }
 
 // NewLoader is the Loader of a kernel.
 func NewLoader(kernel *elfscan.Image) *Loader {
-	return &Loader{
+	l := &Loader{
 		Kernel: kernel,
 		view:   sync.OnceValues(func() (builder.LoaderView, error) { return builder.ViewOfLoader(kernel) }),
 		funcs:  make(chan *builder.ModuleFuncs, 64),
 	}
+	l.first = sync.OnceValues(func() (*builder.ModuleFuncs, string) {
+		view, _ := l.View() // of a loader that cannot be executed nothing is known
+		first, why := builder.NewModuleFuncs(kernel, view)
+		if first != nil {
+			l.funcs <- first.Fork()
+		}
+		return first, why
+	})
+	return l
 }
 
 // View is what the kernel's loader, executed, makes of the sections it knows.
@@ -56,21 +63,12 @@ func (l *Loader) View() (builder.LoaderView, error) {
 // Prepare works out what all modules need, if that was not done before. While
 // it is, nothing about modules can be said: it is well done beforehand.
 func (l *Loader) Prepare() {
+	if l.Kernel == nil {
+		return
+	}
 	defer elfscan.Guard()()
-	l.once.Do(func() {
-		if l.Kernel == nil {
-			return
-		}
-		defer func() {
-			if v := recover(); v != nil {
-				l.first, l.why = nil, fmt.Sprintf("internal error: %v", v)
-			}
-		}()
-		view, _ := l.View() // of a loader that cannot be executed nothing is known
-		if l.first, l.why = builder.NewModuleFuncs(l.Kernel, view); l.first != nil {
-			l.funcs <- l.first.Fork()
-		}
-	})
+	defer func() { _ = recover() }() // withFuncs gets the panic again
+	l.first()
 }
 
 // withFuncs calls f with the kernel's site functions, ready to be executed on
@@ -79,15 +77,15 @@ func (l *Loader) withFuncs(f func(*builder.ModuleFuncs)) (why string) {
 	if l.Kernel == nil {
 		return l.Why
 	}
-	l.Prepare()
-	if l.first == nil {
-		return l.why
+	first, why := l.first()
+	if first == nil {
+		return why
 	}
 	var m *builder.ModuleFuncs
 	select {
 	case m = <-l.funcs:
 	default:
-		m = l.first.Fork()
+		m = first.Fork()
 	}
 	f(m)
 	select {

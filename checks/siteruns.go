@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/parallel"
 )
 
 // Settings are what a user can choose of how checks run.
@@ -168,35 +169,29 @@ func oneOfEach(im *elfscan.Image, sites []elfscan.Site) []elfscan.Site {
 func (r *SiteResults) run(first *builder.SiteFuncs, sites []elfscan.Site, stopped func() error) {
 	const worth = 1024 // callsites that are worth a world of their own
 	workers := min(runtime.GOMAXPROCS(0), 1+len(sites)/worth)
-	var wg sync.WaitGroup
 	var mu sync.Mutex
-	for i := range workers {
-		part := sites[i*len(sites)/workers : (i+1)*len(sites)/workers]
-		wg.Go(func() {
-			defer elfscan.Guard()()
-			f := first
-			if i > 0 {
-				f = first.Fork()
+	parallel.Do(workers, workers, func(i int) {
+		f := first
+		if i > 0 {
+			f = first.Fork()
+		}
+		for _, s := range sites[i*len(sites)/workers : (i+1)*len(sites)/workers] {
+			if stopped() != nil {
+				return
 			}
-			for _, s := range part {
-				if stopped() != nil {
-					return
-				}
-				run := f.Run(s.Entry)
-				if run.Err == nil && run.Failed() == nil {
-					continue
-				}
-				mu.Lock()
-				if run.Err != nil {
-					r.Stuck = append(r.Stuck, run)
-				} else {
-					r.Failed = append(r.Failed, run)
-				}
-				mu.Unlock()
+			run := f.Run(s.Entry)
+			if run.Err == nil && run.Failed() == nil {
+				continue
 			}
-		})
-	}
-	wg.Wait()
+			mu.Lock()
+			if run.Err != nil {
+				r.Stuck = append(r.Stuck, run)
+			} else {
+				r.Failed = append(r.Failed, run)
+			}
+			mu.Unlock()
+		}
+	})
 	byEntry := func(a, b builder.SiteRun) int { return cmp.Compare(a.Site.Entry, b.Site.Entry) }
 	slices.SortFunc(r.Failed, byEntry)
 	slices.SortFunc(r.Stuck, byEntry)

@@ -155,7 +155,11 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 	defer Guard()()
 	defer func() {
 		if r := recover(); r != nil {
-			im, err = nil, &Error{Path: path, What: fmt.Sprintf("cannot be read: %v", r)}
+			what := fmt.Sprintf("cannot be read: %v", r)
+			if _, fault := r.(interface{ Addr() uintptr }); fault { // the module itself is not mapped
+				what = "cannot be read: the kernel image changed while it was read"
+			}
+			im, err = nil, &Error{Path: path, What: what}
 		}
 	}()
 	buf := opt.Buffer

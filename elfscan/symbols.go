@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"sync"
+
+	"github.com/ftlint/ftlint/internal/parallel"
 )
 
 const symSize = 24 // of an Elf64_Sym, in bytes
@@ -339,13 +340,7 @@ func (im *Image) isCode(i uint32) bool {
 // Index builds the indexes of symbols, which every question about a symbol
 // needs, on two processors at once.
 func (im *Image) Index() {
-	var wg sync.WaitGroup
-	for _, index := range []func(){func() { im.names() }, func() { im.addrs() }} {
-		wg.Go(func() {
-			defer Guard()()
-			defer func() { _ = recover() }() // whoever asks for the index gets the panic again
-			index()
-		})
-	}
-	wg.Wait()
+	indexes := []func(){func() { im.names() }, func() { im.addrs() }}
+	defer func() { _ = recover() }() // whoever asks for an index gets its panic again
+	parallel.Do(len(indexes), len(indexes), func(i int) { indexes[i]() })
 }

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/tools/go/analysis"
@@ -21,6 +20,7 @@ import (
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/parallel"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -253,7 +253,10 @@ type action struct {
 	diagnostics []analysis.Diagnostic
 }
 
+// run runs the analyzers of list and what they require, each as soon as what it
+// requires has run.
 func (r *runner) run(list []*analysis.Analyzer) {
+	var order []*action // each behind what it requires
 	var add func(*analysis.Analyzer) *action
 	add = func(a *analysis.Analyzer) *action {
 		act, ok := r.actions[a]
@@ -263,25 +266,23 @@ func (r *runner) run(list []*analysis.Analyzer) {
 			for _, d := range a.Requires {
 				act.deps = append(act.deps, add(d))
 			}
+			order = append(order, act)
 		}
 		return act
 	}
 	for _, a := range list {
 		add(a)
 	}
-	var wg sync.WaitGroup
-	for _, act := range r.actions {
-		wg.Go(func() {
-			defer close(act.done)
-			for _, d := range act.deps {
-				<-d.done
-			}
-			r.slots <- struct{}{}
-			defer func() { <-r.slots }()
-			r.exec(act)
-		})
-	}
-	wg.Wait()
+	parallel.Do(len(order), len(order), func(i int) {
+		act := order[i]
+		defer close(act.done)
+		for _, d := range act.deps {
+			<-d.done
+		}
+		r.slots <- struct{}{}
+		defer func() { <-r.slots }()
+		r.exec(act)
+	})
 }
 
 func (r *runner) exec(act *action) {

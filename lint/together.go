@@ -136,6 +136,7 @@ func Soon(path string, cfg Config, judge func() *Result) *Result {
 	go func() {
 		res := &Result{Path: path}
 		defer func() { done <- res }()
+		defer elfscan.Guard()()
 		defer res.catch()
 		res = judge()
 	}()

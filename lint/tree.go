@@ -19,6 +19,7 @@ import (
 
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/parallel"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -126,13 +127,13 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 	}
 	var image *elfscan.Image                                      // the kernel's, to be closed in the end
 	results := make(chan numbered, len(in.Files)+len(in.Modules)) // nobody waits to send
-	ready := make(chan struct{})
-	var workers sync.WaitGroup
-	workers.Go(func() {
-		defer elfscan.Guard()()
+	opened, ready := make(chan struct{}), make(chan struct{})     // the kernel: open, and prepared for modules
+	files := func() {
+		open := sync.OnceFunc(func() { close(opened) })
+		defer open()
 		if kernel == "" {
 			t.loader = &checks.Loader{Why: "no vmlinux was given"}
-			close(ready)
+			open()
 		}
 		for i, path := range in.Files {
 			if path != kernel {
@@ -142,37 +143,43 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			began := time.Now()
 			res := &Result{Path: path}
 			image = t.open(res)
-			workers.Go(func() {
-				defer close(ready)
-				t.loader.Prepare()
-			})
+			open()
 			if image != nil {
 				res.judge(image, fset, cfg)
 			}
 			res.Elapsed = time.Since(began)
 			results <- numbered{i, res}
 		}
-	})
-	var next atomic.Int64
-	for range min(cfg.workers(), len(in.Modules)) {
-		workers.Go(func() {
-			<-ready
-			var buf elfscan.Buffer
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(in.Modules) || ctx.Err() != nil {
-					return
-				}
-				cfg.slots <- struct{}{}
-				res := t.module(in.Modules[i], &buf, !cfg.Settings.Exhaustive)
-				<-cfg.slots
-				results <- numbered{len(in.Files) + i, res}
-			}
-		})
 	}
+	prepare := func() {
+		defer close(ready)
+		<-opened
+		t.loader.Prepare()
+	}
+	var next atomic.Int64
+	modules := func() {
+		<-ready
+		var buf elfscan.Buffer
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(in.Modules) || ctx.Err() != nil {
+				return
+			}
+			cfg.slots <- struct{}{}
+			res := t.module(in.Modules[i], &buf, !cfg.Settings.Exhaustive)
+			<-cfg.slots
+			results <- numbered{len(in.Files) + i, res}
+		}
+	}
+	work := []func(){files, prepare}
+	for range min(cfg.workers(), len(in.Modules)) {
+		work = append(work, modules)
+	}
+	var broken any // what work panicked with
 	go func() {
-		workers.Wait()
-		close(results)
+		defer close(results)
+		defer func() { broken = recover() }()
+		parallel.Do(len(work), len(work), func(i int) { work[i]() })
 	}()
 
 	waiting := map[int]*Result{}
@@ -215,6 +222,9 @@ func Files(ctx context.Context, in Inputs, fset *token.FileSet, cfg Config, emit
 			emit(res)
 		}
 	}
+	if !abandoned && broken != nil {
+		panic(broken)
+	}
 	if !abandoned && image != nil {
 		image.Close()
 	}
@@ -245,15 +255,21 @@ type tree struct {
 }
 
 // open opens the kernel image that res is about; nil if it cannot be read.
-func (t *tree) open(res *Result) *elfscan.Image {
-	im, err := elfscan.Open(res.Path, t.cfg.DebugFile)
+func (t *tree) open(res *Result) (im *elfscan.Image) {
+	t.loader = &checks.Loader{Why: "the vmlinux that was given could not be read"}
+	opened, err := elfscan.Open(res.Path, t.cfg.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
-		t.loader = &checks.Loader{Why: "the vmlinux that was given could not be read"}
 		return nil
 	}
-	t.use(im)
-	return im
+	defer func() {
+		if im == nil {
+			opened.Close()
+		}
+	}()
+	defer res.catch()
+	t.use(opened)
+	return opened
 }
 
 // use has modules judged as modules of the kernel image.
@@ -262,8 +278,8 @@ func (t *tree) use(im *elfscan.Image) {
 		im.AddTo(t.fset)
 		im.Index()
 	}
-	t.loader = checks.NewLoader(im)
 	t.vermagic, t.era = im.Vermagic(), im.Era()
+	t.loader = checks.NewLoader(im)
 }
 
 // Module lints the module at path as one of the kernel, an image that is open
@@ -301,7 +317,7 @@ func (t *tree) module(path string, buf *elfscan.Buffer, byModel bool) (res *Resu
 	res = &Result{Path: path, IsModule: true}
 	defer func() {
 		if v := recover(); v != nil {
-			res = &Result{Path: path, IsModule: true, Errors: []error{fmt.Errorf("%s: internal error: %v", path, v)}}
+			res = &Result{Path: path, IsModule: true, Errors: []error{withPath(path, panicked("driver", v))}}
 		}
 		res.Elapsed = time.Since(began)
 	}()

@@ -161,13 +161,17 @@ func Soon(path string, cfg Config, judge func() *Result) *Result {
 func touches(patches []*Result, f Finding, function string) bool {
 	for _, p := range patches {
 		for _, s := range p.spans {
-			if s.holds(f.Path, f.Line) || s.name != "" && s.name == function {
+			if s.holds(f.Path, f.Line) || s.is(function) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// is reports whether the span is the function of that name: of two without a
+// name nobody knows.
+func (s span) is(function string) bool { return s.name != "" && s.name == function }
 
 func (s span) holds(path string, line int) bool {
 	return s.path == path && s.first <= line && line <= s.last
@@ -201,7 +205,7 @@ func confirm(patches []*Result, f Finding, function, image string) bool {
 			}):
 				match = 2
 			case slices.ContainsFunc(p.spans, func(s span) bool {
-				return s.name == function && s.holds(own.Patched.Path, own.Patched.Line)
+				return s.is(function) && s.holds(own.Patched.Path, own.Patched.Line)
 			}):
 				match = 1
 			}

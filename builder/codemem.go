@@ -158,16 +158,14 @@ func (t *trampWorld) hookMemory() {
 	}
 
 	t.Hook(func(name string) error {
-		t.event(Event{Kind: ICache, PC: t.caller(), Addr: m.X[0], Size: m.X[1] - m.X[0], Func: name})
-		return nil
+		return t.flush(name, m.X[0], m.X[1]-m.X[0])
 	}, "flush_icache_range", "__flush_icache_range", "caches_clean_inval_pou")
 	t.Hook(func(name string) error { // start, end; before 5.14 addr, length
 		size := m.X[1]
 		if size >= m.X[0] {
 			size -= m.X[0]
 		}
-		t.event(Event{Kind: ICache, PC: t.caller(), Addr: m.X[0], Size: size, Func: name})
-		return nil
+		return t.flush(name, m.X[0], size)
 	}, "sync_icache_aliases")
 	t.Hook(t.returns(0), "kick_all_cpus_sync", "smp_call_function", "smp_call_function_many_cond", "on_each_cpu_cond_mask")
 	m.OnMaint = func(pc uint64, kind emu.MaintKind, addr uint64) {
@@ -277,6 +275,24 @@ func (t *trampWorld) flushReset(name string, a *CodeArea, on bool) {
 	}
 }
 
+// flush stands for maintenance of the instruction cache. The kernel does it line
+// by line, by address: it ends at the first page that is not mapped.
+func (t *trampWorld) flush(name string, addr, size uint64) error {
+	e := Event{Kind: ICache, PC: t.caller(), Addr: addr, Size: size, Func: name}
+	for end, b := addr+size, make([]byte, 1); size > 0; {
+		if err := t.M.Read(addr, b); err != nil {
+			return err
+		}
+		next := addr&^(emu.PageSize-1) + emu.PageSize
+		if end-addr <= next-addr {
+			break
+		}
+		addr = next
+	}
+	t.event(e)
+	return nil
+}
+
 // copyHook stands for a copy. Only one that can fail does.
 func (t *trampWorld) copyHook(canFail bool) func(string) error {
 	return func(name string) error {
@@ -301,7 +317,9 @@ func (t *trampWorld) copyHook(canFail bool) func(string) error {
 			if err != nil && !canFail {
 				return err
 			}
-			e.Err = err != nil
+			if e.Err = err != nil; e.Err {
+				clear(buf) // of what was read before the page that is not mapped
+			}
 		}
 		if canFail {
 			m.X[0] = 0
@@ -311,7 +329,7 @@ func (t *trampWorld) copyHook(canFail bool) func(string) error {
 		}
 		if a != nil {
 			e.Perm = a.PermAt(dst)
-			for i := range min(n, 8) {
+			for i := range min(n, 8) { // zeros, if it fails
 				e.Value |= uint64(buf[i]) << (8 * i)
 			}
 			t.event(e)

@@ -168,7 +168,7 @@ func (f *SiteFuncs) loaderStep(r *SiteRun, name, what string, refuses bool, fn u
 	got, diffs, err := f.call(fn, args...)
 	f.w.Events = f.w.Events[:mark]
 	if err != nil {
-		r.Err = fmt.Errorf("%s: %w (%s)", name, err, what)
+		r.Err = &FuncError{name, what, err}
 		return 0, false
 	}
 	st := Step{Func: name, Case: what, Returned: int64(int32(got)), WantRet: "0", Diffs: diffs, Died: f.died}

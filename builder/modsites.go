@@ -188,9 +188,9 @@ func (m *ModuleFuncs) enter(r *SiteRun, mod *elfscan.Image, s elfscan.Site) {
 		case len(diffs) > 0:
 			r.Steps = append(r.Steps, Step{Func: "module_finalize", Returned: int64(int32(ret)), WantRet: "0", Diffs: diffs})
 		case err != nil:
-			r.Err = fmt.Errorf("module_finalize: %w", err)
+			r.Err = &FuncError{"module_finalize", "", err}
 		case int32(ret) != 0 && delta != 0:
-			r.Err = fmt.Errorf("module_finalize: returns %d for a module with %s", int32(ret), sections[0].name)
+			r.Err = &FuncError{"module_finalize", "", fmt.Errorf("returns %d for a module with %s", int32(ret), sections[0].name)}
 		}
 	}
 	for _, a := range pages {

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -39,6 +40,30 @@ type SiteRun struct {
 	Site  elfscan.Site
 	Steps []Step
 	Err   error // why it could not be executed to the end: the verdict is inconclusive
+}
+
+// A FuncError is why one of ftrace's functions could not be executed to the
+// end.
+type FuncError struct {
+	Func string
+	Case string // as Step.Case
+	Err  error
+}
+
+func (e *FuncError) Error() string {
+	if e.Case == "" {
+		return fmt.Sprintf("%s: %v", e.Func, e.Err)
+	}
+	return fmt.Sprintf("%s: %v (%s)", e.Func, e.Err, e.Case)
+}
+
+func (e *FuncError) Unwrap() error { return e.Err }
+
+// KeptFrom reports whether the run could not be executed to the end because of
+// one of the functions, or because of what is no function's.
+func (r *SiteRun) KeptFrom(funcs []string) bool {
+	var e *FuncError
+	return r.Err != nil && (!errors.As(r.Err, &e) || slices.Contains(funcs, e.Func))
 }
 
 // Failed is the first step that differs from the model.
@@ -319,10 +344,7 @@ func (f *SiteFuncs) step(r *SiteRun, name, special string, fn uint64, want SiteS
 	mark := len(f.w.Events)
 	ret, diffs, err := f.call(fn, args...)
 	if err != nil {
-		if special != "" {
-			special = " (" + special + ")"
-		}
-		r.Err = fmt.Errorf("%s: %w%s", name, err, special)
+		r.Err = &FuncError{name, special, err}
 		return false
 	}
 	st := Step{Func: name, Case: special, Returned: int64(int32(ret)), Want: want, Got: f.state(s), WantRet: out.text, Diffs: diffs, Died: f.died}
@@ -385,7 +407,7 @@ func (f *SiteFuncs) adjusts(r *SiteRun, entry, want uint64, special string) {
 	ip, diffs, err := f.call(f.adjust, entry)
 	f.w.Events = f.w.Events[:mark]
 	if err != nil {
-		r.Err = fmt.Errorf("ftrace_call_adjust: %w", err)
+		r.Err = &FuncError{"ftrace_call_adjust", "", err}
 		return
 	}
 	st := Step{Func: "ftrace_call_adjust", Case: special, Returned: int64(ip), Diffs: diffs, Died: f.died, Wrong: ip != want, OK: ip == want && len(diffs) == 0}

@@ -232,6 +232,8 @@ func (w *World) hookCommon() {
 		addr, to := w.M.X[0], w.M.X[1]
 		v, err := w.M.Read32(addr)
 		switch {
+		case err != nil || addr%a64.Size != 0:
+			return w.result(efault)
 		case w.fails(name):
 			w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
 			// What is on the stack may be anything, the word that is hoped for, too.
@@ -239,8 +241,6 @@ func (w *World) hookCommon() {
 				_ = w.M.Write32(to, a64.NOP)
 			}
 			return w.result(erange) // copy_from_kernel_nofault() gives that, too
-		case err != nil || addr%a64.Size != 0:
-			return w.result(efault)
 		}
 		w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Value: uint64(v), Func: name})
 		_ = w.result(0)
@@ -250,13 +250,13 @@ func (w *World) hookCommon() {
 		addr, insn := w.M.X[0], uint32(w.M.X[1])
 		old, err := w.M.Read32(addr)
 		switch {
-		case w.fails(name):
-			w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
-			return w.result(erange)
 		case addr%a64.Size != 0:
 			return w.result(einval)
 		case err != nil:
 			return w.result(efault)
+		case w.fails(name):
+			w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
+			return w.result(erange)
 		}
 		w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name})
 		_ = w.result(0)
@@ -264,12 +264,12 @@ func (w *World) hookCommon() {
 	}, "aarch64_insn_patch_text_nosync", "aarch64_insn_write")
 	w.Hook(func(name string) error {
 		addr, v := w.M.X[0], w.M.X[1]
+		if _, err := w.M.Read64(addr); err != nil {
+			return w.result(efault)
+		}
 		if w.fails(name) {
 			w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
 			return w.result(erange)
-		}
-		if _, err := w.M.Read64(addr); err != nil {
-			return w.result(efault)
 		}
 		w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})
 		_ = w.result(0)

@@ -73,9 +73,7 @@ func judgeSites(pass *analysis.Pass, funcs []string, f func(run *builder.SiteRun
 		}
 	}
 	stuck := append(slices.Clone(runs.Stuck), runs.Corners...)
-	i := slices.IndexFunc(stuck, func(s builder.SiteRun) bool {
-		return s.Err != nil && slices.ContainsFunc(funcs, func(fn string) bool { return strings.HasPrefix(s.Err.Error(), fn+":") })
-	})
+	i := slices.IndexFunc(stuck, func(s builder.SiteRun) bool { return s.KeptFrom(funcs) })
 	if i >= 0 {
 		return inconclusive("callsite %s: %v%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
 	}

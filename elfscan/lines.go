@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -54,13 +55,24 @@ func (im *Image) owner(pos token.Pos) *Image {
 	return im
 }
 
-// AddTo makes the image a file of fset, so that Pos can be used.
+// AddTo makes the image a file of fset, so that Pos can be used. A token.Pos is
+// an int: on a 32-bit host a file set has room for a few images or 2,000 modules.
+// Where fset is half full, which leaves room for what is added at the same time,
+// the image is the only file of another set.
 func (im *Image) AddTo(fset *token.FileSet) {
-	size := maxPositions
+	size, base := maxPositions, -1
 	if im.module != nil {
 		size = maxModulePositions
 	}
-	im.positions.file = fset.AddFile(im.Path, -1, size)
+	if fset.Base() > math.MaxInt/2-size {
+		fset = token.NewFileSet()
+		if im.module != nil && im.module.Kernel != nil { // see owner
+			if k := im.module.Kernel.positions.file; k != nil && k.Base() <= size+1 {
+				base = k.Base() + k.Size() + 1
+			}
+		}
+	}
+	im.positions.file = fset.AddFile(im.Path, base, size)
 	im.positions.byAddr = map[uint64]token.Pos{}
 	im.positions.addrs = []uint64{0}
 }
@@ -71,13 +83,17 @@ func (im *Image) Added() bool { return im.positions.file != nil }
 // FilePos is the position of the image itself.
 func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
 
-// Pos is the position of addr.
+// Pos is the position of addr; that of the image itself once there are as many
+// positions as the image has room for.
 func (im *Image) Pos(addr uint64) token.Pos {
 	p := &im.positions
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pos, ok := p.byAddr[addr]
 	if !ok {
+		if len(p.addrs) > p.file.Size() {
+			return p.file.Pos(0)
+		}
 		pos = p.file.Pos(len(p.addrs))
 		p.byAddr[addr] = pos
 		p.addrs = append(p.addrs, addr)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -295,13 +296,19 @@ func (f *File) Changes(first, last int) bool {
 	return false
 }
 
-// AddTo adds the input to a file set. Positions exist only after it.
+// AddTo adds the input to a file set. Positions exist only after it. A token.Pos
+// is an int: on a 32-bit host a file set has room for 2 GiB of patches. Where fset
+// is half full, which leaves room for what is added at the same time, the input is
+// the only file of another set.
 func (in *Input) AddTo(fset *token.FileSet) {
 	offsets := make([]int, len(in.rows))
 	size := 0
 	for i := range in.rows {
 		offsets[i] = size
 		size += len(in.rows[i].text) + 1
+	}
+	if fset.Base() > math.MaxInt/2-size {
+		fset = token.NewFileSet()
 	}
 	in.file = fset.AddFile(in.Path, -1, size)
 	in.file.SetLines(offsets)

@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // Built is what the image's builder of dynamic trampolines builds,
@@ -69,11 +70,12 @@ func builtCheck(id string, run func(*analysis.Pass, []*builder.TrampRun, *spots)
 
 // modelCheck is builtCheck for a rule about differences from the model: with
 // memory near, and after an update.
-func modelCheck(id string, kind builder.DiffKind, advice string) *analysis.Analyzer {
+func modelCheck(id string, advice string) *analysis.Analyzer {
+	rule, _ := rules.Lookup(id)
 	a := builtCheck(id, func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
 		for _, r := range runs {
 			for _, d := range r.Diffs {
-				if d.Kind == kind {
+				if rule.Differences.Has(d.Kind) {
 					s.addDiff(r, d, advice)
 				}
 			}

@@ -53,7 +53,10 @@ func inconclusive(format string, args ...any) (any, error) {
 func check(id string, run func(*analysis.Pass) (any, error), requires ...*analysis.Analyzer) *analysis.Analyzer {
 	rule, ok := rules.Lookup(id)
 	if !ok {
-		panic("no such rule: " + id)
+		panic(id + " has an analyzer in package checks and no entry in rules/catalogue.go")
+	}
+	if rule.On&rules.Kernels == 0 {
+		run = ofModules(run)
 	}
 	doc := rule.Name + ": " + rule.Title
 	if page, ok := rule.Page(); ok {
@@ -66,6 +69,16 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 		Run:        run,
 		Requires:   append([]*analysis.Analyzer{Image}, requires...),
 		ResultType: reflect.TypeFor[Outcome](),
+	}
+}
+
+// ofModules is run for a rule that says nothing about a linked image.
+func ofModules(run func(*analysis.Pass) (any, error)) func(*analysis.Pass) (any, error) {
+	return func(pass *analysis.Pass) (any, error) {
+		if image(pass).Module() == nil {
+			return notApplicable("not a module")
+		}
+		return run(pass)
 	}
 }
 

@@ -10,9 +10,6 @@ import (
 var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	m := im.Module()
-	if m == nil {
-		return notApplicable(noModule)
-	}
 	t, why := sitesOf(pass)
 	if t == nil {
 		return notApplicable("%s", why)

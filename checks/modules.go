@@ -14,14 +14,6 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// ForModules are the checks of All that have something to say about modules.
-// The others are about the kernel image, and are run on that alone.
-var ForModules = []*analysis.Analyzer{
-	FT204, FT205,
-	FT304,
-	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411,
-}
-
 // A Loader is the kernel that modules are loaded into, with what is worked out
 // once for all of them. Its methods may be called from any number of
 // goroutines. The zero value stands for a kernel that is not known.
@@ -107,9 +99,6 @@ var InKernel = &analysis.Analyzer{
 }
 
 func loader(pass *analysis.Pass) *Loader { return pass.ResultOf[InKernel].(*Loader) }
-
-// noModule is why a rule about modules says nothing about a linked image.
-const noModule = "not a module"
 
 // flags is section flags as readelf shows them.
 func flags(f elf.SectionFlag) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // A Layout is what pictures of an image need: plain data, with the source line
@@ -192,22 +193,21 @@ func (l *Layout) entry(im *elfscan.Image) {
 	}
 }
 
-// ruleOfDiff is the rule about a kind of difference from the model.
-var ruleOfDiff = map[builder.DiffKind]string{
-	builder.MissesReturn: "FT103", builder.PastReturn: "FT105", builder.Escapes: "FT106", builder.OpsWrong: "FT108",
-	builder.Misaligned: "FT109", builder.Unreachable: "FT110", builder.WrongSlot: "FT111", builder.Unexplained: "FT116", builder.Misconduct: "FT116",
+// ruleOfDiff is the ID of the rule about a kind of difference from the model.
+// Of several rules it is the last, unless only another has findings: FT116
+// leaves to FT113 what matters to the callsite.
+func ruleOfDiff(kind builder.DiffKind, found []Finding) string {
+	about := rules.About(kind)
+	for _, r := range slices.Backward(about) {
+		if slices.ContainsFunc(found, func(f Finding) bool { return f.Rule.ID == r.ID }) {
+			return r.ID
+		}
+	}
+	return about[len(about)-1].ID
 }
 
 // trampolines lays out what the builder built.
 func (l *Layout) trampolines(im *elfscan.Image, t *builder.Trampolines, found []Finding) {
-	has := func(rule string) bool {
-		return slices.ContainsFunc(found, func(f Finding) bool { return f.Rule.ID == rule })
-	}
-	// FT116 leaves to FT113 what matters to the callsite.
-	unexplained := ruleOfDiff[builder.Unexplained]
-	if !has(unexplained) && has("FT113") {
-		unexplained = "FT113"
-	}
 	l.NoBuilder = t.Why
 	if t.Err != nil {
 		l.NoBuilder = fmt.Sprintf("the builder (%s) could not be executed: %v", im.At(t.Builder), t.Err)
@@ -234,11 +234,7 @@ func (l *Layout) trampolines(im *elfscan.Image, t *builder.Trampolines, found []
 			tr.Perms = a.PermAt(r.Trampoline).String()
 		}
 		for _, d := range r.Diffs {
-			rule := ruleOfDiff[d.Kind]
-			if d.Kind == builder.Unexplained {
-				rule = unexplained
-			}
-			tr.Diffs = append(tr.Diffs, TrampolineDiff{rule, d.What})
+			tr.Diffs = append(tr.Diffs, TrampolineDiff{ruleOfDiff(d.Kind, found), d.What})
 		}
 		for _, m := range r.Moments(cells) {
 			to := TrampolineMoment{Moment: m, At: im.Name(m.PC), Source: source(im, m.PC)}

@@ -442,7 +442,10 @@ func ruleOf(a *analysis.Analyzer) rules.Rule {
 		return r
 	}
 	title, _, _ := strings.Cut(a.Doc, "\n")
-	r := rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title}
+	r := rules.Rule{ID: a.Name, Name: a.Name, Severity: rules.Warning, Title: title, On: rules.Kernels | rules.Modules}
+	if judgesPatches(a) {
+		r.On = rules.Patches
+	}
 	if name, rest, ok := strings.Cut(title, ": "); ok && !strings.ContainsAny(name, " \t") {
 		r.Name, r.Title = name, rest
 	}

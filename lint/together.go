@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"cmp"
 	"fmt"
 	"go/token"
 	"slices"
@@ -172,9 +171,6 @@ func (s span) holds(path string, line int) bool {
 	return s.path == path && s.first <= line && line <= s.last
 }
 
-// otherNames are rules of images that say what a rule of patches says.
-var otherNames = map[string]string{"FT202": "FT608", "FT203": "FT608", "FT110": "FT603"}
-
 // confirm marks the patches' findings that the image's finding f confirms:
 // those of the same rule at the same line or, if there are none, in the same
 // function. What does not count in the patch does not count for the image.
@@ -188,7 +184,7 @@ func confirm(patches []*Result, f Finding, function, image string) bool {
 			} else {
 				own = &p.Quiet[i-len(p.Findings)]
 			}
-			if own.Rule.ID != cmp.Or(otherNames[f.Rule.ID], f.Rule.ID) {
+			if own.Rule.ID != f.Rule.InPatches() {
 				continue
 			}
 			match := 0

@@ -285,7 +285,7 @@ func (t *tree) execute(res *Result) *Result {
 	}
 	res = t.module(res.Path, &t.buf, false)
 	for _, r := range res.Rules {
-		if (r.Rule.ID == "FT408" || r.Rule.ID == "FT409") && (r.Findings+r.Suppressed+r.Known > 0 || r.Inconclusive != "") {
+		if r.Rule.ExecutesModules() && (r.Findings+r.Suppressed+r.Known > 0 || r.Inconclusive != "") {
 			return res
 		}
 	}
@@ -394,10 +394,10 @@ func (t *tree) judge(res *Result, im *elfscan.Image, loader *checks.Loader, byMo
 // choose tells the checks that are about modules from the others.
 func (t *tree) choose() {
 	for _, a := range imageAnalyzers(t.cfg.Checks) {
-		if _, ours := rules.Lookup(a.Name); !ours || slices.Contains(checks.ForModules, a) {
+		if rule := t.cfg.rule(a); rule.On&rules.Modules != 0 {
 			t.checks = append(t.checks, a)
 		} else if len(t.inputs) == 1 {
-			t.apart = append(t.apart, RuleRun{Rule: t.cfg.rule(a), Outcome: checks.Outcome{NotApplicable: "about the kernel image, not about modules"}})
+			t.apart = append(t.apart, RuleRun{Rule: rule, Outcome: checks.Outcome{NotApplicable: "about the kernel image, not about modules"}})
 		}
 	}
 }

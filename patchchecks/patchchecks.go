@@ -37,7 +37,7 @@ const Suffix = "patch"
 func check(id string, run func(*judge) checks.Outcome) *analysis.Analyzer {
 	rule, ok := rules.Lookup(id)
 	if !ok {
-		panic("no such rule: " + id)
+		panic(id + " has an analyzer in package patchchecks and no entry in rules/catalogue.go")
 	}
 	doc := rule.Name + ", in patches and source files: " + rule.Title
 	if page, ok := rule.Page(); ok {

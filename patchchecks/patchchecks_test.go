@@ -17,6 +17,7 @@ import (
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // A want is an expectation at the end of a line of a sample:
@@ -122,13 +123,15 @@ func TestSamples(t *testing.T) {
 			}
 		})
 	}
-	for _, a := range patchchecks.All {
-		id := strings.TrimSuffix(a.Name, patchchecks.Suffix)
-		if !triggered[id] {
-			t.Errorf("no sample triggers %s", id)
+	for _, r := range rules.All() {
+		if r.On&rules.Patches == 0 {
+			continue
 		}
-		if !passed[id] {
-			t.Errorf("no sample comes close to %s and passes", id)
+		if !triggered[r.ID] {
+			t.Errorf("no sample triggers %s: write one in patchchecks/testdata, with // want %[1]s \"...\" at the line of the finding", r.ID)
+		}
+		if !passed[r.ID] {
+			t.Errorf("no sample comes close to %s and passes: write one in patchchecks/testdata", r.ID)
 		}
 	}
 }

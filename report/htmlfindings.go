@@ -159,7 +159,7 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *lint.Finding, id
 		p.text(at)
 		p.raw("\">listing</a>")
 	}
-	if to, what := in.picture(f.Rule.ID); to != "" {
+	if to, what := in.picture(f.Rule); to != "" {
 		p.raw(" <a href=\"#")
 		p.text(to)
 		p.raw("\">")

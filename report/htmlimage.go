@@ -10,6 +10,7 @@ import (
 
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // An imageView is what the page shows of an image's layout.
@@ -150,45 +151,37 @@ func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
 	}
 }
 
-// pictured says which picture shows what a rule is about.
-var pictured = map[string]string{
-	"FT103": "diff", "FT105": "diff", "FT106": "diff", "FT108": "diff", "FT109": "diff", "FT110": "diff", "FT111": "diff", "FT116": "diff",
-	"FT301": "time", "FT302": "time", "FT305": "time", "FT306": "time", "FT601": "time", "FT602": "time", "FT603": "time",
-	"FT202": "situations", "FT203": "situations", "FT307": "situations", "FT308": "situations",
-	"FT201": "map", "FT207": "map",
-}
-
 // picture is the fragment of the picture for a finding of a rule, and what it
 // is called; "" if there is none.
-func (in *inputView) picture(rule string) (to, what string) {
+func (in *inputView) picture(rule rules.Rule) (to, what string) {
 	im := in.Image
 	if im == nil {
 		return "", ""
 	}
-	switch pictured[rule] {
-	case "diff":
+	switch rule.Picture {
+	case rules.BesideModel:
 		for i := range im.Trampolines {
 			t := &im.Trampolines[i]
 			for _, row := range t.Rows {
-				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule }) {
+				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule.ID }) {
 					return row.ID, "beside the model"
 				}
 			}
-			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule }) {
+			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule.ID }) {
 				return t.ID, "beside the model"
 			}
 		}
-	case "time":
+	case rules.Building:
 		for i := range im.Trampolines {
 			if t := &im.Trampolines[i]; len(t.Moments) > 0 {
 				return t.ID + "-time", "how it was built"
 			}
 		}
-	case "situations":
+	case rules.Situations:
 		if len(im.Situations) > 0 {
 			return fmt.Sprintf("situations-%d", im.Number), "how the builder fared"
 		}
-	case "map":
+	case rules.AddressMap:
 		if im.Map != nil {
 			return im.Map.ID, "address map"
 		}

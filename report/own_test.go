@@ -37,7 +37,7 @@ func TestOwnRule(t *testing.T) {
 	if len(res.Errors) > 0 {
 		t.Fatal(res.Errors)
 	}
-	want := rules.Rule{ID: "ACME1", Name: "has-entry", Severity: rules.Warning, Title: "the image has entry code"}
+	want := rules.Rule{ID: "ACME1", Name: "has-entry", Severity: rules.Warning, Title: "the image has entry code", On: rules.Kernels | rules.Modules}
 	if len(res.Findings) != 1 || res.Findings[0].Rule != want {
 		t.Fatalf("findings %+v, want one of %+v", res.Findings, want)
 	}

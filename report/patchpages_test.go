@@ -5,15 +5,10 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/lint"
-	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -37,12 +32,8 @@ func TestPatchPageExamples(t *testing.T) {
 			printed[f.Rule.ID] = strings.ReplaceAll(b.String(), sample, filepath.Base(sample))
 		}
 	}
-	for _, a := range patchchecks.All {
-		rule, ok := rules.Lookup(strings.TrimSuffix(a.Name, patchchecks.Suffix))
-		if !ok {
-			t.Fatalf("%s is no rule", a.Name)
-		}
-		if slices.ContainsFunc(checks.All, func(b *analysis.Analyzer) bool { return b.Name == rule.ID }) {
+	for _, rule := range rules.All() {
+		if rule.On != rules.Patches {
 			continue // its page has an image
 		}
 		page, _ := rule.Page()

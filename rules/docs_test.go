@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs/rules.md")
+var update = flag.Bool("update", false, "write docs/rules.md, and the beginnings of pages")
 
 // TestDocs makes sure that docs/rules.md is what the catalogue says.
 func TestDocs(t *testing.T) {
@@ -73,7 +73,7 @@ executed; or patches and sources.
 		fmt.Fprintf(&b, "\n## %sxx %s\n\n%s\n\n| rule | | severity | what is wrong | seen by |\n| --- | --- | --- | --- | --- |\n", g.prefix, g.title, g.about)
 		for _, r := range catalogue {
 			if strings.HasPrefix(r.ID, g.prefix) {
-				fmt.Fprintf(&b, "| [%s](../rules/pages/%s.md) | %s | %s | %s | %s |\n", r.ID, r.ID, r.Name, r.Severity, strings.ReplaceAll(r.Title, "|", `\|`), r.SeenBy)
+				fmt.Fprintf(&b, "| [%s](../rules/pages/%s.md) | %s | %s | %s | %s |\n", r.ID, r.ID, r.Name, r.Severity, strings.ReplaceAll(r.Title, "|", `\|`), r.SeenBy())
 			}
 		}
 	}

@@ -291,13 +291,8 @@ func rulesCommand(stdout io.Writer) *cobra.Command {
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			implemented := ruleIDs(allChecks)
 			for _, r := range rules.All() {
-				planned := ""
-				if !implemented[r.ID] {
-					planned = " (not in this version)"
-				}
-				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s%s\n", r.ID, r.Severity, r.Name, r.Title, planned); err != nil {
+				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s\n", r.ID, r.Severity, r.Name, r.Title); err != nil {
 					return err
 				}
 			}

@@ -272,29 +272,8 @@ func Relocate(w uint32, pc, target uint64) (uint32, error) {
 func EncodeB(pc, target uint64) (uint32, error)  { return Relocate(0x14000000, pc, target) }
 func EncodeBL(pc, target uint64) (uint32, error) { return Relocate(0x94000000, pc, target) }
 
-// EncodeADRP is ADRP Xrd, target at pc: the page that target is in.
-func EncodeADRP(rd int, pc, target uint64) (uint32, error) {
-	return Relocate(0x90000000|uint32(rd), pc, target)
-}
-
-// EncodeLDRLiteral is LDR Xrt, target at pc: 64 bits from +-1 MiB.
-func EncodeLDRLiteral(rt int, pc, target uint64) (uint32, error) {
-	return Relocate(0x58000000|uint32(rt), pc, target)
-}
-
 // EncodeMOV is MOV Xrd, Xrm: ORR Xrd, XZR, Xrm.
 func EncodeMOV(rd, rm int) uint32 { return 0xaa0003e0 | uint32(rm)<<16 | uint32(rd) }
-
-// EncodeADD is ADD Xrd, Xrn, #imm, for 0 <= imm < 4096.
-func EncodeADD(rd, rn int, imm uint32) (uint32, error) {
-	if imm > 0xfff {
-		return 0, fmt.Errorf("ADD x%d, x%d, #%#x: the immediate has 12 bits", rd, rn, imm)
-	}
-	return 0x91000000 | imm<<10 | uint32(rn)<<5 | uint32(rd), nil
-}
-
-// EncodeBR is BR Xrn.
-func EncodeBR(rn int) uint32 { return 0xd61f0000 | uint32(rn)<<5 }
 
 // IsMOV tells whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
 // registers.

@@ -158,7 +158,7 @@ func TestCompare(t *testing.T) {
 	// moved makes the PC-relative instructions anew, which lie d bytes further.
 	moved := func(b []byte, d int) {
 		pc := func(at int) uint64 { return base + uint64(at+d) }
-		w, _ := a64.EncodeLDRLiteral(2, pc(opLoad), base+literal)
+		w, _ := a64.Relocate(0x58000002, pc(opLoad), base+literal) // ldr x2, literal
 		le.PutUint32(b[opLoad+d:], w)
 		w, _ = a64.EncodeBL(pc(call), find(t, all, Near, false, true).Func)
 		le.PutUint32(b[call+d:], w)

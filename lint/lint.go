@@ -249,7 +249,6 @@ type action struct {
 	done        chan struct{}
 	result      any
 	err         error
-	failed      *action // the dependency that failed, if one did
 	diagnostics []analysis.Diagnostic
 }
 
@@ -296,7 +295,7 @@ func (r *runner) exec(act *action) {
 	inputs := map[*analysis.Analyzer]any{}
 	for _, d := range act.deps {
 		if d.err != nil {
-			act.err, act.failed = d.err, d
+			act.err = d.err
 			return
 		}
 		inputs[d.analyzer] = d.result

@@ -121,15 +121,3 @@ func Labels(e elfscan.Era) []Label { return labelsOf[e] }
 func (l Label) NeededIn(has func(symbol string) bool) bool {
 	return (l.Needs == "" || has(l.Needs)) && (l.Unless == "" || !has(l.Unless))
 }
-
-// Missing returns the labels of an era that an image with these symbols
-// needs and lacks.
-func Missing(e elfscan.Era, has func(symbol string) bool) []Label {
-	var missing []Label
-	for _, l := range Labels(e) {
-		if l.NeededIn(has) && !has(l.Name) {
-			missing = append(missing, l)
-		}
-	}
-	return missing
-}

@@ -23,7 +23,7 @@ import (
 //	what it prints
 //	```
 //
-// of README.md or docs/*.md. Standard output comes first, then standard
+// of README.md, CONTRIBUTING.md or docs/*.md. Standard output comes first, then standard
 // error. What -o names is written to a folder of the test. A block behind
 // "<!-- kernel: SUITE VERSION -->" runs on that suite's kernel as ./vmlinux,
 // where scripts/fetch-kernels has put it; if that is another version by now,
@@ -46,7 +46,7 @@ func TestDocs(t *testing.T) {
 		return file
 	})
 	n := 0
-	for _, file := range append(files, "../../README.md") {
+	for _, file := range append(files, "../../README.md", "../../CONTRIBUTING.md") {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

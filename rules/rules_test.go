@@ -111,7 +111,7 @@ func TestPages(t *testing.T) {
 		}
 		finding := regexp.MustCompile(`^\S+: ` + r.Severity.String() + `: .+ \[` + r.ID + " " + r.Name + `\]$`)
 		if !finding.MatchString(lines[example+2]) {
-			t.Errorf("%s: example %q is not path: %s: message [%s %s]", r.ID, lines[example+2], r.Severity, r.ID, r.Name)
+			t.Errorf("%s: example %q is not path: %s: message [%s %s] (go test ./report -update puts one there)", r.ID, lines[example+2], r.Severity, r.ID, r.Name)
 		}
 	}
 	files, err := pages.ReadDir("pages")
@@ -235,8 +235,7 @@ func TestSelect(t *testing.T) {
 		{"copy-misses-ret", "FT103"},
 		{" ft103 ", "FT103"},
 		{"FT10", "FT101 FT102 FT103 FT104 FT105 FT106 FT107 FT108 FT109"},
-		{"ft5", "FT501 FT502 FT503 FT504"},
-		{"FT41", "FT410 FT411"},
+		{"ft10", "FT101 FT102 FT103 FT104 FT105 FT106 FT107 FT108 FT109"}, // no rule can be added to these
 	} {
 		got, err := Select(test.spec)
 		var ids []string

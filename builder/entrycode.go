@@ -11,7 +11,6 @@ import (
 // A Call is a branch out of the entry code.
 type Call struct {
 	At, Target uint64 // addresses of the branch and of where it goes
-	Word       uint32
 }
 
 // EntryCode is the entry code as far as it can be reached from its entry
@@ -64,7 +63,7 @@ func WalkEntry(im *elfscan.Image) *EntryCode {
 			case a64.Call, a64.Branch, a64.BCond, a64.CBZ, a64.TBZ:
 				target, _ := a64.Target(w, pc)
 				if kind == a64.Call || !inside(target) {
-					e.Calls = append(e.Calls, Call{pc, target, w})
+					e.Calls = append(e.Calls, Call{pc, target})
 				} else {
 					todo = append(todo, target)
 				}

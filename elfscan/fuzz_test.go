@@ -122,9 +122,6 @@ func consistentSymbols(t *testing.T, im *Image, apart bool) {
 		if s, ok := im.Lookup(string(name)); !ok || s.Name != string(name) || len(name) == 0 || bytes.IndexByte(name, 0) >= 0 || addr < last {
 			t.Errorf("symbol %q at %#x behind %#x, found %v", name, addr, last, s)
 		}
-		if next, ok := im.NextSymbol(addr); ok && next <= addr {
-			t.Errorf("the symbol behind %#x is at %#x", addr, next)
-		}
 		at, ok := im.SymbolAt(addr)
 		if section, in := im.SectionAt(addr); ok != in || ok && at.Addr != addr && apart && at.Addr < section.Addr {
 			t.Errorf("at %#x there is %+v, %v; in a section: %v", addr, at, ok, in)

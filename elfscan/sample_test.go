@@ -198,10 +198,9 @@ func digest(im *Image) string {
 	for _, a := range addrs {
 		w, ok := im.Word(a)
 		v, ok2 := im.Uint64(a)
-		next, ok3 := im.NextSymbol(a)
 		var buf [20]byte
 		found := im.ReadAt(a-4, buf[:])
-		say(im.At(a), w, ok, v, ok2, next, ok3, im.FunctionAt(a), im.IsText(a), found, buf)
+		say(im.At(a), w, ok, v, ok2, im.FunctionAt(a), im.IsText(a), found, buf)
 	}
 	for i, a := range addrs {
 		if i == 60 {

@@ -296,15 +296,6 @@ func (im *Image) At(addr uint64) string {
 	return fmt.Sprintf("%#x", addr)
 }
 
-// NextSymbol is the lowest address above addr at which a named symbol stands.
-func (im *Image) NextSymbol(addr uint64) (uint64, bool) {
-	k := im.searchAddrs(addr)
-	if ix := im.addrs(); k < len(ix) {
-		return im.symAddr(ix[k]), true
-	}
-	return 0, false
-}
-
 // EachSymbol calls f with every named symbol, by address, until f returns
 // false. name is only valid during the call and is not to be changed.
 func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bool) {

@@ -106,12 +106,6 @@ func TestNames(t *testing.T) {
 	if !im.FunctionAt(common) || im.FunctionAt(common+4) || im.FunctionAt(s.value(t, "ftrace_list_end")) {
 		t.Error("FunctionAt: ftrace_common is one; its second instruction and ftrace_list_end are none")
 	}
-	if next, ok := im.NextSymbol(common); !ok || next != s.value(t, "ftrace_call") {
-		t.Errorf("behind ftrace_common comes %#x, want ftrace_call", next)
-	}
-	if next, ok := im.NextSymbol(^uint64(0)); ok {
-		t.Errorf("behind all comes %#x", next)
-	}
 }
 
 // Symbols are in the order of their addresses, however far apart they lie.
@@ -173,7 +167,6 @@ func TestAllocations(t *testing.T) {
 		"Addr":         func() { im.Addr("ftrace_common") },
 		"Lookup, none": func() { im.Lookup("no such symbol") },
 		"FunctionAt":   func() { im.FunctionAt(at) },
-		"NextSymbol":   func() { im.NextSymbol(at) },
 		"Word":         func() { im.Word(at) },
 	} {
 		want := map[string]float64{"Lookup": 1, "SymbolAt": 1, "Addr": 1}[name]

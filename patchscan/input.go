@@ -307,9 +307,6 @@ func (in *Input) AddTo(fset *token.FileSet) {
 	in.file.SetLines(offsets)
 }
 
-// FilePos is the position of the input as a whole: of its first line.
-func (in *Input) FilePos() token.Pos { return in.file.Pos(0) }
-
 // Pos is the position of the byte col of the line's Text, from 0.
 func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, col) }
 

@@ -45,7 +45,7 @@ func ParseSeverity(s string) (Severity, error) {
 }
 
 // Inputs is a set of the kinds of input that a rule has something to say
-// about. The driver runs a rule on no other.
+// about. To another input the rule is not applicable.
 type Inputs uint8
 
 const (
@@ -65,8 +65,6 @@ const (
 	Model     // what the template says that a builder should make of it
 	Execution // the image's own code, executed
 )
-
-var evidenceNames = [...]string{"sites", "symbols", "sections", "model", "execution"}
 
 // Differences is a set of kinds of difference from the model.
 type Differences uint16
@@ -109,22 +107,6 @@ type Rule struct {
 	// Twin is the ID of the rule that says of a patch what this one says of the
 	// image built from the patch: "" if that is this rule, or there is none.
 	Twin string
-}
-
-// SeenBy is what a check looks at, as pages print it: "model, execution;
-// patch".
-func (r Rule) SeenBy() string {
-	var image []string
-	for i, name := range evidenceNames {
-		if r.Sees&(1<<i) != 0 {
-			image = append(image, name)
-		}
-	}
-	parts := []string{strings.Join(image, ", ")}
-	if r.On&Patches != 0 {
-		parts = append(parts, "patch")
-	}
-	return strings.TrimPrefix(strings.Join(parts, "; "), "; ")
 }
 
 // ExecutesModules reports whether the rule judges a module by executing the

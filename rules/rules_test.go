@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -59,6 +60,15 @@ func TestCatalogue(t *testing.T) {
 	for group, least := range map[string]int{"FT1": 16, "FT2": 7, "FT3": 8, "FT4": 11, "FT5": 4, "FT6": 8} {
 		if got[group] < least {
 			t.Errorf("%d rules in group %s, which has had %d", got[group], group, least)
+		}
+	}
+}
+
+// Each kind of difference from the model has a rule, which the report names.
+func TestAbout(t *testing.T) {
+	for kind := builder.MissesReturn; kind <= builder.Misconduct; kind++ {
+		if len(About(kind)) == 0 {
+			t.Errorf("no rule is about differences of kind %d", kind)
 		}
 	}
 }
@@ -128,7 +138,7 @@ func TestPages(t *testing.T) {
 // pageHead is how the page of a rule begins: the part that repeats the
 // catalogue.
 func pageHead(r Rule) string {
-	return fmt.Sprintf("# %s %s\n\nSeverity: %s. Seen by: %s.\n", r.ID, r.Name, r.Severity, r.SeenBy())
+	return fmt.Sprintf("# %s %s\n\nSeverity: %s. Seen by: %s.\n", r.ID, r.Name, r.Severity, seenBy(r))
 }
 
 // withHead gives the page another beginning, in its file too, if the page

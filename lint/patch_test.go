@@ -279,3 +279,46 @@ func TestPatchWithImage(t *testing.T) {
 		})
 	}
 }
+
+// A defect that is one rule's in patches and another's in images is confirmed,
+// too: the patch's finding is on the line of the image's.
+func TestTwinsWithImage(t *testing.T) {
+	for _, test := range []struct {
+		image, path string
+		line        int    // of the finding
+		text        string // of the patch, whose first line is the finding's
+		want        string // the rule of the patch
+		confirms    []string
+	}{
+		{"rfc-builder.elf", "rfc-builder.c", 98, `static u32 call(struct ftrace_ops *ops, u64 to) { return aarch64_insn_gen_branch_imm(ops->trampoline, to, AARCH64_INSN_BRANCH_LINK); }
+static void build(struct ftrace_ops *ops) { ops->trampoline = (u64)module_alloc(8); memcpy((void *)ops->trampoline, ftrace_common, 8); }
+`, "FT608", []string{"FT203"}},
+		{"builder-literal-masked.elf", "builder-literal-masked.c", 16, `static u32 load(u64 offset) { u32 insn = aarch64_insn_gen_nop(); insn |= (offset & 0x7ffff) << 5; return insn; }
+`, "FT603", []string{"FT603", "FT110"}},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			body := strings.Repeat("\n", test.line-1) + test.text
+			n := strings.Count(body, "\n")
+			diff := fmt.Sprintf("diff --git a/%s b/%[1]s\nnew file mode 100644\n--- /dev/null\n+++ b/%[1]s\n@@ -0,0 +1,%d @@\n", test.path, n)
+			for line := range strings.Lines(body) {
+				diff += "+" + line
+			}
+			in, err := patchscan.Parse("0001.patch", diff)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fset := token.NewFileSet()
+			patch := lint.Patch(in, fset, lint.Config{})
+			image := lint.WithImage("../testdata/vmlinux-samples/builders/"+test.image, []*lint.Result{patch}, fset, lint.Config{})
+			i := slices.IndexFunc(patch.Findings, func(f lint.Finding) bool { return f.Rule.ID == test.want && f.Line == test.line })
+			if i < 0 || !patch.Findings[i].Confirmed {
+				t.Fatalf("%s at line %d of the patch is not confirmed: %+v", test.want, test.line, patch.Findings)
+			}
+			for _, f := range image.Findings {
+				if slices.Contains(test.confirms, f.Rule.ID) && f.Line == test.line {
+					t.Errorf("%s is said twice: %+v", f.Rule.ID, f)
+				}
+			}
+		})
+	}
+}

@@ -200,55 +200,6 @@ func strong(im *elfscan.Image, name string) (addr uint64, why string) {
 	}
 }
 
-// opsLayout is what a builder reads and writes of a struct ftrace_ops: offsets
-// in bytes, and flags.
-type opsLayout struct {
-	fn, flags, trampoline, size uint64
-	saveRegs, allocTramp        uint64
-	usual                       uint64      // flags that an ops has when it is registered
-	core                        []opsMember // that are not the builder's
-}
-
-// An opsMember is a member of struct ftrace_ops, at an offset in bytes.
-type opsMember struct {
-	name string
-	off  uint64
-}
-
-// coreMembers are pointers of struct ftrace_ops that are the core's to write,
-// as far as a kernel has them.
-var coreMembers = []string{"func", "next", "private", "saved_func", "func_hash", "ops_func", "managed", "direct_call"}
-
-func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
-	t, err := im.StructLayout("ftrace_ops", "FTRACE_OPS_FL_", near)
-	if err != nil {
-		return l, err
-	}
-	for _, m := range []struct {
-		name string
-		off  *uint64
-	}{{"func", &l.fn}, {"flags", &l.flags}, {"trampoline", &l.trampoline}, {"trampoline_size", &l.size}} {
-		v, ok := t.Offsets[m.name]
-		if !ok || v > opsSize-8 {
-			return l, fmt.Errorf("struct ftrace_ops has no usable member %s (by %s)", m.name, t.From)
-		}
-		*m.off = v
-	}
-	for _, name := range coreMembers {
-		if off, ok := t.Offsets[name]; ok && off%8 == 0 && off <= opsSize-8 {
-			l.core = append(l.core, opsMember{name, off})
-		}
-	}
-	l.saveRegs, l.allocTramp = 1<<2, 1<<11 // since "ftrace: Add FTRACE_OPS_FL_ALLOC_TRAMP"
-	l.usual = t.Enums["FTRACE_OPS_FL_INITIALIZED"] | t.Enums["FTRACE_OPS_FL_DYNAMIC"]
-	for name, flag := range map[string]*uint64{"FTRACE_OPS_FL_SAVE_REGS": &l.saveRegs, "FTRACE_OPS_FL_ALLOC_TRAMP": &l.allocTramp} {
-		if v, ok := t.Enums[name]; ok {
-			*flag = v
-		}
-	}
-	return l, nil
-}
-
 const opsSize = 1024 // more than a struct ftrace_ops has
 
 // A trampWorld is a World in which trampolines are built.

@@ -14,6 +14,7 @@ import (
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/ktypes"
 )
 
 // worldCount is how many random worlds a mutant must do the same in, to count
@@ -47,11 +48,11 @@ type worlds struct {
 	base, page uint64
 	areas      []stretch // as asked for
 	// Of callsites.
-	site   elfscan.Site
-	found  uint64
-	sites  []elfscan.Site
-	layout elfscan.Layout
-	types  *builder.Types
+	site  elfscan.Site
+	found uint64
+	sites []elfscan.Site
+	ops   map[string]uint64 // offsets of members of struct ftrace_ops
+	types *builder.Types
 }
 
 type stretch struct{ addr, size uint64 }
@@ -74,10 +75,7 @@ func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []elfs
 	j := &worlds{im: im, w: builder.NewWorld(im), play: play, sites: sites, types: builder.ReadTypes(im, true), clobbers: true}
 	j.w.M.MaxSteps = 1 << 14
 	if fn, ok := im.Lookup("arch_ftrace_update_trampoline"); ok && fn.Bind != elf.STB_WEAK {
-		var err error
-		if j.layout, err = im.StructLayout("ftrace_ops", "FTRACE_OPS_FL_", fn.Addr); err != nil {
-			t.Fatal(err)
-		}
+		j.ops = opsMembers(t, im, fn.Addr)
 	}
 	j.hooks()
 	for i := range worldCount {
@@ -85,6 +83,34 @@ func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []elfs
 	}
 	return j
 }
+
+// opsMembers is where the builder at addr finds some members of an ops.
+func opsMembers(t *testing.T, im *elfscan.Image, addr uint64) map[string]uint64 {
+	t.Helper()
+	types, err := ktypes.Open(im, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, err := types.Struct("ftrace_ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]uint64{}
+	for _, name := range []string{"func", "flags", "trampoline", "trampoline_size"} {
+		m, err := types.Member(ops, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[name] = m.Offset
+	}
+	return at
+}
+
+// Flags of struct ftrace_ops (include/linux/ftrace.h).
+const (
+	opsSaveRegs   = 1 << 2
+	opsAllocTramp = 1 << 11
+)
 
 // same tells whether code with the mutant is seen to do the same in all
 // worlds.
@@ -452,7 +478,7 @@ func (j *worlds) hooks() {
 	}, "aarch64_insn_write_literal_u64")
 
 	// ftrace's core, and modules.
-	j.hook(quiet, func(x *[31]uint64) { x[0], _ = m.Read64(x[0] + j.layout.Offsets["func"]) }, "ftrace_ops_get_func")
+	j.hook(quiet, func(x *[31]uint64) { x[0], _ = m.Read64(x[0] + j.ops["func"]) }, "ftrace_ops_get_func")
 	j.hook(quiet, func(x *[31]uint64) {
 		if x[0]-j.site.Call == 0 {
 			x[0] = j.found
@@ -601,7 +627,7 @@ func playBuilder(j *worlds) {
 	for off := uint64(0); off < 1024; off += 8 {
 		_ = m.Write64(ops+off, r.Uint64()|1)
 	}
-	size, flagsAt := ops+j.layout.Offsets["trampoline_size"], ops+j.layout.Offsets["flags"]
+	size, flagsAt := ops+j.ops["trampoline_size"], ops+j.ops["flags"]
 	j.look(ops, flagsAt-ops)
 	j.look(flagsAt+8, size-flagsAt-8)
 	j.look(size+8, ops+1024-size-8)
@@ -610,12 +636,12 @@ func playBuilder(j *worlds) {
 	// sized notes whether trampoline_size covers what was built, and no more
 	// than its memory.
 	sized := func() {
-		at, _ := m.Read64(ops + j.layout.Offsets["trampoline"])
+		at, _ := m.Read64(ops + j.ops["trampoline"])
 		n, _ := m.Read64(size)
 		// Without a trampoline, FTRACE_OPS_FL_ALLOC_TRAMP means nothing.
 		f, _ := m.Read64(flagsAt)
 		if at == 0 {
-			f &^= j.layout.Enums["FTRACE_OPS_FL_ALLOC_TRAMP"]
+			f &^= opsAllocTramp
 		}
 		j.note(f)
 		for _, s := range j.areas {
@@ -629,8 +655,8 @@ func playBuilder(j *worlds) {
 			j.note(n)
 		}
 	}
-	set := func(member string, v uint64) { _ = m.Write64(ops+j.layout.Offsets[member], v) }
-	save, alloc := j.layout.Enums["FTRACE_OPS_FL_SAVE_REGS"], j.layout.Enums["FTRACE_OPS_FL_ALLOC_TRAMP"]
+	set := func(member string, v uint64) { _ = m.Write64(ops+j.ops[member], v) }
+	const save, alloc = uint64(opsSaveRegs), uint64(opsAllocTramp)
 	const ifSupported = 1 << 3 // makes the core set SAVE_REGS
 	flags := r.Uint64() &^ (save | alloc | ifSupported)
 	flags |= pick(r, 0, save, save|ifSupported)

@@ -10,7 +10,6 @@ require (
 require (
 	github.com/bluekeyes/go-gitdiff v0.9.0 // indirect
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
-	github.com/cilium/ebpf v0.22.0 // indirect
 	github.com/emersion/go-message v0.18.2 // indirect
 	github.com/go-delve/delve v1.27.2 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect

@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/ktypes"
 )
 
-// What DWARF tells of struct module is what BTF does.
+// DWARF says of struct module what BTF says.
 func TestModuleLayoutFromDWARF(t *testing.T) {
 	root := os.Getenv("FTLINT_KERNELS")
 	if root == "" {
@@ -32,9 +33,14 @@ func TestModuleLayoutFromDWARF(t *testing.T) {
 		}
 		defer im.Close()
 		types := ReadTypes(im, false)
-		got, ok := layoutFromDWARF(im)
-		if !ok || !types.HasModule || got != types.Module {
-			t.Errorf("%s: DWARF %+v (%v), BTF %+v (%v)", path, got, ok, types.Module, types.HasModule)
+		fn, _ := im.Addr("module_finalize")
+		dwarf, err := ktypes.FromDWARF(im, fn)
+		if err != nil || dwarf == nil {
+			t.Fatalf("%s: %v, %v", path, dwarf, err)
+		}
+		module, err := moduleLayout(dwarf)
+		if err != nil || !types.HasModule || module != types.Module {
+			t.Errorf("%s: DWARF %+v (%v), BTF %+v (%v)", path, module, err, types.Module, types.HasModule)
 		}
 	}
 }

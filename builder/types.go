@@ -144,8 +144,11 @@ var coreMembers = []string{"func", "next", "private", "saved_func", "func_hash",
 // it.
 func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
 	t, err := ktypes.Open(im, near)
+	if unlessNotDescribed(err) != nil {
+		return l, err
+	}
 	if err != nil {
-		return l, fmt.Errorf("the layout of struct ftrace_ops is not known: %w", err)
+		return l, fmt.Errorf("%w, which tell the layout of struct ftrace_ops", err)
 	}
 	ops, err := t.Struct("ftrace_ops")
 	if err != nil {

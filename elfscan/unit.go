@@ -2,13 +2,17 @@ package elfscan
 
 import (
 	"debug/dwarf"
+	"errors"
 	"fmt"
 )
 
+// ErrNoDebugInfo says that an image has no DWARF.
+var ErrNoDebugInfo = errors.New("no .debug_info")
+
 // CompileUnit is the DWARF of the compile unit that covers addr, and of that
-// alone, and the unit's offset in .debug_info. d is nil if no unit covers addr,
-// or if the image has no .debug_info.
-func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, off uint64, err error) {
+// alone. d is nil if no unit covers addr; the error is ErrNoDebugInfo if the
+// image has none.
+func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, err error) {
 	t := im.lines()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -19,12 +23,12 @@ func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, off uint64, err error)
 		}
 	}()
 	if t.section(".debug_info") == nil {
-		return nil, 0, nil
+		return nil, ErrNoDebugInfo
 	}
 	off, ok, err := t.unitAt(addr)
 	if err != nil || !ok {
-		return nil, 0, err
+		return nil, err
 	}
 	d, _, _, err = t.rootDIE(off)
-	return d, off, err
+	return d, err
 }

@@ -93,11 +93,11 @@ func TestMember(t *testing.T) {
 		{"high", "40.3:5 integer long of 8"},
 		{"call", "48.0:0 pointer of 8"},
 		{"opaque", "56.0:0 pointer of 8"},
-		{"mem.none", ".BTF does not describe member mem.none of struct outer"},
-		{"first.a", ".BTF does not describe member first.a of struct outer"},
-		{"opaque.a", ".BTF does not describe member opaque.a of struct outer"},
-		{"plt", ".BTF does not describe member plt of struct outer"},
-		{"", ".BTF does not describe member  of struct outer"},
+		{"mem.none", ".BTF does not define member mem.none of struct outer"},
+		{"first.a", ".BTF does not define member first.a of struct outer"},
+		{"opaque.a", ".BTF does not define member opaque.a of struct outer"},
+		{"plt", ".BTF does not define member plt of struct outer"},
+		{"", ".BTF does not define member  of struct outer"},
 	} {
 		m, err := types.Member(outer, c.path)
 		got := fmt.Sprintf("%d.%d:%d %s of %d", m.Offset, m.Bit, m.Bits, m.Type.title(), m.Type.Size)

@@ -2,6 +2,7 @@ package ktypes
 
 import (
 	"debug/dwarf"
+	"errors"
 	"fmt"
 	"iter"
 	"math/bits"
@@ -29,14 +30,14 @@ type unitNames struct {
 // results are nil if none does, or if the image has no .debug_info. It reads
 // the whole unit: ask for it only when it is needed.
 func FromDWARF(im *elfscan.Image, addr uint64) (*Types, error) {
-	d, off, err := im.CompileUnit(addr)
-	if err != nil {
+	d, err := im.CompileUnit(addr)
+	if err != nil && !errors.Is(err, elfscan.ErrNoDebugInfo) {
 		return nil, &DamagedError{"", err.Error()}
 	}
 	if d == nil {
 		return nil, nil
 	}
-	u := &unit{data: d, where: fmt.Sprintf("the unit of .debug_info at %#x", off)}
+	u := &unit{data: d, where: fmt.Sprintf("the unit of .debug_info that covers %#x", addr)}
 	u.names = sync.OnceValues(u.index)
 	return &Types{u.where, u}, nil
 }

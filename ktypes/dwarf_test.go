@@ -35,7 +35,7 @@ func TestDWARF(t *testing.T) {
 			t.Errorf("%s: %+v, %v", path, m, err)
 		}
 	}
-	if _, err := types.Member(ops, "none"); !lacks(err) || !strings.Contains(err.Error(), "the unit of .debug_info at 0x") {
+	if _, err := types.Member(ops, "none"); !lacks(err) || !strings.Contains(err.Error(), "the unit of .debug_info that covers 0x") {
 		t.Errorf("a member that is not there: %v", err)
 	}
 	if _, err := types.Struct("none"); !lacks(err) {
@@ -44,7 +44,7 @@ func TestDWARF(t *testing.T) {
 	if p, err := types.Prototype("arch_ftrace_update_trampoline"); err != nil || p.String() != "void (pointer ops of 8, )" {
 		t.Errorf("%v, %v", p, err)
 	}
-	if types, err := Open(im, 0x10); !lacks(err) || err.Error() != "the image (no .BTF, and no unit of .debug_info that covers 0x10) does not describe the kernel's types" {
+	if types, err := Open(im, 0x10); !lacks(err) || err.Error() != "the image has neither .BTF nor a unit of .debug_info that covers 0x10" {
 		t.Errorf("of no unit: %v, %v", types, err)
 	}
 }

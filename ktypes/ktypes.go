@@ -100,12 +100,15 @@ type Param struct {
 // A NotDescribedError says that the type information does not have what was
 // asked for.
 type NotDescribedError struct {
-	What  string // "struct ftrace_ops"
+	What  string // "struct ftrace_ops"; "" if there are no types at all
 	Where string // ".BTF"
 }
 
 func (e *NotDescribedError) Error() string {
-	return fmt.Sprintf("%s does not describe %s", e.Where, e.What)
+	if e.What == "" {
+		return e.Where
+	}
+	return fmt.Sprintf("%s does not define %s", e.Where, e.What)
 }
 
 // A DamagedError says that type information contradicts itself, or that it is
@@ -128,10 +131,17 @@ func Open(im *elfscan.Image, addr uint64) (*Types, error) {
 		return t, err
 	}
 	t, err := FromDWARF(im, addr)
-	if t == nil && err == nil {
-		err = &NotDescribedError{"the kernel's types", fmt.Sprintf("the image (no .BTF, and no unit of .debug_info that covers %#x)", addr)}
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	if t != nil {
+		t.Where = "no .BTF, and " + t.Where
+		return t, nil
+	}
+	if _, err := im.CompileUnit(addr); err != nil {
+		return nil, &NotDescribedError{"", "the image has neither .BTF nor .debug_info"}
+	}
+	return nil, &NotDescribedError{"", fmt.Sprintf("the image has neither .BTF nor a unit of .debug_info that covers %#x", addr)}
 }
 
 // Struct is the structure with that tag.

@@ -494,11 +494,12 @@ func (b *Buffer) read(path string) ([]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	unpack := b.unpacker(b.file)
-	if unpack == nil {
+	if !packed(b.file) {
 		return b.file, nil
 	}
-	b.unpacked, err = unpack(b.unpacked[:0], b.file, limit)
+	unpacked := bytes.NewBuffer(b.unpacked[:0])
+	err = b.unpack(unpacked, b.file, limit)
+	b.unpacked = unpacked.Bytes()
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
 	}

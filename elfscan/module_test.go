@@ -278,6 +278,7 @@ func TestBadModules(t *testing.T) {
 		{"relasize.ko", changed(func(b []byte) { s := section(b, ".rela.text"); le.PutUint64(s[32:], le.Uint64(s[32:])-1) }), "is not a multiple of 24"},
 		{"cut.ko.xz", xzed[:len(xzed)/2], "damaged compressed data"},
 		{"bit.ko.xz", func() []byte { b := bytes.Clone(xzed); b[len(b)/2] ^= 4; return b }(), "damaged compressed data"},
+		{"dictionary.ko.xz", withDictionary(xzed, 37), "to unpack it takes more memory (the dictionary of xz) than the limit of 128 MiB"},
 		{"cut.ko.gz", modulePackers["ko.gz"](t, good)[:500], "damaged compressed data after"},
 		{"cut.ko.zst", modulePackers["ko.zst"](t, good)[:500], "damaged compressed data"},
 		{"nothing.ko.xz", modulePackers["ko.xz"](t, nil), "damaged compressed data: there is nothing in it"},

@@ -6,12 +6,12 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -274,7 +274,7 @@ func TestPackedBomb(t *testing.T) {
 		bomb := pack(t, make([]byte, 16*limit))
 		fits := pack(t, make([]byte, limit))
 		taken := allocated(func() {
-			data, err := mapUnpacked(unpacker(bomb), bomb, limit)
+			data, err := mapUnpacked(bomb, limit)
 			if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 262144 bytes") {
 				t.Errorf("%s: a bomb gives %v, %d bytes", ext, err, len(data))
 			}
@@ -282,7 +282,7 @@ func TestPackedBomb(t *testing.T) {
 		if taken > 16<<20 {
 			t.Errorf("%s: a bomb of %d bytes takes %d bytes of memory", ext, len(bomb), taken)
 		}
-		data, err := mapUnpacked(unpacker(fits), fits, limit)
+		data, err := mapUnpacked(fits, limit)
 		if err != nil || len(data) != limit {
 			t.Errorf("%s: what just fits gives %d bytes, %v", ext, len(data), err)
 		}
@@ -298,13 +298,14 @@ func TestPackedWindow(t *testing.T) {
 	for _, test := range []struct {
 		props byte // of LZMA2: the size of the dictionary
 		want  string
-	}{{30, ""}, {31, "to unpack it takes 192 MiB of memory (the dictionary of xz), the limit is 128"}, {40, "to unpack it takes 4096 MiB"}, {41, "damaged compressed data"}} {
-		b := bytes.Clone(packed)
-		b[16] = test.props
-		size := (int(b[12]) + 1) * 4
-		le.PutUint32(b[12+size-4:], crc32.ChecksumIEEE(b[12:12+size-4]))
-		// The index of the file has sizes alone, and is right.
-		path := sample(b).write(t, "vmlinux.xz")
+	}{
+		{30, ""},
+		{31, "to unpack it takes more memory (the dictionary of xz) than the limit of 128 MiB"}, // 192 MiB
+		{37, "to unpack it takes more memory"},                                                  // 1.5 GiB
+		{40, "to unpack it takes more memory"},                                                  // 4 GiB
+		{41, "compressed in a way that is not supported"},
+	} {
+		path := sample(withDictionary(packed, test.props)).write(t, "vmlinux.xz")
 		var im *Image
 		var err error
 		if taken := allocated(func() { im, err = Open(path, "") }); test.want != "" && taken > 1<<20 {
@@ -323,6 +324,20 @@ func TestPackedWindow(t *testing.T) {
 			t.Errorf("%d: it took %d bytes to tell that it is no module", test.props, taken)
 		}
 	}
+}
+
+// With GOMEMLIMIT the window may take a quarter of that.
+func TestPackedWindowMemoryLimit(t *testing.T) {
+	path := sample(withDictionary(packers[".xz"](t, load(t, "regs-good")), 24)).write(t, "vmlinux.xz") // 16 MiB
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(60 << 20))
+	_, err := Open(path, "")
+	clearError(t, err, path, "to unpack it takes more memory (the dictionary of xz) than the limit of 15 MiB")
+	debug.SetMemoryLimit(64 << 20)
+	im, err := Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	im.Close()
 }
 
 // withBuildID turns the sample's .rodata into a note with a build ID.

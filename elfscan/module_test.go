@@ -126,6 +126,16 @@ func TestModuleLayout(t *testing.T) {
 	}
 	for _, im := range []*Image{im, moved} {
 		m := im.Module()
+		for i := range m.Sections {
+			if s, align := &m.Sections[i], im.file.Sections[i].Addralign; s.Part != NoPart && !s.Rewritten && align > 0 && s.Addr%align != 0 {
+				t.Errorf("%s lies at %#x, not aligned to %d bytes", s.Name, s.Addr, align)
+			}
+			for j := range m.Sections[:i] {
+				if s, other := &m.Sections[i], &m.Sections[j]; s.Part != NoPart && other.Part != NoPart && s.Addr < other.Addr+other.Size && other.Addr < s.Addr+s.Size {
+					t.Errorf("%s at %#x overlaps %s at %#x", s.Name, s.Addr, other.Name, other.Addr)
+				}
+			}
+		}
 		for name, want := range map[string]Part{
 			".text": Text, ".plt": Text, FtracePLT: Text, ".init.text": InitText, ".init.plt": InitText,
 			".data": Data, ".gnu.linkonce.this_module": Data, patchableSection: Data, ".modinfo": NoPart, ".debug_line": NoPart,

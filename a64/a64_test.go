@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 const pc = 0xffff800010000000 // where the words of these tests stand
@@ -378,7 +380,7 @@ func TestAgreesWithObjdump(t *testing.T) {
 	if err := os.WriteFile(path, raw.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool, "-D", "-z", "-b", "binary", "-m", "aarch64", "--adjust-vma="+fmt.Sprintf("%#x", uint64(pc)), path).Output()
+	out, err := child.Command(t, tool, "-D", "-z", "-b", "binary", "-m", "aarch64", "--adjust-vma="+fmt.Sprintf("%#x", uint64(pc)), path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

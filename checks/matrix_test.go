@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -85,7 +86,7 @@ func TestMatrix(t *testing.T) {
 		building.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			cmd := exec.Command("../scripts/build-samples", "--matrix", dir)
+			cmd := child.Command(t, "../scripts/build-samples", "--matrix", dir)
 			cmd.Env = append(os.Environ(), "SAMPLE_CC="+c.cc, "SAMPLE_FLAGS="+c.flags, fmt.Sprintf("SAMPLE_PAGES=%d", c.pages))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				mu.Lock()
@@ -150,7 +151,7 @@ func around(t *testing.T, path string, f lint.Finding) []lint.Place {
 	if f.Addr == 0 {
 		return nil
 	}
-	out, err := exec.Command("llvm-addr2line", "-i", "-e", path, fmt.Sprintf("%#x", f.Addr)).Output()
+	out, err := child.Command(t, "llvm-addr2line", "-i", "-e", path, fmt.Sprintf("%#x", f.Addr)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

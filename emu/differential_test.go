@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // The differential test: the same instructions on the same registers and
@@ -223,12 +224,12 @@ func needTools(t *testing.T) {
 func qemu(t *testing.T, cpu string, cases []*testCase, check func(i int, r *result)) {
 	t.Helper()
 	harness := filepath.Join(t.TempDir(), "harness")
-	out, err := exec.Command("aarch64-linux-gnu-gcc", "-O1", "-Wall", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+	out, err := child.Command(t, "aarch64-linux-gnu-gcc", "-O1", "-Wall", "-Werror", "-static", "-nostdlib", "-ffreestanding",
 		"-fno-stack-protector", "-o", harness, "testdata/harness.c").CombinedOutput()
 	if err != nil {
 		t.Fatalf("compiling the harness: %v\n%s", err, out)
 	}
-	cmd := exec.Command("qemu-aarch64", "-cpu", cpu, harness)
+	cmd := child.Command(t, "qemu-aarch64", "-cpu", cpu, harness)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()

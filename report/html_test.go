@@ -16,6 +16,7 @@ import (
 
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -128,7 +129,7 @@ func TestPagesTidy(t *testing.T) {
 		t.Skip("SKIPPED: no tidy: install Debian's tidy")
 	}
 	for name, html := range pages(t) {
-		cmd := exec.Command("tidy", "-q", "-e", "--drop-empty-elements", "no", "--mute", "TRIM_EMPTY_ELEMENT")
+		cmd := child.Command(t, "tidy", "-q", "-e", "--drop-empty-elements", "no", "--mute", "TRIM_EMPTY_ELEMENT")
 		cmd.Stdin = strings.NewReader(html)
 		out, err := cmd.CombinedOutput()
 		if err != nil || len(out) > 0 {

@@ -56,12 +56,16 @@ var helperPrefixes = []helper{
 
 // TestMutation changes the entry code and the site functions of real kernels
 // in memory, one instruction at a time, and counts how many of the changes
-// the checks notice.
+// the checks notice. With -short it is trixie's kernel alone: its entry code, its
+// site functions and its loader.
 func TestMutation(t *testing.T) {
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
 			if suite.name == "sid" {
 				t.Skip("as forky")
+			}
+			if testing.Short() && suite.name != "trixie" {
+				t.Skip("SKIPPED: -short")
 			}
 			dir := needKernel(t, suite.name, suite.inCI)
 			mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: mutationRules, units: siteUnits, play: playSite, local: true})

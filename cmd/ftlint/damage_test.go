@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // Bounds of one run on a damaged file. A run on the whole one takes some 60 ms
@@ -124,7 +124,7 @@ func findModule(t *testing.T, dir, work string) string {
 		}
 		if strings.HasSuffix(name, ".xz") {
 			copyFile(t, to+".xz", from)
-			out, err := exec.Command("xz", "-dc", from).Output()
+			out, err := child.Command(t, "xz", "-dc", from).Output()
 			if err != nil {
 				t.Fatal(err)
 			}

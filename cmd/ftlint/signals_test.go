@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -100,6 +102,34 @@ func TestSignals(t *testing.T) {
 		t.Errorf("no run was interrupted: statuses %v", statuses)
 	}
 	t.Logf("statuses %v, %d of %d files written", statuses, written, times*len(files))
+}
+
+// SIGTERM ends these tests, also while ftlint runs in their process.
+func TestTerminated(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := child.Command(t, self, "-test.v", "-test.run", "^TestDeterminism$")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "=== CONT  TestDeterminism/") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			limit := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+			defer limit.Stop()
+		}
+	}
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("the tests end with %v", cmd.ProcessState)
+	}
 }
 
 // An interrupt leaves none behind either: of modules, of patches, of an image

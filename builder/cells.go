@@ -25,10 +25,13 @@ type Cell struct {
 	Role   Role
 	Common bool // it is of ftrace_common, the second region
 
-	Literal bool  // it is the ops literal
-	Rest    bool  // it stands for many words of which the model says nothing
-	Differs bool  // from the model
-	Diffs   []int // the differences, by index in TrampRun.Diffs, that are about it
+	Unread  bool     // it is too far away for its words to be kept
+	Literal bool     // it is the ops literal
+	Rest    bool     // it stands for many words of which the model says nothing
+	Words   []uint32 // of a rest: the first of them
+	Differs bool     // from the model
+	Diffs   []int    // the differences, by index in TrampRun.Diffs, that are about it
+	Writer  int      // the moment that last wrote it, by index in what Moments gives; -1 for none
 }
 
 // Limits of what is laid out word by word: maxPad words behind the code, and
@@ -76,7 +79,7 @@ func (t *Trampolines) Cells(im *elfscan.Image, r *TrampRun) (cells []Cell, whole
 			lo, _ := r.Word(at)
 			hi, ok := r.Word(at + a64.Size)
 			if !ok { // too far away to be kept
-				cells = append(cells, Cell{At: at, Size: 8, Text: "(not looked at)", Model: ".quad " + c.value(r.Ops), Literal: true})
+				cells = append(cells, Cell{At: at, Size: 8, Text: "(not looked at)", Unread: true, Model: ".quad " + c.value(r.Ops), Literal: true})
 				at += a64.Size
 				continue
 			}
@@ -91,7 +94,7 @@ func (t *Trampolines) Cells(im *elfscan.Image, r *TrampRun) (cells []Cell, whole
 			if r.Literal > at && r.Literal < next {
 				next = r.Literal
 			}
-			cells = append(cells, Cell{At: at, Size: next - at, Text: fmt.Sprintf("(%#x bytes)", next-at), Rest: true})
+			cells = append(cells, Cell{At: at, Size: next - at, Text: fmt.Sprintf("(%#x bytes)", next-at), Rest: true, Words: r.words(at, next)})
 			if at = next - a64.Size; next == r.Literal {
 				continue
 			}
@@ -126,6 +129,19 @@ func (t *Trampolines) Cells(im *elfscan.Image, r *TrampRun) (cells []Cell, whole
 		cells[at].Differs = true
 	}
 	return cells, whole
+}
+
+// words are the words from start to end, as far as they are kept: maxWords at
+// most.
+func (r *TrampRun) words(start, end uint64) (out []uint32) {
+	for at := start; at < end && len(out) < maxWords; at += a64.Size {
+		w, ok := r.Word(at)
+		if !ok {
+			break
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 func indexes(diffs []Diff) (out []int) {
@@ -198,15 +214,61 @@ type Moment struct {
 	Alive bool        // its memory is allocated
 	State []CellState // of each cell after it
 	Hits  []bool      // the cells that it touches
+	At    string      // where the builder's instruction is, in words
+	Insn  string      // that is stored or patched in; "" for more or less than one
+	Was   string      // that a patch replaces
 }
 
 // Moments is what happened to the trampoline of a run, in order. cells are what
-// Cells gave.
-func (r *TrampRun) Moments(cells []Cell) []Moment {
+// Cells gave; their writers are filled in.
+func (r *TrampRun) Moments(im *elfscan.Image, cells []Cell) []Moment {
+	for k := range cells {
+		cells[k].Writer = -1
+	}
 	a := r.Area(r.Trampoline)
 	if a == nil {
 		return nil
 	}
+	moments := r.moments(a, cells)
+	for n := range moments {
+		m := &moments[n]
+		r.tell(im, m)
+		for k := range cells {
+			switch m.Kind {
+			case Store, Copy, Patch, PatchLiteral:
+				if m.Hits[k] {
+					cells[k].Writer = n
+				}
+			}
+		}
+	}
+	return moments
+}
+
+// tell fills in the words of a moment.
+func (r *TrampRun) tell(im *elfscan.Image, m *Moment) {
+	m.At = im.Name(m.PC)
+	text := func(w uint64) string {
+		return a64.Text(uint32(w), m.Addr, func(a uint64) string {
+			switch {
+			case a == r.Func:
+				return "the callback"
+			case a-r.Trampoline < r.Size:
+				return fmt.Sprintf("trampoline+%#x", a-r.Trampoline)
+			}
+			return im.Name(a)
+		})
+	}
+	switch {
+	case m.Kind == Patch:
+		m.Insn, m.Was = text(m.Value), text(m.Old)
+	case m.Kind == Store && m.Count == 1 && m.Size == a64.Size:
+		m.Insn = text(m.Value)
+	}
+}
+
+// moments are the moments without their words. a is the area of the trampoline.
+func (r *TrampRun) moments(a *CodeArea, cells []Cell) []Moment {
 	const line = 64 // a cache line of today's processors, in bytes
 	var out []Moment
 	state := make([]CellState, len(cells))

@@ -22,8 +22,8 @@ type EntryCode struct {
 	Calls []Call            // BLs, and branches to functions that are not entry code
 }
 
-// entryNames are the symbols at which entry code is entered, in all eras.
-var entryNames = []string{
+// EntryNames are the symbols at which entry code is entered, in all eras.
+var EntryNames = []string{
 	"ftrace_regs_caller", "ftrace_caller", "ftrace_common", "ftrace_graph_caller",
 	"ftrace_caller_direct_late", "ftrace_caller_direct", "ftrace_stub_direct_tramp",
 	"_mcount", "return_to_handler",
@@ -36,7 +36,7 @@ const MaxEntryWords = 4096
 // branches until every path has returned or left.
 func WalkEntry(im *elfscan.Image) *EntryCode {
 	var roots []uint64
-	for _, name := range entryNames {
+	for _, name := range EntryNames {
 		if a, ok := im.Addr(name); ok {
 			roots = append(roots, a)
 		}

@@ -249,24 +249,6 @@ func TestEveryWordCounts(t *testing.T) {
 	}
 }
 
-func TestTrampolineListing(t *testing.T) {
-	im := openSample(t, "builders/builder-two-nops.elf")
-	all := BuildTrampolines(im)
-	l, ok := all.Listing(im, find(t, all, Near, false, true))
-	if !ok || len(l.Lines) != 0x88/4-1 {
-		t.Fatalf("%v, %d lines", ok, len(l.Lines))
-	}
-	for _, line := range l.Lines {
-		at := line.Addr - l.Lines[0].Addr
-		if want := at == 0x54; line.Differs != want { // the NOP too many
-			t.Errorf("+%#x %s: differs %v, model %q (%s)", at, line.Text, line.Differs, line.Model, line.Note)
-		}
-	}
-	if line := l.Lines[0x54/4]; line.Model != "ldp x0, x1, [sp]" {
-		t.Errorf("the model has %q", line.Model)
-	}
-}
-
 func TestHandMade(t *testing.T) {
 	im := openSample(t, "builders/rfc-builder.elf")
 	r := find(t, BuildTrampolines(im), Near, true, false)

@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // Built is what the image's builder of dynamic trampolines builds,
@@ -21,6 +22,9 @@ var Built = &analysis.Analyzer{
 	Doc:      "execute the image's builder of dynamic trampolines",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
+		if image(pass).Module() != nil {
+			return &builder.Trampolines{Why: "a module has no builder"}, nil
+		}
 		return builder.BuildTrampolines(image(pass)), nil
 	},
 	ResultType: reflect.TypeFor[*builder.Trampolines](),
@@ -89,7 +93,7 @@ func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.A
 	run := a.Run
 	a.Run = func(pass *analysis.Pass) (any, error) {
 		out, err := run(pass)
-		if o, ok := out.(Outcome); ok && o.NotApplicable == "" && o.Inconclusive == "" {
+		if o, ok := out.(finding.Outcome); ok && o.Status == finding.Judged {
 			if t := pass.ResultOf[Built].(*builder.Trampolines); t.ModelErr != nil {
 				return inconclusive("no model to compare with: %v", t.ModelErr)
 			}

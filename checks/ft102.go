@@ -45,7 +45,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 	// A region's end lies behind its start, and what is left at the end is
 	// left by a branch or a return.
 	regions := map[string]builder.Region{}
-	if t := pass.ResultOf[Template].(*builder.TemplateCode); t != nil {
+	if t := pass.ResultOf[Template].(*TemplateRegions); t != nil {
 		for _, r := range t.Regions {
 			regions[r.Label] = r
 		}

@@ -12,7 +12,7 @@ import (
 // FT112 finds a template that is live kernel text, patched in place.
 var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*builder.TemplateCode)
+	t := pass.ResultOf[Template].(*TemplateRegions)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}

@@ -84,7 +84,7 @@ func judgeSites(pass *analysis.Pass, funcs []string, f func(run *builder.SiteRun
 		untried = "; not executed: " + runs.Untried
 	}
 	switch {
-	case runs.Kinds == nil:
+	case runs.kinds == nil:
 	case runs.Placed == "":
 		return examined("%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
 	default:

@@ -172,9 +172,9 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 			continue
 		}
 		kind.BTI, kind.Part = s.BTI, m.PartAt(s.Entry)
-		seen := slices.Contains(res.Kinds, kind)
+		seen := slices.Contains(res.kinds, kind)
 		if !seen {
-			res.Kinds = append(res.Kinds, kind)
+			res.kinds = append(res.kinds, kind)
 		}
 		if settings.Exhaustive || !seen {
 			sites = append(sites, s)

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"runtime"
 	"slices"
@@ -55,14 +56,28 @@ type SiteResults struct {
 	Why      string            // they could not be executed at all: why
 	Executed int               // callsites
 	Placed   string            // of a module: where it was placed meanwhile
-	Kinds    []ModuleKind      // of a module: the kinds of its callsites that can be executed
 	Saved    int               // the register that ftrace_init_nop has callsites save LR in; -1 if not known
 	Failed   []builder.SiteRun // whose life differs from the model, by address
 	Stuck    []builder.SiteRun // that reached no verdict, by address
 	Borders  []builder.Border
 	Corners  []builder.SiteRun // of one callsite, and of some that a module could have
 	Untried  string            // what of the corners could not be executed; "" for nothing
+
+	kinds []ModuleKind // of a module: the kinds of its callsites that can be executed
 }
+
+// Kinds are the kinds of a module's callsites that can be executed. Of callsites
+// of one kind in many modules it is enough to execute one.
+func (r *SiteResults) Kinds() (names []string) {
+	for _, k := range r.kinds {
+		names = append(names, fmt.Sprintf("%+v", k))
+	}
+	return names
+}
+
+// Sound reports whether execution found nothing wrong, and always came to a
+// verdict.
+func (r *SiteResults) Sound() bool { return len(r.Failed)+len(r.Stuck) == 0 }
 
 func (r *SiteResults) whySuffix() string {
 	if r.Why != "" {

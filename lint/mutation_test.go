@@ -21,6 +21,7 @@ import (
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // The score that the checks must reach: mutants that are caught, of all that
@@ -201,7 +202,7 @@ func (s *subject) judge(keeps map[*analysis.Analyzer]any) (finds, stuck []string
 		}
 		res, err := a.Run(pass)
 		results[a] = res
-		if o, ok := res.(checks.Outcome); ok && o.Inconclusive != "" {
+		if o, ok := res.(finding.Outcome); ok && o.Status == finding.Inconclusive {
 			stuck = append(stuck, a.Name)
 		}
 		return res, err

@@ -3,7 +3,6 @@ package lint_test
 import (
 	"bytes"
 	"fmt"
-	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -90,9 +90,9 @@ func missing(t *testing.T, inCI bool, format string, args ...any) {
 }
 
 // run lints a file that must be readable.
-func run(t *testing.T, path string, cfg lint.Config) *lint.Result {
+func run(t *testing.T, path string, cfg lint.Config) *finding.Result {
 	t.Helper()
-	res := lint.File(path, token.NewFileSet(), cfg)
+	res := lint.File(t.Context(), path, cfg)
 	for _, err := range res.Errors {
 		t.Error(err)
 	}
@@ -104,7 +104,7 @@ func run(t *testing.T, path string, cfg lint.Config) *lint.Result {
 
 // speaksOf says for each rule about callsites what it has to say it examined:
 // all of them. The rules that do not apply to a kernel are not asked.
-func speaksOf(id string, im *lint.ImageFacts) string {
+func speaksOf(id string, im *finding.ImageFacts) string {
 	switch id {
 	case "FT201", "FT401", "FT402", "FT404", "FT405", "FT407", "FT410", "FT411":
 		return fmt.Sprintf("%d callsites", im.Callsites)
@@ -122,7 +122,7 @@ func TestRealKernels(t *testing.T) {
 			dir := needKernel(t, suite.name, suite.inCI)
 			res := run(t, filepath.Join(dir, "vmlinux"), lint.Config{})
 			im := res.Image
-			if im.Era != suite.era {
+			if im.Era != suite.era.String() {
 				t.Errorf("era %v, want %v", im.Era, suite.era)
 			}
 			if im.Callsites < 30000 {
@@ -131,14 +131,14 @@ func TestRealKernels(t *testing.T) {
 			var ran []string
 			for _, r := range res.Rules {
 				switch {
-				case r.Inconclusive != "":
-					t.Errorf("%s is inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				case r.Status == finding.Inconclusive:
+					t.Errorf("%s is inconclusive: %s", r.Rule.ID, r.Why)
 				case r.Rule.Severity == rules.Error && r.Findings > 0:
 					t.Errorf("%s %s: %d findings", r.Rule.ID, r.Rule.Name, r.Findings)
-				case r.NotApplicable == "":
+				case r.Status != finding.NotApplicable:
 					ran = append(ran, r.Rule.ID)
 				}
-				if want := speaksOf(r.Rule.ID, im); r.NotApplicable == "" && !strings.HasPrefix(r.Examined, want) {
+				if want := speaksOf(r.Rule.ID, im); r.Status != finding.NotApplicable && !strings.HasPrefix(r.Examined, want) {
 					t.Errorf("%s examined %q, want %q", r.Rule.ID, r.Examined, want)
 				}
 			}
@@ -326,9 +326,9 @@ func TestRealKernelVariants(t *testing.T) {
 }
 
 // compareByAddress compares all but the source lines.
-func compareByAddress(t *testing.T, got, want *lint.Result) {
+func compareByAddress(t *testing.T, got, want *finding.Result) {
 	t.Helper()
-	lines := func(res *lint.Result) (out []string) {
+	lines := func(res *finding.Result) (out []string) {
 		for _, f := range res.Findings {
 			out = append(out, fmt.Sprintf("%#x %s %s", f.Addr, f.Rule.ID, f.Message))
 		}
@@ -406,10 +406,10 @@ func TestDeterminism(t *testing.T) {
 	}
 	for _, input := range inputs {
 		output := func(workers int) string {
-			res := lint.File(input, token.NewFileSet(), lint.Config{Checks: checks.All, MaxPerRule: 20, Workers: workers})
+			res := lint.File(t.Context(), input, lint.Config{Checks: checks.All, MaxPerRule: 20, Workers: workers})
 			var b bytes.Buffer
 			for _, format := range report.Formats {
-				if err := format.Write(&b, &report.Run{Results: []*lint.Result{res}}); err != nil {
+				if err := format.Write(&b, &report.Run{Results: []*finding.Result{res}}); err != nil {
 					t.Fatal(err)
 				}
 			}

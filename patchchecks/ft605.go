@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -16,7 +16,7 @@ import (
 // are one edit away from one that the patch defines or, in a diagram, uses.
 // Words of a sentence are not held against names that are merely used: the
 // kernel is full of names that no patch shows.
-var FT605 = check("FT605", func(j *judge) checks.Outcome {
+var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}

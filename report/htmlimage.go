@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
 )
 
 // An imageView is what the page shows of an image's layout.
@@ -113,13 +113,20 @@ type lineView struct {
 	Finding       bool // a finding is about it
 }
 
-// layOut makes the view of an image.
-func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
-	l := facts.Layout
-	im := &imageView{Number: in.Number, NoBuilder: clean(l.NoBuilder), NoModel: clean(l.NoModel)}
+// draw makes the view of an image's pictures.
+func (v *pageView) draw(in *inputView) {
+	d := picture.Of(in.res)
+	in.lines = d.Lines
+	im := &imageView{Number: in.Number}
 	in.Image = im
-	for _, p := range l.Problems {
-		im.Problems = append(im.Problems, clean(p))
+	if d.Built.NoBuilder != nil {
+		im.NoBuilder = clean(d.Built.NoBuilder.Error())
+	}
+	if d.Built.NoModel != nil {
+		im.NoModel = clean(d.Built.NoModel.Error())
+	}
+	for _, p := range d.Problems {
+		im.Problems = append(im.Problems, clean(p.Error()))
 	}
 	about := map[uint64]bool{} // what findings speak of
 	for _, f := range in.res.Findings {
@@ -128,25 +135,29 @@ func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
 			about[r.Addr] = true
 		}
 	}
-	for i := range l.Listings {
-		im.Listings = append(im.Listings, v.listing(in, &l.Listings[i], about))
+	for _, list := range slices.Concat(d.Entry, d.Life.Listings) {
+		im.Listings = append(im.Listings, v.listing(in, &list, about))
 	}
-	for i := range l.Excerpts {
-		list := &l.Excerpts[i]
+	for i := range d.Excerpts.Listings {
+		list := &d.Excerpts.Listings[i]
 		// Findings about modules may have been left out since.
-		if !in.res.IsModule || slices.ContainsFunc(list.Lines, func(line lint.ListingLine) bool { return about[line.Addr] }) {
+		if !in.res.IsModule || slices.ContainsFunc(list.Lines, func(line picture.Line) bool { return about[line.Addr] }) {
 			im.Code = append(im.Code, v.listing(in, list, about))
 		}
 	}
-	open := slices.IndexFunc(l.Trampolines, func(t lint.Trampoline) bool { return len(t.Diffs) > 0 })
-	for i := range l.Trampolines {
-		tv := v.trampoline(in, &l.Trampolines[i], i+1)
+	list := d.Built.Trampolines
+	open := slices.IndexFunc(list, func(t picture.Trampoline) bool { return len(t.Diffs) > 0 })
+	for i := range list {
+		tv := v.trampoline(in, &list[i], i+1)
 		tv.Open = i == max(open, 0)
 		im.Trampolines = append(im.Trampolines, tv)
 	}
-	im.Situations = situations(l.Situations)
-	if l.Map != nil {
-		im.Map = addressMap(l.Map, in.Number)
+	im.Situations = situations(d.Built.Situations)
+	if d.Map != nil {
+		im.Map = addressMap(d.Map, in.Number)
+		if d.Distances != nil {
+			im.Map.addDistances(d.Distances, d.Map.Entry.Name)
+		}
 	}
 }
 
@@ -197,22 +208,22 @@ func (in *inputView) picture(rule string) (to, what string) {
 }
 
 // where is a source line in words.
-func where(s lint.Source) string {
+func where(s picture.Source) string {
 	if s.Path == "" {
 		return ""
 	}
 	return clean(fmt.Sprintf("%s:%d", s.Path, s.Line))
 }
 
-func (v *pageView) listing(in *inputView, l *lint.Listing, about map[uint64]bool) listingView {
+func (v *pageView) listing(in *inputView, l *picture.Listing, about map[uint64]bool) listingView {
 	out := listingView{Title: clean(l.Title)}
-	var last lint.Source
+	var last picture.Source
 	for i := range l.Lines {
 		line := &l.Lines[i]
-		if line.Source != last && line.Source.Path != "" {
-			text, _ := v.tree.line(line.Source.Path, line.Source.Line)
-			out.Rows = append(out.Rows, lineView{Source: cleanSource(text), Where: where(line.Source)})
-			last = line.Source
+		if source := in.lines[line.Addr]; source != last && source.Path != "" {
+			text, _ := v.tree.line(source.Path, source.Line)
+			out.Rows = append(out.Rows, lineView{Source: cleanSource(text), Where: where(source)})
+			last = source
 		}
 		for _, label := range line.Labels {
 			out.Rows = append(out.Rows, lineView{Label: clean(label)})
@@ -277,7 +288,7 @@ func (d *drawing) svg(label string) template.HTML {
 }
 
 // cellClass is how a cell is drawn.
-func cellClass(c *lint.TrampolineCell) string {
+func cellClass(c *builder.Cell) string {
 	switch {
 	case c.Literal:
 		return "literal"
@@ -296,7 +307,7 @@ func cellClass(c *lint.TrampolineCell) string {
 }
 
 // cellLabel is what a cell is called in the picture, if it is called anything.
-func cellLabel(c *lint.TrampolineCell) string {
+func cellLabel(c *builder.Cell) string {
 	switch {
 	case c.Literal:
 		return "ops literal"
@@ -319,7 +330,7 @@ const (
 )
 
 // strip draws the trampoline beside the model, and the captions left of it.
-func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
+func strip(t *picture.Trampoline) (picture, gutter template.HTML) {
 	cells := t.Cells
 	n := float64(len(cells))
 	center := func(i int) float64 { return (float64(i) + 0.5) / n }
@@ -372,7 +383,7 @@ func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
 	}
 	// Regions: cells of one in a row.
 	variant := clean(t.Variant)
-	region := func(c *lint.TrampolineCell) (name, class string) {
+	region := func(c *builder.Cell) (name, class string) {
 		switch {
 		case c.Literal:
 			return "", "literal"
@@ -441,7 +452,7 @@ func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
 
 // bar draws the states of the cells after a moment, those that it touches
 // stronger.
-func bar(m *lint.TrampolineMoment) template.HTML {
+func bar(m *builder.Moment) template.HTML {
 	d := drawing{height: 12}
 	n := float64(len(m.State))
 	class := func(i int) string {
@@ -462,83 +473,19 @@ func bar(m *lint.TrampolineMoment) template.HTML {
 	return d.svg("")
 }
 
-// size is a number of bytes in words.
-func size(n uint64) string {
-	switch {
-	case n == ^uint64(0):
-		return "everything"
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%#x bytes", n)
-}
-
-// happened says what a moment was.
-func happened(t *lint.Trampoline, m *lint.TrampolineMoment) string {
-	at := func(addr uint64) string {
-		if t.Addr != 0 && addr-t.Addr < max(t.Size, 1) {
-			return fmt.Sprintf("trampoline+%#x", addr-t.Addr)
-		}
-		return fmt.Sprintf("%#x", addr)
-	}
-	by := ""
-	if m.Func != "" {
-		by = " by " + m.Func + "()"
-	}
-	times := ""
-	if m.Count > 1 {
-		times = fmt.Sprintf(", %d times in a row", m.Count)
-	}
-	switch m.Kind {
-	case builder.Alloc:
-		if m.Addr == 0 {
-			return fmt.Sprintf("%s asks for %s in vain", strings.TrimPrefix(by, " by "), size(m.Size))
-		}
-		return fmt.Sprintf("%s allocated at %#x%s", size(m.Size), m.Addr, by)
-	case builder.Free:
-		return "freed" + by
-	case builder.Copy:
-		return fmt.Sprintf("%s copied to %s%s%s", size(m.Size), at(m.Addr), by, times)
-	case builder.Store:
-		if m.Insn != "" {
-			return fmt.Sprintf("`%s` stored to %s%s", m.Insn, at(m.Addr), by)
-		}
-		if slices.ContainsFunc(t.Cells, func(c lint.TrampolineCell) bool {
-			return c.Literal && c.At == m.Addr && c.Size == m.Size && !c.Differs
-		}) {
-			return fmt.Sprintf("the pointer to the ops stored to %s%s", at(m.Addr), by)
-		}
-		return fmt.Sprintf("%s stored to %s%s%s", size(m.Size), at(m.Addr), by, times)
-	case builder.Patch:
-		return fmt.Sprintf("`%s` patched to `%s` at %s%s", m.Old, m.Insn, at(m.Addr), by)
-	case builder.PatchLiteral:
-		return fmt.Sprintf("literal at %s becomes %#x%s", at(m.Addr), m.Value, by)
-	case builder.Protect:
-		return fmt.Sprintf("page made %v%s", m.Event.Perm, by)
-	case builder.ICache:
-		if m.Size == ^uint64(0) {
-			return "instruction cache maintained, all of it" + by
-		}
-		return fmt.Sprintf("instruction cache maintained, %s from %s%s", size(m.Size), at(m.Addr), by)
-	case builder.FlushReset:
-		return "permissions are to be reset when it is freed" + by
-	case builder.Trap:
-		return "a trap: WARN() or BUG()"
-	}
-	return m.Kind.String() + by
-}
-
-func (v *pageView) diff(d *lint.TrampolineDiff) diffView {
+func (v *pageView) diff(d *picture.Diff) diffView {
 	return diffView{clean(d.Rule), anchor(d.Rule), clean(d.Text), v.byRule[d.Rule] != nil}
 }
 
-func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampolineView {
+func (v *pageView) trampoline(in *inputView, t *picture.Trampoline, n int) trampolineView {
 	graph := "off"
 	if t.Graph {
 		graph = "on"
 	}
-	tv := trampolineView{ID: fmt.Sprintf("t%d-%d", in.Number, n), Err: clean(t.Err), Perms: t.Perms,
-		Title: fmt.Sprintf("%s, fgraph %s", clean(t.Variant), graph)}
+	tv := trampolineView{ID: fmt.Sprintf("t%d-%d", in.Number, n), Perms: t.Perms, Title: fmt.Sprintf("%s, fgraph %s", clean(t.Variant), graph)}
+	if t.Err != nil {
+		tv.Err = clean(t.Err.Error())
+	}
 	if t.Addr != 0 {
 		tv.Title += fmt.Sprintf(": %#x bytes at %#x", t.Size, t.Addr)
 	}
@@ -551,7 +498,15 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 	if len(t.Cells) > 0 {
 		tv.Strip, tv.Gutter = strip(t)
 	}
-	number := map[int]int{} // of a moment on the page
+	number := v.moments(in, t, &tv)
+	v.cells(in, t, &tv, number)
+	return tv
+}
+
+// moments fills in how the trampoline was built, and gives the number on the
+// page of each moment that is shown, by its index.
+func (v *pageView) moments(in *inputView, t *picture.Trampoline, tv *trampolineView) map[int]int {
+	number := map[int]int{}
 	for i := range t.Moments {
 		m := &t.Moments[i]
 		if !m.Mine && m.Kind != builder.Trap && !m.Err && m.Addr != 0 {
@@ -561,11 +516,12 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 			tv.More++
 			continue
 		}
-		mv := momentView{N: number[i], Text: clean(happened(t, m)), Where: where(m.Source), Failed: m.Err && m.Kind != builder.Free, Href: in.at[m.PC]}
+		source := in.lines[m.PC]
+		mv := momentView{N: number[i], Text: clean(t.Happened(m)), Where: where(source), Failed: m.Err && m.Kind != builder.Free, Href: in.at[m.PC]}
 		if mv.Where == "" {
 			mv.Where = clean(m.At)
 		}
-		if text, ok := v.tree.line(m.Source.Path, m.Source.Line); ok {
+		if text, ok := v.tree.line(source.Path, source.Line); ok {
 			mv.Source = strings.TrimSpace(cleanSource(text))
 		}
 		if m.Alive {
@@ -585,10 +541,16 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 			}
 		}
 	}
+	return number
+}
+
+// cells fills in the trampoline instruction by instruction.
+func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineView, number map[int]int) {
 	lacks := 0
 	for i := range t.Cells {
 		c := &t.Cells[i]
-		cv := cellView{Text: clean(c.Text), Model: clean(c.Model), From: clean(c.From), Where: where(c.Source), Class: cellClass(c), Differs: c.Differs}
+		source := in.lines[c.Origin]
+		cv := cellView{Text: clean(c.Text), Model: clean(c.Model), From: clean(c.From), Where: where(source), Class: cellClass(c), Differs: c.Differs}
 		if c.At == 0 {
 			lacks++
 			cv.ID = fmt.Sprintf("%s-lacks%d", tv.ID, lacks)
@@ -608,7 +570,7 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 		if c.Writer >= 0 {
 			cv.Writer = number[c.Writer]
 		}
-		if text, ok := v.tree.line(c.Source.Path, c.Source.Line); ok {
+		if text, ok := v.tree.line(source.Path, source.Line); ok {
 			cv.Source = strings.TrimSpace(cleanSource(text))
 		}
 		for _, d := range c.Diffs {
@@ -619,75 +581,46 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 		}
 		tv.Rows = append(tv.Rows, cv)
 	}
-	return tv
 }
 
 // situations are what came of the builder's runs, those that differ in what the
 // trampoline is for alone in one row.
-func situations(list []lint.Situation) (out []situationView) {
-	type key struct{ situation, memory, outcome string }
-	rows := map[key]int{}
-	var states [][]string // of each row: variants, each behind the state of fgraph
+func situations(list []picture.Situation) (out []situationView) {
+	type state struct { // what the trampoline is for
+		variant string
+		graph   bool
+	}
+	rows := map[situationView]int{}
+	var states [][]state // of each row
 	for i := range list {
 		s := &list[i]
-		row := situation(s)
-		k := key{row.Situation, row.Memory, row.Outcome}
-		n, ok := rows[k]
+		row := situationView{Situation: s.Situation.String(), Memory: "none"}
+		if s.Memory != 0 {
+			row.Memory = fmt.Sprintf("%#x", s.Memory)
+		}
+		words, bad := s.Outcome()
+		row.Outcome, row.Bad = clean(words), bad
+		n, ok := rows[row]
 		if !ok {
 			n = len(out)
-			rows[k] = n
+			rows[row] = n
 			out, states = append(out, row), append(states, nil)
 		}
-		state := "fgraph off: " + s.Variant
-		if s.Graph {
-			state = "fgraph on: " + s.Variant
-		}
-		if !slices.Contains(states[n], state) {
-			states[n] = append(states[n], state)
+		if st := (state{s.Variant, s.Graph}); !slices.Contains(states[n], st) {
+			states[n] = append(states[n], st)
 		}
 	}
 	for n := range out {
 		var parts []string
-		for _, state := range states[n] {
-			graph, variant, _ := strings.Cut(state, ": ")
+		for _, st := range states[n] {
 			switch {
-			case !slices.Contains(states[n], "fgraph on: "+variant) || !slices.Contains(states[n], "fgraph off: "+variant):
-				parts = append(parts, variant+" ("+graph+")")
-			case graph == "fgraph off":
-				parts = append(parts, variant)
+			case !slices.Contains(states[n], state{st.variant, !st.graph}):
+				parts = append(parts, fmt.Sprintf("%s (fgraph %s)", st.variant, map[bool]string{true: "on", false: "off"}[st.graph]))
+			case !st.graph:
+				parts = append(parts, st.variant)
 			}
 		}
 		out[n].For = strings.Join(parts, ", ")
-	}
-	return out
-}
-
-func situation(s *lint.Situation) situationView {
-	out := situationView{Situation: s.Situation.String(), Memory: "none"}
-	if s.Memory != 0 {
-		out.Memory = fmt.Sprintf("%#x", s.Memory)
-	}
-	slot := ""
-	if s.Slot != "" {
-		slot = "; the slot of ftrace_call has `" + clean(s.Slot) + "`"
-	}
-	left := ""
-	if s.Left > 0 {
-		left = fmt.Sprintf(", and leaves %s allocated", count(s.Left, "piece of memory", "pieces of memory"))
-	}
-	switch {
-	case s.Err != "":
-		out.Outcome = "no verdict: " + clean(s.Err)
-	case s.Situation == builder.Released:
-		out.Outcome = "the trampoline is given back"
-	case s.Trampoline == 0:
-		out.Outcome, out.Bad = "the builder makes no trampoline"+left, s.Left > 0
-	case s.Executed && !s.Called:
-		out.Outcome, out.Bad = "the trampoline, executed, does not come to its callback"+slot, true
-	case s.Executed:
-		out.Outcome = "the trampoline, executed, comes to its callback"
-	default:
-		out.Outcome = "the builder returns with a trampoline" + slot
 	}
 	return out
 }
@@ -702,11 +635,11 @@ func mib(n int64) string {
 }
 
 // addressMap draws where things are.
-func addressMap(m *lint.AddressMap, number int) *mapView {
+func addressMap(m *picture.AddressMap, number int) *mapView {
 	mv := &mapView{ID: fmt.Sprintf("map-%d", number)}
-	var image lint.MapRegion
+	var image picture.Region
 	for _, r := range m.Regions {
-		if r.Kind == lint.RegionImage {
+		if r.Kind == picture.RegionImage {
 			image = r
 		}
 	}
@@ -723,7 +656,7 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 		return math.Max(0, math.Min(1, (off+half)/(2*half)))
 	}
 	lane := func(name, note, class string, start, end uint64) {
-		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, size(end-start))}
+		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, picture.Bytes(end-start))}
 		d := drawing{height: 14}
 		for _, off := range []int64{-128 << 20, 0, 128 << 20} {
 			at := x(origin + uint64(off))
@@ -750,10 +683,10 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 	}
 	for _, r := range m.Regions {
 		name, class := r.Name, string(r.Kind)
-		if r.Kind == lint.RegionMemory {
+		if r.Kind == picture.RegionMemory {
 			name = "trampoline, with " + r.Name
 		}
-		if r.Kind == lint.RegionSection {
+		if r.Kind == picture.RegionSection {
 			continue
 		}
 		lane(name, r.Note, class, r.Start, r.End)
@@ -770,24 +703,28 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 		d.text(at, 14, cmp.Or(anchor, "middle"), "tick", label)
 	}
 	mv.Ruler = d.svg("")
-	mv.Image = size(image.End - image.Start)
+	mv.Image = picture.Bytes(image.End - image.Start)
 	mv.Sections = sections(m, image)
+	return mv
+}
+
+// addDistances adds how far callsites are from the entry code of that name.
+func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	if m.Callsites == 0 {
-		return mv
+		return
 	}
 	mv.OutOf = m.Callsites - m.InReach
 	mv.Facts = append(mv.Facts,
-		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, m.Entry.Name),
+		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, entry),
 		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
 	mv.Histogram = histogram(m)
 	for _, b := range m.Bins {
 		mv.Bins = append(mv.Bins, binView{mib(b.Lo), mib(b.Hi), b.N, outOfReach(b)})
 	}
-	return mv
 }
 
 // sections draws the larger sections of the image, and where its entry code is.
-func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
+func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	d := drawing{height: 50}
 	span := float64(image.End - image.Start)
 	x := func(addr uint64) float64 {
@@ -796,7 +733,7 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 	var words []string
 	d.rect(0, 16, 1, 18, "section", "")
 	for _, r := range m.Regions {
-		if r.Kind != lint.RegionSection {
+		if r.Kind != picture.RegionSection {
 			continue
 		}
 		class := "section"
@@ -805,12 +742,12 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 		}
 		a, b := x(r.Start), x(r.End)
 		name := clean(r.Name)
-		d.rect(a, 16, b-a, 18, class, fmt.Sprintf("%s: %#x\u2013%#x, %s", name, r.Start, r.End, size(r.End-r.Start)))
+		d.rect(a, 16, b-a, 18, class, fmt.Sprintf("%s: %#x\u2013%#x, %s", name, r.Start, r.End, picture.Bytes(r.End-r.Start)))
 		// On a narrow screen a character has some 2 % of the width.
 		if float64(len([]rune(name))+1)*0.02 < b-a {
 			d.text(a, 29, "start", "name", name)
 		}
-		words = append(words, fmt.Sprintf("%s %s", name, size(r.End-r.Start)))
+		words = append(words, fmt.Sprintf("%s %s", name, picture.Bytes(r.End-r.Start)))
 	}
 	if at := x(m.Entry.Addr); m.Entry.Addr >= image.Start && m.Entry.Addr < image.End {
 		d.line(at, 8, at, 38, "callout bad")
@@ -827,9 +764,9 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 
 // outOfReach tells whether a bin is beyond what BL reaches: its edges are, as
 // bins' widths are powers of two.
-func outOfReach(b lint.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
+func outOfReach(b picture.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
 
-func histogram(m *lint.AddressMap) template.HTML {
+func histogram(m *picture.SiteDistances) template.HTML {
 	const top, high = 14.0, 96.0
 	d := drawing{height: top + high + 18}
 	most, n := 1, float64(max(8, len(m.Bins)))

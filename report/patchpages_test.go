@@ -2,7 +2,6 @@ package report_test
 
 import (
 	"bytes"
-	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/report"
@@ -22,7 +22,7 @@ import (
 // patches alone: their example is what ftlint prints for a sample patch.
 func TestPatchPageExamples(t *testing.T) {
 	const sample = "../patchchecks/testdata/example.patch"
-	res := lint.File(sample, token.NewFileSet(), lint.Config{})
+	res := lint.File(t.Context(), sample, lint.Config{})
 	for _, err := range res.Errors {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestPatchPageExamples(t *testing.T) {
 	for _, f := range res.Findings {
 		var b bytes.Buffer
 		text := report.Text{W: &b}
-		if err := text.Write(&lint.Result{Path: sample, Findings: []lint.Finding{f}}); err != nil {
+		if err := text.Write(&finding.Result{Path: sample, Findings: []finding.Finding{f}}); err != nil {
 			t.Fatal(err)
 		}
 		if printed[f.Rule.ID] == "" {

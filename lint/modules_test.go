@@ -3,7 +3,6 @@ package lint_test
 import (
 	"context"
 	"fmt"
-	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 )
 
@@ -34,44 +34,45 @@ func copies(t testing.TB, name string, n int) string {
 }
 
 // Results come in the order of the inputs, however many run at once.
-func TestFilesInOrder(t *testing.T) {
+func TestInOrder(t *testing.T) {
 	in := lint.Find([]string{copies(t, "good-callops", 200), filepath.Join(moduleSamples, "kernel-callops.elf")})
-	if len(in.Modules) != 200 || len(in.Files) != 1 || len(in.Errors) != 0 {
-		t.Fatalf("%d modules, files %v, errors %v", len(in.Modules), in.Files, in.Errors)
+	if len(in.Modules) != 200 || len(in.Images) != 1 || len(in.Errors) != 0 {
+		t.Fatalf("%d modules, files %v, errors %v", len(in.Modules), in.Images, in.Errors)
 	}
 	var got []string
-	total, err := lint.Files(context.Background(), in, token.NewFileSet(), lint.Config{Workers: 8}, func(res *lint.Result) {
+	total, err := lint.Run(context.Background(), in, lint.Config{Workers: 8}, func(res *finding.Result) {
 		got = append(got, res.Path)
 		for _, f := range res.Findings {
 			t.Errorf("%s: %s %s", f.Path, f.Rule.ID, f.Message)
 		}
-	}, nil)
-	if err != nil || total.Judged != 200 || total.Unread != 0 || len(total.Errors) != 0 || total.Interrupted {
+	})
+	if err != nil || total.Judged != 200 || total.Unread != 0 || len(total.Errors) != 0 || total.Interrupted != nil {
 		t.Errorf("%+v, %v", total, err)
 	}
-	if want := append(slices.Clone(in.Files), in.Modules...); !slices.Equal(got, want) {
+	if want := append(slices.Clone(in.Images), in.Modules...); !slices.Equal(got, want) {
 		t.Errorf("order: %v", got)
 	}
 }
 
-// When the context is done Files returns at once and says how far it came.
-func TestFilesInterrupted(t *testing.T) {
+// When the context is done Run returns at once and says how far it came.
+func TestInterrupted(t *testing.T) {
 	in := lint.Find([]string{copies(t, "good-callops", 400), filepath.Join(moduleSamples, "kernel-callops.elf")})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var at time.Time
 	emitted := 0
-	total, err := lint.Files(ctx, in, token.NewFileSet(), lint.Config{Workers: 2}, func(res *lint.Result) {
-		if res.IsModule {
-			emitted++
-		}
-	}, func(done int) {
+	stop := func(done int) {
 		if done == 5 {
 			at = time.Now()
 			cancel()
 		}
+	}
+	total, err := lint.Run(ctx, in, lint.Config{Workers: 2, Progress: stop}, func(res *finding.Result) {
+		if res.IsModule {
+			emitted++
+		}
 	})
-	if err != nil || !total.Interrupted || total.Judged != emitted || total.Judged >= 400 || total.Modules != 400 {
+	if err != nil || total.Interrupted == nil || total.Judged != emitted || total.Judged >= 400 || total.Modules != 400 {
 		t.Errorf("%+v, %v: %d emitted", total, err, emitted)
 	}
 	if d := time.Since(at); d > time.Second {
@@ -117,8 +118,8 @@ func TestFind(t *testing.T) {
 	if len(in.Errors) != 1 || !strings.Contains(in.Errors[0].Error(), empty+": a folder without modules") {
 		t.Errorf("errors %v", in.Errors)
 	}
-	if want := []string{filepath.Join(moduleSamples, "kernel-regs.elf"), "nowhere"}; !slices.Equal(in.Files, want) || len(in.Modules) != 1 {
-		t.Errorf("files %q, modules %q", in.Files, in.Modules)
+	if want := []string{filepath.Join(moduleSamples, "kernel-regs.elf"), "nowhere"}; !slices.Equal(in.Images, want) || len(in.Modules) != 1 {
+		t.Errorf("files %q, modules %q", in.Images, in.Modules)
 	}
 
 	if os.Geteuid() != 0 {

@@ -1,17 +1,19 @@
-package lint
+// Package policy is which findings count, and of which rules: the configuration,
+// suppressions and ignored paths, and the baseline.
+package policy
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"golang.org/x/tools/go/analysis"
-
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -26,7 +28,7 @@ type Setup struct {
 	Ignore          []Value // patterns of paths
 	FailOn          Value   // lowest severity that fails, or "never"; Text "": not said
 	Baseline        Value   // a file, relative to the folder of Path; Text "": none
-	Suppress        []Suppression
+	Suppress        []finding.Suppression
 }
 
 // A Value is a text of a Setup and where it comes from: ".ftlint.yaml:4",
@@ -39,22 +41,11 @@ type SeverityOf struct {
 	Severity string
 }
 
-// A Suppression names findings that do not count. What is "" fits all.
-type Suppression struct {
-	Rule   string // as Select takes it
-	Object string // pattern of "vmlinux", or of a module's name
-	Symbol string // pattern
-	Path   string // pattern of the source's path, or of the input's
-	Text   string // what the instruction, or the line of the source, contains
-	Reason string
-	From   string // where it stands
-}
-
 // off is the severity of rules that do not run.
 const off = "off"
 
-// fields are the parts of a suppression by their keys.
-func (s *Suppression) fields() []field {
+// fieldsOf are the parts of a suppression by their keys.
+func fieldsOf(s *finding.Suppression) []field {
 	return []field{{"rule", &s.Rule}, {"object", &s.Object}, {"symbol", &s.Symbol}, {"path", &s.Path}, {"text", &s.Text}, {"reason", &s.Reason}}
 }
 
@@ -86,23 +77,62 @@ func (s *Setup) Override(only, skip []string, failOn, baseline string) {
 	}
 }
 
-// Checks are those of list that the setup has run.
-func (s *Setup) Checks(list []*analysis.Analyzer) ([]*analysis.Analyzer, error) {
+// Rules are those of all that the setup has run.
+func (s *Setup) Rules(all []rules.Rule) ([]rules.Rule, error) {
 	texts := func(values []Value) (out []string) {
 		for _, v := range values {
 			out = append(out, v.Text)
 		}
 		return out
 	}
-	kept, err := Select(list, texts(s.Enable), texts(s.Disable))
+	kept, err := Select(all, texts(s.Enable), texts(s.Disable))
 	if err != nil {
 		return nil, s.err(err)
 	}
-	kept = slices.DeleteFunc(kept, func(a *analysis.Analyzer) bool { return s.severityOf(ruleOf(a)) == off })
+	kept = slices.DeleteFunc(kept, func(r rules.Rule) bool { return s.severityOf(r) == off })
 	if len(kept) == 0 {
-		return nil, s.err(fmt.Errorf("no rule is left to run"))
+		return nil, s.err(errNoRule)
 	}
 	return kept, nil
+}
+
+var errNoRule = errors.New("no rule is left to run")
+
+// Select keeps the rules that the specs of only name (all if it is empty) and
+// those of skip do not. A spec is an ID, a name, or the beginning of an ID
+// ("FT4").
+func Select(list []rules.Rule, only, skip []string) ([]rules.Rule, error) {
+	named := func(specs []string) (map[string]bool, error) {
+		ids := map[string]bool{}
+		for _, spec := range specs {
+			found, err := rules.Select(spec)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range found {
+				ids[r.ID] = true
+			}
+		}
+		return ids, nil
+	}
+	on, err := named(only)
+	if err != nil {
+		return nil, err
+	}
+	off, err := named(skip)
+	if err != nil {
+		return nil, err
+	}
+	var out []rules.Rule
+	for _, r := range list {
+		if (len(only) == 0 || on[r.ID]) && !off[r.ID] {
+			out = append(out, r)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errNoRule
+	}
+	return out, nil
 }
 
 // err is err with the file in front, if there is one.
@@ -206,7 +236,7 @@ func (s *Setup) YAML() []byte {
 		line("", "suppress:", "")
 		for _, sup := range s.Suppress {
 			before, from := "- ", sup.From
-			for _, f := range sup.fields() {
+			for _, f := range fieldsOf(&sup) {
 				if *f.text != "" {
 					line("  ", before+f.key+": "+scalar(*f.text), from)
 					before, from = "  ", ""

@@ -1,9 +1,8 @@
-package lint_test
+package picture_test
 
 import (
 	"bytes"
 	"encoding/json"
-	"go/token"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,19 +11,21 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
 )
 
-// laidOut lints every sample that can be read, with its layout.
-func laidOut(t *testing.T, pattern string) map[string]*lint.Result {
+// drawn lints every sample that can be read, with its pictures.
+func drawn(t *testing.T, pattern string) map[string]*finding.Result {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("../testdata/vmlinux-samples", pattern))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no sample %s: %v", pattern, err)
 	}
-	out := map[string]*lint.Result{}
+	out := map[string]*finding.Result{}
 	for _, path := range paths {
-		res := lint.File(path, token.NewFileSet(), lint.Config{Layout: true})
+		res := lint.File(t.Context(), path, lint.Config{Pictures: picture.All})
 		if res.Image != nil {
 			out[strings.TrimSuffix(filepath.Base(path), ".elf")] = res
 		}
@@ -32,33 +33,33 @@ func laidOut(t *testing.T, pattern string) map[string]*lint.Result {
 	return out
 }
 
-func found(res *lint.Result, rules ...string) bool {
-	return slices.ContainsFunc(res.Findings, func(f lint.Finding) bool { return slices.Contains(rules, f.Rule.ID) })
+func found(res *finding.Result, rules ...string) bool {
+	return slices.ContainsFunc(res.Findings, func(f finding.Finding) bool { return slices.Contains(rules, f.Rule.ID) })
 }
 
-// A layout is plain data, made only if it is asked for, and changes nothing
+// Pictures are plain data, made only if they are asked for, and change nothing
 // else.
-func TestLayoutIsExtra(t *testing.T) {
+func TestPicturesAreExtra(t *testing.T) {
 	path := "../testdata/vmlinux-samples/builders/rfc-builder.elf"
-	with := lint.File(path, token.NewFileSet(), lint.Config{Layout: true})
-	without := lint.File(path, token.NewFileSet(), lint.Config{})
-	if without.Image.Layout != nil {
-		t.Error("a layout that nobody asked for")
+	with := lint.File(t.Context(), path, lint.Config{Pictures: picture.All})
+	without := lint.File(t.Context(), path, lint.Config{})
+	if without.Pictures != nil {
+		t.Error("pictures that nobody asked for")
 	}
-	b, err := json.Marshal(with.Image.Layout)
+	b, err := json.Marshal(with.Pictures)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := json.Marshal(lint.File(path, token.NewFileSet(), lint.Config{Layout: true, Workers: 1}).Image.Layout)
+	again, err := json.Marshal(lint.File(t.Context(), path, lint.Config{Pictures: picture.All, Workers: 1}).Pictures)
 	if err != nil || !bytes.Equal(b, again) {
-		t.Errorf("the layout differs with one worker (%v)", err)
+		t.Errorf("the pictures differ with one worker (%v)", err)
 	}
-	with.Image.Layout = nil
+	with.Pictures = nil
 	with.Elapsed, without.Elapsed = 0, 0
 	a, err1 := json.Marshal(with)
 	c, err2 := json.Marshal(without)
 	if err1 != nil || err2 != nil || !bytes.Equal(a, c) {
-		t.Errorf("the result differs with a layout (%v, %v)", err1, err2)
+		t.Errorf("the result differs with pictures (%v, %v)", err1, err2)
 	}
 }
 
@@ -66,9 +67,9 @@ func TestLayoutIsExtra(t *testing.T) {
 // window is exactly what BL reaches.
 func TestAddressMap(t *testing.T) {
 	reach := a64.ReachOf(a64.Call)
-	for name, res := range laidOut(t, "*.elf") {
-		m := res.Image.Layout.Map
-		if m == nil || m.Entry.Addr == 0 {
+	for name, res := range drawn(t, "*.elf") {
+		m, d := picture.Of(res).Map, picture.Of(res).Distances
+		if m == nil || m.Entry.Addr == 0 || d == nil {
 			continue
 		}
 		for _, edge := range []struct {
@@ -80,10 +81,10 @@ func TestAddressMap(t *testing.T) {
 			}
 		}
 		sum, inside := 0, 0
-		for i, b := range m.Bins {
+		for i, b := range d.Bins {
 			sum += b.N
-			if b.Lo >= b.Hi || i > 0 && b.Lo != m.Bins[i-1].Hi {
-				t.Errorf("%s: bins %v do not follow each other", name, m.Bins)
+			if b.Lo >= b.Hi || i > 0 && b.Lo != d.Bins[i-1].Hi {
+				t.Errorf("%s: bins %v do not follow each other", name, d.Bins)
 			}
 			switch {
 			case b.Lo >= -128<<20 && b.Hi <= 128<<20:
@@ -92,8 +93,8 @@ func TestAddressMap(t *testing.T) {
 				t.Errorf("%s: the bin %v straddles the end of the window", name, b)
 			}
 		}
-		if sum != m.Callsites || inside != m.InReach {
-			t.Errorf("%s: bins have %d callsites, %d of them in reach; there are %d, %d of them in reach", name, sum, inside, m.Callsites, m.InReach)
+		if sum != d.Callsites || inside != d.InReach {
+			t.Errorf("%s: bins have %d callsites, %d of them in reach; there are %d, %d of them in reach", name, sum, inside, d.Callsites, d.InReach)
 		}
 		// Independently: each callsite's place.
 		im, err := elfscan.Open(res.Path, "")
@@ -114,14 +115,14 @@ func TestAddressMap(t *testing.T) {
 			if s.Call < m.WindowLo || s.Call > m.WindowHi {
 				far++
 			}
-			d := int64(m.Entry.Addr - s.Call)
-			i := slices.IndexFunc(m.Bins, func(b lint.Bin) bool { return b.Lo <= d && d < b.Hi })
-			if i < 0 || m.Bins[i].N == 0 || d < m.Min || d > m.Max {
-				t.Errorf("%s: no bin counts the callsite at %#x, %d bytes away", name, s.Call, d)
+			dist := int64(m.Entry.Addr - s.Call)
+			i := slices.IndexFunc(d.Bins, func(b picture.Bin) bool { return b.Lo <= dist && dist < b.Hi })
+			if i < 0 || d.Bins[i].N == 0 || dist < d.Min || dist > d.Max {
+				t.Errorf("%s: no bin counts the callsite at %#x, %d bytes away", name, s.Call, dist)
 			}
 		}
-		if n != m.Callsites || n-far != m.InReach {
-			t.Errorf("%s: %d callsites, %d out of reach; the map has %d, %d in reach", name, n, far, m.Callsites, m.InReach)
+		if n != d.Callsites || n-far != d.InReach {
+			t.Errorf("%s: %d callsites, %d out of reach; the map has %d, %d in reach", name, n, far, d.Callsites, d.InReach)
 		}
 		if far > 0 != found(res, "FT201") {
 			t.Errorf("%s: %d callsites out of reach, and FT201 found: %v", name, far, found(res, "FT201"))
@@ -137,9 +138,9 @@ var diffRules = []string{"FT113", "FT103", "FT105", "FT106", "FT108", "FT109", "
 // builder among the samples.
 func TestTrampolinesMatchFindings(t *testing.T) {
 	seen := 0
-	for name, res := range laidOut(t, "builders/*.elf") {
-		l := res.Image.Layout
-		if l.NoBuilder != "" {
+	for name, res := range drawn(t, "builders/*.elf") {
+		l := picture.Of(res).Built
+		if l.NoBuilder != nil {
 			if len(l.Trampolines) > 0 {
 				t.Errorf("%s: trampolines without a builder", name)
 			}
@@ -242,8 +243,8 @@ func TestMarkedCells(t *testing.T) {
 		{"builder-drops-insn", "ftrace_caller", []string{"lacks FT113"}},
 		{"builder-slot-next", "ftrace_caller", []string{"slot", "FT111"}},
 	} {
-		res := laidOut(t, "builders/"+test.sample+".elf")[test.sample]
-		for _, tr := range res.Image.Layout.Trampolines {
+		res := drawn(t, "builders/"+test.sample+".elf")[test.sample]
+		for _, tr := range picture.Of(res).Built.Trampolines {
 			if tr.Variant != test.variant || tr.Graph {
 				continue
 			}
@@ -279,8 +280,8 @@ func TestMarkedCells(t *testing.T) {
 
 // The order of what happened to the RFC's trampoline, and where it comes from.
 func TestMoments(t *testing.T) {
-	res := laidOut(t, "builders/rfc-builder.elf")["rfc-builder"]
-	tr := res.Image.Layout.Trampolines[0]
+	res := drawn(t, "builders/rfc-builder.elf")["rfc-builder"]
+	tr := picture.Of(res).Built.Trampolines[0]
 	var got []string
 	for _, m := range tr.Moments {
 		perm := "none"
@@ -288,7 +289,7 @@ func TestMoments(t *testing.T) {
 			perm = m.Perm.String()
 		}
 		got = append(got, m.Kind.String()+" "+perm)
-		if m.Source.Path == "" || m.At == "" {
+		if picture.Of(res).Lines[m.PC].Path == "" || m.At == "" {
 			t.Errorf("%v: no source line", m.Kind)
 		}
 	}
@@ -301,10 +302,10 @@ func TestMoments(t *testing.T) {
 // Listings have the source line of each instruction, and every address that a
 // finding is about is in one.
 func TestListings(t *testing.T) {
-	for name, res := range laidOut(t, "builders/*.elf") {
-		l := res.Image.Layout
+	for name, res := range drawn(t, "builders/*.elf") {
+		l := picture.Of(res)
 		listed := map[uint64]bool{}
-		for _, list := range slices.Concat(l.Listings, l.Excerpts) {
+		for _, list := range slices.Concat(l.Entry, l.Life.Listings, l.Excerpts.Listings) {
 			for _, line := range list.Lines {
 				listed[line.Addr] = true
 			}
@@ -316,6 +317,61 @@ func TestListings(t *testing.T) {
 		}
 		if len(l.Problems) > 0 {
 			t.Errorf("%s: %q", name, l.Problems)
+		}
+	}
+}
+
+// What a trampoline has and the model does not is marked in the listing, and the
+// model's instruction stands beside what it differs from.
+func TestTrampolineListing(t *testing.T) {
+	res := drawn(t, "builders/builder-two-nops.elf")["builder-two-nops"]
+	for _, tr := range picture.Of(res).Built.Trampolines {
+		if tr.Variant != "ftrace_caller" || !tr.Graph {
+			continue
+		}
+		l, ok := tr.Listing()
+		if !ok || len(l.Lines) != 0x88/4-1 {
+			t.Fatalf("%v, %d lines", ok, len(l.Lines))
+		}
+		for _, line := range l.Lines {
+			at := line.Addr - l.Lines[0].Addr
+			if want := at == 0x54; line.Differs != want { // the NOP too many
+				t.Errorf("+%#x %s: differs %v, model %q (%s)", at, line.Text, line.Differs, line.Model, line.Note)
+			}
+		}
+		if line := l.Lines[0x54/4]; line.Model != "ldp x0, x1, [sp]" {
+			t.Errorf("the model has %q", line.Model)
+		}
+		return
+	}
+	t.Error("there is no such trampoline")
+}
+
+// What a trampoline lacks is in its listing, where it belongs.
+func TestListingOfWhatIsMissing(t *testing.T) {
+	res := drawn(t, "builders/builder-copy-short.elf")["builder-copy-short"]
+	for _, tr := range picture.Of(res).Built.Trampolines {
+		l, _ := tr.Listing()
+		i := slices.IndexFunc(l.Lines, func(line picture.Line) bool { return line.Addr == 0 })
+		if i < 1 || l.Lines[i].Text != "(nothing)" || l.Lines[i].Model != "ret x9" || !l.Lines[i].Differs {
+			t.Errorf("%s: the missing ret is not shown: line %d of %+v", l.Title, i, l.Lines)
+		}
+	}
+}
+
+// Words of which the model says nothing are listed, but not thousands of them.
+func TestListingOfManyWords(t *testing.T) {
+	res := drawn(t, "builders/builder-literal-far.elf")["builder-literal-far"]
+	for _, tr := range picture.Of(res).Built.Trampolines {
+		l, _ := tr.Listing()
+		var end uint64
+		for _, line := range l.Lines {
+			if end = line.Addr + max(line.Bytes, 4); line.Note == "the ops literal" {
+				end = line.Addr + 8
+			}
+		}
+		if len(l.Lines) > 400 || end != tr.Addr+tr.Size {
+			t.Errorf("%s: %d lines, which end at %#x", l.Title, len(l.Lines), end)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package lint
+package policy
 
 import (
 	"bufio"
@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/ftlint/ftlint/finding"
 )
 
 // A Baseline is the findings that are known: how many there are of each
@@ -21,13 +23,7 @@ import (
 // there twice are taken once.
 type Baseline struct {
 	Path    string
-	entries map[about][]Entry
-}
-
-// An Entry is so many findings of one identity.
-type Entry struct {
-	Identity
-	Count int
+	entries map[about][]finding.Entry
 }
 
 // about is what a verdict is about: a rule, in an object.
@@ -66,12 +62,12 @@ func ReadBaseline(path string, named bool) (*Baseline, error) {
 // ParseBaseline reads the text of a baseline. An error names path and line; it
 // does not quote the text, which may be of a file that is none.
 func ParseBaseline(path string, text []byte) (*Baseline, error) {
-	b := &Baseline{Path: path, entries: map[about][]Entry{}}
+	b := &Baseline{Path: path, entries: map[about][]finding.Entry{}}
 	fail := func(n int, format string, args ...any) (*Baseline, error) {
 		return nil, fmt.Errorf("%s:%d: %s", path, n, fmt.Sprintf(format, args...))
 	}
 	n, begun := 0, false
-	counts := map[Identity]int{}
+	counts := map[finding.Identity]int{}
 	for line := range bytes.Lines(text) {
 		n++
 		line = bytes.TrimSpace(line)
@@ -101,7 +97,7 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		case l.Count < 1 || l.Count > maxCount:
 			return fail(n, "the count is %d: want 1 or more", l.Count)
 		}
-		id := Identity{l.Rule, l.Object, l.Symbol, l.Text}
+		id := finding.Identity{Rule: l.Rule, Object: l.Object, Symbol: l.Symbol, Text: l.Text}
 		counts[id] = max(counts[id], l.Count)
 	}
 	if !begun {
@@ -127,11 +123,11 @@ func strictJSON(line []byte, v any) error {
 // NewBaseline is the baseline that makes the findings of results known, but for
 // those that are suppressed. Inputs that are the same object, two builds of one
 // kernel, share their entries.
-func NewBaseline(results []*Result) *Baseline {
-	counts := map[Identity]int{}
+func NewBaseline(results []*finding.Result) *Baseline {
+	counts := map[finding.Identity]int{}
 	for _, res := range results {
-		own := map[Identity]int{}
-		count := func(list []Finding) {
+		own := map[finding.Identity]int{}
+		count := func(list []finding.Finding) {
 			for _, f := range list {
 				if f.SuppressedBy == nil {
 					own[f.Identity]++
@@ -144,23 +140,23 @@ func NewBaseline(results []*Result) *Baseline {
 			counts[id] = max(counts[id], n)
 		}
 	}
-	b := &Baseline{entries: map[about][]Entry{}}
+	b := &Baseline{entries: map[about][]finding.Entry{}}
 	b.add(counts)
 	return b
 }
 
 // add adds entries, sorted.
-func (b *Baseline) add(counts map[Identity]int) {
+func (b *Baseline) add(counts map[finding.Identity]int) {
 	for id, n := range counts {
 		k := about{id.Rule, id.Object}
-		b.entries[k] = append(b.entries[k], Entry{id, n})
+		b.entries[k] = append(b.entries[k], finding.Entry{Identity: id, Count: n})
 	}
 	for _, list := range b.entries {
 		slices.SortFunc(list, compareEntries)
 	}
 }
 
-func compareEntries(a, b Entry) int {
+func compareEntries(a, b finding.Entry) int {
 	return cmp.Or(
 		strings.Compare(a.Object, b.Object),
 		strings.Compare(a.Rule, b.Rule),
@@ -170,7 +166,7 @@ func compareEntries(a, b Entry) int {
 }
 
 // Entries are all of them, by object, rule, symbol and text.
-func (b *Baseline) Entries() (all []Entry) {
+func (b *Baseline) Entries() (all []finding.Entry) {
 	for _, list := range b.entries {
 		all = append(all, list...)
 	}

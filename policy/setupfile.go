@@ -1,4 +1,4 @@
-package lint
+package policy
 
 import (
 	"errors"
@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -93,23 +94,26 @@ func ReadSetup(path string, named bool) (*Setup, error) {
 	return ParseSetup(path, b)
 }
 
-// readBounded reads a file of at most limit bytes. To open what is no regular
-// file may block, or do things: it must be wanted.
-func readBounded(path string, limit int64, any bool) ([]byte, error) {
+// readBounded reads a file of at most limit bytes. Opening a file that is not
+// regular may block, or do things: such a file must be wanted.
+func readBounded(path string, limit int64, wanted bool) ([]byte, error) {
+	fail := func(err error) ([]byte, error) { // without the name of the system call
+		return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
+	}
 	if info, err := os.Stat(path); err != nil {
-		return nil, plain(err)
-	} else if !any && !info.Mode().IsRegular() {
+		return fail(err)
+	} else if !wanted && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, plain(err)
+		return fail(err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, plain(err)
+		return fail(err)
 	case int64(len(b)) > limit:
 		return nil, fmt.Errorf("%s: has more than %d KiB", path, limit>>10)
 	}
@@ -385,10 +389,10 @@ func sameRule(a, b string) bool {
 }
 
 func (r *setupReader) suppression(n ast.Node, s *Setup) error {
-	var sup Suppression
+	var sup finding.Suppression
 	keys := map[string]func(*token.Token, ast.Node) error{}
 	checks := map[string]func(string) error{"rule": knownRule, "object": knownPattern, "symbol": knownPattern, "path": knownPattern}
-	for _, f := range sup.fields() {
+	for _, f := range fieldsOf(&sup) {
 		keys[f.key] = func(_ *token.Token, n ast.Node) error {
 			if err := r.text(n, f.text); err != nil {
 				return err

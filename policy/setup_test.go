@@ -1,4 +1,4 @@
-package lint_test
+package policy_test
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/hostile"
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/policy"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -46,22 +46,22 @@ suppress:
 `
 
 func TestParseSetup(t *testing.T) {
-	got, err := lint.ParseSetup("d/.ftlint.yaml", []byte(fullSetup))
+	got, err := policy.ParseSetup("d/.ftlint.yaml", []byte(fullSetup))
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(text string, line int) lint.Value {
-		return lint.Value{Text: text, From: fmt.Sprintf("d/.ftlint.yaml:%d", line)}
+	at := func(text string, line int) policy.Value {
+		return policy.Value{Text: text, From: fmt.Sprintf("d/.ftlint.yaml:%d", line)}
 	}
-	want := &lint.Setup{
+	want := &policy.Setup{
 		Path:     "d/.ftlint.yaml",
-		Enable:   []lint.Value{at("FT1", 3), at("site-not-at-entry", 3)},
-		Disable:  []lint.Value{at("FT104", 4)},
-		Severity: []lint.SeverityOf{{Rule: at("FT1", 6), Severity: "warning"}, {Rule: at("FT101", 7), Severity: "error"}, {Rule: at("copy-misses-ret", 8), Severity: "off"}},
-		Ignore:   []lint.Value{at("drivers/staging/", 11), at("*.tmp.ko", 12)},
+		Enable:   []policy.Value{at("FT1", 3), at("site-not-at-entry", 3)},
+		Disable:  []policy.Value{at("FT104", 4)},
+		Severity: []policy.SeverityOf{{Rule: at("FT1", 6), Severity: "warning"}, {Rule: at("FT101", 7), Severity: "error"}, {Rule: at("copy-misses-ret", 8), Severity: "off"}},
+		Ignore:   []policy.Value{at("drivers/staging/", 11), at("*.tmp.ko", 12)},
 		FailOn:   at("note", 13),
 		Baseline: at("known/base.jsonl", 14),
-		Suppress: []lint.Suppression{
+		Suppress: []finding.Suppression{
 			{Rule: "FT407", Object: "vmlinux", Symbol: "*_kvm_*", Path: "virt/**/*.c", Text: "nop", Reason: "weak functions that KVM overrides\n", From: "d/.ftlint.yaml:16"},
 			{Rule: "FT1", Reason: "not now", From: "d/.ftlint.yaml:24"},
 		},
@@ -73,7 +73,7 @@ func TestParseSetup(t *testing.T) {
 		t.Errorf("the baseline is at %s", p)
 	}
 	for _, empty := range []string{"", "\n", "# nothing\n", "---\n# nothing\n"} {
-		if s, err := lint.ParseSetup("f", []byte(empty)); err != nil || len(s.YAML()) != 0 {
+		if s, err := policy.ParseSetup("f", []byte(empty)); err != nil || len(s.YAML()) != 0 {
 			t.Errorf("%q: %v, %s", empty, err, s.YAML())
 		}
 	}
@@ -114,7 +114,7 @@ func TestSetupErrors(t *testing.T) {
 		{strings.Repeat("[", 9), `f:1:9: nested too deeply`},
 		{strings.Repeat("- ", 9) + "x", `f:1:17: nested too deeply`},
 	} {
-		_, err := lint.ParseSetup("f", []byte(test.text))
+		_, err := policy.ParseSetup("f", []byte(test.text))
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%q:\n got %v\nwant %s", test.text, err, test.want)
 		}
@@ -148,7 +148,7 @@ func TestSetupBounds(t *testing.T) {
 		{"a long key", strings.Repeat("k", 1<<19) + ": x\n", "a text of more than 1000 bytes"},
 	} {
 		began := time.Now()
-		_, err := lint.ReadSetup(write(test.text), false)
+		_, err := policy.ReadSetup(write(test.text), false)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %.200v, want %s", test.what, err, test.want)
 		}
@@ -159,14 +159,14 @@ func TestSetupBounds(t *testing.T) {
 			t.Errorf("%s: it took %v", test.what, d)
 		}
 	}
-	if _, err := lint.ReadSetup(dir, false); err == nil || err.Error() != dir+": is not a regular file" {
+	if _, err := policy.ReadSetup(dir, false); err == nil || err.Error() != dir+": is not a regular file" {
 		t.Errorf("a folder: %v", err)
 	}
 	if runtime.GOOS == "linux" {
-		if _, err := lint.ReadSetup("/dev/zero", false); err == nil || err.Error() != "/dev/zero: is not a regular file" {
+		if _, err := policy.ReadSetup("/dev/zero", false); err == nil || err.Error() != "/dev/zero: is not a regular file" {
 			t.Errorf("a device: %v", err)
 		}
-		if _, err := lint.ReadSetup("/dev/zero", true); err == nil || !strings.Contains(err.Error(), "has more than 1024 KiB") {
+		if _, err := policy.ReadSetup("/dev/zero", true); err == nil || !strings.Contains(err.Error(), "has more than 1024 KiB") {
 			t.Errorf("a device that was named: %v", err)
 		}
 	}
@@ -174,7 +174,7 @@ func TestSetupBounds(t *testing.T) {
 
 // The most exact word on a rule holds, wherever it stands.
 func TestSetupSeverities(t *testing.T) {
-	s, err := lint.ParseSetup("f", []byte("severity: {FT407: error, FT4: note, FT40: warning, site-outside-text: 'off', FT5: 'off', FT504: error}\n"))
+	s, err := policy.ParseSetup("f", []byte("severity: {FT407: error, FT4: note, FT40: warning, site-outside-text: 'off', FT5: 'off', FT504: error}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,15 +187,15 @@ func TestSetupSeverities(t *testing.T) {
 	if _, ok := sev["FT101"]; ok {
 		t.Error("FT101 was given a severity")
 	}
-	runs := func(s *lint.Setup) map[string]bool {
+	runs := func(s *policy.Setup) map[string]bool {
 		t.Helper()
-		list, err := s.Checks(checks.All)
+		list, err := s.Rules(rules.All())
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids := map[string]bool{}
-		for _, a := range list {
-			ids[a.Name] = true
+		for _, r := range list {
+			ids[r.ID] = true
 		}
 		return ids
 	}
@@ -208,13 +208,13 @@ func TestSetupSeverities(t *testing.T) {
 		t.Errorf("these run: %v", r)
 	}
 	// --disable adds to it.
-	s, _ = lint.ParseSetup("f", []byte("rules: {enable: FT4, disable: FT401}\n"))
+	s, _ = policy.ParseSetup("f", []byte("rules: {enable: FT4, disable: FT401}\n"))
 	s.Override(nil, []string{"FT402"}, "", "")
 	if r := runs(s); r["FT401"] || r["FT402"] || !r["FT403"] || r["FT101"] {
 		t.Errorf("these run: %v", r)
 	}
-	s, _ = lint.ParseSetup("f", []byte("severity: {FT: 'off'}\n"))
-	if _, err := s.Checks(checks.All); err == nil || err.Error() != "f: no rule is left to run" {
+	s, _ = policy.ParseSetup("f", []byte("severity: {FT: 'off'}\n"))
+	if _, err := s.Rules(rules.All()); err == nil || err.Error() != "f: no rule is left to run" {
 		t.Errorf("no rule: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestFindSetup(t *testing.T) {
 		{[]string{"-"}, "", ""},
 		{[]string{"../a/b/x.ko", "../a/mod/deep/y.ko"}, "", "two configurations: ../a/b/x.ko goes by ../a/.ftlint.yaml, ../a/mod/deep/y.ko by ../a/mod/.ftlint.yaml: name one with --config FILE, or --config none"},
 	} {
-		got, err := lint.FindSetup(test.inputs)
+		got, err := policy.FindSetup(test.inputs)
 		said := ""
 		if err != nil {
 			said = err.Error()
@@ -258,12 +258,12 @@ func TestFindSetup(t *testing.T) {
 		}
 	}
 	t.Chdir(filepath.Join(root, "a/b/c"))
-	if got, err := lint.FindSetup([]string{"-"}); got != "../../.ftlint.yaml" || err != nil {
+	if got, err := policy.FindSetup([]string{"-"}); got != "../../.ftlint.yaml" || err != nil {
 		t.Errorf("standard input: %q, %v", got, err)
 	}
 	// The same file by two ways is one.
 	if err := os.Symlink(filepath.Join(root, "a"), filepath.Join(root, "z", "link")); err == nil {
-		if got, err := lint.FindSetup([]string{"vmlinux", filepath.Join(root, "z/link/b/x.ko")}); got != "../../.ftlint.yaml" || err != nil {
+		if got, err := policy.FindSetup([]string{"vmlinux", filepath.Join(root, "z/link/b/x.ko")}); got != "../../.ftlint.yaml" || err != nil {
 			t.Errorf("by a link: %q, %v", got, err)
 		}
 	}
@@ -286,12 +286,12 @@ func FuzzSetup(f *testing.F) {
 		if len(text) > 1<<16 {
 			t.Skip("its size is bounded elsewhere")
 		}
-		var s, again *lint.Setup
+		var s, again *policy.Setup
 		var err, err2 error
 		// The parser of YAML takes most: some kilobytes for each token.
 		hostile.Bounded(t, 4<<20, 16<<10, len(text), func() {
-			s, err = lint.ParseSetup("dir/f.yaml", text)
-			again, err2 = lint.ParseSetup("dir/f.yaml", text)
+			s, err = policy.ParseSetup("dir/f.yaml", text)
+			again, err2 = policy.ParseSetup("dir/f.yaml", text)
 		})
 		if fmt.Sprint(err) != fmt.Sprint(err2) || !cmp.Equal(s, again) {
 			t.Fatalf("read twice: %v, %v\n%s", err, err2, cmp.Diff(s, again))
@@ -305,7 +305,7 @@ func FuzzSetup(f *testing.F) {
 			return
 		}
 		written := s.YAML()
-		back, err := lint.ParseSetup("dir/f.yaml", written)
+		back, err := policy.ParseSetup("dir/f.yaml", written)
 		if err != nil {
 			t.Fatalf("written as\n%s: %v", written, err)
 		}
@@ -316,10 +316,10 @@ func FuzzSetup(f *testing.F) {
 		if a, b := noFrom(*s), noFrom(*back); !bytes.Equal(a.YAML(), b.YAML()) {
 			t.Fatalf("written as\n%sand then as\n%s", a.YAML(), b.YAML())
 		}
-		kept, err := s.Checks(checks.All)
-		kept2, err2 := back.Checks(checks.All)
+		kept, err := s.Rules(rules.All())
+		kept2, err2 := back.Rules(rules.All())
 		if fmt.Sprint(err) != fmt.Sprint(err2) || !slices.Equal(kept, kept2) || (err == nil) == (len(kept) == 0) {
-			t.Fatalf("%d checks run, %v; once more %d, %v", len(kept), err, len(kept2), err2)
+			t.Fatalf("%d rules run, %v; once more %d, %v", len(kept), err, len(kept2), err2)
 		}
 		if err != nil {
 			hostile.OneLine(t, err, "dir/f.yaml: ")
@@ -334,10 +334,10 @@ func lineCount(text []byte) int {
 }
 
 // noFrom is the setup without where it stands.
-func noFrom(s lint.Setup) lint.Setup {
-	values := func(list []lint.Value) (out []lint.Value) {
+func noFrom(s policy.Setup) policy.Setup {
+	values := func(list []policy.Value) (out []policy.Value) {
 		for _, v := range list {
-			out = append(out, lint.Value{Text: v.Text})
+			out = append(out, policy.Value{Text: v.Text})
 		}
 		return out
 	}
@@ -346,7 +346,7 @@ func noFrom(s lint.Setup) lint.Setup {
 	severity := s.Severity
 	s.Severity = nil
 	for _, o := range severity {
-		s.Severity = append(s.Severity, lint.SeverityOf{Rule: lint.Value{Text: o.Rule.Text}, Severity: o.Severity})
+		s.Severity = append(s.Severity, policy.SeverityOf{Rule: policy.Value{Text: o.Rule.Text}, Severity: o.Severity})
 	}
 	suppress := s.Suppress
 	s.Suppress = nil
@@ -355,4 +355,34 @@ func noFrom(s lint.Setup) lint.Setup {
 		s.Suppress = append(s.Suppress, sup)
 	}
 	return s
+}
+
+func TestSelect(t *testing.T) {
+	ids := func(list []rules.Rule) (out []string) {
+		for _, r := range list {
+			out = append(out, r.ID)
+		}
+		return out
+	}
+	all := slices.DeleteFunc(rules.All(), func(r rules.Rule) bool { return !slices.Contains([]string{"FT101", "FT102", "FT401", "FT402"}, r.ID) })
+	for _, test := range []struct {
+		only, skip []string
+		want       string
+	}{
+		{nil, nil, "FT101 FT102 FT401 FT402"},
+		{[]string{"FT4"}, nil, "FT401 FT402"},
+		{[]string{"label-missing", "ft402"}, nil, "FT101 FT402"},
+		{nil, []string{"FT1", "site-misaligned"}, "FT401"},
+		{[]string{"FT1"}, []string{"FT101"}, "FT102"},
+	} {
+		list, err := policy.Select(all, test.only, test.skip)
+		if got := strings.Join(ids(list), " "); err != nil || got != test.want {
+			t.Errorf("only %v but not %v: %s (%v), want %s", test.only, test.skip, got, err, test.want)
+		}
+	}
+	for _, test := range [][2][]string{{{"FT4"}, {"FT4"}}, {{"FT9"}, nil}, {nil, {"no-such-rule"}}} {
+		if list, err := policy.Select(all, test[0], test[1]); err == nil {
+			t.Errorf("only %v but not %v: %v", test[0], test[1], ids(list))
+		}
+	}
 }

@@ -21,7 +21,7 @@ type Inputs struct {
 	Patches []string // patches, mails, source files; "-" for standard input
 	Ranges  []string // of commits, of the git tree here
 	Built   string   // an image built with these patches and commits; "" for none
-	Images  []string // kernel images, and what opening says is none
+	Images  []string // kernel images, and files that opening says are not
 	Modules []string
 	Errors  []error // folders that could not be read, or that hold no module
 }

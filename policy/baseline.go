@@ -60,7 +60,7 @@ func ReadBaseline(path string, named bool) (*Baseline, error) {
 }
 
 // ParseBaseline reads the text of a baseline. An error names path and line; it
-// does not quote the text, which may be of a file that is none.
+// does not quote the text, which may be of another file.
 func ParseBaseline(path string, text []byte) (*Baseline, error) {
 	b := &Baseline{Path: path, entries: map[about][]finding.Entry{}}
 	fail := func(n int, format string, args ...any) (*Baseline, error) {

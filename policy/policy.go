@@ -96,12 +96,12 @@ func (s *Sieve) suppresses(sup *finding.Suppression, f *finding.Finding) bool {
 		contains(sup.Text, f.Insn, f.Source, f.Identity.Text)
 }
 
-// at tells whether the finding, or its input, is at the pattern of paths.
+// at reports whether the finding, or its input, is at the pattern of paths.
 func (s *Sieve) at(f *finding.Finding, pattern string) bool {
 	return s.policy.matchPath(pattern, f.Path) || s.policy.matchPath(pattern, f.Identity.Object) || s.policy.matchPath(pattern, f.Patched.Path) || s.policy.matchInput(pattern, s.input)
 }
 
-// IgnoresInput tells whether the path of an input is one of those ignored.
+// IgnoresInput reports whether the path of an input is one of those ignored.
 func (p *Policy) IgnoresInput(path string) bool {
 	return p != nil && slices.ContainsFunc(p.Ignore, func(v Value) bool { return p.matchInput(v.Text, path) })
 }
@@ -149,7 +149,7 @@ func matches(pattern, text string) bool {
 	return pattern == "" || ok
 }
 
-// contains tells whether one of the texts contains what is wanted, white space
+// contains reports whether one of the texts contains what is wanted, white space
 // aside.
 func contains(want string, texts ...string) bool {
 	want = finding.OneBlank(want)

@@ -381,7 +381,7 @@ func (r *setupReader) severities(n ast.Node, s *Setup) error {
 	return nil
 }
 
-// sameRule tells whether two specs name the same rules.
+// sameRule reports whether two specs name the same rules.
 func sameRule(a, b string) bool {
 	x, err1 := rules.Select(a)
 	y, err2 := rules.Select(b)
@@ -419,7 +419,7 @@ func (r *setupReader) suppression(n ast.Node, s *Setup) error {
 	return nil
 }
 
-// knownRule tells whether the text names a rule, or some.
+// knownRule reports whether the text names a rule, or some.
 func knownRule(text string) error {
 	_, err := rules.Select(text)
 	return err

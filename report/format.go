@@ -24,10 +24,10 @@ type Run struct {
 	MaxPerRule int
 }
 
-// fails tells whether findings of the severity make the run fail.
+// fails reports whether findings of the severity make the run fail.
 func (run *Run) fails(s rules.Severity) bool { return run.FailOn != nil && s >= *run.FailOn }
 
-// failed tells whether the run fails for what was found in res, or because it
+// failed reports whether the run fails for what was found in res, or because it
 // could not be judged.
 func (run *Run) failed(res *finding.Result) bool {
 	for _, r := range res.Rules {

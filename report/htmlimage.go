@@ -329,20 +329,18 @@ const (
 	stripGap      = 5
 )
 
-// strip draws the trampoline beside the model, and the captions left of it.
-func strip(t *picture.Trampoline) (picture, gutter template.HTML) {
-	cells := t.Cells
-	n := float64(len(cells))
-	center := func(i int) float64 { return (float64(i) + 0.5) / n }
-	type callout struct {
-		cell  int
-		text  string
-		class string
-	}
-	var left, right []callout
-	differing := 0
-	for i := range cells {
-		c := &cells[i]
+// A callout names a cell of the strip.
+type callout struct {
+	cell        int
+	text, class string
+}
+
+// callouts names cells: those right of their line, and those left of it.
+// differing is how many cells differ from the model.
+func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
+	n := float64(len(t.Cells))
+	for i := range t.Cells {
+		c := &t.Cells[i]
 		s, class := clean(cellLabel(c)), "callout"
 		if c.Differs {
 			differing++
@@ -359,12 +357,33 @@ func strip(t *picture.Trampoline) (picture, gutter template.HTML) {
 		}
 		// Left of its line if there is room: on a narrow screen a character
 		// has some 2 % of the width, and the gutter some 14 %.
-		if center(i)+0.14 < float64(len([]rune(s)))*0.022 {
+		if (float64(i)+0.5)/n+0.14 < float64(len([]rune(s)))*0.022 {
 			left = append(left, callout{i, s, class})
 		} else {
 			right = append(right, callout{i, s, class})
 		}
 	}
+	return left, right, differing
+}
+
+// regionOf is the region of the template that a cell is of.
+func regionOf(t *picture.Trampoline, c *builder.Cell) (name, class string) {
+	switch {
+	case c.Literal:
+		return "", "literal"
+	case c.Origin == 0:
+		return "", "pad"
+	case c.Common:
+		return "ftrace_common", "common"
+	}
+	return clean(t.Variant), "entry"
+}
+
+// strip draws the trampoline beside the model, and the captions left of it.
+func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
+	left, right, differing := callouts(t)
+	n := float64(len(t.Cells))
+	center := func(i int) float64 { return (float64(i) + 0.5) / n }
 	var d drawing
 	built := float64(len(left)+len(right))*calloutHeight + 4
 	model := built + stripHeight + stripGap
@@ -381,73 +400,79 @@ func strip(t *picture.Trampoline) (picture, gutter template.HTML) {
 		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
 		d.text(center(c.cell), y-3, "start", c.class, c.text)
 	}
-	// Regions: cells of one in a row.
-	variant := clean(t.Variant)
-	region := func(c *builder.Cell) (name, class string) {
-		switch {
-		case c.Literal:
-			return "", "literal"
-		case c.Origin == 0:
-			return "", "pad"
-		case c.Common:
-			return "ftrace_common", "common"
-		}
-		return variant, "entry"
-	}
+	d.regions(t, regions)
+	d.cells(t, built, model)
+	d.offsets(t)
+	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(t.Cells), differing)
+	g := drawing{height: d.height}
+	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
+	return d.svg(words), g.svg("")
+}
+
+// regions draws the regions of the template at an ordinate: cells of one in a
+// row.
+func (d *drawing) regions(t *picture.Trampoline, y float64) {
+	cells := t.Cells
+	n := float64(len(cells))
 	for i := 0; i < len(cells); {
-		name, class := region(&cells[i])
+		name, class := regionOf(t, &cells[i])
 		j := i + 1
 		for ; j < len(cells); j++ {
-			if other, _ := region(&cells[j]); other != name || cells[j].Literal {
+			if other, _ := regionOf(t, &cells[j]); other != name || cells[j].Literal {
 				break
 			}
 		}
-		d.rect(float64(i)/n, regions, float64(j-i)/n, regionHeight, "region "+class, name)
+		d.rect(float64(i)/n, y, float64(j-i)/n, regionHeight, "region "+class, name)
 		if j-i > 6 {
-			d.text(float64(i)/n, regions+12, "start", "region-name", name)
+			d.text(float64(i)/n, y+12, "start", "region-name", name)
 		}
 		i = j
 	}
-	for i := range cells {
-		c := &cells[i]
+}
+
+// cells draws what was built and what the model has, each at an ordinate.
+func (d *drawing) cells(t *picture.Trampoline, built, model float64) {
+	n := float64(len(t.Cells))
+	for i := range t.Cells {
+		c := &t.Cells[i]
 		x, w := float64(i)/n, 1/n
+		center := (float64(i) + 0.5) / n
 		class := "cell " + cellClass(c)
 		if c.Differs {
 			class += " bad"
 		}
-		at := fmt.Sprintf("+%#x", c.At-t.Addr)
 		if c.At != 0 {
-			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("%s: %s", at, clean(c.Text)))
+			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("+%#x: %s", c.At-t.Addr, clean(c.Text)))
 		} else {
 			d.rect(x, built, w, stripHeight, "cell gap bad", "not in the trampoline: "+clean(c.Model))
-			d.text(center(i), built+18, "middle", "mark", "\u2205")
+			d.text(center, built+18, "middle", "mark", "\u2205")
 		}
 		if c.Rest {
-			d.text(center(i), built+17, "middle", "tick", "\u22ef")
+			d.text(center, built+17, "middle", "tick", "\u22ef")
 		}
 		if c.Model != "" {
 			d.rect(x, model, w, stripHeight, "cell "+cellClass(c), fmt.Sprintf("the model: %s", clean(c.Model)))
 		}
 		if c.Differs && c.At != 0 {
-			d.text(center(i), built+18, "middle", "mark", "\u2260")
+			d.text(center, built+18, "middle", "mark", "\u2260")
 		}
 	}
-	// Offsets at the beginnings of regions and at the end.
+}
+
+// offsets writes offsets at the beginnings of regions and at the end.
+func (d *drawing) offsets(t *picture.Trampoline) {
+	cells := t.Cells
 	tick := func(i int, off uint64, anchor string) {
-		d.text(float64(i)/n, d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
+		d.text(float64(i)/float64(len(cells)), d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
 	}
 	d.text(0, d.height-4, "start", "tick", "+0x0")
 	for i := 1; i < len(cells); i++ {
-		a, _ := region(&cells[i-1])
-		if b, _ := region(&cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
+		a, _ := regionOf(t, &cells[i-1])
+		if b, _ := regionOf(t, &cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
 			tick(i, cells[i].At-t.Addr, "middle")
 		}
 	}
 	tick(len(cells), t.Size, "end")
-	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(cells), differing)
-	g := drawing{height: d.height}
-	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
-	return d.svg(words), g.svg("")
 }
 
 // bar draws the states of the cells after a moment, those that it touches
@@ -762,7 +787,7 @@ func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	return d.svg("the sections of the image: " + strings.Join(words, ", "))
 }
 
-// outOfReach tells whether a bin is beyond what BL reaches: its edges are, as
+// outOfReach reports whether a bin is beyond what BL reaches: its edges are, as
 // bins' widths are powers of two.
 func outOfReach(b picture.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
 

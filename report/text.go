@@ -123,10 +123,10 @@ func OneLine(s string) string {
 	return b.String()
 }
 
-// isPlain tells whether OneLine has nothing to do.
+// isPlain reports whether OneLine has nothing to do.
 func isPlain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe) }
 
-// isUnsafe tells whether a character ends a line, for a terminal, Python or
+// isUnsafe reports whether a character ends a line, for a terminal, Python or
 // JavaScript, or shows the line as it is not.
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || r > unicode.MaxLatin1 && unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)

@@ -252,7 +252,7 @@ func parseFailOn(s string) (*rules.Severity, error) {
 	return &sev, nil
 }
 
-// useColor tells whether to colour; auto asks for a terminal, and obeys
+// useColor reports whether to colour; auto asks for a terminal, and obeys
 // NO_COLOR (no-color.org).
 func useColor(when string, stdout io.Writer) (bool, error) {
 	switch when {
@@ -274,7 +274,7 @@ func useColor(when string, stdout io.Writer) (bool, error) {
 	return false, fmt.Errorf("--color %q: want auto, always or never", when)
 }
 
-// isKernelTree tells whether dir is the top of a kernel source tree.
+// isKernelTree reports whether dir is the top of a kernel source tree.
 func isKernelTree(dir string) bool {
 	for _, f := range []string{"Kbuild", "arch/arm64/kernel/entry-ftrace.S"} {
 		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {

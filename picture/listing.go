@@ -25,14 +25,15 @@ type Listing struct {
 
 // A Line is one instruction, or one literal.
 type Line struct {
-	Addr    uint64   `json:"address"`          // 0 if the code lacks what the model has
+	Addr    uint64   `json:"address"`
 	Labels  []string `json:"labels,omitempty"` // that stand here
 	Word    uint64   `json:"word"`
 	Text    string   `json:"text"`
 	Model   string   `json:"model,omitempty"`   // what the model has here, where there is a builder to compare
 	Differs bool     `json:"differs,omitempty"` // from the model
 	Note    string   `json:"note,omitempty"`
-	Bytes   uint64   `json:"bytes,omitempty"` // of words that are not laid out, which the line stands for
+	Bytes   uint64   `json:"bytes,omitempty"`   // of words that are not laid out, which the line stands for
+	Missing bool     `json:"missing,omitempty"` // the code lacks what the model has here: there is no address
 }
 
 // slotNotes says what is special about the instruction at a label.

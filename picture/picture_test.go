@@ -352,7 +352,7 @@ func TestListingOfWhatIsMissing(t *testing.T) {
 	res := drawn(t, "builders/builder-copy-short.elf")["builder-copy-short"]
 	for _, tr := range picture.Of(res).Built.Trampolines {
 		l, _ := tr.Listing()
-		i := slices.IndexFunc(l.Lines, func(line picture.Line) bool { return line.Addr == 0 })
+		i := slices.IndexFunc(l.Lines, func(line picture.Line) bool { return line.Missing })
 		if i < 1 || l.Lines[i].Text != "(nothing)" || l.Lines[i].Model != "ret x9" || !l.Lines[i].Differs {
 			t.Errorf("%s: the missing ret is not shown: line %d of %+v", l.Title, i, l.Lines)
 		}

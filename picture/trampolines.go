@@ -180,7 +180,7 @@ func (t *Trampoline) Listing() (l Listing, ok bool) {
 				line.Model = c.Model
 			}
 			if c.At == 0 {
-				line.Text = "(nothing)"
+				line.Text, line.Missing = "(nothing)", true
 			}
 		case c.Differs:
 			line.Note = "not in the model"

@@ -51,7 +51,7 @@ func Show(w io.Writer, listings []picture.Listing) error {
 				fmt.Fprintf(b, "%s:\n", OneLine(label))
 			}
 			switch {
-			case line.Addr == 0:
+			case line.Missing:
 				fmt.Fprintf(b, "  %16s   %8s  ", "", "")
 			case line.Bytes > 0:
 				fmt.Fprintf(b, "  %x:  %8s  ", line.Addr, "")

@@ -49,7 +49,7 @@ const (
 	Other   Kind = iota
 	Nop          // NOP
 	Hint         // any other instruction of the hint space that is not a landing pad
-	Landing      // BTI, PACIASP, PACIBSP: see IsLandingPad for which branches they accept
+	Landing      // BTI, PACIASP, PACIBSP: BranchType.Accepts says which branches
 	Branch       // B
 	Call         // BL
 	BCond        // B.cond, BC.cond
@@ -141,18 +141,53 @@ func Rn(w uint32) int { return int(w >> 5 & 31) }
 // Rm is the register number in bits 16-20: the second source.
 func Rm(w uint32) int { return int(w >> 16 & 31) }
 
-// IsLandingPad tells whether w accepts an indirect branch in a guarded page:
-// BLR, or BR through X16 or X17, if jump is false; BR through any other
-// register if jump is true (DDI 0487, D8.4.5, "BTYPE"). PACIASP and PACIBSP
-// accept what BTI c accepts.
-func IsLandingPad(w uint32, jump bool) bool {
+// A BranchType is what the processor remembers of an indirect branch for the
+// instruction at its target: PSTATE.BTYPE after a branch out of a guarded page
+// (DDI 0487, D8.4.5, "BTYPE"; the branches are in C6.2). Zero is any other
+// instruction, RET among them: no landing pad is needed behind it.
+type BranchType uint8
+
+const (
+	BranchIP   BranchType = 0b01 // BR through X16 or X17, as PLT entries have it
+	BranchCall BranchType = 0b10 // BLR
+	BranchJump BranchType = 0b11 // BR through any other register
+)
+
+var branchTypeNames = [...]string{"no indirect branch", "BR x16 or x17", "BLR", "BR"}
+
+func (t BranchType) String() string { return branchTypeNames[t] }
+
+// BranchTypeOf is the type of the branch w; zero if w is not BR or BLR.
+func BranchTypeOf(w uint32) BranchType {
+	switch Classify(w) {
+	case BLR:
+		return BranchCall
+	case BR:
+		if n := Rn(w); n == 16 || n == 17 {
+			return BranchIP
+		}
+		return BranchJump
+	}
+	return 0
+}
+
+// Accepts reports whether a branch of type t may land on w in a guarded page.
+// BTI c does not accept BranchJump, BTI j does not accept BranchCall. PACIASP
+// and PACIBSP accept what BTI c accepts: Linux sets SCTLR_EL1.BT1 for its own
+// code and BT0 for programs (bti_enable(), "arm64: Basic Branch Target
+// Identification support"). BRK and HLT come before the Branch Target
+// exception: their own exception is taken.
+func (t BranchType) Accepts(w uint32) bool {
+	if t == 0 || w&0xffe0001f == 0xd4200000 || w&0xffe0001f == 0xd4400000 {
+		return true
+	}
 	switch w {
 	case BTIjc:
 		return true
 	case BTIc, PACIASP, PACIBSP:
-		return !jump
+		return t != BranchJump
 	case BTIj:
-		return jump
+		return t != BranchCall
 	}
 	return false
 }

@@ -98,24 +98,64 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// Which landing pads accept which branches: DDI 0487, D8.4.5.
+// Which instructions accept which branches: DDI 0487, D8.4.5, the table of
+// BTYPE, with SCTLR_EL1.BT1 set; and the decoding of BTI, BRK and HLT in C6.2.
 func TestLandingPads(t *testing.T) {
 	for _, test := range []struct {
-		word       uint32
-		call, jump bool
+		word           uint32
+		ip, call, jump bool
 	}{
-		{a64.BTI, false, false},
-		{a64.BTIc, true, false},
-		{a64.BTIj, false, true},
-		{a64.BTIjc, true, true},
-		{a64.PACIASP, true, false},
-		{a64.PACIBSP, true, false},
-		{a64.NOP, false, false},
-		{0xd50323bf, false, false}, // autiasp
-		{a64.RET, false, false},
+		{a64.BTI, false, false, false},
+		{a64.BTIc, true, true, false},
+		{a64.BTIj, true, false, true},
+		{a64.BTIjc, true, true, true},
+		{a64.PACIASP, true, true, false},
+		{a64.PACIBSP, true, true, false},
+		{0xd4200000, true, true, true},    // brk #0
+		{0xd4210000, true, true, true},    // brk #0x800
+		{0xd4400000, true, true, true},    // hlt #0
+		{0xd45fffe0, true, true, true},    // hlt #0xffff
+		{0xd4000001, false, false, false}, // svc #0
+		{0x00000000, false, false, false}, // udf #0
+		{a64.NOP, false, false, false},
+		{0xd50323bf, false, false, false}, // autiasp
+		{a64.RET, false, false, false},
 	} {
-		if call, jump := a64.IsLandingPad(test.word, false), a64.IsLandingPad(test.word, true); call != test.call || jump != test.jump {
-			t.Errorf("%s accepts calls: %v, jumps: %v; want %v, %v", a64.Text(test.word, pc, nil), call, jump, test.call, test.jump)
+		text := a64.Text(test.word, pc, nil)
+		for _, c := range []struct {
+			branch a64.BranchType
+			want   bool
+		}{{a64.BranchIP, test.ip}, {a64.BranchCall, test.call}, {a64.BranchJump, test.jump}, {0, true}} {
+			if got := c.branch.Accepts(test.word); got != c.want {
+				t.Errorf("%v to %s: %v, want %v", c.branch, text, got, c.want)
+			}
+		}
+	}
+}
+
+func TestBranchTypeOf(t *testing.T) {
+	for _, test := range []struct {
+		word uint32
+		want a64.BranchType
+	}{
+		{a64.EncodeBR(15), a64.BranchJump},
+		{a64.EncodeBR(16), a64.BranchIP},
+		{a64.EncodeBR(17), a64.BranchIP},
+		{a64.EncodeBR(18), a64.BranchJump},
+		{0xd71f0a01, a64.BranchIP},   // braa x16, x1
+		{0xd71f0810, a64.BranchJump}, // braa x0, x16
+		{0xd61f0a1f, a64.BranchIP},   // braaz x16
+		{0xd63f0000, a64.BranchCall}, // blr x0
+		{0xd63f0200, a64.BranchCall}, // blr x16
+		{0xd63f081f, a64.BranchCall}, // blraaz x0
+		{a64.RET, 0},
+		{0xd65f0bff, 0}, // retaa
+		{0xd65f0200, 0}, // ret x16
+		{0x94000000, 0}, // bl .
+		{a64.NOP, 0},
+	} {
+		if got := a64.BranchTypeOf(test.word); got != test.want {
+			t.Errorf("%s: %v, want %v", a64.Text(test.word, pc, nil), got, test.want)
 		}
 	}
 }

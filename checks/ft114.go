@@ -8,17 +8,18 @@ import (
 )
 
 // branchedTo are the entry points that BR or BLR reach, and from where. A BL
-// needs no landing pad, nor does a RET (return_to_handler). All branches go
-// through X16, X17 or by BLR, so that BTI c will do.
+// needs no landing pad, nor does a RET (return_to_handler). BTI c accepts all of
+// these branches.
 var branchedTo = []struct {
 	name, from string
+	branch     a64.BranchType
 	eras       []elfscan.Era // nil: all
 }{
-	{"ftrace_caller", "BR x16 in a module's PLT entry for ftrace", nil},
-	{"ftrace_regs_caller", "BR x16 in a module's PLT entry for ftrace", nil},
-	{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", []elfscan.Era{elfscan.EraCallops}},
-	{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", []elfscan.Era{elfscan.EraCallops}},
-	{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", nil},
+	{"ftrace_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP, nil},
+	{"ftrace_regs_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP, nil},
+	{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", a64.BranchCall, []elfscan.Era{elfscan.EraCallops}},
+	{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", a64.BranchIP, []elfscan.Era{elfscan.EraCallops}},
+	{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", a64.BranchCall, nil},
 }
 
 // FT114 finds entry points without a landing pad in a kernel that is built
@@ -39,7 +40,7 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		n++
-		if w, _ := im.Word(at); !a64.IsLandingPad(w, false) {
+		if w, _ := im.Word(at); !e.branch.Accepts(w) {
 			report(pass, at, "%s (%#x) begins with %s, no landing pad, and is reached by %s: in a guarded page that is a Branch Target exception. Begin it with BTI c (%d of %d callsites have BTI: this kernel is built with it)",
 				e.name, at, text(im, at), e.from, t.BTI, len(t.Addrs))
 		}

@@ -437,13 +437,13 @@ func (m *Machine) run(until uint64) error {
 			}
 		case opBR:
 			target := r[o.rn]
-			if m.Guarded && !m.lands(target, o.rn != 16 && o.rn != 17) {
+			if m.Guarded && !m.lands(target, a64.BranchTypeOf(m.wordAt(pc))) {
 				return m.stopped()
 			}
 			next = target
 		case opBLR:
 			target := r[o.rn]
-			if m.Guarded && !m.lands(target, false) {
+			if m.Guarded && !m.lands(target, a64.BranchCall) {
 				return m.stopped()
 			}
 			if m.depth >= m.maxDepth() {
@@ -642,12 +642,12 @@ func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 	return false, nil
 }
 
-// lands tells whether an indirect branch may land at target, where a BTI
-// guards: DDI 0487, D8.4.5. It may land on a hook, and where nothing can be
-// fetched: that is what stops it then. If it may not, m.stop says so.
-func (m *Machine) lands(target uint64, jump bool) bool {
+// lands reports whether an indirect branch may land at target, where all pages
+// are guarded: DDI 0487, D8.4.5. It may land on a hook, and where nothing can be
+// fetched: the fetch stops the machine then. If it may not land, m.stop says so.
+func (m *Machine) lands(target uint64, branch a64.BranchType) bool {
 	p, _ := m.pageAt(target &^ pageMask)
-	if p == nil || p.perm&Exec == 0 || target&3 != 0 || m.hooks[target] != nil || a64.IsLandingPad(m.wordAt(target), jump) {
+	if p == nil || p.perm&Exec == 0 || target&3 != 0 || m.hooks[target] != nil || branch.Accepts(m.wordAt(target)) {
 		return true
 	}
 	m.fault(NoLandingPad, target, Exec)

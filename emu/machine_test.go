@@ -406,12 +406,19 @@ func TestGuarded(t *testing.T) {
 		{"BR to BTI j", brX0, a64.BTIj, true},
 		{"BR to BTI c", brX0, a64.BTIc, false},
 		{"BR x16 to BTI c", brX16, a64.BTIc, true},
+		{"BR to BTI jc", brX0, a64.BTIjc, true},
+		{"BR to PACIASP", brX0, a64.PACIASP, false},
+		{"BR x16 to BTI j", brX16, a64.BTIj, true},
+		{"BR x17 to BTI j", a64.EncodeBR(17), a64.BTIj, true},
+		{"BR x17 to PACIBSP", a64.EncodeBR(17), a64.PACIBSP, true},
+		{"BR x16 to BTI", brX16, a64.BTI, false},
 		{"BR x16 to NOP", brX16, a64.NOP, false},
-		{"BL to NOP", bl(t, textAt+4, textAt+16), a64.NOP, true},
+		{"BLR to BTI jc", blrX0, a64.BTIjc, true},
+		{"BL to NOP", bl(t, textAt+8, textAt+16), a64.NOP, true},
 		{"RET to NOP", 0xd65f0000, a64.NOP, true}, // ret x0
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := newMachine(t, a64.EncodeMOV(16, 0), test.branch, udf, udf, test.land, a64.EncodeMOV(30, 19), a64.RET)
+			m := newMachine(t, a64.EncodeMOV(16, 0), a64.EncodeMOV(17, 0), test.branch, udf, test.land, a64.EncodeMOV(30, 19), a64.RET)
 			m.X[19] = ReturnAddress
 			if _, err := m.Call(textAt, textAt+16); err != nil {
 				t.Fatalf("not guarded: %v", err)
@@ -424,10 +431,25 @@ func TestGuarded(t *testing.T) {
 				}
 				return
 			}
-			if s := wantStop(t, err, NoLandingPad, textAt+4); s.Addr != textAt+16 {
+			if s := wantStop(t, err, NoLandingPad, textAt+8); s.Addr != textAt+16 {
 				t.Error(s)
 			}
 		})
+	}
+}
+
+// BRK and HLT at the target of an indirect branch take their own exceptions.
+func TestGuardedBreak(t *testing.T) {
+	for _, test := range []struct {
+		land   uint32
+		reason Reason
+	}{{0xd4210000, Break}, {0xd4400000, Exception}} { // brk #0x800, hlt #0
+		for _, branch := range []uint32{blrX0, brX0, a64.EncodeBR(17)} {
+			m := newMachine(t, a64.EncodeMOV(17, 0), branch, udf, udf, test.land)
+			m.Guarded = true
+			_, err := m.Call(textAt, textAt+16)
+			wantStop(t, err, test.reason, textAt+16)
+		}
 	}
 }
 

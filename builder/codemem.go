@@ -103,14 +103,13 @@ func (t *trampWorld) areaAt(addr uint64) *CodeArea {
 func (t *trampWorld) hookMemory() {
 	m := t.M
 	alloc := func(size func() uint64) func(string) error {
-		return func(name string) error { t.alloc(name, size(), emu.Read|emu.Write, false, 0, ^uint64(0)); return nil }
+		return func(name string) error { return t.alloc(name, size(), emu.Read|emu.Write, false, 0, ^uint64(0)) }
 	}
 	x0 := func() uint64 { return m.X[0] }
 	t.Hook(alloc(x0), "module_alloc", "module_alloc_noprof", "vmalloc", "vmalloc_noprof", "vzalloc", "vzalloc_noprof",
 		"__vmalloc", "__vmalloc_noprof", "bpf_jit_alloc_exec")
 	t.Hook(func(name string) error {
-		t.alloc(name, m.X[0], emu.Read|emu.Write|emu.Exec, false, 0, ^uint64(0))
-		return nil
+		return t.alloc(name, m.X[0], emu.Read|emu.Write|emu.Exec, false, 0, ^uint64(0))
 	}, "vmalloc_exec")
 	t.Hook(func(name string) error {
 		perm := emu.Read | emu.Write
@@ -120,8 +119,7 @@ func (t *trampWorld) hookMemory() {
 		if uint32(m.X[0]) == execmemKprobes {
 			perm = emu.Read | emu.Exec
 		}
-		t.alloc(name, m.X[1], perm, true, 0, ^uint64(0)) // its areas all have VM_FLUSH_RESET_PERMS
-		return nil
+		return t.alloc(name, m.X[1], perm, true, 0, ^uint64(0)) // its areas all have VM_FLUSH_RESET_PERMS
 	}, "execmem_alloc", "execmem_alloc_rw")
 	t.Hook(func(name string) error { // size, align, start, end, gfp, prot, vm_flags, ...
 		perm := emu.Read
@@ -131,8 +129,7 @@ func (t *trampWorld) hookMemory() {
 		if m.X[5]&pteNoExec == 0 {
 			perm |= emu.Exec
 		}
-		t.alloc(name, m.X[0], perm, m.X[6]&vmFlushResetPerms != 0, m.X[2], m.X[3])
-		return nil
+		return t.alloc(name, m.X[0], perm, m.X[6]&vmFlushResetPerms != 0, m.X[2], m.X[3])
 	}, "__vmalloc_node_range", "__vmalloc_node_range_noprof")
 	t.Hook(func(name string) error { t.free(name, m.X[0]); return nil },
 		"module_memfree", "execmem_free", "vfree", "vfree_atomic", "bpf_jit_free_exec")
@@ -222,7 +219,7 @@ var permChanges = map[string]struct{ clear, set emu.Perm }{
 	"set_memory_rox": {clear: emu.Write, set: emu.Exec},
 }
 
-func (t *trampWorld) alloc(name string, size uint64, perm emu.Perm, reset bool, lo, hi uint64) {
+func (t *trampWorld) alloc(name string, size uint64, perm emu.Perm, reset bool, lo, hi uint64) error {
 	e := Event{Kind: Alloc, PC: t.caller(), Size: size, Func: name}
 	if hi != ^uint64(0) {
 		e.From, e.Value = lo, hi
@@ -241,16 +238,19 @@ func (t *trampWorld) alloc(name string, size uint64, perm emu.Perm, reset bool, 
 		t.mem.areas = append(t.mem.areas, a)
 		t.mem.base += room + page // a guard page
 		e.Addr, e.Perm = addr, perm
-		t.write64(vm+8, addr)
-		t.write64(vm+16, room+page)
 		flags := uint64(vmAlloc)
 		if reset {
 			flags |= vmFlushResetPerms
 		}
-		t.write64(vm+vmFlags, flags)
+		for _, member := range [][2]uint64{{8, addr}, {16, room + page}, {vmFlags, flags}} {
+			if err := t.M.Write64(vm+member[0], member[1]); err != nil {
+				return err
+			}
+		}
 		t.M.X[0] = addr
 	}
 	t.event(e)
+	return nil
 }
 
 func (t *trampWorld) free(name string, addr uint64) {
@@ -298,7 +298,7 @@ func (t *trampWorld) copyHook(canFail bool) func(string) error {
 			if err == nil {
 				err = m.Write(dst, buf)
 			}
-			if err != nil && !canFail {
+			if err != nil && !canFail || atLimit(err) {
 				return err
 			}
 			e.Err = err != nil

@@ -11,7 +11,9 @@ import (
 // fault notes what the function that runs does and must not, whatever it
 // builds.
 func (t *trampWorld) fault(pc uint64, format string, args ...any) {
-	t.faults = append(t.faults, Diff{Kind: Misconduct, PC: pc, What: fmt.Sprintf(format, args...)})
+	if len(t.faults) < maxDiffs {
+		t.faults = append(t.faults, Diff{Kind: Misconduct, PC: pc, What: fmt.Sprintf(format, args...)})
+	}
 }
 
 // opsNow are the words of the ops.

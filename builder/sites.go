@@ -199,7 +199,7 @@ const taskInfo = 128
 func (f *SiteFuncs) atCall(name string) {
 	m := f.w.M
 	if diff := f.w.unwinds(name); diff != "" {
-		f.diffs = append(f.diffs, diff)
+		f.diff("%s", diff)
 	}
 	switch {
 	case slices.Contains(printers, name):
@@ -224,8 +224,13 @@ func (f *SiteFuncs) onWrite(pc, addr uint64, _ int, value uint64) {
 }
 
 func (f *SiteFuncs) diff(format string, args ...any) {
-	f.diffs = append(f.diffs, fmt.Sprintf(format, args...))
+	if len(f.diffs) < maxDiffs {
+		f.diffs = append(f.diffs, fmt.Sprintf(format, args...))
+	}
 }
+
+// maxDiffs bounds what is told of one call.
+const maxDiffs = 64
 
 // straying are the stray calls in the code of fn; they are looked for once.
 func (f *SiteFuncs) straying(fn uint64) []string {
@@ -362,6 +367,9 @@ func (r *SiteRun) must(err error) {
 // make-call, modify-call, make-nop, and calls that must refuse because the
 // old word is another. It stops at the first step that differs.
 func (f *SiteFuncs) Run(entry uint64) SiteRun {
+	if f.w.M.Touched() > maxPages/2 { // by the callsites before
+		f.reset()
+	}
 	r := SiteRun{Site: f.w.Image.SiteAs(entry, f.shape), Steps: make([]Step, 0, 8)}
 	f.w.Events = f.w.Events[:0]
 	f.adjusts(&r, entry, r.Site.Call, "")

@@ -34,7 +34,8 @@ type parts struct{ constants, masks uint64 }
 
 func (p parts) with(o parts) parts { return parts{p.constants | o.constants, p.masks | o.masks} }
 
-// maxTrace bounds the instructions that a builder may execute.
+// maxTrace bounds the instructions that a builder may execute, with what counts
+// as such: copies (bytesPerStep) and events (stepsPerEvent).
 const maxTrace = 1 << 15
 
 // makerPrefixes are how the functions' names begin that make instructions.
@@ -75,7 +76,7 @@ func (t *trampWorld) trace(fn uint64, args ...uint64) error {
 	m.PC = fn
 	var maker Event // that runs, if its Func is not empty
 	var ret, sp uint64
-	for range maxTrace {
+	for begin := m.Steps; m.Steps-begin < maxTrace; {
 		pc := m.PC
 		if maker.Func != "" && pc == ret && m.SP == sp {
 			maker.Value = m.X[0]

@@ -588,11 +588,13 @@ func (t *trampWorld) run(r *TrampRun, fn uint64) {
 	r.Trampoline, r.Size, r.Flags = member(t.layout.trampoline), member(t.layout.size), member(t.layout.flags)
 	r.AllocTramp = r.Flags&t.layout.allocTramp != 0
 	r.Areas = nil
+	kept := uint64(0)
 	for _, a := range t.mem.areas {
 		c := *a
 		c.Perms = slices.Clone(a.Perms)
 		if !a.Freed {
-			c.Bytes = make([]byte, min((a.Size+7)&^7, maxKept))
+			c.Bytes = make([]byte, min((a.Size+7)&^7, maxKept-kept))
+			kept += uint64(len(c.Bytes))
 			if err := t.M.Read(a.Addr, c.Bytes); err != nil && r.Err == nil {
 				r.Err = err
 			}
@@ -604,8 +606,8 @@ func (t *trampWorld) run(r *TrampRun, fn uint64) {
 	}
 }
 
-// maxKept is how much of an area is kept, in bytes: a trampoline has some
-// hundred.
+// maxKept is how much of the areas of a run is kept, in bytes: a trampoline has
+// some hundred.
 const maxKept = 64 << 10
 
 // life builds a trampoline with memory near, executes it, has it updated, and

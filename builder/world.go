@@ -80,10 +80,18 @@ type World struct {
 	heap  uint64            // next free address
 }
 
+// maxPages bounds the memory of an execution, 16 MiB: real kernels need some 100
+// pages.
+const maxPages = 1 << 12
+
+// stepsPerEvent is how many instructions an event counts as, so that the limit
+// of instructions is one of events, too.
+const stepsPerEvent = 8
+
 // NewWorld makes a World of the image, whose text is read-only and
 // executable, as after boot.
 func NewWorld(im *elfscan.Image) *World {
-	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: 1 << 15}, funcs: map[uint64]string{}, calls: map[string]int{}}
+	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: maxPages}, funcs: map[uint64]string{}, calls: map[string]int{}}
 	w.M.Load = w.load
 	w.M.OnBreak = w.onBreak
 	w.hookCommon()
@@ -142,7 +150,17 @@ func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 // caller is the address of the BL that called the function being hooked.
 func (w *World) caller() uint64 { return w.M.X[30] - a64.Size }
 
-func (w *World) event(e Event) { w.Events = append(w.Events, e) }
+func (w *World) event(e Event) {
+	w.M.Steps += stepsPerEvent
+	w.Events = append(w.Events, e)
+}
+
+// atLimit reports whether an access failed because the execution has used up
+// what it may: then it proves nothing about the address.
+func atLimit(err error) bool {
+	var stop *emu.Stop
+	return errors.As(err, &stop) && stop.Reason == emu.PageLimit
+}
 
 // Hook has f called in place of each of the functions that the image has. f
 // leaves its result in X0; the other registers that a function may clobber
@@ -232,6 +250,8 @@ func (w *World) hookCommon() {
 		addr, to := w.M.X[0], w.M.X[1]
 		v, err := w.M.Read32(addr)
 		switch {
+		case atLimit(err):
+			return err
 		case w.fails(name):
 			w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
 			// What is on the stack may be anything, the word that is hoped for, too.
@@ -250,6 +270,8 @@ func (w *World) hookCommon() {
 		addr, insn := w.M.X[0], uint32(w.M.X[1])
 		old, err := w.M.Read32(addr)
 		switch {
+		case atLimit(err):
+			return err
 		case w.fails(name):
 			w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
 			return w.result(erange)
@@ -268,7 +290,9 @@ func (w *World) hookCommon() {
 			w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
 			return w.result(erange)
 		}
-		if _, err := w.M.Read64(addr); err != nil {
+		if _, err := w.M.Read64(addr); atLimit(err) {
+			return err
+		} else if err != nil {
 			return w.result(efault)
 		}
 		w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})

@@ -44,7 +44,7 @@ type Machine struct {
 	// Limits; those that are zero have a default.
 	MaxSteps uint64 // instructions that one Call or Run may execute, with what its hooks Call
 	MaxDepth int    // calls that may be active at once
-	MaxPages int    // pages of Load that may be touched between one Reset and the next
+	MaxPages int    // pages that may be touched between one Reset and the next; one that is executed counts five times, as its decoded code takes four
 
 	// Guarded has indirect branches stop with NoLandingPad unless they land on
 	// a BTI or PACIASP that accepts them, as if all pages were guarded on a

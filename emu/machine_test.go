@@ -340,8 +340,8 @@ func TestLimits(t *testing.T) {
 
 	m = newMachine(t, ldrX0X0, a64.RET)
 	m.Load = func(uint64, []byte) (Perm, bool) { return Read, true }
-	m.MaxPages = 5
-	for range 2 { // Reset counts anew, although it keeps pages
+	m.MaxPages = 1 + codePages + 5 // the code, decoded, and five of data
+	for range 2 {                  // Reset counts anew, although it keeps pages
 		for i := range uint64(5) {
 			if _, err := m.Call(textAt, i*PageSize); err != nil {
 				t.Fatal(err)
@@ -352,6 +352,104 @@ func TestLimits(t *testing.T) {
 		m.Reset()
 		m.Map(textAt, PageSize, Read|Exec)
 		put(t, m, textAt, ldrX0X0, a64.RET)
+	}
+}
+
+// What is mapped counts when it is touched, and so does decoded code. Nothing
+// that can be executed makes a machine take more memory than its limit says.
+func TestMemoryLimit(t *testing.T) {
+	const most = 64
+	for _, test := range []struct {
+		name string
+		code []uint32
+	}{
+		{"stores", []uint32{strX1X0, 0x91400400, 0x17fffffe}},         // str x1, [x0]; add x0, x0, #1, lsl #12; b .-8
+		{"loads", []uint32{ldrX0X0 | 2, 0x91400400, 0x17fffffe}},      // ldr x2, [x0]; ...
+		{"branches", []uint32{brX0}},                                  // to a page of: add x0, x0, #1, lsl #12; br x0
+		{"maintenance", []uint32{0xd50b7420, 0x91400400, 0x17fffffe}}, // dc zva, x0; ...
+	} {
+		m := new(Machine)
+		for range 3 {
+			m.Reset()
+			m.MaxPages = most
+			m.Map(textAt, PageSize, Read|Exec)
+			put(t, m, textAt, test.code...)
+			for i := range uint64(32) {
+				m.Map(dataAt+i<<26, 64<<20, Read|Write|Exec)
+				if err := m.Watch(dataAt+i<<26, 64<<20); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(m.pages); n > most/2+1 {
+				t.Errorf("%s: %d pages before anything is executed", test.name, n)
+			}
+			if test.name == "branches" {
+				for i := range uint64(most / 2) {
+					put(t, m, dataAt+i*PageSize, 0x91400400, brX0)
+				}
+			}
+			_, err := m.Call(textAt, dataAt)
+			var s *Stop
+			if !errors.As(err, &s) || s.Reason != PageLimit {
+				t.Errorf("%s: %v, want %v", test.name, err, PageLimit)
+			}
+			pages, code := len(m.pages)+len(m.free), m.decoded+len(m.freeCode)
+			if pages+codePages*code > most+most/2 {
+				t.Errorf("%s: %d pages and the code of %d, with a limit of %d", test.name, pages, code, most)
+			}
+		}
+	}
+}
+
+// A page that was mapped and never touched is zero, has the permission that was
+// asked for last, and is watched if it was to be.
+func TestMapUntouched(t *testing.T) {
+	m := newMachine(t, strX1X0, a64.RET)
+	var writes int
+	m.OnWrite = func(uint64, uint64, int, uint64) { writes++ }
+	const far = dataAt + 1<<30
+	m.Map(far, 8*PageSize, Read|Write)
+	if err := m.Watch(far+PageSize, 2*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	m.Map(far+2*PageSize, PageSize, Read)
+	m.Unmap(far+4*PageSize, PageSize)
+	if err := m.Watch(far+4*PageSize, 1); err == nil {
+		t.Error("what is not mapped is watched")
+	}
+	for i, want := range []string{"rw-", "rw- watched", "r--", "rw-", "unmapped", "rw-"} {
+		at, before := far+uint64(i)*PageSize, writes
+		v, err := m.Read64(at)
+		perm, ok := m.PermAt(at)
+		got := perm.String()
+		if !ok {
+			got = "unmapped"
+		}
+		if _, err := m.Call(textAt, at, 1); (err == nil) != (perm&Write != 0) {
+			t.Errorf("page %d: a store: %v", i, err)
+		}
+		if writes != before {
+			got += " watched"
+		}
+		if v != 0 || ok != (err == nil) || got != want {
+			t.Errorf("page %d is %s and holds %#x (%v), want %s and 0", i, got, v, err, want)
+		}
+	}
+	// Touched pages, mapped again, are as new.
+	m.Map(far, 8*PageSize, Read)
+	for i := range uint64(8) {
+		v, err := m.Read64(far + i*PageSize)
+		if perm, _ := m.PermAt(far + i*PageSize); v != 0 || err != nil || perm != Read {
+			t.Errorf("page %d, mapped again: %#x, %v, %v", i, v, perm, err)
+		}
+	}
+	m.Unmap(far, 1<<40)
+	if _, ok := m.PermAt(far); ok {
+		t.Error("an unmapped page is there")
+	}
+	m.Reset()
+	if _, ok := m.PermAt(far); ok {
+		t.Error("a mapped page is there after Reset")
 	}
 }
 

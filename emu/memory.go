@@ -11,6 +11,7 @@ const PageSize = 4096
 const (
 	pageMask   = PageSize - 1
 	opsPerPage = PageSize / 4
+	codePages  = 4 // pages that the decoded code of one takes: 16 bytes an op
 	noPage     = 4 // what no PC is in: run looks at all of it but bits 2 to 11
 )
 
@@ -43,18 +44,30 @@ type page struct {
 	gone  bool // unmapped, although Load may have something here
 	watch bool
 	epoch uint64 // Reset number, when it was last counted for MaxPages
+	ran   uint64 // the same of its code
 	data  [PageSize]byte
 	code  *[opsPerPage]op // decoded on first execution; nil if nothing here was executed
 }
 
+// A span is what Map, Watch or Unmap said of pages that nobody has touched yet.
+type span struct {
+	first, last uint64 // addresses of pages
+	perm        Perm
+	watch, gone bool
+}
+
+func (s *span) covers(a uint64) bool { return s.first <= a && a <= s.last }
+
 // memory is the pages of a Machine.
 type memory struct {
 	pages    map[uint64]*page
+	spans    []span  // of this epoch; a later one goes before an earlier one
 	dirty    []*page // pages that are not clean
 	free     []*page
 	freeCode []*[opsPerPage]op
 	epoch    uint64
-	touched  int // pages of Load in this epoch
+	touched  int // pages in use in this epoch, as MaxPages counts them
+	decoded  int // pages that have code
 
 	// Caches of pages by address, direct-mapped: readable pages, and writable
 	// ones whose stores need no notice: not clean, not watched, no code.
@@ -65,37 +78,61 @@ type memory struct {
 const tlbSize = 64
 
 // Map makes the pages that addr..addr+size touches zero, with permission
-// perm, whatever was there. Pages that are not mapped come from m.Load when
-// they are first touched: it fills page (PageSize bytes, for the aligned
-// address addr) and tells their permission, or false if there is nothing.
+// perm, whatever was there. A page costs memory, and counts for MaxPages, when
+// it is first touched. Pages that are not mapped come from m.Load when they are
+// first touched: it fills page (PageSize bytes, for the aligned address addr)
+// and returns their permission, or false if there is nothing.
 func (m *Machine) Map(addr, size uint64, perm Perm) {
-	m.each(addr, size, func(a uint64) error {
-		p := m.pages[a]
-		if p == nil {
-			p = m.newPage(a)
-		} else {
-			clear(p.data[:])
-			m.forget(p)
-		}
-		m.taint(p)
+	m.set(addr, size, span{perm: perm}, func(p *page) {
+		clear(p.data[:])
 		p.perm, p.gone, p.watch = perm, false, false
-		return nil
 	})
 }
 
 // Unmap takes pages away: no access works, and Load is not asked for them
 // until Reset.
 func (m *Machine) Unmap(addr, size uint64) {
-	m.each(addr, size, func(a uint64) error {
-		p := m.pages[a]
-		if p == nil {
-			p = m.newPage(a)
+	m.set(addr, size, span{gone: true}, func(p *page) { p.gone = true })
+}
+
+// set makes s of the pages that addr..addr+size touches: change is called for
+// those that exist, the others will be made as s says.
+func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
+	if size == 0 {
+		return
+	}
+	s.first, s.last = addr&^pageMask, (addr+size-1)&^pageMask
+	m.spans = append(m.spans, s)
+	if (s.last-s.first)/PageSize < uint64(len(m.pages)) {
+		for a := s.first; ; a += PageSize {
+			if p := m.pages[a]; p != nil {
+				m.forget(p)
+				m.taint(p)
+				change(p)
+			}
+			if a == s.last {
+				return
+			}
 		}
-		m.forget(p)
-		m.taint(p)
-		p.gone = true
-		return nil
-	})
+	}
+	for a, p := range m.pages {
+		if s.covers(a) {
+			m.forget(p)
+			m.taint(p)
+			change(p)
+		}
+	}
+}
+
+// spanAt is what was said of the page at a, which nobody has touched; nil if
+// nothing was.
+func (m *Machine) spanAt(a uint64) *span {
+	for i := len(m.spans) - 1; i >= 0; i-- {
+		if m.spans[i].covers(a) {
+			return &m.spans[i]
+		}
+	}
+	return nil
 }
 
 // Protect sets the permission of pages.
@@ -115,6 +152,14 @@ func (m *Machine) Protect(addr, size uint64, perm Perm) error {
 // for each register that is stored, and twice, low half first, for one of 16
 // bytes. It lasts until Reset, or Map of the page.
 func (m *Machine) Watch(addr, size uint64) error {
+	if n := len(m.spans); n > 0 && size > 0 {
+		// What was mapped last is usually what is watched: no page is touched.
+		if s := m.spans[n-1]; !s.gone && s.covers(addr&^pageMask) && s.covers((addr+size-1)&^pageMask) {
+			s.watch = true
+			m.set(addr, size, s, func(p *page) { p.watch = true })
+			return nil
+		}
+	}
 	return m.each(addr, size, func(a uint64) error {
 		p, err := m.hostPage(a, Write)
 		if err == nil {
@@ -187,6 +232,9 @@ func (m *Machine) Write64(addr, v uint64) error {
 	return m.Write(addr, binary.LittleEndian.AppendUint64(make([]byte, 0, 8), v))
 }
 
+// Touched is how many pages are in use since Reset, as MaxPages counts them.
+func (m *Machine) Touched() int { return m.touched }
+
 // each calls f for each page that addr..addr+size touches, until it fails.
 func (m *Machine) each(addr, size uint64, f func(uint64) error) error {
 	if size == 0 {
@@ -213,11 +261,12 @@ func (m *Machine) newPage(a uint64) *page {
 	}
 	p.addr, p.clean, p.epoch = a, true, m.epoch
 	m.pages[a] = p
+	m.touched++
 	return p
 }
 
-// pageAt is the page at the aligned address a, loaded if need be. If there
-// is none it is nil, and the reason is Unmapped or PageLimit.
+// pageAt is the page at the aligned address a, made or loaded if need be. If
+// there is none it is nil, and the reason is Unmapped or PageLimit.
 func (m *Machine) pageAt(a uint64) (*page, Reason) {
 	p := m.pages[a]
 	if p != nil && p.epoch == m.epoch {
@@ -226,25 +275,43 @@ func (m *Machine) pageAt(a uint64) (*page, Reason) {
 		}
 		return p, 0
 	}
-	if p == nil && m.Load == nil {
-		return nil, Unmapped
+	var s *span
+	if p == nil {
+		s = m.spanAt(a)
+		if s == nil && m.Load == nil || s != nil && s.gone {
+			return nil, Unmapped
+		}
 	}
 	if m.touched >= m.maxPages() {
 		return nil, PageLimit
 	}
-	if p == nil {
-		p = m.newPage(a)
-		perm, ok := m.Load(a, p.data[:])
-		if !ok {
-			delete(m.pages, a)
-			m.free = append(m.free, p)
-			return nil, Unmapped
-		}
-		p.perm = perm
+	if p != nil {
+		m.count(p)
+		return p, 0
 	}
-	p.epoch = m.epoch
-	m.touched++
+	p = m.newPage(a)
+	if s != nil {
+		p.perm, p.watch = s.perm, s.watch
+		m.taint(p)
+		return p, 0
+	}
+	perm, ok := m.Load(a, p.data[:])
+	if !ok {
+		delete(m.pages, a)
+		m.free = append(m.free, p)
+		m.touched--
+		return nil, Unmapped
+	}
+	p.perm = perm
 	return p, 0
+}
+
+// count counts a page that is used for the first time in this epoch.
+func (m *Machine) count(p *page) {
+	if p.epoch != m.epoch {
+		p.epoch = m.epoch
+		m.touched++
+	}
 }
 
 // hostPage is the page that addr is in, for the host.
@@ -258,8 +325,9 @@ func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
 
 // taint notes that a page is no longer what Load gave.
 func (m *Machine) taint(p *page) {
+	m.count(p)
 	if p.clean {
-		p.clean, p.epoch = false, m.epoch
+		p.clean = false
 		m.dirty = append(m.dirty, p)
 	}
 }
@@ -285,11 +353,14 @@ func (m *Machine) changed(p *page, off uint64, n int) {
 func (m *Machine) resetMemory() {
 	m.epoch++
 	m.touched = 0
+	m.spans = m.spans[:0]
 	for _, p := range m.dirty {
 		m.drop(p)
 	}
 	m.dirty = m.dirty[:0]
-	if len(m.pages) > m.maxPages() {
+	// What is kept and what the next run touches is at most one and a half of
+	// the limit.
+	if len(m.pages)+codePages*m.decoded > m.maxPages()/2 {
 		for _, p := range m.pages {
 			m.drop(p)
 		}
@@ -304,6 +375,7 @@ func (m *Machine) drop(p *page) {
 	if p.code != nil {
 		m.freeCode = append(m.freeCode, p.code)
 		p.code = nil
+		m.decoded--
 	}
 }
 
@@ -490,7 +562,16 @@ func (m *Machine) fetch() bool {
 	if p == nil {
 		return false
 	}
+	if p.code == nil || p.ran != m.epoch {
+		if m.touched+codePages > m.maxPages() {
+			m.fault(PageLimit, m.PC, Exec)
+			return false
+		}
+		m.touched += codePages
+		p.ran = m.epoch
+	}
 	if p.code == nil {
+		m.decoded++
 		if n := len(m.freeCode); n > 0 {
 			p.code, m.freeCode = m.freeCode[n-1], m.freeCode[:n-1]
 			clear(p.code[:])

@@ -175,21 +175,26 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	if len(rest) < 4 {
 		return
 	}
-	word := le.Uint32(rest)
+	if (m.typ == elf.R_AARCH64_CALL26 || m.typ == elf.R_AARCH64_JUMP26) && !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
+		value = im.pltEntry(r, m.sym)
+	}
+	le.PutUint32(rest, relocatedWord(le.Uint32(rest), m.typ, place, value))
+}
+
+// relocatedWord is the word at place with a relocation applied: one of 32 bits
+// or of an instruction's field.
+func relocatedWord(word uint32, typ elf.R_AARCH64, place, value uint64) uint32 {
 	// field puts the bits of v from bit lo on into width bits of the word.
 	field := func(v uint64, lo, width, at uint) {
 		mask := uint32(1)<<width - 1
 		word = word&^(mask<<at) | uint32(v>>lo)&mask<<at
 	}
-	switch m.typ {
+	switch typ {
 	case elf.R_AARCH64_ABS32:
 		word = uint32(value)
 	case elf.R_AARCH64_PREL32:
 		word = uint32(value - place)
 	case elf.R_AARCH64_CALL26, elf.R_AARCH64_JUMP26:
-		if !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
-			value = im.pltEntry(r, m.sym)
-		}
 		field(value-place, 2, 26, 0)
 	case elf.R_AARCH64_CONDBR19, elf.R_AARCH64_LD_PREL_LO19:
 		field(value-place, 2, 19, 5)
@@ -221,7 +226,7 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	case elf.R_AARCH64_MOVW_UABS_G3:
 		field(value, 48, 16, 5)
 	}
-	le.PutUint32(rest, word)
+	return word
 }
 
 // pltFor is the section with the PLT entries for branches in section r.

@@ -211,6 +211,76 @@ func TestSelfModifyingCode(t *testing.T) {
 	if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(42) {
 		t.Errorf("after Write of a byte: %#x, %v", got, err)
 	}
+	// A byte inside a word, which becomes MOVN X0, #0x6a.
+	if err := m.Write(textAt+5, []byte{0x0d}); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := m.Read32(textAt + 4); v == 0 {
+		t.Fatal("nothing there")
+	} else if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(v>>5&0xffff) {
+		t.Errorf("after Write of the second byte: %#x, %v, the word is %08x", got, err, v)
+	}
+	// What was there before Map is not executed.
+	m.Map(textAt, PageSize, Read|Exec)
+	put(t, m, textAt, a64.NOP)
+	_, err := m.Call(textAt, dataAt, 0)
+	wantStop(t, err, UnknownInstruction, textAt+4)
+}
+
+// A page that is executed has its code looked at anew after each store to it,
+// however many stores there were before, and before it was executed at all.
+func TestStoresToCode(t *testing.T) {
+	m := newMachine(t, strW1X0, a64.RET)
+	const code = textAt + 0x100000
+	m.Map(code, PageSize, Read|Write|Exec)
+	movz := func(imm uint32) uint64 { return uint64(0xd2800000 | imm<<5) } // movz x0, #imm
+	store := func(at, w uint64) {
+		t.Helper()
+		if _, err := m.Call(textAt, at, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(code+4, a64.RET)
+	for i := range uint32(6) {
+		store(code, movz(i))
+		if i == 3 {
+			store(code, movz(i)) // twice in a row
+		}
+		if got, err := m.Call(code); err != nil || got != uint64(i) {
+			t.Errorf("store %d: %d, %v", i, got, err)
+		}
+	}
+	// A page that may no longer be written, is not.
+	if err := m.Protect(code, PageSize, Read|Exec); err != nil {
+		t.Fatal(err)
+	}
+	_, err := m.Call(textAt, code, a64.NOP)
+	wantStop(t, err, Permission, textAt)
+	m.Map(dataAt, PageSize, Read|Write)
+	store(dataAt, 1) // cached as writable
+	store(dataAt, 2)
+	if err := m.Protect(dataAt, PageSize, Read); err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Call(textAt, dataAt, 3)
+	wantStop(t, err, Permission, textAt)
+	if v, _ := m.Read64(dataAt); v != 2 {
+		t.Errorf("%d was stored", v)
+	}
+}
+
+// A store exclusive of another size than the load before it fails.
+func TestExclusiveSize(t *testing.T) {
+	const ldxrX1, ldxrW1, stxrX1, stxrW1 = 0xc85f7c01, 0x885f7c01, 0xc8027c01, 0x88027c01 // status in w2
+	for _, test := range []struct {
+		load, store uint32
+		fails       uint64
+	}{{ldxrX1, stxrX1, 0}, {ldxrW1, stxrW1, 0}, {ldxrX1, stxrW1, 1}, {ldxrW1, stxrX1, 1}} {
+		m := newMachine(t, test.load, test.store, a64.RET)
+		if _, err := m.Call(textAt, dataAt); err != nil || m.X[2] != test.fails {
+			t.Errorf("%08x, %08x: status %d, %v", test.load, test.store, m.X[2], err)
+		}
+	}
 }
 
 func TestHooks(t *testing.T) {

@@ -145,4 +145,7 @@ func (m *Machine) watchExclusive(addr uint64, size uint8) {
 func (m *Machine) mayStore(a uint64) bool { return m.access(a, Write) != nil }
 
 // truncate is the low size bytes of v.
-func truncate(v uint64, size uint8) uint64 { return v << (64 - 8*size) >> (64 - 8*size) }
+func truncate(v uint64, size uint8) uint64 {
+	s := (64 - 8*size) & 63
+	return v << s >> s
+}

@@ -179,26 +179,15 @@ const (
 	opMrsNZCV
 	opMrsCounter
 
-	opLd64
-	opLd32
-	opLd16
-	opLd8
-	opLdS32
-	opLdS16
-	opLdS16W
-	opLdS8
-	opLdS8W
-	opSt64
-	opSt32
-	opSt16
-	opSt8
+	opLoad   // of 1, 2, 4 or 8 bytes
+	opLoadS  // the sign extended to 64 bits
+	opLoadSW // the sign extended to 32 bits
+	opStore
+	opLoadPair
+	opLoadPairS
+	opStorePair
 	opLdV
 	opStV
-	opLdp64
-	opLdp32
-	opLdpsw
-	opStp64
-	opStp32
 	opLdpV
 	opStpV
 	opLdxr
@@ -452,7 +441,7 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 	load := true
 	o := op{code: f.code, rn: base(rn)}
 	switch f.code {
-	case opSt64, opSt32, opSt16, opSt8, opStV, opStp64, opStp32, opStpV:
+	case opStore, opStV, opStorePair, opStpV:
 		load = false
 	}
 	switch {
@@ -473,6 +462,9 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 		}
 	case fmtLiteral:
 		scale = 2 + field(w, 30, 2)
+		if f.code == opLoadS {
+			scale = 2
+		}
 	default:
 		scale = field(w, 30, 2)
 		if vector && w>>23&1 == 1 {

@@ -224,10 +224,10 @@ var forms = func() []form {
 		value uint32
 		code  opcode
 	}{
-		{"STRB", 0x38000000, opSt8}, {"LDRB", 0x38400000, opLd8}, {"LDRSB (x)", 0x38800000, opLdS8}, {"LDRSB (w)", 0x38c00000, opLdS8W},
-		{"STRH", 0x78000000, opSt16}, {"LDRH", 0x78400000, opLd16}, {"LDRSH (x)", 0x78800000, opLdS16}, {"LDRSH (w)", 0x78c00000, opLdS16W},
-		{"STR (w)", 0xb8000000, opSt32}, {"LDR (w)", 0xb8400000, opLd32}, {"LDRSW", 0xb8800000, opLdS32},
-		{"STR (x)", 0xf8000000, opSt64}, {"LDR (x)", 0xf8400000, opLd64}, {"PRFM", 0xf8800000, opNop},
+		{"STRB", 0x38000000, opStore}, {"LDRB", 0x38400000, opLoad}, {"LDRSB (x)", 0x38800000, opLoadS}, {"LDRSB (w)", 0x38c00000, opLoadSW},
+		{"STRH", 0x78000000, opStore}, {"LDRH", 0x78400000, opLoad}, {"LDRSH (x)", 0x78800000, opLoadS}, {"LDRSH (w)", 0x78c00000, opLoadSW},
+		{"STR (w)", 0xb8000000, opStore}, {"LDR (w)", 0xb8400000, opLoad}, {"LDRSW", 0xb8800000, opLoadS},
+		{"STR (x)", 0xf8000000, opStore}, {"LDR (x)", 0xf8400000, opLoad}, {"PRFM", 0xf8800000, opNop},
 		{"STR (b)", 0x3c000000, opStV}, {"LDR (b)", 0x3c400000, opLdV}, {"STR (q)", 0x3c800000, opStV}, {"LDR (q)", 0x3cc00000, opLdV},
 		{"STR (h)", 0x7c000000, opStV}, {"LDR (h)", 0x7c400000, opLdV},
 		{"STR (s)", 0xbc000000, opStV}, {"LDR (s)", 0xbc400000, opLdV},
@@ -245,9 +245,9 @@ var forms = func() []form {
 			add(form{a.name + ", unprivileged", 0xffe00c00, a.value | 0x800, a.code, fmtUnscaled})
 		}
 	}
-	add(form{"LDR (w), literal", 0xff000000, 0x18000000, opLd32, fmtLiteral},
-		form{"LDR (x), literal", 0xff000000, 0x58000000, opLd64, fmtLiteral},
-		form{"LDRSW, literal", 0xff000000, 0x98000000, opLdS32, fmtLiteral},
+	add(form{"LDR (w), literal", 0xff000000, 0x18000000, opLoad, fmtLiteral},
+		form{"LDR (x), literal", 0xff000000, 0x58000000, opLoad, fmtLiteral},
+		form{"LDRSW, literal", 0xff000000, 0x98000000, opLoadS, fmtLiteral},
 		form{"PRFM, literal", 0xff000000, 0xd8000000, opNop, fmtLiteral},
 		form{"LDR (s), literal", 0xff000000, 0x1c000000, opLdV, fmtLiteral},
 		form{"LDR (d), literal", 0xff000000, 0x5c000000, opLdV, fmtLiteral},
@@ -260,8 +260,8 @@ var forms = func() []form {
 		value uint32
 		code  opcode
 	}{
-		{"STP (w)", 0x28800000, opStp32}, {"LDP (w)", 0x28c00000, opLdp32}, {"LDPSW", 0x68c00000, opLdpsw},
-		{"STP (x)", 0xa8800000, opStp64}, {"LDP (x)", 0xa8c00000, opLdp64},
+		{"STP (w)", 0x28800000, opStorePair}, {"LDP (w)", 0x28c00000, opLoadPair}, {"LDPSW", 0x68c00000, opLoadPairS},
+		{"STP (x)", 0xa8800000, opStorePair}, {"LDP (x)", 0xa8c00000, opLoadPair},
 		{"STP (s)", 0x2c800000, opStpV}, {"LDP (s)", 0x2cc00000, opLdpV},
 		{"STP (d)", 0x6c800000, opStpV}, {"LDP (d)", 0x6cc00000, opLdpV},
 		{"STP (q)", 0xac800000, opStpV}, {"LDP (q)", 0xacc00000, opLdpV},

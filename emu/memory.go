@@ -2,6 +2,7 @@ package emu
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"strings"
 )
 
@@ -73,9 +74,10 @@ type memory struct {
 	// ones whose stores need no notice: not clean, not watched, no code.
 	readable [tlbSize]*page
 	writable [tlbSize]*page
+	cached   uint64 // a bit for each entry of them that may be in use
 }
 
-const tlbSize = 64
+const tlbSize = 64 // one bit each in cached
 
 // Map makes the pages that addr..addr+size touches zero, with permission
 // perm, whatever was there. A page costs memory, and counts for MaxPages, when
@@ -365,7 +367,10 @@ func (m *Machine) resetMemory() {
 			m.drop(p)
 		}
 	}
-	m.readable, m.writable = [tlbSize]*page{}, [tlbSize]*page{}
+	for ; m.cached != 0; m.cached &= m.cached - 1 {
+		i := bits.TrailingZeros64(m.cached)
+		m.readable[i], m.writable[i] = nil, nil
+	}
 	m.codeAt = noPage
 }
 
@@ -406,51 +411,14 @@ func (m *Machine) access(addr uint64, kind Perm) *page {
 	return p
 }
 
-// ld64, ld32, ld16 and ld8 load for an instruction. If that is false, m.stop
-// says why.
-func (m *Machine) ld64(a uint64) (uint64, bool) {
+// ld loads size bytes, 1, 2, 4 or 8, for an instruction. If the result is false,
+// m.stop says why.
+func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
 	p := m.readable[a/PageSize%tlbSize]
 	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		return binary.LittleEndian.Uint64(p.data[off:]), true
+		return truncate(binary.LittleEndian.Uint64(p.data[off:]), size), true
 	}
-	return m.ldSlow(a, 8)
-}
-
-func (m *Machine) ld32(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
-		return uint64(binary.LittleEndian.Uint32(p.data[off:])), true
-	}
-	return m.ldSlow(a, 4)
-}
-
-func (m *Machine) ld16(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
-		return uint64(binary.LittleEndian.Uint16(p.data[off:])), true
-	}
-	return m.ldSlow(a, 2)
-}
-
-func (m *Machine) ld8(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off {
-		return uint64(p.data[off]), true
-	}
-	return m.ldSlow(a, 1)
-}
-
-// ld loads size bytes: 1, 2, 4 or 8.
-func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
-	switch size {
-	case 1:
-		return m.ld8(a)
-	case 2:
-		return m.ld16(a)
-	case 4:
-		return m.ld32(a)
-	}
-	return m.ld64(a)
+	return m.ldSlow(a, uint64(size))
 }
 
 func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
@@ -461,60 +429,23 @@ func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
 			return 0, false
 		}
 		m.readable[p.addr/PageSize%tlbSize] = p
+		m.cached |= 1 << (p.addr / PageSize % tlbSize)
 		n += uint64(copy(b[n:size], p.data[(a+n)&pageMask:]))
 	}
 	return binary.LittleEndian.Uint64(b[:]), true
 }
 
-// st64, st32, st16 and st8 store for an instruction. If that is false, m.stop
-// says why, and nothing was stored.
-func (m *Machine) st64(a, v uint64) bool {
+// st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If the
+// result is false, m.stop says why, and nothing was stored.
+func (m *Machine) st(a, v uint64, size uint8) bool {
 	p := m.writable[a/PageSize%tlbSize]
 	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		binary.LittleEndian.PutUint64(p.data[off:], v)
+		b := p.data[off : off+8]
+		keep := ^uint64(0) << (8*size - 1) << 1
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)&keep|v&^keep)
 		return true
 	}
-	return m.stSlow(a, v, 8)
-}
-
-func (m *Machine) st32(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
-		binary.LittleEndian.PutUint32(p.data[off:], uint32(v))
-		return true
-	}
-	return m.stSlow(a, v, 4)
-}
-
-func (m *Machine) st16(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
-		binary.LittleEndian.PutUint16(p.data[off:], uint16(v))
-		return true
-	}
-	return m.stSlow(a, v, 2)
-}
-
-func (m *Machine) st8(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off {
-		p.data[off] = byte(v)
-		return true
-	}
-	return m.stSlow(a, v, 1)
-}
-
-// st stores size bytes: 1, 2, 4 or 8.
-func (m *Machine) st(a, v uint64, size uint8) bool {
-	switch size {
-	case 1:
-		return m.st8(a, v)
-	case 2:
-		return m.st16(a, v)
-	case 4:
-		return m.st32(a, v)
-	}
-	return m.st64(a, v)
+	return m.stSlow(a, v, uint64(size))
 }
 
 func (m *Machine) stSlow(a, v uint64, size uint64) bool {
@@ -547,6 +478,7 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 	}
 	if first.code == nil && !first.watch {
 		m.writable[first.addr/PageSize%tlbSize] = first
+		m.cached |= 1 << (first.addr / PageSize % tlbSize)
 	}
 	return true
 }

@@ -8,8 +8,8 @@ func (m *Machine) ld128(a uint64, size uint8) (v [2]uint64, ok bool) {
 		v[0], ok = m.ld(a, size)
 		return v, ok
 	}
-	if v[0], ok = m.ld64(a); ok {
-		v[1], ok = m.ld64(a + 8)
+	if v[0], ok = m.ld(a, 8); ok {
+		v[1], ok = m.ld(a+8, 8)
 	}
 	return v, ok
 }
@@ -18,7 +18,7 @@ func (m *Machine) st128(a uint64, v [2]uint64, size uint8) bool {
 	if size < 16 {
 		return m.st(a, v[0], size)
 	}
-	return m.st64(a, v[0]) && m.st64(a+8, v[1])
+	return m.st(a, v[0], 8) && m.st(a+8, v[1], 8)
 }
 
 // vectorLoadStore executes loads and stores of SIMD registers. If that is

@@ -221,7 +221,7 @@ func (m *Machine) maint(o *op) bool {
 	if kind == DCZero {
 		addr &^= zvaSize - 1
 		for i := uint64(0); i < zvaSize; i += 8 {
-			if !m.st64(addr+i, 0) {
+			if !m.st(addr+i, 0, 8) {
 				return false
 			}
 		}

@@ -66,34 +66,44 @@ func (m *Machine) atomic(o *op) bool {
 		r[o.rd] = status
 		return true
 
-	case opCas:
-		old, ok := m.ld(a, o.sh)
-		if !ok || !m.mayStore(a) {
+	case opCas, opCasp:
+		return m.compareAndSwap(o, a)
+	}
+	return m.modify(o, a)
+}
+
+// compareAndSwap executes CAS and CASP at a.
+func (m *Machine) compareAndSwap(o *op, a uint64) bool {
+	r := &m.r
+	second := a + uint64(o.sh) // of a pair
+	v, ok := m.ld(a, o.sh)
+	if !ok || !m.mayStore(a) {
+		return false
+	}
+	if o.code == opCas {
+		if v == truncate(r[o.rm], o.sh) && !m.st(a, r[o.rd], o.sh) {
 			return false
 		}
-		if old == truncate(r[o.rm], o.sh) && !m.st(a, r[o.rd], o.sh) {
-			return false
-		}
-		r[o.ra] = old
-		return true
-	case opCasp:
-		v, ok := m.ld(a, o.sh)
-		if !ok || !m.mayStore(a) {
-			return false
-		}
-		w, ok := m.ld(second, o.sh)
-		if !ok {
-			return false
-		}
-		if v == truncate(r[src(o.rm)], o.sh) && w == truncate(r[src(o.rm+1)], o.sh) {
-			if !m.st(a, r[src(o.rd)], o.sh) || !m.st(second, r[src(o.rd+1)], o.sh) {
-				return false
-			}
-		}
-		r[dst(o.rm)], r[dst(o.rm+1)] = v, w
+		r[o.ra] = v
 		return true
 	}
+	w, ok := m.ld(second, o.sh)
+	if !ok {
+		return false
+	}
+	if v == truncate(r[src(o.rm)], o.sh) && w == truncate(r[src(o.rm+1)], o.sh) {
+		if !m.st(a, r[src(o.rd)], o.sh) || !m.st(second, r[src(o.rd+1)], o.sh) {
+			return false
+		}
+	}
+	r[dst(o.rm)], r[dst(o.rm+1)] = v, w
+	return true
+}
 
+// modify executes LDADD and its kin, and SWP, at a: what was there is loaded,
+// and what it makes with Rs is stored.
+func (m *Machine) modify(o *op, a uint64) bool {
+	r := &m.r
 	old, ok := m.ld(a, o.sh)
 	if !ok {
 		return false

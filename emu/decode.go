@@ -360,16 +360,37 @@ func decode(w uint32, pc uint64) op {
 		o.sh = 1 << field(w, 10, 2) // the size, for CRC32
 	case fmt3, fmt1:
 
+	case fmtB, fmtBCond, fmtCB, fmtTB, fmtBReg, fmtBRegAuth, fmtRetAuth, fmtImm16, fmtBarrier, fmtPState, fmtSYS, fmtSysReg:
+		return decodeBranch(f, w, pc, o)
+	case fmtUImm, fmtUnscaled, fmtPost, fmtPre, fmtRegOff, fmtLiteral, fmtPair, fmtPairPost, fmtPairPre:
+		return decodeLoadStore(f, w, pc)
+
+	case fmtOrdered, fmtAtomic, fmtStoreEx, fmtLoadExPair, fmtStoreExPair, fmtCASP:
+		return decodeAtomic(f, w, o)
+	case fmtFMovIn:
+		o.rd = rd
+	case fmtFMovOut:
+		o.rn = rn
+	case fmtVecImm, fmtVecIn, fmtVecOut, fmtVec3:
+		return decodeVector(f, w)
+	}
+	return o
+}
+
+// decodeBranch is decode for branches, exceptions and system instructions; o has
+// their registers.
+func decodeBranch(f *form, w uint32, pc uint64, o op) op {
+	switch f.format {
 	case fmtB:
 		o.imm = pc + signed(w, 0, 26)<<2
 	case fmtBCond:
 		o.sh = field(w, 0, 4)
 		o.imm = pc + signed(w, 5, 19)<<2
 	case fmtCB:
-		o.rn = src(rd)
+		o.rn = src(field(w, 0, 5))
 		o.imm = pc + signed(w, 5, 19)<<2
 	case fmtTB:
-		o.rn = src(rd)
+		o.rn = src(field(w, 0, 5))
 		o.sh = field(w, 19, 5) | field(w, 31, 1)<<5
 		o.imm = pc + signed(w, 5, 14)<<2
 	case fmtBReg, fmtBRegAuth:
@@ -385,10 +406,16 @@ func decode(w uint32, pc uint64) op {
 		return decodeSYS(w)
 	case fmtSysReg:
 		return decodeSysReg(w)
+	}
+	return o
+}
 
-	case fmtUImm, fmtUnscaled, fmtPost, fmtPre, fmtRegOff, fmtLiteral, fmtPair, fmtPairPost, fmtPairPre:
-		return decodeLoadStore(f, w, pc)
-
+// decodeAtomic is decode for ordered, exclusive and atomic loads and stores; o
+// has their registers.
+func decodeAtomic(f *form, w uint32, o op) op {
+	rd, rn, rm, ra := field(w, 0, 5), field(w, 5, 5), field(w, 16, 5), field(w, 10, 5)
+	unknown := op{code: opUnknown}
+	switch f.format {
 	case fmtOrdered, fmtAtomic, fmtStoreEx:
 		o.rn = base(rn)
 		o.sh = 1 << field(w, 30, 2)
@@ -423,13 +450,6 @@ func decode(w uint32, pc uint64) op {
 		if rd&1 == 1 || rm&1 == 1 {
 			return unknown
 		}
-
-	case fmtFMovIn:
-		o.rd = rd
-	case fmtFMovOut:
-		o.rn = rn
-	case fmtVecImm, fmtVecIn, fmtVecOut, fmtVec3:
-		return decodeVector(f, w)
 	}
 	return o
 }

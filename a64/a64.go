@@ -30,7 +30,7 @@ const (
 	RET     = 0xd65f03c0 // ret x30
 )
 
-// What answers PACIASP and PACIBSP before a return.
+// Words that undo PACIASP and PACIBSP before a return.
 const (
 	autiasp = 0xd50323bf // hint #29
 	autibsp = 0xd50323ff // hint #31
@@ -70,7 +70,7 @@ var kindNames = [...]string{"other", "NOP", "hint", "landing pad", "B", "BL", "B
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Classify tells the class of the instruction word w.
+// Classify is the class of the instruction word w.
 func Classify(w uint32) Kind {
 	switch {
 	case w&0xfffff01f == 0xd503201f: // hint space, C4.1.94
@@ -117,7 +117,7 @@ func Classify(w uint32) Kind {
 	return Other
 }
 
-// IsPCRelative tells whether instructions of kind k compute an address from
+// IsPCRelative reports whether instructions of kind k compute an address from
 // their own.
 func (k Kind) IsPCRelative() bool {
 	switch k {
@@ -127,7 +127,7 @@ func (k Kind) IsPCRelative() bool {
 	return false
 }
 
-// EndsFlow tells whether execution never goes on to the next word.
+// EndsFlow reports whether execution never goes on to the next word.
 func (k Kind) EndsFlow() bool { return k == Branch || k == BR || k == Ret || k == ERet }
 
 // Rd is the register number in bits 0-4: the destination of most
@@ -141,10 +141,10 @@ func Rn(w uint32) int { return int(w >> 5 & 31) }
 // Rm is the register number in bits 16-20: the second source.
 func Rm(w uint32) int { return int(w >> 16 & 31) }
 
-// A BranchType is what the processor remembers of an indirect branch for the
-// instruction at its target: PSTATE.BTYPE after a branch out of a guarded page
-// (DDI 0487, D8.4.5, "BTYPE"; the branches are in C6.2). Zero is any other
-// instruction, RET among them: no landing pad is needed behind it.
+// A BranchType is the value of PSTATE.BTYPE after a branch out of a guarded page:
+// the processor checks it against the instruction at the target (DDI 0487,
+// D8.4.5, "BTYPE"; the branches are in C6.2). Zero is for all other instructions,
+// also RET: they need no landing pad at their target.
 type BranchType uint8
 
 const (
@@ -223,7 +223,7 @@ func ReachOf(k Kind) Reach {
 	return Reach{}
 }
 
-// Contains tells whether an instruction with this reach can encode off, in
+// Contains reports whether an instruction with this reach can encode off, in
 // bytes.
 func (r Reach) Contains(off int64) bool {
 	return r.Step != 0 && r.Min <= off && off <= r.Max && off%r.Step == 0
@@ -331,7 +331,7 @@ func EncodeADD(rd, rn int, imm uint32) (uint32, error) {
 // EncodeBR is BR Xrn.
 func EncodeBR(rn int) uint32 { return 0xd61f0000 | uint32(rn)<<5 }
 
-// IsMOV tells whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
+// IsMOV reports whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
 // registers.
 func IsMOV(w uint32) (rd, rm int, ok bool) {
 	return Rd(w), Rm(w), w&0xffe0ffe0 == 0xaa0003e0
@@ -343,7 +343,7 @@ var decoding sync.Mutex
 // not nil, gives the text for an address ("ftrace_common+0x10", or "" to keep
 // the number).
 func Text(w uint32, pc uint64, name func(addr uint64) string) string {
-	switch w { // what arm64asm has no name for
+	switch w { // arm64asm has no name for these
 	case PACIASP:
 		return "paciasp"
 	case PACIBSP:

@@ -35,7 +35,7 @@ const answersFile = "testdata/answers.txt.gz"
 
 var update = flag.Bool("update", false, "have TestAnswersOfQemu write the table of qemu's answers anew")
 
-// An answer is a case and what came of it.
+// An answer is a case and its result.
 type answer struct {
 	*testCase
 	cpu  string
@@ -192,8 +192,8 @@ func readAnswers(t *testing.T) (answers []*answer) {
 	return answers
 }
 
-// TestAnswers executes the cases of the table: what comes of them must be what
-// qemu said.
+// TestAnswers executes the cases of the table: the results must be those of
+// qemu.
 func TestAnswers(t *testing.T) {
 	m := new(Machine)
 	var seen [numOpcodes]bool
@@ -265,7 +265,7 @@ func TestAnswersOfQemu(t *testing.T) {
 	t.Logf("%d cases, %d bytes, %d packed", len(answers), text.Len(), z.Len())
 }
 
-// newAnswers are new cases of every form, without what comes of them.
+// newAnswers are new cases of every form, without results.
 func newAnswers() (answers []*answer) {
 	const perForm = 10
 	g := generator{rand.New(rand.NewPCG(5, 6))}

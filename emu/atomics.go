@@ -1,8 +1,8 @@
 package emu
 
 // aligned is the base register of an ordered, exclusive or atomic access of
-// size bytes, which must be aligned to that (DDI 0487, B2.8.2). If that is
-// false, m.stop says why.
+// size bytes. The address must be a multiple of size (DDI 0487, B2.8.2); if it
+// is not, aligned returns false and m.stop says why.
 func (m *Machine) aligned(o *op, size uint64) (uint64, bool) {
 	a := m.r[o.rn]
 	if a&(size-1) != 0 || o.rn == regSP && a&15 != 0 {
@@ -12,8 +12,8 @@ func (m *Machine) aligned(o *op, size uint64) (uint64, bool) {
 	return a, true
 }
 
-// atomic executes the ordered, exclusive and atomic loads and stores. If that
-// is false, m.stop says why.
+// atomic executes the ordered, exclusive and atomic loads and stores. If it
+// returns false, m.stop says why.
 func (m *Machine) atomic(o *op) bool {
 	size := uint64(o.sh)
 	pair := o.code == opLdxp || o.code == opStxp || o.code == opCasp
@@ -100,8 +100,8 @@ func (m *Machine) compareAndSwap(o *op, a uint64) bool {
 	return true
 }
 
-// modify executes LDADD and its kin, and SWP, at a: what was there is loaded,
-// and what it makes with Rs is stored.
+// modify executes LDADD, the instructions like it, and SWP, at a: the old value
+// is loaded, and its combination with Rs is stored.
 func (m *Machine) modify(o *op, a uint64) bool {
 	r := &m.r
 	old, ok := m.ld(a, o.sh)
@@ -150,8 +150,8 @@ func (m *Machine) watchExclusive(addr uint64, size uint8) {
 	m.monitor.valid, m.monitor.addr, m.monitor.size = true, addr, size
 }
 
-// mayStore is for compare and swap, which needs permission to write whether
-// or not it does. If that is false, m.stop says why.
+// mayStore reports whether the page at a may be written; if not, m.stop says
+// why. Compare and swap needs that permission also where it stores nothing.
 func (m *Machine) mayStore(a uint64) bool { return m.access(a, Write) != nil }
 
 // truncate is the low size bytes of v.

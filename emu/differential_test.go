@@ -177,7 +177,7 @@ func emulate(m *Machine, c *testCase, seen *[numOpcodes]bool) *result {
 	return r
 }
 
-// difference tells how two results of c differ; it is empty if they do not.
+// difference describes how two results of c differ; it is empty if they do not.
 func difference(c *testCase, got, want *result) string {
 	for i := range got.X {
 		if c.ignore>>i&1 == 1 {
@@ -334,7 +334,7 @@ func (c *testCase) set(n int, v uint64) {
 	}
 }
 
-// isMemory tells whether f has a base register.
+// isMemory reports whether f has a base register.
 func (f *form) isMemory() bool {
 	return f.format >= fmtUImm && f.format <= fmtCASP && f.format != fmtLiteral
 }
@@ -350,8 +350,8 @@ var privileged = map[opcode]string{
 	opMrsCounter:    "a clock; TestSysRegs",
 }
 
-// unpredictable tells whether the architecture leaves open what w does, so
-// that emu stops and qemu does something. DDI 0487, K1.2.
+// unpredictable reports whether the architecture leaves the effect of w open: emu
+// stops there, and qemu does something. DDI 0487, K1.2.
 func unpredictable(f *form, w uint32) bool {
 	rt, rn, rt2, rs := a64.Rd(w), a64.Rn(w), int(field(w, 10, 5)), a64.Rm(w)
 	simd := w>>26&1 == 1
@@ -375,7 +375,7 @@ func unpredictable(f *form, w uint32) bool {
 }
 
 // single is a case of one instruction of form f, with operands that let it do
-// its work; nil if the random word is none that can be compared.
+// its work; nil if the random word cannot be compared.
 func (g generator) single(f *form) *testCase {
 	c := g.newCase(f.name)
 	w := g.word(f)

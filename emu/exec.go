@@ -338,7 +338,7 @@ func (m *Machine) run(until uint64) error {
 			} else {
 				r[o.rd] = 0
 			}
-		case opSdiv: // the most negative number by -1 is itself, in Go too
+		case opSdiv: // the most negative number divided by -1 is itself, in Go too
 			if d := int64(r[o.rm]); d != 0 {
 				r[o.rd] = uint64(int64(r[o.rn]) / d)
 			} else {
@@ -550,14 +550,14 @@ func (m *Machine) run(until uint64) error {
 	}
 }
 
-// stopped is the error for what m.stop says.
+// stopped is m.stop as an error.
 func (m *Machine) stopped() error {
 	s := m.stop
 	return &s
 }
 
-// callHook calls the hook at pc. It sets PC for what comes next, or says to
-// proceed with the instruction at pc.
+// callHook calls the hook at pc. It sets PC to the next instruction, or returns
+// that the instruction at pc itself is to be executed.
 func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 	h := m.hooks[pc]
 	if h == nil {
@@ -694,7 +694,7 @@ func (m *Machine) flags() uint64 {
 	return v
 }
 
-// cond is whether condition c holds: DDI 0487, C1.2.4.
+// cond reports whether condition c holds: DDI 0487, C1.2.4.
 func (m *Machine) cond(c uint8) bool {
 	var holds bool
 	switch c >> 1 {
@@ -736,9 +736,9 @@ func rev16(v uint64) uint64 {
 	return v&low<<8 | v>>8&low
 }
 
-// address is the address of a load or store. If that is false, m.stop says
-// why: SP must be aligned to 16 bytes, as kernels ask of the processor
-// (SCTLR_EL1.SA; DDI 0487, D1.8.2).
+// address is the address of a load or store. SP must be a multiple of 16, as
+// kernels ask of the processor (SCTLR_EL1.SA; DDI 0487, D1.8.2); if it is not,
+// address returns false and m.stop says why.
 func (m *Machine) address(o *op) (uint64, bool) {
 	a := m.r[o.rn]
 	if o.mode == modeImm && o.rn != regSP {
@@ -768,8 +768,8 @@ func (m *Machine) writeback(o *op) {
 	}
 }
 
-// signExtended is what a load that extends the sign makes of v: of o.sh bytes 64
-// bits, or 32 for opLoadSW.
+// signExtended is v, of o.sh bytes, with its sign extended to 64 bits, or to 32
+// for opLoadSW.
 func signExtended(v uint64, o *op) uint64 {
 	s := (64 - 8*o.sh) & 63
 	v = uint64(int64(v<<s) >> s)

@@ -220,7 +220,7 @@ func TestSelfModifyingCode(t *testing.T) {
 	} else if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(v>>5&0xffff) {
 		t.Errorf("after Write of the second byte: %#x, %v, the word is %08x", got, err, v)
 	}
-	// What was there before Map is not executed.
+	// Code from before Map is not executed.
 	m.Map(textAt, PageSize, Read|Exec)
 	put(t, m, textAt, a64.NOP)
 	_, err := m.Call(textAt, dataAt, 0)
@@ -425,8 +425,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What is mapped counts when it is touched, and so does decoded code. Nothing
-// that can be executed makes a machine take more memory than its limit says.
+// Mapped pages count when they are touched, and decoded code counts, too. No code
+// makes a machine take more memory than its limit says.
 func TestMemoryLimit(t *testing.T) {
 	const most = 64
 	for _, test := range []struct {

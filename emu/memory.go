@@ -13,7 +13,7 @@ const (
 	pageMask   = PageSize - 1
 	opsPerPage = PageSize / 4
 	codePages  = 4 // pages that the decoded code of one takes: 16 bytes an op
-	noPage     = 4 // what no PC is in: run looks at all of it but bits 2 to 11
+	noPage     = 4 // the address of no page: run compares all bits of PC but 2 to 11 with it
 )
 
 // Perm is what a page may be used for.
@@ -41,7 +41,7 @@ func (p Perm) String() string {
 type page struct {
 	addr  uint64
 	perm  Perm
-	clean bool // bytes and permission are what Load gave
+	clean bool // bytes and permission are those that Load gave
 	gone  bool // unmapped, although Load may have something here
 	watch bool
 	epoch uint64 // Reset number, when it was last counted for MaxPages
@@ -50,7 +50,7 @@ type page struct {
 	code  *[opsPerPage]op // decoded on first execution; nil if nothing here was executed
 }
 
-// A span is what Map, Watch or Unmap said of pages that nobody has touched yet.
+// A span is how Map, Watch or Unmap want pages to be that nobody has touched yet.
 type span struct {
 	first, last uint64 // addresses of pages
 	perm        Perm
@@ -62,7 +62,7 @@ func (s *span) covers(a uint64) bool { return s.first <= a && a <= s.last }
 // memory is the pages of a Machine.
 type memory struct {
 	pages    map[uint64]*page
-	spans    []span  // of this epoch; a later one goes before an earlier one
+	spans    []span  // of this epoch; a later one overrides an earlier one
 	dirty    []*page // pages that are not clean
 	free     []*page
 	freeCode []*[opsPerPage]op
@@ -97,8 +97,8 @@ func (m *Machine) Unmap(addr, size uint64) {
 	m.set(addr, size, span{gone: true}, func(p *page) { p.gone = true })
 }
 
-// set makes s of the pages that addr..addr+size touches: change is called for
-// those that exist, the others will be made as s says.
+// set has the pages that addr..addr+size touches be as s says: change is called
+// for those that exist, the others are made so when they are touched.
 func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
 	if size == 0 {
 		return
@@ -126,8 +126,8 @@ func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
 	}
 }
 
-// spanAt is what was said of the page at a, which nobody has touched; nil if
-// nothing was.
+// spanAt is the span that the page at a has, which nobody has touched; nil if it
+// has none.
 func (m *Machine) spanAt(a uint64) *span {
 	for i := len(m.spans) - 1; i >= 0; i-- {
 		if m.spans[i].covers(a) {
@@ -155,7 +155,7 @@ func (m *Machine) Protect(addr, size uint64, perm Perm) error {
 // bytes. It lasts until Reset, or Map of the page.
 func (m *Machine) Watch(addr, size uint64) error {
 	if n := len(m.spans); n > 0 && size > 0 {
-		// What was mapped last is usually what is watched: no page is touched.
+		// Usually the pages that were mapped last: then no page is touched.
 		if s := m.spans[n-1]; !s.gone && s.covers(addr&^pageMask) && s.covers((addr+size-1)&^pageMask) {
 			s.watch = true
 			m.set(addr, size, s, func(p *page) { p.watch = true })
@@ -268,7 +268,7 @@ func (m *Machine) newPage(a uint64) *page {
 }
 
 // pageAt is the page at the aligned address a, made or loaded if need be. If
-// there is none it is nil, and the reason is Unmapped or PageLimit.
+// there is no page, it is nil and the reason is Unmapped or PageLimit.
 func (m *Machine) pageAt(a uint64) (*page, Reason) {
 	p := m.pages[a]
 	if p != nil && p.epoch == m.epoch {
@@ -325,7 +325,7 @@ func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
 	return p, nil
 }
 
-// taint notes that a page is no longer what Load gave.
+// taint notes that a page is no longer as Load gave it.
 func (m *Machine) taint(p *page) {
 	m.count(p)
 	if p.clean {
@@ -334,7 +334,8 @@ func (m *Machine) taint(p *page) {
 	}
 }
 
-// forget drops what is cached about p, because its nature changes.
+// forget drops p from the caches, with its decoded code, because its permission
+// or its watch changes.
 func (m *Machine) forget(p *page) {
 	i := p.addr / PageSize % tlbSize
 	m.readable[i], m.writable[i] = nil, nil
@@ -360,8 +361,8 @@ func (m *Machine) resetMemory() {
 		m.drop(p)
 	}
 	m.dirty = m.dirty[:0]
-	// What is kept and what the next run touches is at most one and a half of
-	// the limit.
+	// Kept pages and those of the next run are at most one and a half of the
+	// limit together.
 	if len(m.pages)+codePages*m.decoded > m.maxPages()/2 {
 		for _, p := range m.pages {
 			m.drop(p)
@@ -396,8 +397,8 @@ func (m *Machine) fault(reason Reason, addr uint64, access Perm) {
 	m.stop = Stop{Reason: reason, PC: m.PC, Addr: addr, Access: access}
 }
 
-// access is the page at addr for an instruction that reads or writes it. If
-// it must not, access is nil and m.stop says why.
+// access is the page at addr for an instruction that uses it as kind says. If the
+// instruction may not, access is nil and m.stop says why.
 func (m *Machine) access(addr uint64, kind Perm) *page {
 	p, reason := m.pageAt(addr &^ pageMask)
 	if p == nil {
@@ -411,7 +412,7 @@ func (m *Machine) access(addr uint64, kind Perm) *page {
 	return p
 }
 
-// ld loads size bytes, 1, 2, 4 or 8, for an instruction. If the result is false,
+// ld loads size bytes, 1, 2, 4 or 8, for an instruction. If it returns false,
 // m.stop says why.
 func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
 	p := m.readable[a/PageSize%tlbSize]
@@ -435,8 +436,8 @@ func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
 	return binary.LittleEndian.Uint64(b[:]), true
 }
 
-// st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If the
-// result is false, m.stop says why, and nothing was stored.
+// st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If it
+// returns false, m.stop says why, and nothing was stored.
 func (m *Machine) st(a, v uint64, size uint8) bool {
 	p := m.writable[a/PageSize%tlbSize]
 	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
@@ -483,7 +484,7 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 	return true
 }
 
-// fetch makes m.code the decoded code of the page that PC is in. If that is
+// fetch makes m.code the decoded code of the page that PC is in. If it returns
 // false, m.stop says why.
 func (m *Machine) fetch() bool {
 	if m.PC&3 != 0 {
@@ -516,7 +517,7 @@ func (m *Machine) fetch() bool {
 	return true
 }
 
-// wordAt is the word that the page of PC has there.
+// wordAt is the word at pc, whose page exists.
 func (m *Machine) wordAt(pc uint64) uint32 {
 	return binary.LittleEndian.Uint32(m.pages[pc&^pageMask].data[pc&pageMask:])
 }

@@ -110,8 +110,8 @@ var (
 	}
 )
 
-// decodeSysReg is decode for MSR (register) and MRS. A register that the
-// machine does not have stops it when it gets there.
+// decodeSysReg is decode for MSR (register) and MRS. The machine stops when it
+// comes to one with a register that it does not have.
 func decodeSysReg(w uint32) op {
 	reg, rt := w&sysRegMask, field(w, 0, 5)
 	stored, ok := storedSysRegs[reg]

@@ -145,6 +145,14 @@ func TestTrampolinesMatchFindings(t *testing.T) {
 			}
 			continue
 		}
+		if strings.HasPrefix(name, "builder-greedy") {
+			for i := range l.Trampolines {
+				if len(l.Trampolines[i].Cells) > 0 {
+					t.Errorf("%s has a picture of a trampoline, which it does not build", name)
+				}
+			}
+			continue
+		}
 		seen++
 		marked, rules, diffs := false, map[string]bool{}, 0
 		stale, wx, final := false, false, false

@@ -30,7 +30,7 @@ const (
 	RET     = 0xd65f03c0 // ret x30
 )
 
-// What answers PACIASP and PACIBSP before a return.
+// Words that undo PACIASP and PACIBSP before a return.
 const (
 	autiasp = 0xd50323bf // hint #29
 	autibsp = 0xd50323ff // hint #31
@@ -49,7 +49,7 @@ const (
 	Other   Kind = iota
 	Nop          // NOP
 	Hint         // any other instruction of the hint space that is not a landing pad
-	Landing      // BTI, PACIASP, PACIBSP: see IsLandingPad for which branches they accept
+	Landing      // BTI, PACIASP, PACIBSP: BranchType.Accepts says which branches
 	Branch       // B
 	Call         // BL
 	BCond        // B.cond, BC.cond
@@ -70,7 +70,7 @@ var kindNames = [...]string{"other", "NOP", "hint", "landing pad", "B", "BL", "B
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Classify tells the class of the instruction word w.
+// Classify is the class of the instruction word w.
 func Classify(w uint32) Kind {
 	switch {
 	case w&0xfffff01f == 0xd503201f: // hint space, C4.1.94
@@ -117,7 +117,7 @@ func Classify(w uint32) Kind {
 	return Other
 }
 
-// IsPCRelative tells whether instructions of kind k compute an address from
+// IsPCRelative reports whether instructions of kind k compute an address from
 // their own.
 func (k Kind) IsPCRelative() bool {
 	switch k {
@@ -127,7 +127,7 @@ func (k Kind) IsPCRelative() bool {
 	return false
 }
 
-// EndsFlow tells whether execution never goes on to the next word.
+// EndsFlow reports whether execution never goes on to the next word.
 func (k Kind) EndsFlow() bool { return k == Branch || k == BR || k == Ret || k == ERet }
 
 // Rd is the register number in bits 0-4: the destination of most
@@ -141,18 +141,53 @@ func Rn(w uint32) int { return int(w >> 5 & 31) }
 // Rm is the register number in bits 16-20: the second source.
 func Rm(w uint32) int { return int(w >> 16 & 31) }
 
-// IsLandingPad tells whether w accepts an indirect branch in a guarded page:
-// BLR, or BR through X16 or X17, if jump is false; BR through any other
-// register if jump is true (DDI 0487, D8.4.5, "BTYPE"). PACIASP and PACIBSP
-// accept what BTI c accepts.
-func IsLandingPad(w uint32, jump bool) bool {
+// A BranchType is the value of PSTATE.BTYPE after a branch out of a guarded page:
+// the processor checks it against the instruction at the target (DDI 0487,
+// D8.4.5, "BTYPE"; the branches are in C6.2). Zero is for all other instructions,
+// also RET: they need no landing pad at their target.
+type BranchType uint8
+
+const (
+	BranchIP   BranchType = 0b01 // BR through X16 or X17, as PLT entries have it
+	BranchCall BranchType = 0b10 // BLR
+	BranchJump BranchType = 0b11 // BR through any other register
+)
+
+var branchTypeNames = [...]string{"no indirect branch", "BR x16 or x17", "BLR", "BR"}
+
+func (t BranchType) String() string { return branchTypeNames[t] }
+
+// BranchTypeOf is the type of the branch w; zero if w is not BR or BLR.
+func BranchTypeOf(w uint32) BranchType {
+	switch Classify(w) {
+	case BLR:
+		return BranchCall
+	case BR:
+		if n := Rn(w); n == 16 || n == 17 {
+			return BranchIP
+		}
+		return BranchJump
+	}
+	return 0
+}
+
+// Accepts reports whether a branch of type t may land on w in a guarded page.
+// BTI c does not accept BranchJump, BTI j does not accept BranchCall. PACIASP
+// and PACIBSP accept what BTI c accepts: Linux sets SCTLR_EL1.BT1 for its own
+// code and BT0 for programs (bti_enable(), "arm64: Basic Branch Target
+// Identification support"). BRK and HLT come before the Branch Target
+// exception: their own exception is taken.
+func (t BranchType) Accepts(w uint32) bool {
+	if t == 0 || w&0xffe0001f == 0xd4200000 || w&0xffe0001f == 0xd4400000 {
+		return true
+	}
 	switch w {
 	case BTIjc:
 		return true
 	case BTIc, PACIASP, PACIBSP:
-		return !jump
+		return t != BranchJump
 	case BTIj:
-		return jump
+		return t != BranchCall
 	}
 	return false
 }
@@ -188,7 +223,7 @@ func ReachOf(k Kind) Reach {
 	return Reach{}
 }
 
-// Contains tells whether an instruction with this reach can encode off, in
+// Contains reports whether an instruction with this reach can encode off, in
 // bytes.
 func (r Reach) Contains(off int64) bool {
 	return r.Step != 0 && r.Min <= off && off <= r.Max && off%r.Step == 0
@@ -272,43 +307,25 @@ func Relocate(w uint32, pc, target uint64) (uint32, error) {
 func EncodeB(pc, target uint64) (uint32, error)  { return Relocate(0x14000000, pc, target) }
 func EncodeBL(pc, target uint64) (uint32, error) { return Relocate(0x94000000, pc, target) }
 
-// EncodeADRP is ADRP Xrd, target at pc: the page that target is in.
-func EncodeADRP(rd int, pc, target uint64) (uint32, error) {
-	return Relocate(0x90000000|uint32(rd), pc, target)
-}
-
-// EncodeLDRLiteral is LDR Xrt, target at pc: 64 bits from +-1 MiB.
-func EncodeLDRLiteral(rt int, pc, target uint64) (uint32, error) {
-	return Relocate(0x58000000|uint32(rt), pc, target)
-}
-
 // EncodeMOV is MOV Xrd, Xrm: ORR Xrd, XZR, Xrm.
 func EncodeMOV(rd, rm int) uint32 { return 0xaa0003e0 | uint32(rm)<<16 | uint32(rd) }
 
-// EncodeADD is ADD Xrd, Xrn, #imm, for 0 <= imm < 4096.
-func EncodeADD(rd, rn int, imm uint32) (uint32, error) {
-	if imm > 0xfff {
-		return 0, fmt.Errorf("ADD x%d, x%d, #%#x: the immediate has 12 bits", rd, rn, imm)
-	}
-	return 0x91000000 | imm<<10 | uint32(rn)<<5 | uint32(rd), nil
-}
-
-// EncodeBR is BR Xrn.
-func EncodeBR(rn int) uint32 { return 0xd61f0000 | uint32(rn)<<5 }
-
-// IsMOV tells whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
+// IsMOV reports whether w is MOV Xrd, Xrm (ORR Xrd, XZR, Xrm) between general
 // registers.
 func IsMOV(w uint32) (rd, rm int, ok bool) {
 	return Rd(w), Rm(w), w&0xffe0ffe0 == 0xaa0003e0
 }
 
+// decoding guards arm64asm.Decode, which writes to a package variable (in
+// golang.org/x/arch v0.33.0 still). Only what is printed is decoded: in all runs
+// that were measured, waiting for the lock takes microseconds.
 var decoding sync.Mutex
 
 // Text is w at pc in the assembler's words, with targets as names: name, if
 // not nil, gives the text for an address ("ftrace_common+0x10", or "" to keep
 // the number).
 func Text(w uint32, pc uint64, name func(addr uint64) string) string {
-	switch w { // what arm64asm has no name for
+	switch w { // arm64asm has no name for these
 	case PACIASP:
 		return "paciasp"
 	case PACIBSP:
@@ -326,7 +343,7 @@ func Text(w uint32, pc uint64, name func(addr uint64) string) string {
 	case BTIjc:
 		return "bti jc"
 	}
-	decoding.Lock() // Decode writes to a package variable
+	decoding.Lock()
 	inst, err := arm64asm.Decode([]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(w >> 24)})
 	decoding.Unlock()
 	if err != nil {

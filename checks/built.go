@@ -10,39 +10,45 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // Built is what the image's builder of dynamic trampolines builds,
-// *builder.Trampolines. Nothing is executed in an image without one.
+// *trampoline.Results. Nothing is executed in an image without one.
 var Built = &analysis.Analyzer{
 	Name:     "built",
 	Doc:      "execute the image's builder of dynamic trampolines",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
-		return builder.BuildTrampolines(image(pass)), nil
+		if image(pass).Module() != nil {
+			return &trampoline.Results{None: &world.Lack{What: "a module has no builder"}}, nil
+		}
+		return trampoline.Build(table(pass)), nil
 	},
-	ResultType: reflect.TypeFor[*builder.Trampolines](),
+	ResultType: reflect.TypeFor[*trampoline.Results](),
 }
 
 // builtCheck makes the analyzer of a rule that looks at executed builders. run
 // is called with the runs in the situations that the rule is about.
-func builtCheck(id string, run func(*analysis.Pass, []*builder.TrampRun, *spots), situations ...builder.Situation) *analysis.Analyzer {
+func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), situations ...trampoline.Situation) *analysis.Analyzer {
 	return check(id, func(pass *analysis.Pass) (any, error) {
-		t := pass.ResultOf[Built].(*builder.Trampolines)
+		t := pass.ResultOf[Built].(*trampoline.Results)
 		switch {
-		case t.Why != "":
-			return notApplicable("%s", t.Why)
+		case t.None != nil:
+			return notApplicable("%v", t.None)
 		case t.Err != nil:
 			return inconclusive("the builder (%s) could not be executed: %v", image(pass).At(t.Builder), t.Err)
 		}
-		var runs []*builder.TrampRun
+		var runs []*trampoline.Run
 		var stuck error
 		made := false
 		for i := range t.Runs {
 			r := &t.Runs[i]
-			made = made || r.Situation == builder.Near && r.Err == nil && r.Trampoline != 0
+			made = made || r.Situation == trampoline.Near && r.Err == nil && r.Trampoline != 0
 			if !slices.Contains(situations, r.Situation) {
 				continue
 			}
@@ -69,16 +75,17 @@ func builtCheck(id string, run func(*analysis.Pass, []*builder.TrampRun, *spots)
 
 // modelCheck is builtCheck for a rule about differences from the model: with
 // memory near, and after an update.
-func modelCheck(id string, kind builder.DiffKind, advice string) *analysis.Analyzer {
-	a := builtCheck(id, func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+func modelCheck(id string, advice string) *analysis.Analyzer {
+	rule, _ := rules.Lookup(id)
+	a := builtCheck(id, func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 		for _, r := range runs {
 			for _, d := range r.Diffs {
-				if d.Kind == kind {
+				if rule.Differences.Has(d.Kind) {
 					s.addDiff(r, d, advice)
 				}
 			}
 		}
-	}, builder.Near, builder.Updated)
+	}, trampoline.Near, trampoline.Updated)
 	return withModel(a)
 }
 
@@ -89,8 +96,8 @@ func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.A
 	run := a.Run
 	a.Run = func(pass *analysis.Pass) (any, error) {
 		out, err := run(pass)
-		if o, ok := out.(Outcome); ok && o.NotApplicable == "" && o.Inconclusive == "" {
-			if t := pass.ResultOf[Built].(*builder.Trampolines); t.ModelErr != nil {
+		if o, ok := out.(finding.Outcome); ok && o.Status == finding.Judged {
+			if t := pass.ResultOf[Built].(*trampoline.Results); t.ModelErr != nil {
 				return inconclusive("no model to compare with: %v", t.ModelErr)
 			}
 		}
@@ -127,7 +134,7 @@ func (s *spots) line(pc uint64) string {
 
 // add adds a finding at pc about a run. It is the spot, to which more can be
 // added, or nil if that line has such a finding already.
-func (s *spots) add(r *builder.TrampRun, pc uint64, key string, format string, args ...any) *spot {
+func (s *spots) add(r *trampoline.Run, pc uint64, key string, format string, args ...any) *spot {
 	key += " " + s.line(pc)
 	for _, have := range s.list {
 		if have.key == key {
@@ -143,7 +150,7 @@ func (s *spots) add(r *builder.TrampRun, pc uint64, key string, format string, a
 }
 
 // addDiff adds a difference from the model.
-func (s *spots) addDiff(r *builder.TrampRun, d builder.Diff, advice string) {
+func (s *spots) addDiff(r *trampoline.Run, d trampoline.Diff, advice string) {
 	insn := ""
 	if w, ok := s.im.Word(d.Origin); ok && d.Origin != 0 {
 		insn = a64.Text(w, d.Origin, s.im.Name)
@@ -153,7 +160,7 @@ func (s *spots) addDiff(r *builder.TrampRun, d builder.Diff, advice string) {
 		pc, _ = s.im.Addr("arch_ftrace_update_trampoline")
 	}
 	text := d.What
-	if r.Situation != builder.Near {
+	if r.Situation != trampoline.Near {
 		text = "with " + r.Situation.String() + ": " + text
 	}
 	sp := s.add(r, pc, insn, "%s%s", text, advice)
@@ -177,7 +184,7 @@ func (s *spots) report() {
 }
 
 // at is a place in the trampoline of a run.
-func at(r *builder.TrampRun, addr uint64) string {
+func at(r *trampoline.Run, addr uint64) string {
 	if r.Trampoline != 0 && addr >= r.Trampoline && r.Area(r.Trampoline) == r.Area(addr) {
 		return fmt.Sprintf("trampoline+%#x", addr-r.Trampoline)
 	}
@@ -185,7 +192,7 @@ func at(r *builder.TrampRun, addr uint64) string {
 }
 
 // word is an instruction of a run's trampoline as findings show it.
-func word(im *elfscan.Image, r *builder.TrampRun, w uint32, addr uint64) string {
+func word(im *elfscan.Image, r *trampoline.Run, w uint32, addr uint64) string {
 	return "`" + a64.Text(w, addr, func(a uint64) string {
 		switch {
 		case a == r.Func:

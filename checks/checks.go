@@ -3,8 +3,8 @@
 // catalogue in package rules, and what it looks at from shared analyzers
 // (Image, Sites, Entry, Template) through pass.ResultOf.
 //
-// A check reports only what it proved. It returns an Outcome that says what
-// it examined, or why it could not run: a rule that did not run is never
+// A check reports only what it proved. It returns a finding.Outcome that says
+// what it examined, or why it could not run: a rule that did not run is never
 // counted as passed.
 package checks
 
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -29,31 +30,26 @@ var All = []*analysis.Analyzer{
 	FT601, FT602, FT603,
 }
 
-// An Outcome is what a check returns beside its findings. At most one of the
-// reasons is set.
-type Outcome struct {
-	Examined      string // what was looked at, with numbers: "44216 callsites"
-	NotApplicable string // why the rule says nothing about this input
-	Inconclusive  string // why no verdict was reached
-}
-
 func examined(format string, args ...any) (any, error) {
-	return Outcome{Examined: fmt.Sprintf(format, args...)}, nil
+	return finding.Outcome{Examined: fmt.Sprintf(format, args...)}, nil
 }
 
 func notApplicable(format string, args ...any) (any, error) {
-	return Outcome{NotApplicable: fmt.Sprintf(format, args...)}, nil
+	return finding.Outcome{Status: finding.NotApplicable, Why: fmt.Errorf(format, args...)}, nil
 }
 
 func inconclusive(format string, args ...any) (any, error) {
-	return Outcome{Inconclusive: fmt.Sprintf(format, args...)}, nil
+	return finding.Outcome{Status: finding.Inconclusive, Why: fmt.Errorf(format, args...)}, nil
 }
 
 // check makes the analyzer of a rule of the catalogue.
 func check(id string, run func(*analysis.Pass) (any, error), requires ...*analysis.Analyzer) *analysis.Analyzer {
 	rule, ok := rules.Lookup(id)
 	if !ok {
-		panic("no such rule: " + id)
+		panic(id + " has an analyzer in package checks and no entry in rules/catalogue.go")
+	}
+	if rule.On&rules.Kernels == 0 {
+		run = ofModules(run)
 	}
 	doc := rule.Name + ": " + rule.Title
 	if page, ok := rule.Page(); ok {
@@ -65,7 +61,17 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 		URL:        rule.URL(),
 		Run:        run,
 		Requires:   append([]*analysis.Analyzer{Image}, requires...),
-		ResultType: reflect.TypeFor[Outcome](),
+		ResultType: reflect.TypeFor[finding.Outcome](),
+	}
+}
+
+// ofModules is run for a rule that says nothing about a linked image.
+func ofModules(run func(*analysis.Pass) (any, error)) func(*analysis.Pass) (any, error) {
+	return func(pass *analysis.Pass) (any, error) {
+		if image(pass).Module() == nil {
+			return notApplicable("not a module")
+		}
+		return run(pass)
 	}
 }
 

@@ -3,20 +3,19 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/elfscan"
-	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/arch"
 )
 
 // FT101 finds labels that the image's era needs and the image lacks.
 var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	era := im.Era()
-	if era == elfscan.EraNone {
+	era := table(pass).Era
+	if era == arch.None {
 		return notApplicable("no ftrace in this image")
 	}
 	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
 	needed := 0
-	for _, l := range rules.Labels(era) {
+	for _, l := range era.Labels {
 		if !l.NeededIn(has) {
 			continue
 		}

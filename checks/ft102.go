@@ -4,22 +4,22 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/elfscan"
-	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // FT102 finds labels that stand where they cannot: outside text, between
 // instructions, out of order, or away from what they label.
 var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	era := im.Era()
-	if era == elfscan.EraNone {
+	era := table(pass).Era
+	if era == arch.None {
 		return notApplicable("no ftrace in this image")
 	}
 	n := 0
 	placed := map[string]uint64{} // labels that are well placed on their own
-	for _, l := range rules.Labels(era) {
+	for _, l := range era.Labels {
 		s, ok := im.Lookup(l.Name)
 		if !ok {
 			continue
@@ -44,30 +44,30 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 
 	// A region's end lies behind its start, and what is left at the end is
 	// left by a branch or a return.
-	regions := map[string]builder.Region{}
-	if t := pass.ResultOf[Template].(*builder.TemplateCode); t != nil {
+	regions := map[string]trampoline.Region{}
+	if t := pass.ResultOf[Template].(*TemplateRegions); t != nil {
 		for _, r := range t.Regions {
 			regions[r.Label] = r
 		}
 	}
-	for _, l := range builder.RegionLabels {
-		start, ok1 := placed[l[0]]
-		end, ok2 := placed[l[1]]
+	for _, l := range arch.ARM64.Regions {
+		start, ok1 := placed[l.Start]
+		end, ok2 := placed[l.End]
 		if !ok1 || !ok2 {
 			continue
 		}
-		r, ok := regions[l[0]]
+		r, ok := regions[l.Start]
 		switch {
 		case end <= start:
-			report(pass, end, "%s (%#x) stands before %s (%#x): the region that a builder copies would be %d bytes", l[1], end, l[0], start, a64.Offset(start, end))
+			report(pass, end, "%s (%#x) stands before %s (%#x): the region that a builder copies would be %d bytes", l.End, end, l.Start, start, a64.Offset(start, end))
 		case !ok:
 			in := "no section"
 			if s, mapped := im.SectionAt(end); mapped {
 				in = s.Name
 			}
-			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is no entry code", l[1], end, in, end-start, l[0], start)
+			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is no entry code", l.End, end, in, end-start, l.Start, start)
 		case r.Last == 0:
-			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l[1], end, l[0], text(im, end-a64.Size), text(im, end))
+			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l.End, end, l.Start, text(im, end-a64.Size), text(im, end))
 		}
 	}
 
@@ -78,7 +78,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		if !ok {
 			continue
 		}
-		entry := pass.ResultOf[Entry].(*builder.EntryCode)
+		entry := pass.ResultOf[Entry].(*entry.Code)
 		if _, reached := entry.Words[at]; !reached {
 			report(pass, at, "%s (%#x, on %s) is not in the entry code: no path from ftrace_caller leads over it", name, at, text(im, at))
 		} else if inCommon && !common.Contains(at) {
@@ -102,9 +102,9 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 // endOf is the end label of a region's label, or of the end label itself: a
 // template may live outside text.
 func endOf(label string) (end string, ok bool) {
-	for _, l := range builder.RegionLabels {
-		if l[0] == label || l[1] == label {
-			return l[1], true
+	for _, l := range arch.ARM64.Regions {
+		if l.Start == label || l.End == label {
+			return l.End, true
 		}
 	}
 	return "", label == "function_trace_op_ptr"

@@ -2,14 +2,12 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/builder"
 )
 
 // FT104 finds end labels that stand on the last instruction.
 var FT104 = check("FT104", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*builder.TemplateCode)
+	t := pass.ResultOf[Template].(*TemplateRegions)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}

@@ -1,7 +1,5 @@
 package checks
 
-import "github.com/ftlint/ftlint/builder"
-
 // FT106 finds PC-relative instructions that are copied as they are and aim
 // elsewhere.
-var FT106 = modelCheck("FT106", builder.Escapes, ". Rewrite it for its new address, with a check of the range, or leave it out")
+var FT106 = modelCheck("FT106", ". Rewrite it for its new address, with a check of the range, or leave it out")

@@ -4,8 +4,8 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
 )
 
 // FT107 finds an op-pointer label that is not on the ADRP of the pair that
@@ -34,7 +34,7 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 		if !ok {
 			start, _ = im.Addr("ftrace_caller")
 		}
-		for a := start; a < start+builder.MaxEntryWords; a += a64.Size {
+		for a := start; a < start+entry.MaxWords; a += a64.Size {
 			if to, ok := adrpLoad(im, a); ok && to == op {
 				report(pass, at, "%s (%#x) is on %s: the ADRP of the pair that loads function_trace_op is at %s, %+d bytes from the label. A builder replaces the two instructions at the label, and so the wrong ones; move the label to the ADRP",
 					label, at, text(im, at), im.At(a), a64.Offset(at, a))

@@ -6,25 +6,25 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/arch"
 )
 
 // FT112 finds a template that is live kernel text, patched in place.
 var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*builder.TemplateCode)
+	t := pass.ResultOf[Template].(*TemplateRegions)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}
 	var at uint64
 	var words []string
-	for _, l := range builder.RegionLabels {
-		start, ok := im.Addr(l[0])
+	for _, l := range arch.ARM64.Regions {
+		start, ok := im.Addr(l.Start)
 		if !ok || !im.IsText(start) {
 			continue
 		}
 		at = start // the last is what the others join: ftrace_common
-		words = append(words, fmt.Sprintf("%s (%#x)", l[0], start))
+		words = append(words, fmt.Sprintf("%s (%#x)", l.Start, start))
 	}
 	if at != 0 {
 		slots := ""

@@ -6,18 +6,19 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // FT113 executes a callsite through the entry code and finds what does not
 // come back as it was.
 var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	runs := pass.ResultOf[EntryRuns].([]builder.PathRun)
+	runs := pass.ResultOf[EntryRuns].([]entry.Run)
 	tramps := pass.ResultOf[TrampRuns].([]TrampPath)
 	if len(runs)+len(tramps) == 0 {
 		return inconclusive("no callsite to start from, or no entry code")
@@ -28,7 +29,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 			stuck = append(stuck, p.Name+": "+p.Err.Error())
 		}
 		// What one path through an entry point shows, others mostly repeat.
-		first := slices.IndexFunc(runs, func(q builder.PathRun) bool { return q.Entry == p.Entry && len(q.Diffs) > 0 })
+		first := slices.IndexFunc(runs, func(q entry.Run) bool { return q.Entry == p.Entry && len(q.Diffs) > 0 })
 		if len(p.Diffs) == 0 || first != i {
 			continue
 		}
@@ -59,26 +60,26 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 // says which reached no verdict.
 func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck []string) {
 	s := &spots{pass: pass, im: image(pass)}
-	all := pass.ResultOf[Built].(*builder.Trampolines)
+	all := pass.ResultOf[Built].(*trampoline.Results)
 	for _, p := range tramps {
 		switch {
-		case explained(all, p.Run.Regs):
+		case explained(all, p.Of.Regs):
 			// FT103, FT105, FT106, FT108, FT110 or FT111
 		case p.Err != nil:
 			stuck = append(stuck, p.Name+": "+p.Err.Error())
 		case len(p.Diffs) > 0:
 			pc := all.Builder
-			for _, d := range p.Run.Diffs {
+			for _, d := range p.Of.Diffs {
 				if d.Origin != 0 && d.PC != 0 {
 					pc = d.PC
 					break
 				}
 			}
 			because := ""
-			if len(p.Run.Diffs) > 0 {
-				because = ". It has " + p.Run.Diffs[0].What
+			if len(p.Of.Diffs) > 0 {
+				because = ". It has " + p.Of.Diffs[0].What
 			}
-			s.add(p.Run, pc, "", "executed from callsite %s: %s%s", t.name(s.im, p.Site), some(p.Diffs, 4), because)
+			s.add(p.Of, pc, "", "executed from callsite %s: %s%s", t.name(s.im, p.Site), some(p.Diffs, 4), because)
 		}
 	}
 	s.report()
@@ -87,14 +88,14 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 
 // explained tells whether a rule of its own says what is wrong with the
 // trampoline of a variant.
-func explained(all *builder.Trampolines, regs bool) bool {
+func explained(all *trampoline.Results, regs bool) bool {
 	for i := range all.Runs {
 		r := &all.Runs[i]
-		if r.Regs != regs || r.Situation != builder.Near {
+		if r.Regs != regs || r.Situation != trampoline.Near {
 			continue
 		}
 		for _, d := range r.Diffs {
-			if d.Kind < builder.Unexplained && d.Kind != builder.Misaligned {
+			if d.Kind < trampoline.Unexplained && d.Kind != trampoline.Misaligned {
 				return true
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -31,7 +30,7 @@ var metaTables = []metaTable{
 // FT115 finds metadata that points into what a builder copies.
 var FT115 = check("FT115", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t := pass.ResultOf[Template].(*builder.TemplateCode)
+	t := pass.ResultOf[Template].(*TemplateRegions)
 	if t == nil {
 		return notApplicable(noTemplate)
 	}

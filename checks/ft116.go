@@ -3,11 +3,11 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // FT116 finds what differs from the model and has no rule of its own.
-var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	type place struct {
 		regs   bool
 		origin uint64
@@ -15,47 +15,47 @@ var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*buil
 	covered := map[place]bool{}
 	for _, r := range runs {
 		for _, d := range r.Diffs {
-			if d.Kind < builder.Unexplained && d.Origin != 0 {
+			if d.Kind < trampoline.Unexplained && d.Origin != 0 {
 				covered[place{r.Regs, d.Origin}] = true
 			}
 		}
 	}
 	context := map[bool]bool{} // variants of which FT113 speaks
 	for _, p := range pass.ResultOf[TrampRuns].([]TrampPath) {
-		context[p.Run.Regs] = len(p.Diffs) > 0
+		context[p.Of.Regs] = len(p.Diffs) > 0
 	}
 	for _, r := range runs {
-		if stays(r) && !r.Warns() && !explained(pass.ResultOf[Built].(*builder.Trampolines), r.Regs) {
+		if stays(r) && !r.Warns() && !explained(pass.ResultOf[Built].(*trampoline.Results), r.Regs) {
 			s.silent(r)
 		}
 		for _, d := range r.Diffs {
 			switch {
-			case d.Kind == builder.Misconduct,
-				d.Kind == builder.Unexplained && works(r) && !covered[place{r.Regs, d.Origin}] && (d.Origin == 0 || !context[r.Regs]):
+			case d.Kind == trampoline.Misconduct,
+				d.Kind == trampoline.Unexplained && works(r) && !covered[place{r.Regs, d.Origin}] && (d.Origin == 0 || !context[r.Regs]):
 				s.addDiff(r, d, "")
 			}
 		}
 	}
-}, builder.Near, builder.FarAbove, builder.FarBelow, builder.EdgeAbove, builder.EdgeBelow, builder.FarCallback, builder.NoMemory, builder.BadCopy, builder.BadPerm,
-	builder.BadPatch, builder.AlienSlot, builder.Owned, builder.OwnedFreed, builder.Updated, builder.GraphSwitched, builder.FarUpdate, builder.BadUpdate,
-	builder.AlienUpdate, builder.Released, builder.BadRelease, builder.Rebuilt, builder.EdgeCallback), TrampRuns)
+}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow, trampoline.FarCallback, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm,
+	trampoline.BadPatch, trampoline.AlienSlot, trampoline.Owned, trampoline.OwnedFreed, trampoline.Updated, trampoline.GraphSwitched, trampoline.FarUpdate, trampoline.BadUpdate,
+	trampoline.AlienUpdate, trampoline.Released, trampoline.BadRelease, trampoline.Rebuilt, trampoline.EdgeCallback), TrampRuns)
 
 // works tells whether a trampoline must be as the model has it: whether all is
 // in reach, and nothing fails.
-func works(r *builder.TrampRun) bool {
+func works(r *trampoline.Run) bool {
 	switch r.Situation {
-	case builder.Near, builder.Updated, builder.GraphSwitched, builder.Rebuilt:
+	case trampoline.Near, trampoline.Updated, trampoline.GraphSwitched, trampoline.Rebuilt:
 		return true
 	}
 	return false
 }
 
 // stays tells whether an update that failed left the trampoline as it was.
-func stays(r *builder.TrampRun) bool {
+func stays(r *trampoline.Run) bool {
 	switch r.Situation {
-	case builder.BadUpdate, builder.FarUpdate:
+	case trampoline.BadUpdate, trampoline.FarUpdate:
 		return r.Executed && !r.Called && r.Kept()
-	case builder.AlienUpdate:
+	case trampoline.AlienUpdate:
 		slot := r.CallAt
 		if r.Slot == "ftrace_graph_call" {
 			slot = r.GraphAt
@@ -67,7 +67,7 @@ func stays(r *builder.TrampRun) bool {
 }
 
 // silent adds that an update has failed, and nobody is told.
-func (s *spots) silent(r *builder.TrampRun) {
+func (s *spots) silent(r *trampoline.Run) {
 	pc, _ := s.im.Addr("arch_ftrace_update_trampoline")
 	s.add(r, pc, "silent", "with %v, the trampoline stays as it was, and the builder neither warns nor gives it up: ftrace goes on as if it called the new callback", r.Situation)
 }

@@ -9,9 +9,9 @@ import (
 // FT201 finds callsites that cannot reach their entry code.
 var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	reach := a64.ReachOf(a64.Call)
 	n, worst := 0, int64(0)

@@ -5,19 +5,20 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT202 finds builders whose memory can be out of reach, and that do nothing
 // about it.
-var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
-		if r.Situation == builder.FarCallback || farBreaks(runs, r) == 0 {
+		if r.Situation == trampoline.FarCallback || farBreaks(runs, r) == 0 {
 			continue
 		}
 		for _, e := range r.Events {
-			if e.Kind != builder.Alloc || e.Addr == 0 {
+			if e.Kind != world.Alloc || e.Addr == 0 {
 				continue
 			}
 			region, worst := allocRegion(s.im, &e)
@@ -28,11 +29,11 @@ var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*builder.TrampR
 				e.Func, region, worst>>20)
 		}
 	}
-}, builder.Near, builder.FarAbove, builder.FarBelow)
+}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow)
 
 // allocRegion is where the kernel's allocator can place memory, in words, and
 // the worst distance from there to the image, in bytes.
-func allocRegion(im *elfscan.Image, e *builder.Event) (region string, worst uint64) {
+func allocRegion(im *elfscan.Image, e *world.Event) (region string, worst uint64) {
 	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
 	sections := im.Sections()
 	lo, hi := sections[0].Addr, sections[len(sections)-1].End()

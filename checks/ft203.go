@@ -6,22 +6,23 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT203 executes the builder with memory, or the callback, out of reach, and
 // finds branches that do not arrive.
-var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	plt, broken := false, false
 	for _, r := range runs {
-		far := r.Situation == builder.FarAbove || r.Situation == builder.FarBelow
-		plt = plt || r.Trampoline != 0 && r.Called && (far || r.Situation == builder.FarCallback)
+		far := r.Situation == trampoline.FarAbove || r.Situation == trampoline.FarBelow
+		plt = plt || r.Trampoline != 0 && r.Called && (far || r.Situation == trampoline.FarCallback)
 		broken = broken || far && farBreaks(runs, r) != 0
 	}
 	// An update repeats what building shows.
-	var first, updates []*builder.TrampRun
+	var first, updates []*trampoline.Run
 	for _, r := range runs {
-		if r.Situation == builder.FarUpdate {
+		if r.Situation == trampoline.FarUpdate {
 			updates = append(updates, r)
 		} else {
 			first = append(first, r)
@@ -31,10 +32,10 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampR
 	for _, r := range runs {
 		slot := farBreaks(runs, r)
 		if slot == 0 {
-			if edge := r.Situation == builder.EdgeAbove || r.Situation == builder.EdgeBelow; edge && r.Called && !plt && !broken {
+			if edge := r.Situation == trampoline.EdgeAbove || r.Situation == trampoline.EdgeBelow; edge && r.Called && !plt && !broken {
 				s.addEdge(r)
 			}
-			if plt && r.Situation == builder.EdgeCallback && r.Trampoline == 0 {
+			if plt && r.Situation == trampoline.EdgeCallback && r.Trampoline == 0 {
 				s.addGap(r)
 			}
 			continue
@@ -51,7 +52,7 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampR
 			pc = e.PC
 		}
 		for _, e := range r.Events {
-			if e.Kind == builder.Gen && e.Addr == slot && uint32(e.Value) == w {
+			if e.Kind == world.Gen && e.Addr == slot && uint32(e.Value) == w {
 				pc = e.PC
 				if a64.Classify(w) == a64.Break {
 					advice = "check what " + e.Func + "() returns for AARCH64_BREAK_FAULT"
@@ -64,13 +65,13 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*builder.TrampR
 			sp.related = relatedTo(s.im, e.PC, "written here")
 		}
 	}
-}, builder.Near, builder.FarAbove, builder.FarBelow, builder.EdgeAbove, builder.EdgeBelow, builder.FarCallback, builder.EdgeCallback, builder.FarUpdate)
+}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow, trampoline.FarCallback, trampoline.EdgeCallback, trampoline.FarUpdate)
 
 // addEdge adds that a builder without a PLT takes memory that a callsite does
 // not reach.
-func (s *spots) addEdge(r *builder.TrampRun) {
+func (s *spots) addEdge(r *trampoline.Run) {
 	for _, e := range r.Events {
-		if e.Kind == builder.Alloc && e.Addr != 0 {
+		if e.Kind == world.Alloc && e.Addr != 0 {
 			s.add(r, e.PC, "", "with %v the builder takes it (%#x) and returns success: a BL there does not reach the trampoline, ftrace_make_call() fails, and ftrace is switched off. Refuse memory from which _text or _end is out of reach", r.Situation, r.Trampoline)
 			return
 		}
@@ -79,12 +80,12 @@ func (s *spots) addEdge(r *builder.TrampRun) {
 
 // farBreaks is the address of the slot whose branch does not arrive in a run
 // with something out of reach, though it does with all in reach; else 0.
-func farBreaks(runs []*builder.TrampRun, r *builder.TrampRun) uint64 {
+func farBreaks(runs []*trampoline.Run, r *trampoline.Run) uint64 {
 	switch r.Situation {
-	case builder.Near, builder.EdgeAbove, builder.EdgeBelow:
+	case trampoline.Near, trampoline.EdgeAbove, trampoline.EdgeBelow:
 		return 0
-	case builder.FarUpdate: // to refuse it is right
-		if r.Kept() || !slices.ContainsFunc(r.Events, func(e builder.Event) bool { return e.Addr == r.CallAt && e.Kind == builder.Patch }) {
+	case trampoline.FarUpdate: // to refuse it is right
+		if r.Kept() || !slices.ContainsFunc(r.Events, func(e world.Event) bool { return e.Addr == r.CallAt && e.Kind == world.Patch }) {
 			return 0
 		}
 	}
@@ -92,7 +93,7 @@ func farBreaks(runs []*builder.TrampRun, r *builder.TrampRun) uint64 {
 		return 0
 	}
 	for _, near := range runs {
-		if near.Situation != builder.Near || near.Regs != r.Regs || near.Graph != r.Graph {
+		if near.Situation != trampoline.Near || near.Regs != r.Regs || near.Graph != r.Graph {
 			continue
 		}
 		switch {
@@ -107,9 +108,9 @@ func farBreaks(runs []*builder.TrampRun, r *builder.TrampRun) uint64 {
 
 // addGap adds that a builder with a PLT makes no trampoline for a callback at
 // one distance, though it does for others nearer and farther.
-func (s *spots) addGap(r *builder.TrampRun) {
+func (s *spots) addGap(r *trampoline.Run) {
 	for _, e := range r.Events {
-		if e.Kind == builder.Alloc {
+		if e.Kind == world.Alloc {
 			s.add(r, e.PC, "gap", "with the callback %+#x bytes from the slot of ftrace_call the builder makes no trampoline, though it has a PLT for callbacks farther away: BL reaches -0x8000000..+0x7fffffc, and the PLT must begin right behind", r.Distance)
 			return
 		}

@@ -3,6 +3,7 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -10,16 +11,13 @@ import (
 var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	m := im.Module()
-	if m == nil {
-		return notApplicable(noModule)
-	}
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	l := loader(pass)
 	if l.Kernel == nil {
-		return notApplicable("%s", l.Why)
+		return notApplicable("%v", l.None)
 	}
 	var far *elfscan.ModuleRegion
 	for _, r := range l.Kernel.ModuleRegions() {
@@ -34,16 +32,16 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	switch {
 	case err != nil:
 		return inconclusive("%v", err)
-	case !view.Rewrites[elfscan.FtracePLT]:
-		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", elfscan.FtracePLT)
+	case !view.Rewrites[arch.ARM64.Modules.PLT]:
+		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", arch.ARM64.Modules.PLT)
 	}
-	if _, ok := m.Section(elfscan.FtracePLT); !ok {
+	if _, ok := m.Section(arch.ARM64.Modules.PLT); !ok {
 		then := "a callsite out of reach cannot be enabled, and ftrace switches itself off"
-		if view.Needs[elfscan.FtracePLT] {
+		if view.Needs[arch.ARM64.Modules.PLT] {
 			then = "and the kernel's loader, executed, refuses a module without that section"
 		}
 		reportImage(pass, "%s and no section %s: the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB, %s. Link it with the kernel's scripts/module.lds",
-			plural(len(t.Callsites), "callsite"), elfscan.FtracePLT, far.Start, far.End, far.Name, then)
+			plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT, far.Start, far.End, far.Name, then)
 	}
 	return examined("%d sections", len(m.Sections))
 }, Sites, InKernel)

@@ -3,6 +3,8 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -10,37 +12,34 @@ import (
 var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	m := im.Module()
-	if m == nil {
-		return notApplicable(noModule)
-	}
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	l := loader(pass)
 	if l.Kernel == nil {
-		return notApplicable("%s", l.Why)
+		return notApplicable("%v", l.None)
 	}
 	view, err := l.View()
 	switch {
 	case err != nil:
 		return inconclusive("%v", err)
-	case !view.Rewrites[elfscan.InitFtracePLT]:
-		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", elfscan.InitFtracePLT)
+	case !view.Rewrites[arch.ARM64.Modules.InitPLT]:
+		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", arch.ARM64.Modules.InitPLT)
 	}
-	var in []elfscan.Site // of init text
+	var in []callsite.Site // of init text
 	for _, s := range t.Callsites {
 		if m.PartAt(s.Entry) == elfscan.InitText {
 			in = append(in, s)
 		}
 	}
-	if _, ok := m.Section(elfscan.InitFtracePLT); !ok && len(in) > 0 {
+	if _, ok := m.Section(arch.ARM64.Modules.InitPLT); !ok && len(in) > 0 {
 		then := "their PLT entry for ftrace is out of reach"
-		if view.Needs[elfscan.InitFtracePLT] {
+		if view.Needs[arch.ARM64.Modules.InitPLT] {
 			then += ", and the kernel's loader, executed, refuses a module without that section"
 		}
 		report(pass, in[0].Entry, "%s in init text, the first %s, and no section %s, which this kernel looks for: where init text is more than 128 MiB from text, %s. Build the module against this kernel's headers",
-			plural(len(in), "callsite"), t.name(im, in[0].Entry), elfscan.InitFtracePLT, then)
+			plural(len(in), "callsite"), t.name(im, in[0].Entry), arch.ARM64.Modules.InitPLT, then)
 	}
 	return examined("%s in init text", plural(len(in), "callsite"))
 }, Sites, InKernel)

@@ -6,20 +6,20 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/callsite"
 )
 
 // FT206 executes ftrace_make_call with targets at the borders of BL's range.
 var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	runs := pass.ResultOf[SiteRuns].(*SiteResults)
 	switch {
-	case runs.Why != "":
-		return notApplicable("%s", runs.Why)
+	case runs.None != nil:
+		return notApplicable("%v", runs.None)
 	case len(runs.Failed) > 0:
 		return inconclusive("%s fails on ordinary callsites (FT408, FT409)", runs.Failed[0].Failed().Func)
 	}
@@ -51,5 +51,5 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
 		}
 	}
-	return examined("%d distances at the borders of +-128 MiB", len(builder.Borders))
+	return examined("%d distances at the borders of +-128 MiB", len(callsite.Borders))
 }, Sites, SiteRuns)

@@ -1,6 +1,8 @@
 package checks
 
-import "golang.org/x/tools/go/analysis"
+import (
+	"golang.org/x/tools/go/analysis"
+)
 
 const (
 	directRange = 128 << 20 // bytes that BL spans, and that the direct module region has

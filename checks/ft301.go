@@ -3,15 +3,16 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 const writeExec = emu.Write | emu.Exec
 
 // FT301 finds trampolines whose pages are writable and executable when the
 // builder returns.
-var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		a := r.Area(r.Trampoline)
 		if r.Trampoline == 0 || a == nil || a.PermAt(r.Trampoline)&writeExec != writeExec {
@@ -26,19 +27,19 @@ var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*builder.TrampR
 			s.add(r, alloc.PC, "", "the builder returns with its page %#x %v, as %s() gave it: call set_memory_ro()", r.Trampoline, a.PermAt(r.Trampoline), alloc.Func)
 		}
 	}
-}, builder.Near)
+}, trampoline.Near)
 
 // permEvents are what allocated an area and the last change of its
 // permissions that made it writable and executable; nil if there was none.
-func permEvents(r *builder.TrampRun, a *builder.CodeArea) (alloc, last *builder.Event) {
+func permEvents(r *trampoline.Run, a *world.Area) (alloc, last *world.Event) {
 	for i := range r.Events {
 		e := &r.Events[i]
 		switch {
-		case e.Kind == builder.Alloc && e.Addr == a.Addr:
+		case e.Kind == world.Alloc && e.Addr == a.Addr:
 			alloc = e
-		case e.Kind == builder.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec == writeExec && last == nil:
+		case e.Kind == world.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec == writeExec && last == nil:
 			last = e
-		case e.Kind == builder.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec != writeExec:
+		case e.Kind == world.Protect && e.Addr-a.Addr < a.Size && e.Perm&writeExec != writeExec:
 			last = nil
 		}
 	}

@@ -3,31 +3,32 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT302 finds pages that are writable and executable for a while.
-var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	forGood := false // FT301 speaks of it
 	for _, r := range runs {
 		a := r.Area(r.Trampoline)
-		forGood = forGood || r.Situation == builder.Near && a != nil && a.PermAt(r.Trampoline)&writeExec == writeExec
+		forGood = forGood || r.Situation == trampoline.Near && a != nil && a.PermAt(r.Trampoline)&writeExec == writeExec
 	}
 	for _, r := range runs {
 		for i := range r.Areas {
 			a := &r.Areas[i]
-			var from *builder.Event // that made it so
+			var from *world.Event // that made it so
 			calls := 0
 			for k := range r.Events {
 				e := &r.Events[k]
-				if e.Kind != builder.Alloc && e.Kind != builder.Protect && e.Kind != builder.Free || e.Addr-a.Addr >= a.Size {
-					if from != nil && e.Kind != builder.Store && e.Kind != builder.Trap {
+				if e.Kind != world.Alloc && e.Kind != world.Protect && e.Kind != world.Free || e.Addr-a.Addr >= a.Size {
+					if from != nil && e.Kind != world.Store && e.Kind != world.Trap {
 						calls++
 					}
 					continue
 				}
 				switch {
-				case e.Kind == builder.Free && from != nil && !forGood:
+				case e.Kind == world.Free && from != nil && !forGood:
 					s.add(r, from.PC, "", "its page %#x is %v from %s() here until it is freed: call set_memory_ro() first", a.Addr, from.Perm, from.Func)
 					from = nil
 				case e.Perm&writeExec == writeExec && from == nil:
@@ -39,4 +40,4 @@ var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*builder.TrampR
 			}
 		}
 	}
-}, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback, builder.Released)
+}, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback, trampoline.Released)

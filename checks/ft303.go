@@ -1,6 +1,8 @@
 package checks
 
-import "golang.org/x/tools/go/analysis"
+import (
+	"golang.org/x/tools/go/analysis"
+)
 
 // boundaries are the symbols at which the kernel's own mapping of itself
 // changes permissions (map_kernel() and mark_rodata_ro() in

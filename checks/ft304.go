@@ -10,9 +10,6 @@ import (
 var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	m := im.Module()
-	if m == nil {
-		return notApplicable(noModule)
-	}
 	// Of a kernel that is not known, or whose loader says nothing, the names
 	// that a loader may rewrite are taken for those that it does.
 	view, err := loader(pass).View()

@@ -5,15 +5,16 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT305 finds plain stores to memory that is read-only or executable.
-var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for i, e := range r.Events {
-			if e.Kind != builder.Store && e.Kind != builder.Copy || e.Err || e.ByInterface() || e.Perm&writeExec == emu.Write {
+			if e.Kind != world.Store && e.Kind != world.Copy || e.Err || e.ByInterface() || e.Perm&writeExec == emu.Write {
 				continue
 			}
 			by := e.Func + "()"
@@ -28,11 +29,11 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*builder.TrampR
 				r.Situation, by, e.Size, at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i), what)
 		}
 	}
-}, builder.Near, builder.Updated, builder.FarAbove, builder.FarBelow, builder.FarCallback)
+}, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback)
 
 // madeSo says which call made the page that event i stores to read-only, or
 // executable.
-func madeSo(s *spots, r *builder.TrampRun, i int) string {
+func madeSo(s *spots, r *trampoline.Run, i int) string {
 	e := &r.Events[i]
 	bad := func(p emu.Perm) bool {
 		if e.Perm&emu.Write == 0 {
@@ -43,7 +44,7 @@ func madeSo(s *spots, r *builder.TrampRun, i int) string {
 	out, was := "", false
 	for k := range r.Events[:i] {
 		p := &r.Events[k]
-		if p.Kind != builder.Protect && p.Kind != builder.Alloc || e.Addr-p.Addr >= p.Size {
+		if p.Kind != world.Protect && p.Kind != world.Alloc || e.Addr-p.Addr >= p.Size {
 			continue
 		}
 		if bad(p.Perm) && !was {

@@ -4,13 +4,14 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT306 finds trampolines with instructions that no maintenance of the
 // instruction cache follows.
-var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		area := r.Area(r.Trampoline)
 		if area == nil {
@@ -39,7 +40,7 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*builder.TrampR
 		e, pc := r.Events[last], uint64(0)
 		how := "becomes executable"
 		for _, p := range r.Events {
-			if p.Kind == builder.Protect && p.Perm&emu.Exec != 0 && pc == 0 {
+			if p.Kind == world.Protect && p.Perm&emu.Exec != 0 && pc == 0 {
 				pc, how = p.PC, "becomes executable by "+p.Func+"() here"
 			}
 		}
@@ -48,22 +49,22 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*builder.TrampR
 		}
 		early := ""
 		for _, p := range r.Events[:last] {
-			if p.Kind == builder.ICache {
+			if p.Kind == world.ICache {
 				early = " (" + p.Func + " at " + s.line(p.PC) + " comes before it)"
 			}
 		}
 		s.add(r, pc, "", "%#x..%#x %s, and %d of its %d instructions, the first at %s, have no instruction-cache maintenance after their last plain store (%s, to %s)%s: call flush_icache_range() over the trampoline behind the last store",
 			r.Trampoline, r.Trampoline+size, how, stale, size/a64.Size, at(r, first), s.line(e.PC), at(r, e.Addr), early)
 	}
-}, builder.Near, builder.Updated)
+}, trampoline.Near, trampoline.Updated)
 
 // lastStore is the index of the plain store that last wrote what is at addr;
 // -1 if none did, or what wrote it maintains the caches.
-func lastStore(events []builder.Event, addr uint64) int {
+func lastStore(events []world.Event, addr uint64) int {
 	for i := len(events) - 1; i >= 0; i-- {
 		e := &events[i]
 		switch e.Kind {
-		case builder.Store, builder.Copy, builder.Patch, builder.PatchLiteral:
+		case world.Store, world.Copy, world.Patch, world.PatchLiteral:
 			if e.Err || addr-e.Addr >= e.Size {
 				continue
 			}
@@ -77,11 +78,11 @@ func lastStore(events []builder.Event, addr uint64) int {
 }
 
 // maintained tells whether the cache line of addr is maintained.
-func maintained(events []builder.Event, addr uint64) bool {
+func maintained(events []world.Event, addr uint64) bool {
 	const line = 64 // that of today's processors, in bytes
 	for i := range events {
 		e := &events[i]
-		if e.Kind != builder.ICache || e.Size == 0 {
+		if e.Kind != world.ICache || e.Size == 0 {
 			continue
 		}
 		start, end := e.Addr&^(line-1), (e.Addr+e.Size+line-1)&^(line-1)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -14,16 +15,16 @@ import (
 // era's shape are FT410.
 var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	for _, s := range t.Callsites {
 		a := s.Entry
 		if !s.Text || s.OK {
 			continue
 		}
-		if _, mixed := t.otherShape(im, a); mixed {
+		if _, mixed := t.otherShape(a); mixed {
 			continue
 		}
 		when := "at boot"
@@ -37,8 +38,8 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 }, Sites)
 
 // words shows the instructions of a callsite.
-func words(im *elfscan.Image, entry uint64, shape elfscan.Shape) string {
-	n := map[elfscan.Shape]int{elfscan.ShapeMcount: 1, elfscan.ShapeNops: 2, elfscan.ShapeCallops: 4}[shape]
+func words(im *elfscan.Image, entry uint64, shape *arch.Shape) string {
+	n := shape.Words
 	var out []string
 	for a := entry; len(out) < n; a += a64.Size {
 		w, ok := im.Word(a)
@@ -46,7 +47,7 @@ func words(im *elfscan.Image, entry uint64, shape elfscan.Shape) string {
 			break
 		}
 		out = append(out, fmt.Sprintf("%08x %s", w, text(im, a)))
-		if shape == elfscan.ShapeCallops && len(out) == 3 && w == a64.BTIc {
+		if shape.Literal != 0 && len(out) == 3 && w == a64.BTIc {
 			n++
 		}
 	}

@@ -2,18 +2,16 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // FT402 finds callsites whose ops literal is not aligned.
 var FT402 = check("FT402", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	if t.Era != elfscan.EraCallops {
+	if t.Shape.Literal == 0 {
 		return notApplicable("callsites of era %s have no ops literal", t.Era)
 	}
 	for _, s := range t.Callsites {

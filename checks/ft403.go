@@ -1,13 +1,15 @@
 package checks
 
-import "golang.org/x/tools/go/analysis"
+import (
+	"golang.org/x/tools/go/analysis"
+)
 
 // FT403 finds entries of the callsite table that point at no code.
 var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	for _, site := range t.Callsites {
 		a := site.Entry
@@ -20,5 +22,5 @@ var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 		}
 		reportImage(pass, "%s is %#x, in %s: ftrace would read and patch it as a callsite", t.Place(a), a, where)
 	}
-	return examined("%d entries, %d of them blank", len(t.Table), t.Blank)
+	return examined("%d entries, %d of them blank", len(t.Entries.Values), t.Blank)
 }, Sites)

@@ -4,15 +4,14 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // FT404 finds callsites that are the same, or share words.
 var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	for i := 1; i < len(t.Callsites); i++ {
 		before, a := t.Addrs[i-1], t.Addrs[i]
@@ -21,7 +20,7 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 		}
 		if a == before {
 			report(pass, a, "two entries of the callsite table are %s: ftrace counts the callsite twice, and the second fails its check of the old instruction", t.name(im, a))
-		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != elfscan.ShapeUnknown && a < end {
+		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
 			reportWith(pass, a, relatedTo(im, before, "the other callsite"), "callsite %s begins %d bytes behind callsite %s, which is %d bytes long: they share words",
 				t.name(im, a), a-before, t.name(im, before), end-before)
 		}

@@ -25,9 +25,9 @@ var noinstr = []struct{ start, end, why string }{
 // FT405 finds callsites in text that must not be instrumented.
 var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	if m := im.Module(); m != nil {
 		return noinstrSections(pass, m, t)

@@ -3,18 +3,18 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
 )
 
 // FT406 finds direct calls from the entry code to functions that are traced.
 var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	entry := pass.ResultOf[Entry].(*builder.EntryCode)
+	entry := pass.ResultOf[Entry].(*entry.Code)
 	if len(entry.Words) == 0 && im.Module() != nil {
 		return notApplicable("a module has no entry code: that of the kernel calls no module")
 	}
@@ -33,11 +33,11 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 // siteOf is the callsite of the function that begins at fn.
 func siteOf(im *elfscan.Image, t *SiteTable, fn uint64) (entry uint64, ok bool) {
 	for _, off := range []uint64{0, 4, ^uint64(8) + 1} { // at the entry, behind a BTI, before it
-		if a := fn + off; t.Contains(a) && im.SiteAs(a, t.Shape).Func == fn {
+		if a := fn + off; t.Contains(a) && t.Site(a).Func == fn {
 			return a, true
 		}
 	}
-	if t.Shape == elfscan.ShapeMcount { // behind the prologue
+	if !t.Shape.SavesLR { // behind the prologue
 		if s, ok := im.SymbolAt(fn); ok && s.Addr == fn {
 			for a := fn; a < s.End(); a += 4 {
 				if t.Contains(a) {

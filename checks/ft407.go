@@ -4,16 +4,14 @@ import (
 	"debug/elf"
 
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // FT407 finds callsites that belong to no function symbol.
 var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	for _, site := range t.Callsites {
 		a := site.Entry
@@ -21,7 +19,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 			continue // FT403
 		}
 		const leftover = "This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"
-		if t.Shape == elfscan.ShapeMcount {
+		if !t.Shape.SavesLR {
 			// behind the prologue: it lies in some function
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
 				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", t.name(im, a), s.Name, s.End(), leftover)
@@ -31,7 +29,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if site.AtFunc || !site.OK {
 			continue // a malformed one is FT401's
 		}
-		if _, mixed := t.otherShape(im, a); mixed {
+		if _, mixed := t.otherShape(a); mixed {
 			continue // FT410
 		}
 		report(pass, a, "callsite %s is not at the entry of a function: no function symbol stands at %#x. %s", t.name(im, a), site.Func, leftover)

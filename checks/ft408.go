@@ -5,21 +5,21 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/callsite"
 )
 
 // FT408 executes ftrace_call_adjust on callsites.
 var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	kernel, why := kernelOf(pass)
+	kernel, none := kernelOf(pass)
 	if kernel == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	fn, ok := kernel.Addr("ftrace_call_adjust")
 	if !ok {
 		return notApplicable("the image has no ftrace_call_adjust (an inline function before 6.3)")
 	}
-	return judgeSites(pass, []string{"ftrace_call_adjust"}, func(run *builder.SiteRun, t *SiteTable, more string) {
+	return judgeSites(pass, []string{"ftrace_call_adjust"}, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
 		what := fmt.Sprintf("returns %#x; the BL belongs at %s", uint64(step.Returned), im.At(run.Site.Call))
 		switch {

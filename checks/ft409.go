@@ -8,7 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -18,11 +18,11 @@ var siteFuncs = []string{"ftrace_init_nop", "ftrace_make_call", "ftrace_modify_c
 // FT409 executes the functions that enable and disable callsites.
 var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	kernel, why := kernelOf(pass)
+	kernel, none := kernelOf(pass)
 	if kernel == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	return judgeSites(pass, siteFuncs, func(run *builder.SiteRun, t *SiteTable, more string) {
+	return judgeSites(pass, siteFuncs, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
 		fn, _ := kernel.Addr(step.Func)
 		var what []string
@@ -39,7 +39,7 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 }, Sites, SiteRuns, InKernel)
 
 // inCase is what is special about a step.
-func inCase(s *builder.Step) string {
+func inCase(s *callsite.Step) string {
 	if s.Case == "" {
 		return ""
 	}
@@ -49,17 +49,17 @@ func inCase(s *builder.Step) string {
 // judgeSites calls f for the first callsite on which each of the functions
 // differs from the model, more telling on how many others it does, and makes
 // the outcome. What differs in corner cases alone counts as well.
-func judgeSites(pass *analysis.Pass, funcs []string, f func(run *builder.SiteRun, t *SiteTable, more string)) (any, error) {
-	t, why := sitesOf(pass)
+func judgeSites(pass *analysis.Pass, funcs []string, f func(run *callsite.Run, t *SiteTable, more string)) (any, error) {
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	runs := pass.ResultOf[SiteRuns].(*SiteResults)
-	if runs.Why != "" {
-		return notApplicable("%s", runs.Why)
+	if runs.None != nil {
+		return notApplicable("%v", runs.None)
 	}
 	for _, fn := range funcs {
-		differs := func(r builder.SiteRun) bool { step := r.Failed(); return step != nil && step.Func == fn }
+		differs := func(r callsite.Run) bool { step := r.Failed(); return step != nil && step.Func == fn }
 		if i := slices.IndexFunc(runs.Failed, differs); i >= 0 {
 			n := 0
 			for _, r := range runs.Failed {
@@ -73,18 +73,16 @@ func judgeSites(pass *analysis.Pass, funcs []string, f func(run *builder.SiteRun
 		}
 	}
 	stuck := append(slices.Clone(runs.Stuck), runs.Corners...)
-	i := slices.IndexFunc(stuck, func(s builder.SiteRun) bool {
-		return s.Err != nil && slices.ContainsFunc(funcs, func(fn string) bool { return strings.HasPrefix(s.Err.Error(), fn+":") })
-	})
+	i := slices.IndexFunc(stuck, func(s callsite.Run) bool { return s.KeptFrom(funcs) })
 	if i >= 0 {
 		return inconclusive("callsite %s: %v%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
 	}
 	untried := ""
-	if runs.Untried != "" {
-		untried = "; not executed: " + runs.Untried
+	if runs.Untried != nil {
+		untried = "; not executed: " + runs.Untried.Error()
 	}
 	switch {
-	case runs.Kinds == nil:
+	case runs.kinds == nil:
 	case runs.Placed == "":
 		return examined("%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
 	default:
@@ -109,12 +107,12 @@ func plural(n int, what string) string {
 }
 
 // siteState is the words of a callsite in the assembler's words.
-func siteState(im *elfscan.Image, s elfscan.Site, t *SiteTable, st builder.SiteState) string {
+func siteState(im *elfscan.Image, s callsite.Site, t *SiteTable, st callsite.State) string {
 	var out []string
-	if t.Shape == elfscan.ShapeCallops {
+	if t.Shape.Literal != 0 {
 		out = append(out, "ops "+im.At(st.Literal))
 	}
-	if t.Shape != elfscan.ShapeMcount {
+	if t.Shape.SavesLR {
 		out = append(out, "`"+a64.Text(st.First, s.Call-a64.Size, im.Name)+"`")
 	}
 	return strings.Join(append(out, "`"+a64.Text(st.Second, s.Call, im.Name)+"`"), ", ")

@@ -2,28 +2,26 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // FT410 finds callsites of another era's shape.
 var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
 	for _, site := range t.Callsites {
 		a := site.Entry
 		if !site.Text {
 			continue // FT403
 		}
-		if site.OK && (t.Shape == elfscan.ShapeMcount || site.AtFunc) {
+		if site.OK && (!t.Shape.SavesLR || site.AtFunc) {
 			continue
 		}
 		// The words are not the era's, or they are but no function begins
 		// where it should.
-		other, mixed := t.otherShape(im, a)
+		other, mixed := t.otherShape(a)
 		if !mixed {
 			continue // FT401, FT407
 		}

@@ -4,26 +4,25 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
 )
 
 // FT411 compares the register that callsites save LR in with the one that the
 // entry code reads.
 var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, why := sitesOf(pass)
+	t, none := sitesOf(pass)
 	if t == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	if t.Era == elfscan.EraMcount {
-		return notApplicable("callsites of era mcount save LR in the frame, not in a register")
+	if !t.Shape.SavesLR {
+		return notApplicable("callsites of era %s save LR in the frame, not in a register", t.Era)
 	}
-	kernel, why := kernelOf(pass)
+	kernel, none := kernelOf(pass)
 	if kernel == nil {
-		return notApplicable("%s", why)
+		return notApplicable("%v", none)
 	}
-	read, at, ok := builder.ParentRegister(kernel)
+	read, at, ok := entry.ParentRegister(kernel)
 	if !ok {
 		return inconclusive("no `mov x1, xN` (parent_ip) was found in the entry code before it calls")
 	}

@@ -4,7 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // makers are the kernel's functions that make instructions, by their kind.
@@ -22,7 +22,7 @@ var makers = map[a64.Kind]string{
 }
 
 // FT601 finds instructions that the builder makes of a constant of its own.
-var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, h := range r.HandMade(s.im) {
 			if h.Constant == nil || s.inEncoder(h.Constant.PC) {
@@ -43,4 +43,4 @@ var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*builder.TrampR
 				c, a64.Text(c, 0, func(uint64) string { return "." }), h.Word, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC), use)
 		}
 	}
-}, builder.Near, builder.Updated)
+}, trampoline.Near, trampoline.Updated)

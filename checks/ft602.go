@@ -5,23 +5,24 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // FT602 executes the builder with a word in a slot that nobody expects there,
 // and finds it overwritten.
-var FT602 = builtCheck("FT602", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT602 = builtCheck("FT602", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for i, e := range r.Events {
-			unread := func(p builder.Event) bool { return p.Kind == builder.ReadInsn && p.Err && p.Addr == e.Addr }
-			if e.Kind == builder.Patch && !e.Err && slices.ContainsFunc(r.Events[:i], unread) {
+			unread := func(p world.Event) bool { return p.Kind == world.ReadInsn && p.Err && p.Addr == e.Addr }
+			if e.Kind == world.Patch && !e.Err && slices.ContainsFunc(r.Events[:i], unread) {
 				s.add(r, e.PC, "unread", "with %v, %s() writes %08x %s to %s although what is there could not be read: fail",
 					r.Situation, e.Func, e.Value, word(s.im, r, uint32(e.Value), e.Addr), at(r, e.Addr))
 			}
-			if e.Kind == builder.Patch && !e.Err && r.Slot != "" && uint32(e.Old) == r.Alien && r.Area(e.Addr) != nil {
+			if e.Kind == world.Patch && !e.Err && r.Slot != "" && uint32(e.Old) == r.Alien && r.Area(e.Addr) != nil {
 				s.add(r, e.PC, "", "with %v (%s holds %08x %s), %s() writes %08x %s over it at %s with no check of what was there: compare with the BL or the NOP that belongs there, and fail",
 					r.Situation, r.Slot, r.Alien, word(s.im, r, r.Alien, e.Addr), e.Func, e.Value, word(s.im, r, uint32(e.Value), e.Addr), at(r, e.Addr))
 			}
 		}
 	}
-}, builder.AlienSlot, builder.AlienUpdate, builder.BadPatch, builder.BadUpdate)
+}, trampoline.AlienSlot, trampoline.AlienUpdate, trampoline.BadPatch, trampoline.BadUpdate)

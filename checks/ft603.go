@@ -4,12 +4,12 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // FT603 finds offsets that the builder cuts to the width of a field, with no
 // comparison that bounds them.
-var FT603 = builtCheck("FT603", func(pass *analysis.Pass, runs []*builder.TrampRun, s *spots) {
+var FT603 = builtCheck("FT603", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, h := range r.HandMade(s.im) {
 			if h.Mask == nil || s.inEncoder(h.Mask.PC) {
@@ -20,4 +20,4 @@ var FT603 = builtCheck("FT603", func(pass *analysis.Pass, runs []*builder.TrampR
 				text(s.im, h.Mask.PC), h.Mask.In, h.Mask.Width, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC), a64.Classify(h.Word), reach.Min, reach.Max, makers[a64.Classify(h.Word)])
 		}
 	}
-}, builder.Near, builder.Updated)
+}, trampoline.Near, trampoline.Updated)

@@ -7,8 +7,11 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/world"
 )
 
 // Image is the kernel image itself, *elfscan.Image. The driver opens it and
@@ -26,6 +29,7 @@ var Image = &analysis.Analyzer{
 			return nil, err
 		}
 		im.AddTo(pass.Fset)
+		callsite.Attach(im)
 		return im, nil
 	},
 	ResultType: reflect.TypeFor[*elfscan.Image](),
@@ -33,11 +37,9 @@ var Image = &analysis.Analyzer{
 
 // SiteTable is the callsite table with every callsite taken apart.
 type SiteTable struct {
-	*elfscan.Sites                // nil if the image has no callsite table
-	Era            elfscan.Era    // of the image
-	Shape          elfscan.Shape  // that callsites have in this era
-	Callsites      []elfscan.Site // the entries that are not blank, by address
-	BTI            int            // callsites with a landing pad
+	*callsite.Table
+	Callsites []callsite.Site // the entries that are not blank, by address
+	BTI       int             // callsites with a landing pad
 }
 
 // Sites is the callsite table, *SiteTable.
@@ -46,19 +48,14 @@ var Sites = &analysis.Analyzer{
 	Doc:      "read the callsite table, with relocations applied, and tell the era",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
-		im := image(pass)
-		sites, err := im.Sites()
+		table, err := callsite.Of(image(pass))
 		if err != nil {
 			return nil, err
 		}
-		t := &SiteTable{Sites: sites, Era: im.Era()}
-		t.Shape = t.Era.Shape()
-		if sites != nil {
-			t.Callsites = im.SitesAs(sites.Addrs, t.Shape)
-			for i := range t.Callsites {
-				if t.Callsites[i].BTI {
-					t.BTI++
-				}
+		t := &SiteTable{Table: table, Callsites: table.Sites()}
+		for i := range t.Callsites {
+			if t.Callsites[i].BTI {
+				t.BTI++
 			}
 		}
 		return t, nil
@@ -67,24 +64,24 @@ var Sites = &analysis.Analyzer{
 }
 
 // sitesOf is the callsite table, or why a rule about callsites has nothing to
-// look at.
-func sitesOf(pass *analysis.Pass) (t *SiteTable, why string) {
+// look at: a *world.Lack.
+func sitesOf(pass *analysis.Pass) (t *SiteTable, none error) {
 	t = pass.ResultOf[Sites].(*SiteTable)
 	switch {
-	case image(pass).Module() != nil && (t.Sites == nil || len(t.Addrs) == 0):
-		return nil, "the module has no callsites"
-	case t.Era == elfscan.EraNone:
-		return nil, "no ftrace in this image"
-	case t.Sites == nil:
-		return nil, "no callsite table (__start_mcount_loc)"
+	case image(pass).Module() != nil && (t.Entries == nil || len(t.Addrs) == 0):
+		return nil, &world.Lack{What: "the module has no callsites"}
+	case t.Era == arch.None:
+		return nil, &world.Lack{What: "no ftrace in this image"}
+	case t.Entries == nil:
+		return nil, &world.Lack{What: "no callsite table (__start_mcount_loc)"}
 	}
-	return t, ""
+	return t, nil
 }
 
 // name is a callsite as findings name it: its function, where one begins at
 // it, and the address of its entry.
 func (t *SiteTable) name(im *elfscan.Image, entry uint64) string {
-	if s := im.SiteAs(entry, t.Shape); s.Func != entry && s.AtFunc {
+	if s := t.Site(entry); s.Func != entry && s.AtFunc {
 		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), entry)
 	}
 	return im.At(entry)
@@ -92,26 +89,33 @@ func (t *SiteTable) name(im *elfscan.Image, entry uint64) string {
 
 // otherShape is the shape of another era, if the callsite at entry has that:
 // its words are those of it, and a function begins where that shape has it.
-func (t *SiteTable) otherShape(im *elfscan.Image, entry uint64) (elfscan.Shape, bool) {
-	shape := im.GuessShape(entry)
-	if shape == elfscan.ShapeUnknown || shape == t.Shape {
-		return 0, false
+func (t *SiteTable) otherShape(entry uint64) (*arch.Shape, bool) {
+	shape := t.Guess(entry)
+	if shape == nil || shape == t.Shape {
+		return nil, false
 	}
-	return shape, shape == elfscan.ShapeMcount || im.SiteAs(entry, shape).AtFunc
+	return shape, !shape.SavesLR || t.SiteAs(entry, shape).AtFunc
 }
 
-// Entry is the entry code, *builder.EntryCode.
+// table is the callsite table of the image that the pass looks at; for what is
+// said of it when it cannot be read, see Sites.
+func table(pass *analysis.Pass) *callsite.Table {
+	t, _ := callsite.Of(image(pass))
+	return t
+}
+
+// Entry is the entry code, *entry.Code.
 var Entry = &analysis.Analyzer{
 	Name:     "entry",
 	Doc:      "follow the entry code from its entry points",
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
 		if image(pass).Module() != nil {
-			return &builder.EntryCode{}, nil // a module has none
+			return &entry.Code{}, nil // a module has none
 		}
-		return builder.WalkEntry(image(pass)), nil
+		return entry.Walk(image(pass)), nil
 	},
-	ResultType: reflect.TypeFor[*builder.EntryCode](),
+	ResultType: reflect.TypeFor[*entry.Code](),
 }
 
 // text is the instruction at addr as findings show it: "`bl ftrace_stub`".

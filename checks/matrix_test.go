@@ -2,7 +2,6 @@ package checks_test
 
 import (
 	"fmt"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -85,7 +86,7 @@ func TestMatrix(t *testing.T) {
 		building.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			cmd := exec.Command("../scripts/build-samples", "--matrix", dir)
+			cmd := child.Command(t, "../scripts/build-samples", "--matrix", dir)
 			cmd.Env = append(os.Environ(), "SAMPLE_CC="+c.cc, "SAMPLE_FLAGS="+c.flags, fmt.Sprintf("SAMPLE_PAGES=%d", c.pages))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				mu.Lock()
@@ -109,8 +110,8 @@ func TestMatrix(t *testing.T) {
 			for _, path := range paths {
 				elf := filepath.Join("builders", filepath.Base(path))
 				t.Run(filepath.Base(path), func(t *testing.T) {
-					res := lint.File(path, token.NewFileSet(), lint.Config{})
-					wants := compare(t, elf, res, func(f lint.Finding) []lint.Place { return around(t, path, f) })
+					res := lint.File(t.Context(), path, lint.Config{})
+					wants := compare(t, elf, res, func(f finding.Finding) []finding.Place { return around(t, path, f) })
 					o.samples++
 					o.wanted += len(wants)
 					for _, w := range wants {
@@ -146,26 +147,26 @@ func TestMatrix(t *testing.T) {
 // where the function that it lies in is inlined, as addr2line knows it, and the
 // line before and behind. Compilers differ in which of two statements a merged
 // store belongs to, and whether a function begins at its brace.
-func around(t *testing.T, path string, f lint.Finding) []lint.Place {
+func around(t *testing.T, path string, f finding.Finding) []finding.Place {
 	if f.Addr == 0 {
 		return nil
 	}
-	out, err := exec.Command("llvm-addr2line", "-i", "-e", path, fmt.Sprintf("%#x", f.Addr)).Output()
+	out, err := child.Command(t, "llvm-addr2line", "-i", "-e", path, fmt.Sprintf("%#x", f.Addr)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	places := []lint.Place{f.Place}
+	places := []finding.Place{f.Place}
 	for line := range strings.Lines(string(out)) {
 		file, number, _ := strings.Cut(strings.TrimSpace(line), ":")
 		n, err := strconv.Atoi(number)
 		if err != nil {
 			t.Fatalf("addr2line: %s", line)
 		}
-		places = append(places, lint.Place{Path: filepath.Clean(file), Line: n})
+		places = append(places, finding.Place{Path: filepath.Clean(file), Line: n})
 	}
 	for _, p := range places {
 		for _, by := range []int{-1, 1} {
-			places = append(places, lint.Place{Path: p.Path, Line: p.Line + by})
+			places = append(places, finding.Place{Path: p.Path, Line: p.Line + by})
 		}
 	}
 	return places

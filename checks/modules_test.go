@@ -2,7 +2,6 @@ package checks_test
 
 import (
 	"context"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
 )
 
 const moduleSamples = "../testdata/module-samples"
@@ -20,21 +21,21 @@ var kernelComment = regexp.MustCompile(`(?m)^// kernel: (\S+)$`)
 
 // lintWith lints a module as one of the kernel, or without one if that is "",
 // and gives its result.
-func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *lint.Result {
+func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *finding.Result {
 	t.Helper()
 	args := []string{module}
 	if kernel != "" {
 		args = append(args, kernel)
 	}
-	var got *lint.Result
-	total, err := lint.Files(context.Background(), lint.Find(args), token.NewFileSet(), cfg, func(res *lint.Result) {
+	var got *finding.Result
+	total, err := lint.Run(context.Background(), lint.Find(args), cfg, func(res *finding.Result) {
 		for _, err := range res.Errors {
 			t.Error(err)
 		}
 		if res.IsModule {
 			got = res
 		}
-	}, nil)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +97,8 @@ func TestModuleSamples(t *testing.T) {
 				}
 			}
 			for _, r := range res.Rules {
-				if r.Inconclusive != "" {
-					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				if r.Status == finding.Inconclusive {
+					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Why)
 				}
 			}
 			if len(wants) > 0 {
@@ -108,25 +109,25 @@ func TestModuleSamples(t *testing.T) {
 				t.Errorf("without a kernel: %s:%d: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
 			}
 			for _, r := range alone.Rules {
-				if r.Rule.ID == "FT204" && r.NotApplicable != "no vmlinux was given" && alone.Image.Callsites > 0 {
+				if r.Rule.ID == "FT204" && (r.Why == nil || r.Why.Error() != "no vmlinux was given") && alone.Image.Callsites > 0 {
 					t.Errorf("FT204 without a kernel: %+v", r.Outcome)
 				}
 			}
 		})
 	}
-	for _, a := range checks.ForModules {
-		switch a.Name {
+	for _, r := range rules.All() {
+		switch r.ID {
 		case "FT406", "FT408", "FT411": // of the kernel, by its own samples
 		default:
-			if !triggered[a.Name] {
-				t.Errorf("no sample triggers %s", a.Name)
+			if r.On&rules.Modules != 0 && !triggered[r.ID] {
+				t.Errorf("no sample of a module triggers %s: write one in testdata/module-samples, with // want %[1]s \"...\" at the line of the finding", r.ID)
 			}
 		}
 	}
 }
 
 // met finds the expectation that a finding meets, and marks it.
-func met(wants []*want, f lint.Finding) bool {
+func met(wants []*want, f finding.Finding) bool {
 	for _, w := range wants {
 		if w.met || w.rule != f.Rule.ID || !w.re.MatchString(f.Message) {
 			continue
@@ -170,7 +171,7 @@ func TestModuleLoaders(t *testing.T) {
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".elf")
 		t.Run(name, func(t *testing.T) {
-			res := lint.File(path, token.NewFileSet(), lint.Config{Settings: checks.Settings{Exhaustive: true}})
+			res := lint.File(t.Context(), path, lint.Config{Settings: checks.Settings{Exhaustive: true}})
 			want, found := wants[name], false
 			for _, f := range res.Findings {
 				if want == "" || f.Rule.ID != "FT409" || !regexp.MustCompile(want).MatchString(f.Message) {
@@ -182,8 +183,8 @@ func TestModuleLoaders(t *testing.T) {
 				t.Errorf("not found: %s", want)
 			}
 			for _, r := range res.Rules {
-				if r.Inconclusive != "" {
-					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				if r.Status == finding.Inconclusive {
+					t.Errorf("%s: inconclusive: %s", r.Rule.ID, r.Why)
 				}
 			}
 		})

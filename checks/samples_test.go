@@ -2,7 +2,6 @@ package checks_test
 
 import (
 	"fmt"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +12,9 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
 )
 
 const samples = "../testdata/vmlinux-samples"
@@ -147,7 +148,7 @@ func TestSamples(t *testing.T) {
 			if debug := strings.TrimSuffix(elf, ".elf") + ".debug"; exists(debug) {
 				cfg.DebugFile = filepath.Join(samples, debug)
 			}
-			res := lint.File(filepath.Join(samples, elf), token.NewFileSet(), cfg)
+			res := lint.File(t.Context(), filepath.Join(samples, elf), cfg)
 			if strings.HasSuffix(elf, "-stripped.elf") {
 				if len(res.Errors) != 1 || !strings.Contains(res.Errors[0].Error(), "no symbol table") {
 					t.Errorf("errors %v, one about the symbol table was expected", res.Errors)
@@ -159,7 +160,7 @@ func TestSamples(t *testing.T) {
 				switch {
 				case r.Findings > 0:
 					triggered[r.Rule.ID] = true
-				case r.NotApplicable == "" && r.Inconclusive == "":
+				case r.Status == finding.Judged:
 					passed[r.Rule.ID] = true
 				}
 			}
@@ -168,16 +169,15 @@ func TestSamples(t *testing.T) {
 	// A template outside text has other labels than those of live entry code
 	// (dyntramp-good), so that the rule does not even apply there.
 	passed["FT112"] = true
-	for _, a := range checks.All {
-		switch a.Name {
-		case "FT204", "FT205", "FT304":
-			continue // of modules: TestModuleSamples
+	for _, r := range rules.All() {
+		if r.On&rules.Kernels == 0 {
+			continue // of modules: TestModuleSamples; of patches: package patchchecks
 		}
-		if !triggered[a.Name] {
-			t.Errorf("no sample triggers %s", a.Name)
+		if !triggered[r.ID] {
+			t.Errorf("no sample triggers %s: write one in testdata/vmlinux-samples, with // want %[1]s \"...\" at the line of the finding", r.ID)
 		}
-		if !passed[a.Name] {
-			t.Errorf("no sample comes close to %s and passes", a.Name)
+		if !passed[r.ID] {
+			t.Errorf("no sample comes close to %s and passes: write one in testdata/vmlinux-samples", r.ID)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestSamples(t *testing.T) {
 // compare holds what was found in a sample against what its sources expect,
 // both ways, and gives the expectations. also, if not nil, are other places that
 // a finding counts for as well, if nothing else is found there.
-func compare(t *testing.T, elf string, res *lint.Result, also func(lint.Finding) []lint.Place) []*want {
+func compare(t *testing.T, elf string, res *finding.Result, also func(finding.Finding) []finding.Place) []*want {
 	t.Helper()
 	for _, err := range res.Errors {
 		t.Error(err)
@@ -204,7 +204,7 @@ func compare(t *testing.T, elf string, res *lint.Result, also func(lint.Finding)
 			w.line = 0
 		}
 	}
-	unmet := slices.DeleteFunc(slices.Clone(res.Findings), func(f lint.Finding) bool { return meet(wants, f, nil) })
+	unmet := slices.DeleteFunc(slices.Clone(res.Findings), func(f finding.Finding) bool { return meet(wants, f, nil) })
 	for _, f := range unmet {
 		if also == nil || !meet(wants, f, also(f)) {
 			t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
@@ -225,12 +225,12 @@ func exists(sample string) bool {
 
 // meet marks the expectation that the finding meets, where it is or at one of
 // the places.
-func meet(wants []*want, f lint.Finding, places []lint.Place) bool {
+func meet(wants []*want, f finding.Finding, places []finding.Place) bool {
 	if places == nil {
-		places = []lint.Place{f.Place}
+		places = []finding.Place{f.Place}
 	}
 	i := slices.IndexFunc(wants, func(w *want) bool {
-		return !w.met && w.rule == f.Rule.ID && w.re.MatchString(f.Message) && slices.ContainsFunc(places, func(p lint.Place) bool {
+		return !w.met && w.rule == f.Rule.ID && w.re.MatchString(f.Message) && slices.ContainsFunc(places, func(p finding.Place) bool {
 			return w.line == p.Line && (p.Line == 0 || w.file == p.Path || w.file == filepath.Base(p.Path))
 		})
 	})

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 var program string // ftlint
@@ -76,7 +78,7 @@ func put(t *testing.T, dst, src string) {
 // its exit status.
 func call(t *testing.T, dir, name string, args ...string) (stdout, all string, status int) {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := child.Command(t, name, args...)
 	cmd.Dir = dir
 	var out, both bytes.Buffer
 	var mu sync.Mutex // the two are written to at once
@@ -306,7 +308,7 @@ for (const line of require("fs").readFileSync(0, "utf8").split("\n")) {
 console.log(found.join("\n"));`
 	inputs := []string{"-q", "--max-per-rule", "0", samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf", "../patchchecks/testdata/example.patch", bad}
 	text, _, _ := call(t, ".", program, inputs...)
-	cmd := exec.Command("node", "-e", script, "ci/ftlint-matcher.json")
+	cmd := child.Command(t, "node", "-e", script, "ci/ftlint-matcher.json")
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.Output()
 	if err != nil {
@@ -371,9 +373,10 @@ func TestKernelCI(t *testing.T) {
 // The container file builds an image that holds ftlint, runs it as nobody, and
 // nothing else.
 func TestContainer(t *testing.T) {
+	t.Parallel()
 	needs(t, "buildah", "buildah")
 	dir := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "context/ftlint"), "../cmd/ftlint")
+	cmd := child.Command(t, "go", "build", "-o", filepath.Join(dir, "context/ftlint"), "../cmd/ftlint")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

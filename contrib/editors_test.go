@@ -5,10 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // An entry is what an editor lists.
@@ -26,7 +27,7 @@ func output(t *testing.T) (text string, findings []entry) {
 	t.Helper()
 	inputs := []string{"--max-per-rule", "0", "--srctree", samples, samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf",
 		"../patchchecks/testdata/example.patch", bad, "nowhere"}
-	cmd := exec.Command(program, inputs...)
+	cmd := child.Command(t, program, inputs...)
 	out, _ := cmd.CombinedOutput() // one pipe, as a terminal is
 	if status := cmd.ProcessState.ExitCode(); status != 2 {
 		t.Fatalf("status %d\n%s", status, out)
@@ -96,7 +97,7 @@ func same(t *testing.T, got, want string) {
 func node(t *testing.T, script, text string, args ...string) string {
 	t.Helper()
 	needs(t, "node", "nodejs")
-	cmd := exec.Command("node", append([]string{"-e", script}, args...)...)
+	cmd := child.Command(t, "node", append([]string{"-e", script}, args...)...)
 	cmd.Stdin = strings.NewReader(text)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -153,7 +154,7 @@ func vim(t *testing.T, commands ...string) string {
 		"qall!") {
 		args = append(args, "-c", c)
 	}
-	cmd := exec.Command("vim", args...)
+	cmd := child.Command(t, "vim", args...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("vim: %v\n%s", err, said)
 	}

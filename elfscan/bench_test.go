@@ -3,14 +3,16 @@ package elfscan
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/samples"
 )
 
 // benchImage opens the kernel of trixie or, without it, a sample.
 func benchImage(b *testing.B) *Image {
 	b.Helper()
-	path := kernels(b)["trixie"]
+	path := samples.Kernels(b)["trixie"]
 	if path == "" {
-		path = filepath.Join(samples, "callops-good.elf")
+		path = filepath.Join(samples.Dir, "callops-good.elf")
 	}
 	im, err := Open(path, "")
 	if err != nil {
@@ -48,14 +50,14 @@ func BenchmarkIndexAddrs(b *testing.B) {
 	}
 }
 
-func BenchmarkSites(b *testing.B) {
+func BenchmarkAddresses(b *testing.B) {
 	im := benchImage(b)
 	if _, ok := im.Addr("__start_mcount_loc"); !ok {
 		b.Fatal("no callsite table")
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := im.readSites(); err != nil {
+		if _, err := callsites(im); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -63,13 +65,13 @@ func BenchmarkSites(b *testing.B) {
 
 func BenchmarkSymbolAt(b *testing.B) {
 	im := benchImage(b)
-	sites, err := im.Sites()
+	table, err := callsites(im)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		im.SymbolAt(sites.Addrs[i%len(sites.Addrs)])
+		im.SymbolAt(table.Values[i%len(table.Values)])
 	}
 }
 

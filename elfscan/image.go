@@ -26,9 +26,10 @@ type Image struct {
 
 	names func() *nameIndex
 	addrs func() []uint32
-	sites func() (*Sites, error)
-	era   func() Era
 	lines func() *lineTables
+
+	derived sync.Map // by key: func() any; see Derived
+	padAt   func(im *Image, addr uint64) (Pad, bool)
 
 	positions positions
 
@@ -49,6 +50,19 @@ type Range struct {
 
 // End is the address behind the range.
 func (r *Range) End() uint64 { return r.Addr + r.Size }
+
+// Data are the bytes of the section as they stand in the file, before
+// relocation; nil if it has none. The caller must not write to them.
+func (r *Range) Data() []byte { return r.data }
+
+// Relocated is Data with relocations applied. Code is not relocated in a linked
+// image.
+func (im *Image) Relocated(r *Range) []byte {
+	if im.module == nil {
+		return r.data
+	}
+	return im.relocated(r)
+}
 
 // Executable tells whether the section holds code.
 func (r *Range) Executable() bool { return r.Flags&elf.SHF_EXECINSTR != 0 }
@@ -73,9 +87,15 @@ func (im *Image) indexSections() {
 func (im *Image) indexLazily() {
 	im.names = sync.OnceValue(im.indexNames)
 	im.addrs = sync.OnceValue(im.indexAddrs)
-	im.sites = sync.OnceValues(im.readSites)
-	im.era = sync.OnceValue(im.findEra)
 	im.lines = sync.OnceValue(im.findLineTables)
+}
+
+// Derived is what make gives for the key, made once for the image: a package
+// that reads much out of an image keeps it here. Keys are types of that
+// package.
+func (im *Image) Derived(key any, make func() any) any {
+	once, _ := im.derived.LoadOrStore(key, sync.OnceValue(make))
+	return once.(func() any)()
 }
 
 // Sections are the allocated sections, by address.
@@ -181,6 +201,16 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 		}
 	})
 	return err == nil
+}
+
+// Release says that the bytes of the section from lo to hi-1 are not needed
+// soon: what goes through a whole section would otherwise keep all of it in
+// memory.
+func (im *Image) Release(r *Range, lo, hi uint64) {
+	if im.unmapped || im.writable || r.data == nil || lo < r.Addr || hi > r.Addr+uint64(len(r.data)) || lo >= hi {
+		return // what SetWord has changed would be lost
+	}
+	release(r.data[lo-r.Addr : hi-r.Addr])
 }
 
 // SetWord changes the word at addr in this Image alone, never in the file:

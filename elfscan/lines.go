@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"math"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -54,13 +54,24 @@ func (im *Image) owner(pos token.Pos) *Image {
 	return im
 }
 
-// AddTo makes the image a file of fset, so that Pos can be used.
+// AddTo makes the image a file of fset, so that Pos can be used. A token.Pos is
+// an int: on a 32-bit host a file set has room for a few images or 2,000 modules.
+// Where fset is half full, which leaves room for what is added at the same time,
+// the image is the only file of another set.
 func (im *Image) AddTo(fset *token.FileSet) {
-	size := maxPositions
+	size, base := maxPositions, -1
 	if im.module != nil {
 		size = maxModulePositions
 	}
-	im.positions.file = fset.AddFile(im.Path, -1, size)
+	if fset.Base() > math.MaxInt/2-size {
+		fset = token.NewFileSet()
+		if im.module != nil && im.module.Kernel != nil { // see owner
+			if k := im.module.Kernel.positions.file; k != nil && k.Base() <= size+1 {
+				base = k.Base() + k.Size() + 1
+			}
+		}
+	}
+	im.positions.file = fset.AddFile(im.Path, base, size)
 	im.positions.byAddr = map[uint64]token.Pos{}
 	im.positions.addrs = []uint64{0}
 }
@@ -71,13 +82,17 @@ func (im *Image) Added() bool { return im.positions.file != nil }
 // FilePos is the position of the image itself.
 func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
 
-// Pos is the position of addr.
+// Pos is the position of addr; that of the image itself once there are as many
+// positions as the image has room for.
 func (im *Image) Pos(addr uint64) token.Pos {
 	p := &im.positions
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pos, ok := p.byAddr[addr]
 	if !ok {
+		if len(p.addrs) > p.file.Size() {
+			return p.file.Pos(0)
+		}
 		pos = p.file.Pos(len(p.addrs))
 		p.byAddr[addr] = pos
 		p.addrs = append(p.addrs, addr)
@@ -111,52 +126,41 @@ func (im *Image) Position(pos token.Pos) token.Position {
 	return token.Position{Filename: im.Path}
 }
 
-// Line is the source line of addr. In a callsite it is that of the function:
-// compilers leave the NOPs that stand for one out of their line tables, where
-// they would have the line of whatever is before them.
+// A Pad is instructions at the entry of a function that the compiler leaves to
+// be patched. Compilers leave them out of their line tables, where they would
+// have the line of whatever is before them.
+type Pad struct {
+	Start, End uint64 // addresses of the first instruction, and behind the last
+	Func       uint64 // where the function begins
+}
+
+// SetPads has Line ask padAt for the pad that an address of the image lies in.
+// PlaceAt passes padAt on.
+func (im *Image) SetPads(padAt func(im *Image, addr uint64) (Pad, bool)) { im.padAt = padAt }
+
+// Line is the source line of addr. In a pad it is that of the function.
 func (im *Image) Line(addr uint64) (Line, bool) {
 	t := im.lines()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l, ok := t.find(addr, false)
-	site, in := im.siteAround(addr)
+	if im.padAt == nil {
+		return l, ok
+	}
+	pad, in := im.padAt(im, addr)
 	if !in {
 		return l, ok
 	}
-	before, _ := t.find(site.Entry-a64.Size, false)
+	before, _ := t.find(pad.Start-a64.Size, false)
 	if ok && l != before {
 		return l, ok
 	}
-	for _, at := range []uint64{site.Func, site.Call + a64.Size} {
+	for _, at := range []uint64{pad.Func, pad.End} {
 		if of, found := t.find(at, true); found && of != before {
 			return of, true
 		}
 	}
 	return l, ok
-}
-
-// siteAround is the callsite whose NOPs addr lies in.
-func (im *Image) siteAround(addr uint64) (s Site, ok bool) {
-	sites, err := im.Sites()
-	if err != nil || sites == nil {
-		return Site{}, false
-	}
-	i, found := slices.BinarySearch(sites.Addrs, addr)
-	if !found {
-		i--
-	}
-	if i < 0 || addr-sites.Addrs[i] > 5*a64.Size {
-		return Site{}, false
-	}
-	s = im.SiteAs(sites.Addrs[i], im.GuessShape(sites.Addrs[i]))
-	return s, s.Call > s.Entry && addr <= s.Call // not in era mcount: the BL has a line of its own
-}
-
-// SiteFunc is the function whose callsite addr lies in: its words may stand
-// before the function. false if there is no callsite, or no function with it.
-func (im *Image) SiteFunc(addr uint64) (uint64, bool) {
-	s, ok := im.siteAround(addr)
-	return s.Func, ok && s.AtFunc
 }
 
 // LineProblem says why source lines could not be read where they were asked

@@ -5,21 +5,19 @@ import (
 	"compress/zlib"
 	"fmt"
 	"go/token"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/samples"
 )
 
 // Every DWARF version and packing of the debug sections gives the same lines,
 // under the name that a user knows the file by.
 func TestLines(t *testing.T) {
 	lines := func(name string) (got map[string]int, file string) {
-		im := load(t, name).mustOpen(t)
+		im := mustOpen(t, samples.Load(t, name))
 		got = map[string]int{}
 		for _, label := range []string{"ftrace_regs_caller", "ftrace_caller", "ftrace_common", "function_trace_op_ptr", "ftrace_call", "ftrace_common_end", "vfs_write"} {
 			at, _ := im.Addr(label)
@@ -38,7 +36,7 @@ func TestLines(t *testing.T) {
 		return got, file
 	}
 	want, _ := lines("rfc-trampoline")
-	source, err := os.ReadFile(filepath.Join(samples, "rfc-trampoline.S"))
+	source, err := os.ReadFile(filepath.Join(samples.Dir, "rfc-trampoline.S"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +62,9 @@ func TestLines(t *testing.T) {
 
 // What is in no line table has no line, and that is no problem.
 func TestNoLine(t *testing.T) {
-	s := load(t, "rfc-trampoline")
-	im := s.mustOpen(t)
-	for _, addr := range []uint64{0, s.value(t, "_end"), s.value(t, "__start_mcount_loc"), s.value(t, "linux_banner"), s.value(t, "_stext") - 4, ^uint64(0)} {
+	s := samples.Load(t, "rfc-trampoline")
+	im := mustOpen(t, s)
+	for _, addr := range []uint64{0, s.Value(t, "_end"), s.Value(t, "__start_mcount_loc"), s.Value(t, "linux_banner"), s.Value(t, "_stext") - 4, ^uint64(0)} {
 		if l, ok := im.Line(addr); ok {
 			t.Errorf("%s has the line %v", im.At(addr), l)
 		}
@@ -81,10 +79,10 @@ func TestNoLine(t *testing.T) {
 func TestPositions(t *testing.T) {
 	fset := token.NewFileSet()
 	other := fset.AddFile("other.patch", -1, 100)
-	s := load(t, "rfc-trampoline")
-	im := s.mustOpen(t)
+	s := samples.Load(t, "rfc-trampoline")
+	im := mustOpen(t, s)
 	im.AddTo(fset)
-	common := s.value(t, "ftrace_common")
+	common := s.Value(t, "ftrace_common")
 	pos, again := im.Pos(common), im.Pos(common)
 	if pos != again || pos == im.Pos(common+4) || pos == im.FilePos() {
 		t.Error("an address has one position of its own")
@@ -111,16 +109,16 @@ func TestPositions(t *testing.T) {
 // Damage in the headers of DWARF: findings fall back to the image, the problem
 // is said in words, and what a count or a length claims is not believed.
 func TestDamagedDWARF(t *testing.T) {
-	put := func(section string, at int, b ...byte) func(*testing.T, sample) {
-		return func(t *testing.T, s sample) {
-			_, contents := s.section(t, section)
+	put := func(section string, at int, b ...byte) func(*testing.T, samples.File) {
+		return func(t *testing.T, s samples.File) {
+			_, contents := s.Section(t, section)
 			copy(contents[at:], b)
 		}
 	}
 	const line, info, aranges, abbrev = ".debug_line", ".debug_info", ".debug_aranges", ".debug_abbrev"
 	for _, test := range []struct {
 		name, sample string
-		damage       func(*testing.T, sample)
+		damage       func(*testing.T, samples.File)
 		want         string // "": the lines can be told all the same
 	}{
 		{"line: length", "dwarf5", put(line, 0, 0xf0, 0xff, 0xff, 0xff), "damaged .debug_line: the program at 0x0 is 0xfffffff4 bytes long"},
@@ -155,28 +153,28 @@ func TestDamagedDWARF(t *testing.T) {
 		{"aranges: length", "dwarf5", put(aranges, 0, 0xff, 0xff, 0xff, 0xff), ""},
 		{"aranges: length 0", "dwarf5", put(aranges, 0, 0, 0, 0, 0), ""},
 		{"aranges: zeros", "dwarf5", put(aranges, 0, make([]byte, 64)...), ""},
-		{"packed info", "zstd", func(t *testing.T, s sample) {
-			_, contents := s.section(t, info)
+		{"packed info", "zstd", func(t *testing.T, s samples.File) {
+			_, contents := s.Section(t, info)
 			clear(contents[24:]) // behind the header that says how it is packed
 		}, "damaged .debug_info"},
-		{"packed line", "zlib", func(t *testing.T, s sample) {
-			_, contents := s.section(t, line)
+		{"packed line", "zlib", func(t *testing.T, s samples.File) {
+			_, contents := s.Section(t, line)
 			contents[len(contents)/2] ^= 0xff
 		}, "damaged .debug_line"},
-		{"no .debug_line", "dwarf5", func(t *testing.T, s sample) {
-			header, _ := s.section(t, line)
-			le.PutUint32(header[shType:], 8) // SHT_NOBITS, as in an image without its debug file
+		{"no .debug_line", "dwarf5", func(t *testing.T, s samples.File) {
+			header, _ := s.Section(t, line)
+			le.PutUint32(header[samples.ShType:], 8) // SHT_NOBITS, as in an image without its debug file
 		}, "no DWARF line tables (.debug_line)"},
-		{"no .debug_info", "dwarf5", func(t *testing.T, s sample) {
-			header, _ := s.section(t, info)
-			le.PutUint32(header[shType:], 8)
+		{"no .debug_info", "dwarf5", func(t *testing.T, s samples.File) {
+			header, _ := s.Section(t, info)
+			le.PutUint32(header[samples.ShType:], 8)
 		}, "no DWARF line tables (.debug_line)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := load(t, "rfc-trampoline-"+test.sample)
-			common := s.value(t, "ftrace_common")
+			s := samples.Load(t, "rfc-trampoline-"+test.sample)
+			common := s.Value(t, "ftrace_common")
 			test.damage(t, s)
-			im := s.mustOpen(t)
+			im := mustOpen(t, s)
 			im.AddTo(token.NewFileSet())
 			var p token.Position
 			if taken := allocated(func() { p = im.Position(im.Pos(common)) }); taken > 8<<20 {
@@ -199,11 +197,12 @@ func TestDamagedDWARF(t *testing.T) {
 	}
 }
 
-// A byte of DWARF that is wrong, whichever it is, costs at most the lines.
+// A byte of DWARF that is wrong, whichever it is, costs at most the lines. With
+// -short each byte gets one of the wrong values, the next byte the next.
 func TestAnyByteOfDWARF(t *testing.T) {
 	for _, variant := range []string{"dwarf4", "dwarf5", "zlib", "zlib-gnu", "zstd"} {
-		whole := load(t, "rfc-trampoline-"+variant)
-		im := whole.mustOpen(t)
+		whole := samples.Load(t, "rfc-trampoline-"+variant)
+		im := mustOpen(t, whole)
 		var addrs []uint64
 		for _, label := range []string{"ftrace_common", "vfs_write", "_stext", "ftrace_stub"} {
 			at, _ := im.Addr(label)
@@ -215,14 +214,17 @@ func TestAnyByteOfDWARF(t *testing.T) {
 				continue
 			}
 			for off := sec.Offset; off < sec.Offset+sec.FileSize; off++ {
-				for _, v := range []byte{0, 0x7f, 0x80, 0xff} {
+				for i, v := range []byte{0, 0x7f, 0x80, 0xff} {
+					if testing.Short() && off%4 != uint64(i) {
+						continue
+					}
 					s := bytes.Clone(whole)
 					if s[off] == v {
 						continue
 					}
 					s[off] = v
 					cases++
-					damaged, err := sample(s).open()
+					damaged, err := openBytes(s)
 					if err != nil {
 						clearError(t, err, "vmlinux", "") // a packed section's header
 						continue
@@ -266,8 +268,8 @@ func TestPackedSectionBomb(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := load(t, "rfc-trampoline-zlib").replace(t, ".debug_line", packed.Bytes())
-	im := s.mustOpen(t)
+	s := samples.Load(t, "rfc-trampoline-zlib").Replace(t, ".debug_line", packed.Bytes())
+	im := mustOpen(t, s)
 	at, _ := im.Addr("ftrace_common")
 	taken := allocated(func() { im.Line(at) })
 	if err := im.LineProblem(); err == nil || !strings.Contains(err.Error(), "damaged .debug_line: it unpacks to more than") {
@@ -298,163 +300,9 @@ func TestKernelPath(t *testing.T) {
 	}
 }
 
-// kernels are the real kernels that scripts/fetch-kernels has fetched, by
-// suite.
-func kernels(t testing.TB) map[string]string {
-	t.Helper()
-	root := os.Getenv("FTLINT_KERNELS")
-	if root == "" {
-		cache := os.Getenv("XDG_CACHE_HOME")
-		if cache == "" {
-			home, _ := os.UserHomeDir()
-			cache = filepath.Join(home, ".cache")
-		}
-		root = filepath.Join(cache, "ftlint", "kernels")
-	}
-	found := map[string]string{}
-	for _, suite := range []string{"bullseye", "bookworm", "trixie", "forky", "sid"} {
-		if p := filepath.Join(root, suite, "current", "vmlinux"); exists(p) {
-			found[suite] = p
-		}
-	}
-	for _, suite := range []string{"bookworm", "trixie"} {
-		if found[suite] == "" && os.Getenv("CI") == "true" {
-			t.Fatalf("no kernel of %s: run scripts/fetch-kernels", suite)
-		}
-	}
-	if len(found) == 0 {
-		t.Skip("no real kernels: run scripts/fetch-kernels")
-	}
-	return found
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-var traceEvent = regexp.MustCompile(`^(__traceiter_|__probestub_|__bpf_trace_|perf_trace_|trace_event_raw_event_|trace_raw_output_|trace_event_get_offsets_)`)
-
-// GNU addr2line is the judge of lines on real kernels: where it knows the
-// line of an instruction it is ours in 99 of 100 cases, and where it knows none
-// we know none. Functions that a trace event's macro makes it puts in the unit's
-// own file, under the header's line: of those the line alone is compared.
-func TestLinesAgreeWithAddr2line(t *testing.T) {
-	const tool = "aarch64-linux-gnu-addr2line"
-	if _, err := exec.LookPath(tool); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("no %s (Debian: binutils-aarch64-linux-gnu)", tool)
-	}
-	for suite, vmlinux := range kernels(t) {
-		t.Run(suite, func(t *testing.T) {
-			im, err := Open(vmlinux, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer im.Close()
-			sites, err := im.Sites()
-			if err != nil {
-				t.Fatal(err)
-			}
-			random := rand.New(rand.NewPCG(2020, 7))
-			var in bytes.Buffer
-			addrs := make([]uint64, 300)
-			for i := range addrs {
-				// Behind the callsite (see TestLineOfCallsite), and no padding.
-				for {
-					entry := sites.Addrs[random.IntN(len(sites.Addrs))]
-					addrs[i] = im.SiteAs(entry, im.Era().Shape()).Call + 4 + 4*uint64(random.IntN(4))
-					if f, ok := im.SymbolAt(addrs[i]); ok && addrs[i]-f.Addr < f.Size {
-						break
-					}
-				}
-				fmt.Fprintf(&in, "%#x\n", addrs[i])
-			}
-			cmd := exec.Command(tool, "-e", vmlinux)
-			cmd.Stdin = &in
-			out, err := cmd.Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			theirs := strings.Split(strings.TrimSpace(string(out)), "\n")
-			if len(theirs) != len(addrs) {
-				t.Fatalf("%s gives %d lines for %d addresses", tool, len(theirs), len(addrs))
-			}
-			known, agree := 0, 0
-			var differ []string
-			for i, a := range addrs {
-				their, _, _ := strings.Cut(theirs[i], " (discriminator")
-				l, ok := im.Line(a)
-				switch ours := fmt.Sprintf("%s:%d", path.Base(l.File), l.Line); {
-				case strings.HasPrefix(their, "??"):
-					if ok {
-						t.Errorf("%s: we say %s:%d, %s knows none", im.At(a), l.File, l.Line, tool)
-					}
-				case strings.HasSuffix(their, ":?"):
-				case ok && (ours == path.Base(their) || traceEvent.MatchString(im.Name(a)) && strings.HasSuffix(their, fmt.Sprintf(":%d", l.Line))):
-					known++
-					agree++
-				default:
-					known++
-					differ = append(differ, fmt.Sprintf("%s: we say %s:%d, %s %s", im.At(a), l.File, l.Line, tool, their))
-				}
-			}
-			if err := im.LineProblem(); err != nil {
-				t.Error(err)
-			}
-			if known < len(addrs)/2 || agree*100 < known*99 {
-				t.Errorf("%d of %d agree:\n%s", agree, known, strings.Join(differ, "\n"))
-			}
-			t.Logf("%d of %d agree", agree, known)
-		})
-	}
-}
-
-// A callsite has the line that its function begins on: one line for all of
-// it, in the file of the code behind it and at most a few lines before that,
-// and not the line of the function before.
-func TestLineOfCallsite(t *testing.T) {
-	for suite, vmlinux := range kernels(t) {
-		im, err := Open(vmlinux, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		sites, err := im.Sites()
-		if err != nil {
-			t.Fatal(err)
-		}
-		random := rand.New(rand.NewPCG(6, 1))
-		n, agree := 100, 0
-		var differ []string
-		for range n {
-			entry := sites.Addrs[random.IntN(len(sites.Addrs))]
-			site := im.SiteAs(entry, im.Era().Shape())
-			body, ok := im.lines().find(site.Call+4, true)
-			if !ok { // assembly, built without DWARF
-				n--
-				continue
-			}
-			before, _ := im.lines().find(entry-4, false)
-			at, _ := im.Line(entry)
-			call, _ := im.Line(site.Call)
-			if at == call && at != before && at.File == body.File && body.Line-10 <= at.Line && at.Line <= body.Line {
-				agree++
-			} else {
-				differ = append(differ, fmt.Sprintf("%s: its entry has the line %v, its call %v, the code behind it %v, before it %v", im.At(entry), at, call, body, before))
-			}
-		}
-		im.Close()
-		if n < 95 || agree*100 < n*97 {
-			t.Errorf("%s: %d of %d callsites have the line of their function:\n%s", suite, agree, n, strings.Join(differ, "\n"))
-		}
-	}
-}
-
 // A finding that asks for a line in a real kernel reads little of its DWARF.
 func TestLineReadsLittle(t *testing.T) {
-	for suite, vmlinux := range kernels(t) {
+	for suite, vmlinux := range samples.Kernels(t) {
 		im, err := Open(vmlinux, "")
 		if err != nil {
 			t.Fatal(err)

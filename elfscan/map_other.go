@@ -21,4 +21,6 @@ func mapFile(file *os.File, size int64) ([]byte, error) {
 
 func unmap([]byte) {}
 
+func release([]byte) {}
+
 func makeWritable([]byte) error { return nil }

@@ -5,6 +5,7 @@ package elfscan
 import (
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,17 @@ func mapFile(file *os.File, size int64) ([]byte, error) {
 }
 
 func unmap(data []byte) { _ = unix.Munmap(data) }
+
+// release has the system take back the pages that lie in data; it reads them
+// again when they are asked for.
+func release(data []byte) {
+	page := uintptr(os.Getpagesize())
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
+	if skip := (page - at%page) % page; skip < uintptr(len(data)) {
+		data = data[skip:]
+		_ = unix.Madvise(data[:uintptr(len(data))&^(page-1)], unix.MADV_DONTNEED)
+	}
+}
 
 // makeWritable lets a mapping be written to. The file does not change: the
 // mapping is private.

@@ -9,7 +9,6 @@ import (
 type ModInfo struct {
 	Name     string
 	Vermagic string // what kernel it is made for: "6.1.0-50-cloud-arm64 SMP mod_unload modversions aarch64"
-	Depends  string // names of the modules that it needs, with commas between
 }
 
 // readModInfo reads section .modinfo: "key=value", each ended by NULs.
@@ -23,8 +22,6 @@ func readModInfo(b []byte) (info ModInfo) {
 			info.Name = string(value)
 		case "vermagic":
 			info.Vermagic = string(value)
-		case "depends":
-			info.Depends = string(value)
 		}
 	}
 	return info

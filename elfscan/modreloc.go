@@ -91,7 +91,7 @@ func (im *Image) unresolvedBase() uint64 { return im.module.parts[numParts] }
 // moduleName is Name for a module: s is the symbol at or before addr, if ok.
 func (im *Image) moduleName(addr uint64, s Symbol, ok bool) string {
 	if !ok {
-		return im.outside(addr)
+		return im.Outside(addr)
 	}
 	name := s.Name
 	if addr != s.Addr {
@@ -103,8 +103,8 @@ func (im *Image) moduleName(addr uint64, s Symbol, ok bool) string {
 	return name
 }
 
-// outside is the name of what lies at addr, which is not in the module.
-func (im *Image) outside(addr uint64) string {
+// Outside is the name of what lies at addr, which is not in the module.
+func (im *Image) Outside(addr uint64) string {
 	m := im.module
 	if n := (addr - im.unresolvedBase()) / unresolvedSize; addr >= im.unresolvedBase() && n > 0 && n < uint64(im.NumSymbols()) {
 		if name := im.rawName(uint32(n)); im.modSymbol(uint32(n)) == addr {
@@ -114,7 +114,7 @@ func (im *Image) outside(addr uint64) string {
 	if sym, ok := im.pltSymbol(addr); ok {
 		return string(im.rawName(sym)) + "@plt"
 	}
-	for _, name := range []string{FtracePLT, InitFtracePLT} {
+	for _, name := range forFtrace {
 		if s, ok := m.Section(name); ok && addr >= s.Addr && addr-s.Addr < s.Size {
 			if addr > s.Addr {
 				name = fmt.Sprintf("%s+%#x", name, addr-s.Addr)
@@ -175,21 +175,26 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	if len(rest) < 4 {
 		return
 	}
-	word := le.Uint32(rest)
+	if (m.typ == elf.R_AARCH64_CALL26 || m.typ == elf.R_AARCH64_JUMP26) && !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
+		value = im.pltEntry(r, m.sym)
+	}
+	le.PutUint32(rest, relocatedWord(le.Uint32(rest), m.typ, place, value))
+}
+
+// relocatedWord is the word at place with a relocation applied: one of 32 bits
+// or of an instruction's field.
+func relocatedWord(word uint32, typ elf.R_AARCH64, place, value uint64) uint32 {
 	// field puts the bits of v from bit lo on into width bits of the word.
 	field := func(v uint64, lo, width, at uint) {
 		mask := uint32(1)<<width - 1
 		word = word&^(mask<<at) | uint32(v>>lo)&mask<<at
 	}
-	switch m.typ {
+	switch typ {
 	case elf.R_AARCH64_ABS32:
 		word = uint32(value)
 	case elf.R_AARCH64_PREL32:
 		word = uint32(value - place)
 	case elf.R_AARCH64_CALL26, elf.R_AARCH64_JUMP26:
-		if !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
-			value = im.pltEntry(r, m.sym)
-		}
 		field(value-place, 2, 26, 0)
 	case elf.R_AARCH64_CONDBR19, elf.R_AARCH64_LD_PREL_LO19:
 		field(value-place, 2, 19, 5)
@@ -221,7 +226,7 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	case elf.R_AARCH64_MOVW_UABS_G3:
 		field(value, 48, 16, 5)
 	}
-	le.PutUint32(rest, word)
+	return word
 }
 
 // pltFor is the section with the PLT entries for branches in section r.
@@ -251,28 +256,4 @@ func (im *Image) pltSymbol(addr uint64) (sym uint32, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// relocProblem says what is amiss with the relocations of the callsite table:
-// the loader fills it by 64-bit relocations alone.
-func (im *Image) relocProblem() error {
-	m := im.module
-	var err error
-	size := m.Sections[m.table].Size
-	im.eachModReloc(m.table, ^uint64(0), func(r modReloc) {
-		switch {
-		case err != nil:
-		case r.off >= size || size-r.off < 8 || r.off%8 != 0:
-			err = &Error{im.Path, "relocations of " + m.Table, fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, size)}
-		case r.typ != elf.R_AARCH64_ABS64 && r.typ != elf.R_AARCH64_PREL64 && r.typ != elf.R_AARCH64_NONE && r.typ != elf.R_AARCH64_NULL:
-			err = &Error{im.Path, "relocations of " + m.Table, fmt.Sprintf("%v at offset %#x: R_AARCH64_ABS64 was expected", r.typ, r.off)}
-		}
-	})
-	return err
-}
-
-// moduleCalls is callsTracer for a module's BL to target.
-func (im *Image) moduleCalls(target uint64) bool {
-	name := im.outside(target)
-	return name == "_mcount" || name == "_mcount@plt" || name == "ftrace_caller" || name == "ftrace_regs_caller"
 }

@@ -9,7 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/ftlint/ftlint/arch"
 )
 
 // A Part is one of the stretches of memory that the kernel's loader makes of a
@@ -56,16 +57,10 @@ type Module struct {
 	Sections []ModuleSection // by their number in the file
 	Kernel   *Image          // that it is loaded into; nil if it is not known
 	Base     uint64          // of the first part
-	Table    string          // the section that lists the callsites; "" if there is none
-	// OtherTables are sections of that name beside it. The loader takes the
-	// first.
-	OtherTables int
 
-	parts  [numParts + 1]uint64 // where each begins; behind the last
-	relas  []int                // by section number: the section with its relocations, or 0
-	table  int                  // number of the section Table
-	patchy bool                 // the table is that of -fpatchable-function-entry
-	debug  ModuleOptions        // where debug files are
+	parts [numParts + 1]uint64 // where each begins; behind the last
+	relas []int                // by section number: the section with its relocations, or 0
+	debug ModuleOptions        // where debug files are
 }
 
 // PartAt is the part that addr lies in.
@@ -99,24 +94,18 @@ func (m *Module) Section(name string) (s ModuleSection, ok bool) {
 	return ModuleSection{}, false
 }
 
-// Names of sections with a meaning to the loader.
-const (
-	patchableSection = "__patchable_function_entries"
-	mcountSection    = "__mcount_loc"
-	thisModule       = ".gnu.linkonce.this_module"
+// thisModule is the section with struct module.
+const thisModule = ".gnu.linkonce.this_module"
 
-	// FtracePLT holds a module's PLT entries for ftrace; InitFtracePLT those
-	// of its init text, in kernels that know it.
-	FtracePLT     = ".text.ftrace_trampoline"
-	InitFtracePLT = ".init.text.ftrace_trampoline"
-)
+// forFtrace are the sections with PLT entries for ftrace.
+var forFtrace = []string{arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT}
 
 // modulePages is what parts are aligned to, in bytes. Kernels align to their
 // pages; where a module is placed is made up here, so any size does.
 const modulePages = 64 << 10
 
-// pltEntrySize is the size of a PLT entry: ADRP, ADD, BR.
-const pltEntrySize = 12
+// pltEntrySize is the size of a PLT entry, in bytes.
+var pltEntrySize = arch.ARM64.Modules.PLTEntry
 
 // maxModule is the most that a module may take in memory, in bytes: the
 // kernel's region for modules has 2 GiB at most.
@@ -128,7 +117,7 @@ const noKernelBase = 0xffff_8000_7000_0000
 // WithoutKernel has the module judged as one of a kernel that is not known.
 func (im *Image) WithoutKernel() {
 	im.module.Kernel = nil
-	im.era = sync.OnceValue(im.findEra)
+	im.derived.Clear()
 }
 
 // Module tells what makes the image a module; it is nil for a linked image.
@@ -155,7 +144,11 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 	defer Guard()()
 	defer func() {
 		if r := recover(); r != nil {
-			im, err = nil, &Error{Path: path, What: fmt.Sprintf("cannot be read: %v", r)}
+			what := fmt.Sprintf("cannot be read: %v", r)
+			if _, fault := r.(interface{ Addr() uintptr }); fault { // the module itself is not mapped
+				what = "cannot be read: the kernel image changed while it was read"
+			}
+			im, err = nil, &Error{Path: path, What: what}
 		}
 	}()
 	buf := opt.Buffer
@@ -197,12 +190,6 @@ func (im *Image) layOutFirst() error {
 			return &Error{im.Path, sectionAt(i, s.Name), fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, relaSize)}
 		case s.Type == elf.SHT_RELA && int(s.Info) < len(m.relas) && m.relas[s.Info] == 0:
 			m.relas[s.Info] = i
-		case s.Name == patchableSection && (m.Table == "" || !m.patchy):
-			m.Table, m.table, m.patchy, m.OtherTables = s.Name, i, true, 0
-		case s.Name == mcountSection && m.Table == "":
-			m.Table, m.table = s.Name, i
-		case s.Name == m.Table && m.Table != "":
-			m.OtherTables++
 		}
 	}
 	if err := im.findSymbols(); err != nil {
@@ -229,7 +216,7 @@ func (s *ModuleSection) place(symbols uint64) {
 	switch s.Name {
 	case ".plt", ".init.plt":
 		s.Rewritten, s.Size = true, symbols*pltEntrySize
-	case FtracePLT, InitFtracePLT:
+	case arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT:
 		s.Rewritten, s.Size = true, 2*pltEntrySize // NR_FTRACE_PLTS
 	case ".modinfo", "__versions":
 		return // read while loading
@@ -332,7 +319,7 @@ func (im *Image) PlaceAt(base uint64) (*Image, error) {
 	m := *im.module
 	m.Sections = slices.Clone(m.Sections)
 	out := &Image{Path: im.Path, unmapped: true, data: im.data, file: im.file, module: &m,
-		symtab: bytes.Clone(im.symtab), strtab: im.strtab, symtabWhere: im.symtabWhere}
+		symtab: bytes.Clone(im.symtab), strtab: im.strtab, symtabWhere: im.symtabWhere, padAt: im.padAt}
 	out.debug = out
 	return out, out.layOut(base)
 }
@@ -345,54 +332,6 @@ func (im *Image) sectionData(name string) []byte {
 		return nil
 	}
 	return im.data[s.Offset : s.Offset+s.FileSize]
-}
-
-// moduleTable is where the callsite table of a module lies: it is a section.
-func (im *Image) moduleTable() (start, stop uint64, ok bool, err error) {
-	m := im.module
-	if m.Table == "" {
-		return 0, 0, false, nil
-	}
-	s := m.Sections[m.table]
-	if s.Part == NoPart {
-		return 0, 0, false, &Error{im.Path, sectionAt(m.table, s.Name), "the callsite table is not loaded (SHF_ALLOC is not set)"}
-	}
-	return s.Addr, s.Addr + s.Size, true, nil
-}
-
-// moduleEra tells the era by the callsites and by what the module imports.
-// Callsites of eras regs and args are the same: the kernel tells which, and
-// without one it counts as regs.
-func (im *Image) moduleEra() Era {
-	m := im.module
-	if m.Table == "" {
-		return EraNone
-	}
-	if !m.patchy {
-		return EraMcount
-	}
-	sites, err := im.Sites()
-	if err != nil || sites == nil || len(sites.Addrs) == 0 {
-		return EraNone
-	}
-	const enough = 8
-	var votes [ShapeCallops + 1]int
-	for _, a := range sites.Addrs[:min(enough, len(sites.Addrs))] {
-		votes[im.nopShape(a)]++
-	}
-	best := Shape(slices.Index(votes[:], slices.Max(votes[:])))
-	if m.Kernel != nil {
-		if era := m.Kernel.Era(); era.Shape() == best || best == ShapeUnknown {
-			return era
-		}
-	}
-	switch best {
-	case ShapeNops:
-		return EraRegs
-	case ShapeCallops:
-		return EraCallops
-	}
-	return EraNone
 }
 
 // ModuleRegion is where a kernel puts modules.
@@ -494,11 +433,12 @@ func (b *Buffer) read(path string) ([]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	unpack := b.unpacker(b.file)
-	if unpack == nil {
+	if !packed(b.file) {
 		return b.file, nil
 	}
-	b.unpacked, err = unpack(b.unpacked[:0], b.file, limit)
+	unpacked := bytes.NewBuffer(b.unpacked[:0])
+	err = b.unpack(unpacked, b.file, limit)
+	b.unpacked = unpacked.Bytes()
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
 	}

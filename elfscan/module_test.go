@@ -13,18 +13,20 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/ftlint/ftlint/internal/samples"
 )
 
-const moduleSamples = "../testdata/module-samples/"
+// Sections of modules that ftrace reads.
+const (
+	patchable = "__patchable_function_entries"
+	ftracePLT = ".text.ftrace_trampoline"
+)
 
-// moduleFile is the bytes of a sample of a module.
-func moduleFile(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(moduleSamples + name + ".ko")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+// moduleTable reads the first section of that name.
+func moduleTable(im *Image, name string) (*Addresses, error) {
+	i := slices.IndexFunc(im.Module().Sections, func(s ModuleSection) bool { return s.Name == name })
+	return im.AddressesOf("callsite table", i)
 }
 
 // inFile writes a file and gives its path.
@@ -67,8 +69,8 @@ var modulePackers = map[string]func(t testing.TB, data []byte) []byte{
 
 // A module reads the same, plain or packed, and one buffer serves them all.
 func TestOpenModule(t *testing.T) {
-	data := moduleFile(t, "good-callops")
-	paths := []string{moduleSamples + "good-callops.ko"}
+	data := samples.LoadModule(t, "good-callops")
+	paths := []string{samples.Modules + "/good-callops.ko"}
 	for ext, pack := range modulePackers {
 		paths = append(paths, inFile(t, "m."+ext, pack(t, data)))
 	}
@@ -82,16 +84,17 @@ func TestOpenModule(t *testing.T) {
 		if want := (ModInfo{Name: "good_callops", Vermagic: "6.12.0-sample SMP mod_unload aarch64"}); m.Info != want {
 			t.Errorf("%s: .modinfo is %+v", path, m.Info)
 		}
-		sites, err := im.Sites()
-		if err != nil || len(sites.Addrs) != 4 || im.Era() != EraCallops {
-			t.Fatalf("%s: %+v, era %v, %v", path, sites, im.Era(), err)
+		callsites, err := moduleTable(im, patchable)
+		if err != nil || len(callsites.Values) != 4 {
+			t.Fatalf("%s: %+v, %v", path, callsites, err)
 		}
 		var names []string
-		for _, s := range im.SitesAs(sites.Addrs, ShapeCallops) {
-			if !s.OK || !s.Text || !s.AtFunc {
-				t.Errorf("%s: %+v", path, s)
+		for _, entry := range callsites.Values {
+			fn := entry + 8
+			if !im.IsText(entry) || !im.FunctionAt(fn) {
+				t.Errorf("%s: no function at %s", path, im.At(fn))
 			}
-			names = append(names, strings.TrimSuffix(im.Name(s.Func), " [good_callops]")+" in "+m.PartAt(s.Entry).String())
+			names = append(names, strings.TrimSuffix(im.Name(fn), " [good_callops]")+" in "+m.PartAt(entry).String())
 		}
 		slices.Sort(names)
 		if want := []string{"cleanup_module in text", "init_module in init text", "read_device in text", "write_device in text"}; !slices.Equal(names, want) {
@@ -107,12 +110,12 @@ func TestOpenModule(t *testing.T) {
 // Sections go where the loader puts them, relocations point there, and the
 // same module elsewhere is the same but for addresses.
 func TestModuleLayout(t *testing.T) {
-	kernel, err := Open(moduleSamples+"kernel-regs.elf", "")
+	kernel, err := Open(samples.Modules+"/kernel-regs.elf", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer kernel.Close()
-	im, err := OpenModule(moduleSamples+"good-regs-wax.ko", ModuleOptions{Kernel: kernel})
+	im, err := OpenModule(samples.Modules+"/good-regs-wax.ko", ModuleOptions{Kernel: kernel})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,17 +129,27 @@ func TestModuleLayout(t *testing.T) {
 	}
 	for _, im := range []*Image{im, moved} {
 		m := im.Module()
+		for i := range m.Sections {
+			if s, align := &m.Sections[i], im.file.Sections[i].Addralign; s.Part != NoPart && !s.Rewritten && align > 0 && s.Addr%align != 0 {
+				t.Errorf("%s lies at %#x, not aligned to %d bytes", s.Name, s.Addr, align)
+			}
+			for j := range m.Sections[:i] {
+				if s, other := &m.Sections[i], &m.Sections[j]; s.Part != NoPart && other.Part != NoPart && s.Addr < other.Addr+other.Size && other.Addr < s.Addr+s.Size {
+					t.Errorf("%s at %#x overlaps %s at %#x", s.Name, s.Addr, other.Name, other.Addr)
+				}
+			}
+		}
 		for name, want := range map[string]Part{
-			".text": Text, ".plt": Text, FtracePLT: Text, ".init.text": InitText, ".init.plt": InitText,
-			".data": Data, ".gnu.linkonce.this_module": Data, patchableSection: Data, ".modinfo": NoPart, ".debug_line": NoPart,
+			".text": Text, ".plt": Text, ftracePLT: Text, ".init.text": InitText, ".init.plt": InitText,
+			".data": Data, ".gnu.linkonce.this_module": Data, patchable: Data, ".modinfo": NoPart, ".debug_line": NoPart,
 		} {
 			s, ok := m.Section(name)
 			if !ok || s.Part != want || (want == NoPart) != (s.Addr == 0) || want != NoPart && m.PartAt(s.Addr) != want {
 				t.Errorf("%s: %+v, want it in %v", name, s, want)
 			}
 		}
-		if s, _ := im.SectionAt(mustSection(t, m, FtracePLT).Addr); s.Flags&elf.SHF_WRITE != 0 || s.Size != 24 {
-			t.Errorf("%s is not rewritten: %+v", FtracePLT, s)
+		if s, _ := im.SectionAt(mustSection(t, m, ftracePLT).Addr); s.Flags&elf.SHF_WRITE != 0 || s.Size != 24 {
+			t.Errorf("%s is not rewritten: %+v", ftracePLT, s)
 		}
 		fn, ok := im.Lookup("read_device")
 		counter, ok2 := im.Lookup("counter")
@@ -174,16 +187,16 @@ func mustSection(t *testing.T, m *Module, name string) ModuleSection {
 // through the PLT where the kernel is too far, and is known by its name where
 // there is no kernel.
 func TestUndefined(t *testing.T) {
-	kernel, err := Open(moduleSamples+"kernel-mcount.elf", "")
+	kernel, err := Open(samples.Modules+"/kernel-mcount.elf", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer kernel.Close()
-	alone, err := OpenModule(moduleSamples+"good-mcount.ko", ModuleOptions{})
+	alone, err := OpenModule(samples.Modules+"/good-mcount.ko", ModuleOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, err := OpenModule(moduleSamples+"good-mcount.ko", ModuleOptions{Kernel: kernel})
+	near, err := OpenModule(samples.Modules+"/good-mcount.ko", ModuleOptions{Kernel: kernel})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,15 +210,15 @@ func TestUndefined(t *testing.T) {
 		im   *Image
 		want string
 	}{{alone, "_mcount"}, {near, "_mcount"}, {far, "_mcount@plt"}} {
-		sites, err := c.im.Sites()
-		if err != nil || c.im.Era() != EraMcount || len(sites.Addrs) != 3 {
-			t.Fatalf("era %v, %v", c.im.Era(), err)
+		callsites, err := moduleTable(c.im, "__mcount_loc")
+		if err != nil || len(callsites.Values) != 3 {
+			t.Fatalf("%+v, %v", callsites, err)
 		}
-		for _, s := range c.im.SitesAs(sites.Addrs, ShapeMcount) {
-			w, _ := c.im.Word(s.Entry)
-			target := s.Entry + uint64(int64(int32(w<<6))>>4)
-			if !s.OK || c.im.Name(target) != c.want || (c.im == near) != (target == mcount) {
-				t.Errorf("%+v calls %q (%#x)", s, c.im.Name(target), target)
+		for _, entry := range callsites.Values {
+			w, _ := c.im.Word(entry)
+			target := entry + uint64(int64(int32(w<<6))>>4)
+			if c.im.Name(target) != c.want || (c.im == near) != (target == mcount) {
+				t.Errorf("%s calls %q (%#x)", c.im.At(entry), c.im.Name(target), target)
 			}
 		}
 	}
@@ -214,7 +227,7 @@ func TestUndefined(t *testing.T) {
 // What cannot be read as a module is refused in one line: the file, the place,
 // and what was expected.
 func TestBadModules(t *testing.T) {
-	good := moduleFile(t, "good-regs")
+	good := samples.LoadModule(t, "good-regs")
 	changed := func(f func(b []byte)) []byte {
 		b := bytes.Clone(good)
 		f(b)
@@ -234,7 +247,7 @@ func TestBadModules(t *testing.T) {
 		t.Fatalf("no section %s", name)
 		return nil
 	}
-	image, err := os.ReadFile(moduleSamples + "kernel-regs.elf")
+	image, err := os.ReadFile(samples.Modules + "/kernel-regs.elf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,19 +270,18 @@ func TestBadModules(t *testing.T) {
 				b[at+1] = 'X'
 			}
 		}), "is an object file and no module"},
-		{"odd.ko", changed(func(b []byte) { s := section(b, patchableSection); le.PutUint64(s[32:], le.Uint64(s[32:])-4) }), "callsite table: its size, 0x1c bytes, is not a multiple of 8"},
-		{"unloaded.ko", changed(func(b []byte) { le.PutUint64(section(b, patchableSection)[8:], 0) }), "the callsite table is not loaded"},
-		{"norela.ko", changed(func(b []byte) { le.PutUint32(section(b, ".rela"+patchableSection)[4:], uint32(elf.SHT_PROGBITS)) }), "all 4 entries are zero, and no relocation fills them in"},
+		{"odd.ko", changed(func(b []byte) { s := section(b, patchable); le.PutUint64(s[32:], le.Uint64(s[32:])-4) }), "callsite table: its size, 0x1c bytes, is not a multiple of 8"},
+		{"unloaded.ko", changed(func(b []byte) { le.PutUint64(section(b, patchable)[8:], 0) }), "the callsite table is not loaded"},
 		{"type.ko", changed(func(b []byte) {
-			s := section(b, ".rela"+patchableSection)
+			s := section(b, ".rela"+patchable)
 			le.PutUint32(b[le.Uint64(s[24:])+8:], uint32(elf.R_AARCH64_CALL26))
 		}), "R_AARCH64_CALL26 at offset 0x0: R_AARCH64_ABS64 was expected"},
-		{"offset.ko", changed(func(b []byte) { s := section(b, ".rela"+patchableSection); le.PutUint64(b[le.Uint64(s[24:]):], 4) }), "one is for offset 0x4"},
-		{"beyond.ko", changed(func(b []byte) { s := section(b, ".rela"+patchableSection); le.PutUint64(b[le.Uint64(s[24:]):], 1<<40) }), "one is for offset 0x10000000000 of a table of 0x20 bytes"},
+		{"offset.ko", changed(func(b []byte) { s := section(b, ".rela"+patchable); le.PutUint64(b[le.Uint64(s[24:]):], 4) }), "one is for offset 0x4"},
+		{"beyond.ko", changed(func(b []byte) { s := section(b, ".rela"+patchable); le.PutUint64(b[le.Uint64(s[24:]):], 1<<40) }), "one is for offset 0x10000000000 of a table of 0x20 bytes"},
 		{"huge.ko", changed(func(b []byte) { s := section(b, ".bss"); le.PutUint64(s[32:], 1<<40) }), "is 0x10000000000 bytes long: with it the module takes more than 0x80000000"},
 		{"compressed.ko", func() []byte {
 			// A header says that it unpacks to 1 MiB: no section in memory is so.
-			b := sample(good).replace(t, ".data", append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, good[:100]...))
+			b := samples.File(good).Replace(t, ".data", append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, good[:100]...))
 			s := section(b, ".data")
 			le.PutUint64(s[8:], le.Uint64(s[8:])|uint64(elf.SHF_COMPRESSED))
 			return b
@@ -278,6 +290,7 @@ func TestBadModules(t *testing.T) {
 		{"relasize.ko", changed(func(b []byte) { s := section(b, ".rela.text"); le.PutUint64(s[32:], le.Uint64(s[32:])-1) }), "is not a multiple of 24"},
 		{"cut.ko.xz", xzed[:len(xzed)/2], "damaged compressed data"},
 		{"bit.ko.xz", func() []byte { b := bytes.Clone(xzed); b[len(b)/2] ^= 4; return b }(), "damaged compressed data"},
+		{"dictionary.ko.xz", withDictionary(xzed, 37), "to unpack it takes more memory (the dictionary of xz) than the limit of 128 MiB"},
 		{"cut.ko.gz", modulePackers["ko.gz"](t, good)[:500], "damaged compressed data after"},
 		{"cut.ko.zst", modulePackers["ko.zst"](t, good)[:500], "damaged compressed data"},
 		{"nothing.ko.xz", modulePackers["ko.xz"](t, nil), "damaged compressed data: there is nothing in it"},
@@ -287,7 +300,7 @@ func TestBadModules(t *testing.T) {
 		path := inFile(t, c.name, c.data)
 		im, err := OpenModule(path, ModuleOptions{})
 		if err == nil {
-			_, err = im.Sites()
+			_, err = moduleTable(im, patchable)
 			im.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) || strings.Contains(err.Error(), "\n") {
@@ -324,7 +337,7 @@ func TestModuleBomb(t *testing.T) {
 // nothing panics.
 func TestDamagedModules(t *testing.T) {
 	for _, name := range []string{"good-callops", "good-mcount"} {
-		good := moduleFile(t, name)
+		good := samples.LoadModule(t, name)
 		path := filepath.Join(t.TempDir(), name+".ko")
 		try := func(data []byte) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -352,13 +365,16 @@ func TestDamagedModules(t *testing.T) {
 
 // exercise asks an image what checks ask.
 func exercise(im *Image) {
-	era := im.Era()
-	if sites, err := im.Sites(); err == nil && sites != nil {
-		for _, s := range im.SitesAs(sites.Addrs, era.Shape()) {
-			im.At(s.Entry)
-			im.Word(s.Entry)
-			im.Line(s.Entry)
-			im.Module().PartAt(s.Entry)
+	for i := range im.Module().Sections {
+		table, err := im.AddressesOf("table", i)
+		if err != nil {
+			continue
+		}
+		for _, a := range table.Values[:min(len(table.Values), 50)] {
+			im.At(a)
+			im.Word(a)
+			im.Line(a)
+			im.Module().PartAt(a)
 		}
 	}
 	for _, r := range im.Sections() {
@@ -366,7 +382,9 @@ func exercise(im *Image) {
 		im.ReadAt(r.Addr&^0xfff, page[:])
 	}
 	if far, err := im.PlaceAt(im.Module().Base - 1<<30); err == nil {
-		far.Sites()
+		for i := range far.Module().Sections {
+			far.AddressesOf("table", i)
+		}
 	}
 	im.Lookup("init_module")
 	im.BuildID()
@@ -375,8 +393,8 @@ func exercise(im *Image) {
 // The debug file of a module is found beside it and by its build ID, and one
 // of another build is refused.
 func TestModuleDebugFile(t *testing.T) {
-	data := moduleFile(t, "good-regs")
-	stripped := moduleFile(t, "good-regs-nodwarf")
+	data := samples.LoadModule(t, "good-regs")
+	stripped := samples.LoadModule(t, "good-regs-nodwarf")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.ko.xz")
 	if err := os.WriteFile(path, modulePackers["ko.xz"](t, stripped), 0o600); err != nil {
@@ -418,5 +436,30 @@ func TestModuleDebugFile(t *testing.T) {
 	}
 	if l, err := line(ModuleOptions{DebugFile: filepath.Join(dir, "none")}); l.Line != 0 || err == nil {
 		t.Errorf("none: %v, %v", l, err)
+	}
+}
+
+// A module that is placed anew is asked for pads as the module that it is.
+func TestPadsOfPlacedModule(t *testing.T) {
+	im, err := OpenModule(filepath.Join(samples.Modules, "good-regs.ko"), ModuleOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	var asked []*Image
+	im.SetPads(func(im *Image, addr uint64) (Pad, bool) {
+		asked = append(asked, im)
+		return Pad{}, false
+	})
+	moved, err := im.PlaceAt(im.Module().Base - 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, im := range []*Image{im, moved} {
+		at, _ := im.Addr("write_device")
+		im.Line(at)
+	}
+	if !slices.Equal(asked, []*Image{im, moved}) {
+		t.Errorf("%d images are asked for pads, want the module and the module placed anew", len(asked))
 	}
 }

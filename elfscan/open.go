@@ -2,20 +2,12 @@ package elfscan
 
 import (
 	"bytes"
-	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
-
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
-
-	"github.com/ftlint/ftlint/unxz"
 )
 
 // MaxUnpacked is the most that Open unpacks of a compressed image, in bytes.
@@ -83,10 +75,10 @@ func open(path string) (*Image, error) {
 	if err != nil {
 		return nil, &Error{Path: path, What: err.Error()}
 	}
-	if unpack := unpacker(data); unpack != nil {
-		packed := data
-		data, err = mapUnpacked(unpack, packed, MaxUnpacked)
-		unmap(packed)
+	if packed(data) {
+		file := data
+		data, err = mapUnpacked(file, MaxUnpacked)
+		unmap(file)
 		if err != nil {
 			return nil, &Error{Path: path, What: err.Error()}
 		}
@@ -123,83 +115,25 @@ func openFile(path, want string) (*os.File, os.FileInfo, error) {
 	return file, info, nil
 }
 
-// unpacker tells by its first bytes how data is compressed; nil if it is not.
-func unpacker(data []byte) func(io.Reader) (io.Reader, error) {
-	switch {
-	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
-		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
-	case bytes.HasPrefix(data, []byte(unxz.Magic)):
-		return func(r io.Reader) (io.Reader, error) {
-			return xz.ReaderConfig{DictCap: 64 << 10}.NewReader(r) // or what a header asks for: see window
-		}
-	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return func(r io.Reader) (io.Reader, error) {
-			return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(most(maxWindow)))
-		}
-	}
-	return nil
-}
-
-// maxWindow is the most memory that unpacking may take for its window, in
-// bytes: what kernels' build scripts tell xz to use at most.
-const maxWindow = 128 << 20
-
-// most is n bytes, or as much of GOMEMLIMIT as may go into one thing, if that is
-// less: what grows is there twice for a moment.
-func most(n uint64) uint64 { return min(n, uint64(debug.SetMemoryLimit(-1))/4) }
-
-// window refuses packed if to unpack it takes a window of more than maxWindow.
-// The reader of xz has no limit of its own, and a file of 100 bytes may ask for
-// 4 GiB.
-func window(packed []byte) error {
-	if !bytes.HasPrefix(packed, []byte(unxz.Magic)) {
-		return nil
-	}
-	size, err := unxz.Dictionary(packed)
-	switch {
-	case size > most(maxWindow):
-		return fmt.Errorf("to unpack it takes %d MiB of memory (the dictionary of xz), the limit is %d", (size+1<<20-1)>>20, most(maxWindow)>>20)
-	case err != nil:
-		return fmt.Errorf("damaged compressed data: %v", err)
-	}
-	return nil
-}
-
-// mapUnpacked unpacks packed, to at most limit bytes, into an unlinked
-// temporary file and maps it, so that a large image costs page cache and not
-// memory.
-func mapUnpacked(unpack func(io.Reader) (io.Reader, error), packed []byte, limit int64) (data []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged compressed data: %v", r)
-		}
-	}()
-	if err := window(packed); err != nil {
-		return nil, err
-	}
-	r, err := unpack(bytes.NewReader(packed))
-	if err != nil {
-		return nil, fmt.Errorf("damaged compressed data: %v", err)
-	}
+// mapUnpacked unpacks compressed data, to at most limit bytes, into an unlinked
+// temporary file and maps the file, so that a large image costs page cache and
+// not memory.
+func mapUnpacked(data []byte, limit int64) ([]byte, error) {
 	tmp, err := os.CreateTemp("", "ftlint-*.elf")
 	if err != nil {
 		return nil, fmt.Errorf("no room to unpack: %v", err)
 	}
 	defer tmp.Close()
 	os.Remove(tmp.Name())
-	n, err := io.Copy(tmp, io.LimitReader(r, limit+1))
-	var werr *os.PathError
-	switch {
-	case errors.As(err, &werr):
-		return nil, fmt.Errorf("no room to unpack: %v", err)
-	case err != nil:
-		return nil, fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", n, err)
-	case n == 0:
-		return nil, errors.New("damaged compressed data: there is nothing in it")
-	case n > limit:
-		return nil, fmt.Errorf("unpacks to more than the limit of %d bytes", limit)
+	var u unpackers
+	if err := u.unpack(tmp, data, limit); err != nil {
+		return nil, err
 	}
-	return mapFile(tmp, n)
+	info, err := tmp.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return mapFile(tmp, info.Size())
 }
 
 // readHeaders reads the ELF header and the section headers, and refuses what

@@ -6,30 +6,32 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/ftlint/ftlint/internal/samples"
 )
 
 // What Open says of files that are no arm64 vmlinux: one line, with the path,
 // what was found and what was expected.
 func TestOpenRefuses(t *testing.T) {
-	edit := func(f func(s sample)) func(*testing.T) []byte {
-		return func(t *testing.T) []byte { s := load(t, "regs-good"); f(s); return s }
+	edit := func(f func(s samples.File)) func(*testing.T) []byte {
+		return func(t *testing.T) []byte { s := samples.Load(t, "regs-good"); f(s); return s }
 	}
 	content := func(b string) func(*testing.T) []byte { return func(*testing.T) []byte { return []byte(b) } }
 	object := func(name string, f func(t *testing.T, header []byte)) func(*testing.T) []byte {
 		return func(t *testing.T) []byte {
-			s := load(t, "regs-good")
-			header, _ := s.section(t, name)
+			s := samples.Load(t, "regs-good")
+			header, _ := s.Section(t, name)
 			f(t, header)
 			return s
 		}
@@ -45,41 +47,41 @@ func TestOpenRefuses(t *testing.T) {
 		{"magic alone", content("\x7fELF"), "ELF header: cut off: the file has 4 bytes, an ELF header has 64"},
 		{"boot image", content("MZ" + strings.Repeat("\x00", 54) + "ARM\x64" + strings.Repeat("\x00", 64)),
 			"is an arm64 boot image (Image), not an ELF file: give the vmlinux that it was made from"},
-		{"32-bit", edit(func(s sample) { s[elf.EI_CLASS] = 1 }), "ELF header: a 32-bit file: a 64-bit arm64 image was expected"},
-		{"class 7", edit(func(s sample) { s[elf.EI_CLASS] = 7 }), "ELF header: unknown class 7: a 64-bit arm64 image was expected"},
-		{"big-endian", edit(func(s sample) { s[elf.EI_DATA] = 2 }), "ELF header: a big-endian file: a little-endian arm64 image was expected"},
-		{"x86", edit(func(s sample) { le.PutUint16(s[18:], uint16(elf.EM_X86_64)) }), "ELF header: made for EM_X86_64: an arm64 image (EM_AARCH64) was expected"},
-		{"32-bit arm", edit(func(s sample) { le.PutUint16(s[18:], uint16(elf.EM_ARM)) }), "made for EM_ARM"},
-		{"module", edit(func(s sample) { le.PutUint16(s[16:], uint16(elf.ET_REL)) }), "ELF header: a relocatable "},
-		{"core", edit(func(s sample) { le.PutUint16(s[16:], uint16(elf.ET_CORE)) }), "ELF header: a file of type ET_CORE"},
-		{"no sections", edit(func(s sample) { le.PutUint16(s[60:], 0) }), "ELF header: no section headers"},
-		{"section headers past the end", edit(func(s sample) { le.PutUint64(s[40:], 1<<40) }), "section headers: cut off: they stand at 0x10000000000.."},
-		{"section headers that wrap", edit(func(s sample) { le.PutUint64(s[40:], ^uint64(0)-64) }), "section headers: cut off"},
-		{"section names past the end", edit(func(s sample) { le.PutUint16(s[62:], 9999) }), "ELF headers: damaged"},
-		{"section past the end", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shOffset:], 1<<40) }), "section 2 (.text): cut off: it stands at 0x10000000000"},
-		{"section of wrapping size", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 1<<62) }), "section 2 (.text): cut off"},
-		{"section of wrapping addresses", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[shAddr:], ^uint64(0)-8) }), "section 2 (.text): its addresses wrap"},
-		{"symbol table of odd size", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 25) }), "(.symtab): its size, 0x19 bytes, is not a multiple of 24"},
-		{"symbol table with no strings", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shLink:], 2) }), "(.symtab): its string table, section 2, is none"},
-		{"symbol table with strings nowhere", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shLink:], 0xffffffff) }), "(.symtab): its string table, section 4294967295, is none"},
-		{"no symbol table", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[shType:], uint32(elf.SHT_PROGBITS)) }),
+		{"32-bit", edit(func(s samples.File) { s[elf.EI_CLASS] = 1 }), "ELF header: a 32-bit file: a 64-bit arm64 image was expected"},
+		{"class 7", edit(func(s samples.File) { s[elf.EI_CLASS] = 7 }), "ELF header: unknown class 7: a 64-bit arm64 image was expected"},
+		{"big-endian", edit(func(s samples.File) { s[elf.EI_DATA] = 2 }), "ELF header: a big-endian file: a little-endian arm64 image was expected"},
+		{"x86", edit(func(s samples.File) { le.PutUint16(s[18:], uint16(elf.EM_X86_64)) }), "ELF header: made for EM_X86_64: an arm64 image (EM_AARCH64) was expected"},
+		{"32-bit arm", edit(func(s samples.File) { le.PutUint16(s[18:], uint16(elf.EM_ARM)) }), "made for EM_ARM"},
+		{"module", edit(func(s samples.File) { le.PutUint16(s[16:], uint16(elf.ET_REL)) }), "ELF header: a relocatable "},
+		{"core", edit(func(s samples.File) { le.PutUint16(s[16:], uint16(elf.ET_CORE)) }), "ELF header: a file of type ET_CORE"},
+		{"no sections", edit(func(s samples.File) { le.PutUint16(s[60:], 0) }), "ELF header: no section headers"},
+		{"section headers past the end", edit(func(s samples.File) { le.PutUint64(s[40:], 1<<40) }), "section headers: cut off: they stand at 0x10000000000.."},
+		{"section headers that wrap", edit(func(s samples.File) { le.PutUint64(s[40:], ^uint64(0)-64) }), "section headers: cut off"},
+		{"section names past the end", edit(func(s samples.File) { le.PutUint16(s[62:], 9999) }), "ELF headers: damaged"},
+		{"section past the end", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShOffset:], 1<<40) }), "section 2 (.text): cut off: it stands at 0x10000000000"},
+		{"section of wrapping size", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 1<<62) }), "section 2 (.text): cut off"},
+		{"section of wrapping addresses", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShAddr:], ^uint64(0)-8) }), "section 2 (.text): its addresses wrap"},
+		{"symbol table of odd size", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 25) }), "(.symtab): its size, 0x19 bytes, is not a multiple of 24"},
+		{"symbol table with no strings", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 2) }), "(.symtab): its string table, section 2, is none"},
+		{"symbol table with strings nowhere", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 0xffffffff) }), "(.symtab): its string table, section 4294967295, is none"},
+		{"no symbol table", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShType:], uint32(elf.SHT_PROGBITS)) }),
 			"has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"},
-		{"empty string table", object(".strtab", func(_ *testing.T, h []byte) { le.PutUint64(h[shSize:], 0) }), "(.strtab): does not end in a NUL byte"},
+		{"empty string table", object(".strtab", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 0) }), "(.strtab): does not end in a NUL byte"},
 		{"string table with no end", func(t *testing.T) []byte {
-			s := load(t, "regs-good")
-			_, strtab := s.section(t, ".strtab")
+			s := samples.Load(t, "regs-good")
+			_, strtab := s.Section(t, ".strtab")
 			strtab[len(strtab)-1] = 'x'
 			return s
 		}, "(.strtab): does not end in a NUL byte, as a string table does"},
 		{"name past the string table", func(t *testing.T) []byte {
-			s := load(t, "regs-good")
-			_, symtab := s.section(t, ".symtab")
+			s := samples.Load(t, "regs-good")
+			_, symtab := s.Section(t, ".symtab")
 			le.PutUint32(symtab[3*symSize:], 0xfffffff0)
 			return s
 		}, "(.symtab): symbol 3 has its name at offset 0xfffffff0 of a string table of 0x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := sample(test.make(t)).write(t, "vmlinux")
+			path := samples.File(test.make(t)).Write(t, "vmlinux")
 			im, err := Open(path, "")
 			if err == nil {
 				im.Close()
@@ -111,7 +113,7 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "nothing"), ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that does not exist gives %v", err)
 	}
-	secret := load(t, "regs-good").write(t, "secret")
+	secret := samples.Load(t, "regs-good").Write(t, "secret")
 	if err := os.Chmod(secret, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	} else if _, err := Open(secret, ""); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a file without permission gives %v", err)
 	}
-	good := load(t, "regs-good").write(t, "good")
+	good := samples.Load(t, "regs-good").Write(t, "good")
 	if _, err := Open(good, filepath.Join(dir, "nothing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a debug file that does not exist gives %v", err)
 	}
@@ -129,16 +131,16 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 // An image cut at any byte is refused with a clear error, or answers all
 // questions; it never panics and never takes much memory.
 func TestCutAtEveryByte(t *testing.T) {
-	whole := map[string]sample{
-		"headers last":  load(t, "callops-good"),
-		"headers first": load(t, "regs-good").headersFirst(),
+	whole := map[string]samples.File{
+		"headers last":  samples.Load(t, "callops-good"),
+		"headers first": samples.Load(t, "regs-good").HeadersFirst(),
 	}
 	for name, s := range whole {
 		t.Run(name, func(t *testing.T) {
-			s.mustOpen(t)
+			mustOpen(t, s)
 			texts := map[string]int{}
 			for n := range len(s) {
-				im, err := s[:n].open()
+				im, err := openBytes(s[:n])
 				if err != nil {
 					clearError(t, err, "vmlinux", "")
 					var e *Error
@@ -163,13 +165,13 @@ func TestCutAtEveryByte(t *testing.T) {
 
 // Bytes behind the image are of no interest.
 func TestTrailingBytes(t *testing.T) {
-	s := load(t, "callops-good")
-	want := digest(s.mustOpen(t))
-	got := digest(s.mustOpen(t))
+	s := samples.Load(t, "callops-good")
+	want := digest(mustOpen(t, s))
+	got := digest(mustOpen(t, s))
 	if got != want {
 		t.Fatal("digest gives two answers for one image")
 	}
-	im := sample(append(bytes.Clone(s), "garbage"...)).mustOpen(t)
+	im := mustOpen(t, samples.File(append(bytes.Clone(s), "garbage"...)))
 	if got := strings.Replace(digest(im), fmt.Sprint(len(s)+7), fmt.Sprint(len(s)), 1); got != want {
 		t.Errorf("with bytes behind it the image gives\n%s\nwithout\n%s", got, want)
 	}
@@ -213,9 +215,9 @@ func TestPacked(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for ext, pack := range packers {
 		for _, name := range []string{"regs-good", "callops-good", "rfc-trampoline"} {
-			s := load(t, name)
-			want := digest(s.mustOpen(t))
-			path := sample(pack(t, s)).write(t, "not-named-for-what-it-is")
+			s := samples.Load(t, name)
+			want := digest(mustOpen(t, s))
+			path := samples.File(pack(t, s)).Write(t, "not-named-for-what-it-is")
 			im, err := Open(path, "")
 			if err != nil {
 				t.Errorf("%s%s: %v", name, ext, err)
@@ -234,7 +236,7 @@ func TestPacked(t *testing.T) {
 
 // A packed image cut anywhere is refused with a clear error.
 func TestPackedCut(t *testing.T) {
-	s := load(t, "regs-good")
+	s := samples.Load(t, "regs-good")
 	for ext, pack := range packers {
 		packed := pack(t, s)
 		dir := t.TempDir()
@@ -260,7 +262,7 @@ func TestPackedCut(t *testing.T) {
 		clearError(t, err, path, "damaged compressed data")
 
 		// Packed, but no image inside.
-		path = sample(pack(t, []byte("hello, world"))).write(t, "hello")
+		path = samples.File(pack(t, []byte("hello, world"))).Write(t, "hello")
 		_, err = Open(path, "")
 		clearError(t, err, path, "not an ELF file: it begins with 68 65 6c 6c")
 	}
@@ -274,7 +276,7 @@ func TestPackedBomb(t *testing.T) {
 		bomb := pack(t, make([]byte, 16*limit))
 		fits := pack(t, make([]byte, limit))
 		taken := allocated(func() {
-			data, err := mapUnpacked(unpacker(bomb), bomb, limit)
+			data, err := mapUnpacked(bomb, limit)
 			if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 262144 bytes") {
 				t.Errorf("%s: a bomb gives %v, %d bytes", ext, err, len(data))
 			}
@@ -282,7 +284,7 @@ func TestPackedBomb(t *testing.T) {
 		if taken > 16<<20 {
 			t.Errorf("%s: a bomb of %d bytes takes %d bytes of memory", ext, len(bomb), taken)
 		}
-		data, err := mapUnpacked(unpacker(fits), fits, limit)
+		data, err := mapUnpacked(fits, limit)
 		if err != nil || len(data) != limit {
 			t.Errorf("%s: what just fits gives %d bytes, %v", ext, len(data), err)
 		}
@@ -293,18 +295,19 @@ func TestPackedBomb(t *testing.T) {
 // A file that asks for more memory than unpacking may take is refused before it
 // gets any, and what asks for as much as is allowed is opened.
 func TestPackedWindow(t *testing.T) {
-	s := load(t, "regs-good")
+	s := samples.Load(t, "regs-good")
 	packed := packers[".xz"](t, s)
 	for _, test := range []struct {
 		props byte // of LZMA2: the size of the dictionary
 		want  string
-	}{{30, ""}, {31, "to unpack it takes 192 MiB of memory (the dictionary of xz), the limit is 128"}, {40, "to unpack it takes 4096 MiB"}, {41, "damaged compressed data"}} {
-		b := bytes.Clone(packed)
-		b[16] = test.props
-		size := (int(b[12]) + 1) * 4
-		le.PutUint32(b[12+size-4:], crc32.ChecksumIEEE(b[12:12+size-4]))
-		// The index of the file has sizes alone, and is right.
-		path := sample(b).write(t, "vmlinux.xz")
+	}{
+		{30, ""},
+		{31, "to unpack it takes more memory (the dictionary of xz) than the limit of 128 MiB"}, // 192 MiB
+		{37, "to unpack it takes more memory"},                                                  // 1.5 GiB
+		{40, "to unpack it takes more memory"},                                                  // 4 GiB
+		{41, "compressed in a way that is not supported"},
+	} {
+		path := samples.File(withDictionary(packed, test.props)).Write(t, "vmlinux.xz")
 		var im *Image
 		var err error
 		if taken := allocated(func() { im, err = Open(path, "") }); test.want != "" && taken > 1<<20 {
@@ -325,21 +328,35 @@ func TestPackedWindow(t *testing.T) {
 	}
 }
 
+// With GOMEMLIMIT the window may take a quarter of that.
+func TestPackedWindowMemoryLimit(t *testing.T) {
+	path := samples.File(withDictionary(packers[".xz"](t, samples.Load(t, "regs-good")), 24)).Write(t, "vmlinux.xz") // 16 MiB
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(60 << 20))
+	_, err := Open(path, "")
+	clearError(t, err, path, "to unpack it takes more memory (the dictionary of xz) than the limit of 15 MiB")
+	debug.SetMemoryLimit(64 << 20)
+	im, err := Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	im.Close()
+}
+
 // withBuildID turns the sample's .rodata into a note with a build ID.
-func (s sample) withBuildID(t *testing.T, id string) sample {
+func withBuildID(t *testing.T, s samples.File, id string) samples.File {
 	note := append([]byte{4, 0, 0, 0, byte(len(id)), 0, 0, 0, 3, 0, 0, 0}, "GNU\x00"...)
 	note = append(note, id...)
-	out := s.replace(t, ".head.text", note)
-	header, _ := out.section(t, ".head.text")
-	le.PutUint32(header[shType:], uint32(elf.SHT_NOTE))
+	out := s.Replace(t, ".head.text", note)
+	header, _ := out.Section(t, ".head.text")
+	le.PutUint32(header[samples.ShType:], uint32(elf.SHT_NOTE))
 	return out
 }
 
 // A debug file gives the lines, and the symbols if the image has none; one of
 // another build is refused.
 func TestDebugFile(t *testing.T) {
-	image := filepath.Join(samples, "rfc-trampoline-debuglink.elf")
-	debugFile := filepath.Join(samples, "rfc-trampoline-debuglink.debug")
+	image := filepath.Join(samples.Dir, "rfc-trampoline-debuglink.elf")
+	debugFile := filepath.Join(samples.Dir, "rfc-trampoline-debuglink.debug")
 	alone, err := Open(image, "")
 	if err != nil {
 		t.Fatal(err)
@@ -358,20 +375,20 @@ func TestDebugFile(t *testing.T) {
 		t.Errorf("with its debug file ftrace_common has the line %v (%v)", l, both.LineProblem())
 	}
 
-	stripped := filepath.Join(samples, "regs-good-stripped.elf")
+	stripped := filepath.Join(samples.Dir, "regs-good-stripped.elf")
 	_, err = Open(stripped, "")
 	clearError(t, err, stripped, "has no symbol table (.symtab)")
-	im, err := Open(stripped, filepath.Join(samples, "regs-good.elf"))
+	im, err := Open(stripped, filepath.Join(samples.Dir, "regs-good.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer im.Close()
-	if want := load(t, "regs-good").value(t, "ftrace_caller"); im.Name(want) != "ftrace_caller" {
+	if want := samples.Load(t, "regs-good").Value(t, "ftrace_caller"); im.Name(want) != "ftrace_caller" {
 		t.Errorf("with its debug file the stripped image calls %#x %q", want, im.Name(want))
 	}
 
-	one := load(t, "regs-good").withBuildID(t, "\x01\x02\x03\x04").write(t, "one")
-	two := load(t, "regs-good").withBuildID(t, "\xaa\xbb\xcc\xdd").write(t, "two")
+	one := withBuildID(t, samples.Load(t, "regs-good"), "\x01\x02\x03\x04").Write(t, "one")
+	two := withBuildID(t, samples.Load(t, "regs-good"), "\xaa\xbb\xcc\xdd").Write(t, "two")
 	_, err = Open(one, two)
 	clearError(t, err, two, "is of another build: its build ID is aabbccdd, that of "+one+" is 01020304")
 	if im, err := Open(one, one); err != nil {
@@ -390,7 +407,7 @@ func TestCutWhileOpen(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the file is read whole")
 	}
-	path := load(t, "regs-good").write(t, "vmlinux")
+	path := samples.Load(t, "regs-good").Write(t, "vmlinux")
 	im, err := Open(path, "")
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"sync"
+
+	"github.com/ftlint/ftlint/internal/parallel"
 )
 
 const symSize = 24 // of an Elf64_Sym, in bytes
@@ -296,15 +297,6 @@ func (im *Image) At(addr uint64) string {
 	return fmt.Sprintf("%#x", addr)
 }
 
-// NextSymbol is the lowest address above addr at which a named symbol stands.
-func (im *Image) NextSymbol(addr uint64) (uint64, bool) {
-	k := im.searchAddrs(addr)
-	if ix := im.addrs(); k < len(ix) {
-		return im.symAddr(ix[k]), true
-	}
-	return 0, false
-}
-
 // EachSymbol calls f with every named symbol, by address, until f returns
 // false. name is only valid during the call and is not to be changed.
 func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bool) {
@@ -327,6 +319,29 @@ func (im *Image) FunctionAt(addr uint64) bool {
 	return false
 }
 
+// EachFunctionAt calls found(i) for each of the n addresses at(i) at which a
+// function, or a label without a type, begins. It is FunctionAt for many
+// addresses that ascend, or nearly do.
+func (im *Image) EachFunctionAt(n int, at func(i int) uint64, found func(i int)) {
+	ix := im.addrs()
+	k := 0 // in ix
+	for i := range n {
+		addr := at(i)
+		for k < len(ix) && im.symAddr(ix[k]) < addr {
+			k++
+		}
+		for k > 0 && im.symAddr(ix[k-1]) >= addr {
+			k--
+		}
+		for j := k; j < len(ix) && im.symAddr(ix[j]) == addr; j++ {
+			if im.isCode(ix[j]) {
+				found(i)
+				break
+			}
+		}
+	}
+}
+
 // isCode tells whether symbol i is a function or a label without a type.
 func (im *Image) isCode(i uint32) bool {
 	switch elf.ST_TYPE(im.symtab[i*symSize+4]) {
@@ -339,13 +354,7 @@ func (im *Image) isCode(i uint32) bool {
 // Index builds the indexes of symbols, which every question about a symbol
 // needs, on two processors at once.
 func (im *Image) Index() {
-	var wg sync.WaitGroup
-	for _, index := range []func(){func() { im.names() }, func() { im.addrs() }} {
-		wg.Go(func() {
-			defer Guard()()
-			defer func() { _ = recover() }() // whoever asks for the index gets the panic again
-			index()
-		})
-	}
-	wg.Wait()
+	indexes := []func(){func() { im.names() }, func() { im.addrs() }}
+	defer func() { _ = recover() }() // whoever asks for an index gets its panic again
+	parallel.Do(len(indexes), len(indexes), func(i int) { indexes[i]() })
 }

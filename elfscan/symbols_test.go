@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/samples"
 )
 
 func TestLookup(t *testing.T) {
-	s := load(t, "regs-good")
-	im := s.mustOpen(t)
+	s := samples.Load(t, "regs-good")
+	im := mustOpen(t, s)
 	got, ok := im.Lookup("ftrace_common")
-	if !ok || got.Name != "ftrace_common" || got.Addr != s.value(t, "ftrace_common") || got.Size == 0 || got.Bind != elf.STB_GLOBAL {
+	if !ok || got.Name != "ftrace_common" || got.Addr != s.Value(t, "ftrace_common") || got.Size == 0 || got.Bind != elf.STB_GLOBAL {
 		t.Errorf("ftrace_common is %+v, %v", got, ok)
 	}
 	if w, _ := im.Lookup("arch_ftrace_update_trampoline"); w.Bind != elf.STB_WEAK || w.Type != elf.STT_FUNC {
@@ -27,7 +29,7 @@ func TestLookup(t *testing.T) {
 // Every named symbol can be looked up: the hash table has lost none.
 func TestLookupAll(t *testing.T) {
 	for _, name := range []string{"regs-good", "callops-good", "rfc-trampoline"} {
-		im := load(t, name).mustOpen(t)
+		im := mustOpen(t, samples.Load(t, name))
 		n := 0
 		im.EachSymbol(func(addr uint64, name []byte, _ elf.SymType) bool {
 			n++
@@ -45,20 +47,20 @@ func TestLookupAll(t *testing.T) {
 // Of two symbols of one name the global one counts, wherever it stands.
 func TestLookupPrefersGlobal(t *testing.T) {
 	for _, pair := range [][2]string{{"do_nothing", "schedule_work_on"}, {"modify_code", "ftrace_stub"}} {
-		s := load(t, "regs-good")
-		local, global := s.symbol(t, pair[0]), s.symbol(t, pair[1])
+		s := samples.Load(t, "regs-good")
+		local, global := s.Symbol(t, pair[0]), s.Symbol(t, pair[1])
 		if elf.ST_BIND(local[4]) != elf.STB_LOCAL || elf.ST_BIND(global[4]) != elf.STB_GLOBAL {
 			t.Fatalf("%v are no local and global symbol", pair)
 		}
-		want := le.Uint64(global[stValue:])
+		want := le.Uint64(global[samples.StValue:])
 		copy(global[:4], local[:4]) // the same name
-		if got, _ := s.mustOpen(t).Addr(pair[0]); got != want {
+		if got, _ := mustOpen(t, s).Addr(pair[0]); got != want {
 			t.Errorf("%s is %#x, want the global one, %#x", pair[0], got, want)
 		}
 		// The other way round: bindings swapped.
 		local[4], global[4] = global[4], local[4]
-		want = le.Uint64(local[stValue:])
-		if got, _ := s.mustOpen(t).Addr(pair[0]); got != want {
+		want = le.Uint64(local[samples.StValue:])
+		if got, _ := mustOpen(t, s).Addr(pair[0]); got != want {
 			t.Errorf("%s is %#x, want the global one, %#x", pair[0], got, want)
 		}
 	}
@@ -67,14 +69,14 @@ func TestLookupPrefersGlobal(t *testing.T) {
 // Names of addresses: the nearest symbol at or before, of its own section; at
 // one address, functions before others and global ones before local ones.
 func TestNames(t *testing.T) {
-	s := load(t, "regs-good")
-	im := s.mustOpen(t)
-	common, irq := s.value(t, "ftrace_common"), s.value(t, "handle_irq")
+	s := samples.Load(t, "regs-good")
+	im := mustOpen(t, s)
+	common, irq := s.Value(t, "ftrace_common"), s.Value(t, "handle_irq")
 	for addr, want := range map[uint64]string{
 		common:      "ftrace_common",
 		common + 4:  "ftrace_common+0x4",
 		common + 1:  "ftrace_common+0x1",
-		common - 4:  fmt.Sprintf("ftrace_caller+%#x", common-4-s.value(t, "ftrace_caller")),
+		common - 4:  fmt.Sprintf("ftrace_caller+%#x", common-4-s.Value(t, "ftrace_caller")),
 		irq:         "handle_irq", // not _stext, nor __irqentry_text_start
 		0:           "",
 		0x1000:      "",
@@ -92,39 +94,33 @@ func TestNames(t *testing.T) {
 		t.Errorf("At is %q for an address with no name", got)
 	}
 	// A section's first bytes are not named after the section before.
-	header, _ := s.section(t, ".data")
-	first := le.Uint64(header[shAddr:])
+	header, _ := s.Section(t, ".data")
+	first := le.Uint64(header[samples.ShAddr:])
 	for _, name := range []string{"_sdata", "_data", "function_trace_op", "__initdata_end", "__init_end"} {
-		if s.value(t, name) == first {
-			s.undefine(t, name)
+		if s.Value(t, name) == first {
+			s.Undefine(t, name)
 		}
 	}
-	if got := s.mustOpen(t).Name(first); got != "" {
+	if got := mustOpen(t, s).Name(first); got != "" {
 		t.Errorf("the first bytes of .data are named %q, after a symbol of another section", got)
 	}
 
-	if !im.FunctionAt(common) || im.FunctionAt(common+4) || im.FunctionAt(s.value(t, "ftrace_list_end")) {
+	if !im.FunctionAt(common) || im.FunctionAt(common+4) || im.FunctionAt(s.Value(t, "ftrace_list_end")) {
 		t.Error("FunctionAt: ftrace_common is one; its second instruction and ftrace_list_end are none")
-	}
-	if next, ok := im.NextSymbol(common); !ok || next != s.value(t, "ftrace_call") {
-		t.Errorf("behind ftrace_common comes %#x, want ftrace_call", next)
-	}
-	if next, ok := im.NextSymbol(^uint64(0)); ok {
-		t.Errorf("behind all comes %#x", next)
 	}
 }
 
 // Symbols are in the order of their addresses, however far apart they lie.
 func TestEachSymbolOrder(t *testing.T) {
-	near := load(t, "regs-good")
-	far := load(t, "regs-good")
+	near := samples.Load(t, "regs-good")
+	far := samples.Load(t, "regs-good")
 	// Too far apart for an offset and an index to be sorted as one word: the
 	// low 42 bits of the last one's offset from the first are 8.
-	far.setValue(t, "do_nothing", 0x1000)
-	far.setValue(t, "schedule", 0xfffffc0000001008)
-	for name, s := range map[string]sample{"near": near, "far": far} {
+	far.SetValue(t, "do_nothing", 0x1000)
+	far.SetValue(t, "schedule", 0xfffffc0000001008)
+	for name, s := range map[string]samples.File{"near": near, "far": far} {
 		var addrs []uint64
-		s.mustOpen(t).EachSymbol(func(addr uint64, _ []byte, _ elf.SymType) bool {
+		mustOpen(t, s).EachSymbol(func(addr uint64, _ []byte, _ elf.SymType) bool {
 			addrs = append(addrs, addr)
 			return true
 		})
@@ -138,25 +134,25 @@ func TestEachSymbolOrder(t *testing.T) {
 }
 
 func TestBuildIDAndPageSize(t *testing.T) {
-	s := load(t, "regs-good")
-	if id := s.mustOpen(t).BuildID(); id != "" {
+	s := samples.Load(t, "regs-good")
+	if id := mustOpen(t, s).BuildID(); id != "" {
 		t.Errorf("build ID %q; the sample has none", id)
 	}
-	if size := s.mustOpen(t).PageSize(); size != 4096 {
+	if size := mustOpen(t, s).PageSize(); size != 4096 {
 		t.Errorf("pages of %d bytes, want 4096", size)
 	}
-	if id := s.withBuildID(t, "\x12\x34\xab").mustOpen(t).BuildID(); id != "1234ab" {
+	if id := mustOpen(t, withBuildID(t, s, "\x12\x34\xab")).BuildID(); id != "1234ab" {
 		t.Errorf("build ID %q, want 1234ab", id)
 	}
-	_, head := s.section(t, ".head.text")
+	_, head := s.Section(t, ".head.text")
 	for flag, want := range map[byte]uint64{0: 0, 1: 4 << 10, 2: 16 << 10, 3: 64 << 10} {
 		head[24] = flag << 1
-		if size := s.mustOpen(t).PageSize(); size != want {
+		if size := mustOpen(t, s).PageSize(); size != want {
 			t.Errorf("with the flags %#x pages have %d bytes, want %d", flag<<1, size, want)
 		}
 	}
 	copy(head[56:], "none")
-	if size := s.mustOpen(t).PageSize(); size != 0 {
+	if size := mustOpen(t, s).PageSize(); size != 0 {
 		t.Errorf("without an image header pages have %d bytes, want 0", size)
 	}
 }
@@ -164,7 +160,7 @@ func TestBuildIDAndPageSize(t *testing.T) {
 // Asking for a symbol allocates its name and nothing else; the indexes are a
 // few allocations each, however many symbols there are.
 func TestAllocations(t *testing.T) {
-	im := load(t, "regs-good").mustOpen(t)
+	im := mustOpen(t, samples.Load(t, "regs-good"))
 	at, _ := im.Addr("ftrace_common")
 	im.SymbolAt(at)
 	for name, f := range map[string]func(){
@@ -173,7 +169,6 @@ func TestAllocations(t *testing.T) {
 		"Addr":         func() { im.Addr("ftrace_common") },
 		"Lookup, none": func() { im.Lookup("no such symbol") },
 		"FunctionAt":   func() { im.FunctionAt(at) },
-		"NextSymbol":   func() { im.NextSymbol(at) },
 		"Word":         func() { im.Word(at) },
 	} {
 		want := map[string]float64{"Lookup": 1, "SymbolAt": 1, "Addr": 1}[name]

@@ -7,103 +7,99 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/ftlint/ftlint/unxz"
+	"github.com/mikelolasagasti/xz"
 )
 
-var errNothing = errors.New("damaged compressed data: there is nothing in it")
+// What compressed data begins with.
+const (
+	magicGzip = "\x1f\x8b"
+	magicXZ   = "\xfd7zXZ\x00"
+	magicZstd = "\x28\xb5\x2f\xfd"
+)
 
-// unpackers unpack into memory. They are kept for the next file: making one
-// costs more than unpacking a small module.
+// packed reports by its first bytes whether data is compressed.
+func packed(data []byte) bool {
+	return slices.ContainsFunc([]string{magicGzip, magicXZ, magicZstd}, func(magic string) bool {
+		return bytes.HasPrefix(data, []byte(magic))
+	})
+}
+
+// maxWindow is the most memory that unpacking may take for its window, in
+// bytes: what kernels' build scripts tell xz to use at most.
+const maxWindow = 128 << 20
+
+// most is n bytes, or as much of GOMEMLIMIT as may go into one thing, if that is
+// less: what grows is there twice for a moment.
+func most(n uint64) uint64 { return min(n, uint64(debug.SetMemoryLimit(-1))/4) }
+
+// unpackers unpack one file after the other. They are kept for the next file:
+// making one costs more than unpacking a small module.
 type unpackers struct {
-	gzip *gzip.Reader
+	gzip gzip.Reader
 	zstd *zstd.Decoder
-	xz   unxz.Decoder
+	xz   *xz.Reader
 }
 
-// unpacker tells by its first bytes how data is compressed, and gives what
-// unpacks it, behind dst, to at most limit bytes; nil if it is not compressed.
-func (u *unpackers) unpacker(data []byte) func(dst, data []byte, limit int64) ([]byte, error) {
+// reader reads what data unpacks to; data is packed. The reader verifies each
+// checksum that data has, and is valid until the next call. It may panic on
+// damaged data.
+func (u *unpackers) reader(data []byte) (r io.Reader, err error) {
+	src := bytes.NewReader(data)
 	switch {
-	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
-		return u.gunzip
-	case bytes.HasPrefix(data, []byte(unxz.Magic)):
-		return u.unxz
-	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return u.unzstd
+	case bytes.HasPrefix(data, []byte(magicGzip)):
+		return &u.gzip, u.gzip.Reset(src)
+	case bytes.HasPrefix(data, []byte(magicXZ)):
+		if u.xz == nil {
+			// To the reader, a limit of 0 means its own.
+			u.xz, err = xz.NewReader(src, uint32(max(1, most(maxWindow))))
+			return u.xz, err
+		}
+		return u.xz, u.xz.Reset(src)
+	default:
+		if u.zstd == nil {
+			u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(most(maxWindow)))
+			if err != nil {
+				return nil, err
+			}
+		}
+		return u.zstd, u.zstd.Reset(src)
 	}
-	return nil
 }
 
-func (u *unpackers) gunzip(dst, data []byte, limit int64) ([]byte, error) {
-	var err error
-	if u.gzip == nil {
-		u.gzip, err = gzip.NewReader(bytes.NewReader(data))
-	} else {
-		err = u.gzip.Reset(bytes.NewReader(data))
-	}
-	if err != nil {
-		return dst, fmt.Errorf("damaged compressed data: %v", err)
-	}
-	return readAll(dst, u.gzip, limit)
-}
-
-func (u *unpackers) unzstd(dst, data []byte, limit int64) ([]byte, error) {
-	var err error
-	if u.zstd == nil {
-		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(most(maxWindow)))
-	}
-	if err == nil {
-		err = u.zstd.Reset(bytes.NewReader(data))
-	}
-	if err != nil {
-		return dst, fmt.Errorf("damaged compressed data: %v", err)
-	}
-	return readAll(dst, u.zstd, limit)
-}
-
-func (u *unpackers) unxz(dst, data []byte, limit int64) ([]byte, error) {
-	out, err := u.xz.Append(dst, data, limit)
-	var tooMuch *unxz.LimitError
-	switch {
-	case errors.As(err, &tooMuch):
-		return out, tooMuch
-	case err != nil:
-		return out, fmt.Errorf("damaged compressed data: %v", err)
-	case len(out) == 0:
-		return out, errNothing
-	}
-	return out, nil
-}
-
-// readAll appends what r gives to dst, limit bytes at most.
-func readAll(dst []byte, r io.Reader, limit int64) (out []byte, err error) {
+// unpack writes what data unpacks to, at most limit bytes, to w; data is packed.
+func (u *unpackers) unpack(w io.Writer, data []byte, limit int64) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("damaged compressed data: %v", v)
+		if r := recover(); r != nil {
+			err = fmt.Errorf("damaged compressed data: %v", r)
 		}
 	}()
-	out = dst
-	for {
-		if len(out) == cap(out) {
-			out = append(out, 0)[:len(out)]
-		}
-		n, err := r.Read(out[len(out):cap(out)])
-		out = out[:len(out)+n]
-		switch {
-		case int64(len(out)) > limit:
-			return out, fmt.Errorf("unpacks to more than the limit of %d bytes", limit)
-		case err == io.EOF && len(out) == 0:
-			return out, errNothing
-		case err == io.EOF:
-			return out, nil
-		case err != nil:
-			return out, fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", len(out), err)
-		}
+	var n int64
+	r, err := u.reader(data)
+	if err == nil {
+		n, err = io.Copy(w, io.LimitReader(r, limit+1))
 	}
+	var writing *os.PathError
+	switch {
+	case errors.As(err, &writing):
+		return fmt.Errorf("no room to unpack: %v", err)
+	case errors.Is(err, xz.ErrMemlimit):
+		return fmt.Errorf("to unpack it takes more memory (the dictionary of xz) than the limit of %d MiB", most(maxWindow)>>20)
+	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck):
+		return fmt.Errorf("compressed in a way that is not supported: %v", err)
+	case err != nil:
+		return fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", n, err)
+	case n == 0:
+		return errors.New("damaged compressed data: there is nothing in it")
+	case n > limit:
+		return fmt.Errorf("unpacks to more than the limit of %d bytes", limit)
+	}
+	return nil
 }
 
 // IsModule tells by its contents whether the file at path is a relocatable ELF
@@ -133,15 +129,11 @@ func elfType(path string, unpack bool) (t elf.Type) {
 	head := make([]byte, 64, 256<<10)
 	n, _ := io.ReadFull(file, head)
 	head = head[:n]
-	if open := unpacker(head); unpack && open != nil {
+	if unpack && packed(head) {
 		n, _ := io.ReadFull(file, head[n:cap(head)])
 		head = head[:len(head)+n]
-		if bytes.HasPrefix(head, []byte(unxz.Magic)) {
-			if window, _ := unxz.Dictionary(head); window > maxWindow {
-				return elf.ET_NONE
-			}
-		}
-		r, err := open(bytes.NewReader(head))
+		var u unpackers
+		r, err := u.reader(head)
 		if err != nil {
 			return elf.ET_NONE
 		}

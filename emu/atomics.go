@@ -1,8 +1,8 @@
 package emu
 
 // aligned is the base register of an ordered, exclusive or atomic access of
-// size bytes, which must be aligned to that (DDI 0487, B2.8.2). If that is
-// false, m.stop says why.
+// size bytes. The address must be a multiple of size (DDI 0487, B2.8.2); if it
+// is not, aligned returns false and m.stop says why.
 func (m *Machine) aligned(o *op, size uint64) (uint64, bool) {
 	a := m.r[o.rn]
 	if a&(size-1) != 0 || o.rn == regSP && a&15 != 0 {
@@ -12,8 +12,8 @@ func (m *Machine) aligned(o *op, size uint64) (uint64, bool) {
 	return a, true
 }
 
-// atomic executes the ordered, exclusive and atomic loads and stores. If that
-// is false, m.stop says why.
+// atomic executes the ordered, exclusive and atomic loads and stores. If it
+// returns false, m.stop says why.
 func (m *Machine) atomic(o *op) bool {
 	size := uint64(o.sh)
 	pair := o.code == opLdxp || o.code == opStxp || o.code == opCasp
@@ -66,34 +66,44 @@ func (m *Machine) atomic(o *op) bool {
 		r[o.rd] = status
 		return true
 
-	case opCas:
-		old, ok := m.ld(a, o.sh)
-		if !ok || !m.mayStore(a) {
+	case opCas, opCasp:
+		return m.compareAndSwap(o, a)
+	}
+	return m.modify(o, a)
+}
+
+// compareAndSwap executes CAS and CASP at a.
+func (m *Machine) compareAndSwap(o *op, a uint64) bool {
+	r := &m.r
+	second := a + uint64(o.sh) // of a pair
+	v, ok := m.ld(a, o.sh)
+	if !ok || !m.mayStore(a) {
+		return false
+	}
+	if o.code == opCas {
+		if v == truncate(r[o.rm], o.sh) && !m.st(a, r[o.rd], o.sh) {
 			return false
 		}
-		if old == truncate(r[o.rm], o.sh) && !m.st(a, r[o.rd], o.sh) {
-			return false
-		}
-		r[o.ra] = old
-		return true
-	case opCasp:
-		v, ok := m.ld(a, o.sh)
-		if !ok || !m.mayStore(a) {
-			return false
-		}
-		w, ok := m.ld(second, o.sh)
-		if !ok {
-			return false
-		}
-		if v == truncate(r[src(o.rm)], o.sh) && w == truncate(r[src(o.rm+1)], o.sh) {
-			if !m.st(a, r[src(o.rd)], o.sh) || !m.st(second, r[src(o.rd+1)], o.sh) {
-				return false
-			}
-		}
-		r[dst(o.rm)], r[dst(o.rm+1)] = v, w
+		r[o.ra] = v
 		return true
 	}
+	w, ok := m.ld(second, o.sh)
+	if !ok {
+		return false
+	}
+	if v == truncate(r[src(o.rm)], o.sh) && w == truncate(r[src(o.rm+1)], o.sh) {
+		if !m.st(a, r[src(o.rd)], o.sh) || !m.st(second, r[src(o.rd+1)], o.sh) {
+			return false
+		}
+	}
+	r[dst(o.rm)], r[dst(o.rm+1)] = v, w
+	return true
+}
 
+// modify executes LDADD, the instructions like it, and SWP, at a: the old value
+// is loaded, and its combination with Rs is stored.
+func (m *Machine) modify(o *op, a uint64) bool {
+	r := &m.r
 	old, ok := m.ld(a, o.sh)
 	if !ok {
 		return false
@@ -140,9 +150,12 @@ func (m *Machine) watchExclusive(addr uint64, size uint8) {
 	m.monitor.valid, m.monitor.addr, m.monitor.size = true, addr, size
 }
 
-// mayStore is for compare and swap, which needs permission to write whether
-// or not it does. If that is false, m.stop says why.
+// mayStore reports whether the page at a may be written; if not, m.stop says
+// why. Compare and swap needs that permission also where it stores nothing.
 func (m *Machine) mayStore(a uint64) bool { return m.access(a, Write) != nil }
 
 // truncate is the low size bytes of v.
-func truncate(v uint64, size uint8) uint64 { return v << (64 - 8*size) >> (64 - 8*size) }
+func truncate(v uint64, size uint8) uint64 {
+	s := (64 - 8*size) & 63
+	return v << s >> s
+}

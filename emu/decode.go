@@ -32,7 +32,7 @@ type opcode uint8
 
 const (
 	opNone    opcode = iota // not decoded yet
-	opUnknown               // no form, or a reserved field
+	opUnknown               // no form has the word, or a field is reserved
 	opHook
 	opUnknownSysReg
 	opNop
@@ -179,26 +179,15 @@ const (
 	opMrsNZCV
 	opMrsCounter
 
-	opLd64
-	opLd32
-	opLd16
-	opLd8
-	opLdS32
-	opLdS16
-	opLdS16W
-	opLdS8
-	opLdS8W
-	opSt64
-	opSt32
-	opSt16
-	opSt8
+	opLoad   // of 1, 2, 4 or 8 bytes
+	opLoadS  // the sign extended to 64 bits
+	opLoadSW // the sign extended to 32 bits
+	opStore
+	opLoadPair
+	opLoadPairS
+	opStorePair
 	opLdV
 	opStV
-	opLdp64
-	opLdp32
-	opLdpsw
-	opStp64
-	opStp32
 	opLdpV
 	opStpV
 	opLdxr
@@ -241,7 +230,7 @@ const (
 // field is the n bits of w from bit lo.
 func field(w uint32, lo, n uint) uint8 { return uint8(w >> lo & (1<<n - 1)) }
 
-// signed is the same, sign-extended.
+// signed is the n bits of w from bit lo, sign-extended.
 func signed(w uint32, lo, n uint) uint64 {
 	return uint64(int64(w) << (64 - lo - n) >> (64 - n))
 }
@@ -263,9 +252,9 @@ func dst(n uint8) uint8 {
 
 func base(n uint8) uint8 { return n } // regSP is 31
 
-// decode is the instruction w at pc. Its code is opUnknown if there is none:
-// also where the architecture leaves to the processor what happens
-// (CONSTRAINED UNPREDICTABLE, DDI 0487, K1.2).
+// decode is the instruction w at pc. Its code is opUnknown if no form has w, and
+// where the architecture leaves the effect to the processor (CONSTRAINED
+// UNPREDICTABLE, DDI 0487, K1.2).
 func decode(w uint32, pc uint64) op {
 	f := formOf(w)
 	if f == nil {
@@ -279,16 +268,8 @@ func decode(w uint32, pc uint64) op {
 	)
 	o := op{code: f.code, rd: dst(rd), rn: src(rn), rm: src(rm), ra: src(ra)}
 	switch f.format {
-	case fmtAddImm, fmtAddsImm:
-		o.rn = base(rn)
-		o.imm = uint64(w >> 10 & 0xfff << (w >> 22 & 1 * 12))
-		if f.format == fmtAddImm {
-			o.rd = base(rd)
-			if w>>30&1 == 1 {
-				o.imm = -o.imm
-			}
-		}
-
+	case fmtAddImm, fmtAddsImm, fmtLogImm, fmtLogsImm, fmtMove, fmtADR, fmtADRP, fmtBitfield, fmtExtract:
+		return decodeImmediate(f, w, pc, o)
 	case fmtShifted, fmtLogical:
 		o.ext, o.sh = field(w, 22, 2), field(w, 10, 6)
 		if o.ext == 3 && f.format == fmtShifted || !x && o.sh >= 32 {
@@ -311,6 +292,50 @@ func decode(w uint32, pc uint64) op {
 		o.ext, o.sh = field(w, 13, 3), field(w, 10, 3)
 		if o.sh > 4 {
 			return unknown
+		}
+
+	case fmtCSel:
+		o.sh = field(w, 12, 4)
+	case fmtCCmpReg:
+		o.sh, o.ext = field(w, 12, 4), field(w, 0, 4)
+	case fmtCCmpImm:
+		o.sh, o.ext = field(w, 12, 4), field(w, 0, 4)
+		o.imm = uint64(rm)
+	case fmt2:
+		o.sh = 1 << field(w, 10, 2) // the size, for CRC32
+	case fmt3, fmt1:
+
+	case fmtB, fmtBCond, fmtCB, fmtTB, fmtBReg, fmtBRegAuth, fmtRetAuth, fmtImm16, fmtBarrier, fmtPState, fmtSYS, fmtSysReg:
+		return decodeBranch(f, w, pc, o)
+	case fmtUImm, fmtUnscaled, fmtPost, fmtPre, fmtRegOff, fmtLiteral, fmtPair, fmtPairPost, fmtPairPre:
+		return decodeLoadStore(f, w, pc)
+
+	case fmtOrdered, fmtAtomic, fmtStoreEx, fmtLoadExPair, fmtStoreExPair, fmtCASP:
+		return decodeAtomic(f, w, o)
+	case fmtFMovIn:
+		o.rd = rd
+	case fmtFMovOut:
+		o.rn = rn
+	case fmtVecImm, fmtVecIn, fmtVecOut, fmtVec3:
+		return decodeVector(f, w)
+	}
+	return o
+}
+
+// decodeImmediate is decode for data processing with an immediate operand; o has
+// the registers.
+func decodeImmediate(f *form, w uint32, pc uint64, o op) op {
+	rd, rn, x := field(w, 0, 5), field(w, 5, 5), w>>31 == 1
+	unknown := op{code: opUnknown}
+	switch f.format {
+	case fmtAddImm, fmtAddsImm:
+		o.rn = base(rn)
+		o.imm = uint64(w >> 10 & 0xfff << (w >> 22 & 1 * 12))
+		if f.format == fmtAddImm {
+			o.rd = base(rd)
+			if w>>30&1 == 1 {
+				o.imm = -o.imm
+			}
 		}
 
 	case fmtLogImm, fmtLogsImm:
@@ -349,7 +374,7 @@ func decode(w uint32, pc uint64) op {
 		}
 		immr, imms := field(w, 16, 6), field(w, 10, 6)
 		o.sh = 63 - imms
-		o.imm = 1<<(imms+1) - 1 // for imms 63, the shift gives 0, and this all ones
+		o.imm = 1<<(imms+1) - 1 // for imms 63 the shift gives 0, and o.imm is all ones
 		if imms >= immr {
 			o.ext = o.sh + immr
 			o.imm >>= immr
@@ -360,27 +385,24 @@ func decode(w uint32, pc uint64) op {
 
 	case fmtExtract:
 		o.sh = field(w, 10, 6)
-	case fmtCSel:
-		o.sh = field(w, 12, 4)
-	case fmtCCmpReg:
-		o.sh, o.ext = field(w, 12, 4), field(w, 0, 4)
-	case fmtCCmpImm:
-		o.sh, o.ext = field(w, 12, 4), field(w, 0, 4)
-		o.imm = uint64(rm)
-	case fmt2:
-		o.sh = 1 << field(w, 10, 2) // the size, for CRC32
-	case fmt3, fmt1:
+	}
+	return o
+}
 
+// decodeBranch is decode for branches, exceptions and system instructions; o has
+// the registers.
+func decodeBranch(f *form, w uint32, pc uint64, o op) op {
+	switch f.format {
 	case fmtB:
 		o.imm = pc + signed(w, 0, 26)<<2
 	case fmtBCond:
 		o.sh = field(w, 0, 4)
 		o.imm = pc + signed(w, 5, 19)<<2
 	case fmtCB:
-		o.rn = src(rd)
+		o.rn = src(field(w, 0, 5))
 		o.imm = pc + signed(w, 5, 19)<<2
 	case fmtTB:
-		o.rn = src(rd)
+		o.rn = src(field(w, 0, 5))
 		o.sh = field(w, 19, 5) | field(w, 31, 1)<<5
 		o.imm = pc + signed(w, 5, 14)<<2
 	case fmtBReg, fmtBRegAuth:
@@ -396,10 +418,16 @@ func decode(w uint32, pc uint64) op {
 		return decodeSYS(w)
 	case fmtSysReg:
 		return decodeSysReg(w)
+	}
+	return o
+}
 
-	case fmtUImm, fmtUnscaled, fmtPost, fmtPre, fmtRegOff, fmtLiteral, fmtPair, fmtPairPost, fmtPairPre:
-		return decodeLoadStore(f, w, pc)
-
+// decodeAtomic is decode for ordered, exclusive and atomic loads and stores; o
+// has the registers.
+func decodeAtomic(f *form, w uint32, o op) op {
+	rd, rn, rm, ra := field(w, 0, 5), field(w, 5, 5), field(w, 16, 5), field(w, 10, 5)
+	unknown := op{code: opUnknown}
+	switch f.format {
 	case fmtOrdered, fmtAtomic, fmtStoreEx:
 		o.rn = base(rn)
 		o.sh = 1 << field(w, 30, 2)
@@ -434,13 +462,6 @@ func decode(w uint32, pc uint64) op {
 		if rd&1 == 1 || rm&1 == 1 {
 			return unknown
 		}
-
-	case fmtFMovIn:
-		o.rd = rd
-	case fmtFMovOut:
-		o.rn = rn
-	case fmtVecImm, fmtVecIn, fmtVecOut, fmtVec3:
-		return decodeVector(f, w)
 	}
 	return o
 }
@@ -452,7 +473,7 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 	load := true
 	o := op{code: f.code, rn: base(rn)}
 	switch f.code {
-	case opSt64, opSt32, opSt16, opSt8, opStV, opStp64, opStp32, opStpV:
+	case opStore, opStV, opStorePair, opStpV:
 		load = false
 	}
 	switch {
@@ -473,6 +494,9 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 		}
 	case fmtLiteral:
 		scale = 2 + field(w, 30, 2)
+		if f.code == opLoadS {
+			scale = 2
+		}
 	default:
 		scale = field(w, 30, 2)
 		if vector && w>>23&1 == 1 {
@@ -553,5 +577,5 @@ func bitmask(n, imms, immr uint32, x bool) (uint64, bool) {
 	return e, true
 }
 
-// writesBase tells whether a load or store changes its base register.
+// writesBase reports whether a load or store changes its base register.
 func (o *op) writesBase() bool { return o.mode >= modePre }

@@ -79,7 +79,7 @@ func TestArm64asm(t *testing.T) {
 	}
 }
 
-// simd tells whether an operand is a SIMD register.
+// simd reports whether an operand is a SIMD register.
 func simd(inst arm64asm.Inst) bool {
 	for _, a := range inst.Args {
 		switch a := a.(type) {

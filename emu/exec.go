@@ -338,7 +338,7 @@ func (m *Machine) run(until uint64) error {
 			} else {
 				r[o.rd] = 0
 			}
-		case opSdiv: // the most negative number by -1 is itself, in Go too
+		case opSdiv: // the most negative number divided by -1 is itself, in Go too
 			if d := int64(r[o.rm]); d != 0 {
 				r[o.rd] = uint64(int64(r[o.rn]) / d)
 			} else {
@@ -437,13 +437,13 @@ func (m *Machine) run(until uint64) error {
 			}
 		case opBR:
 			target := r[o.rn]
-			if m.Guarded && !m.lands(target, o.rn != 16 && o.rn != 17) {
+			if m.Guarded && !m.lands(target) {
 				return m.stopped()
 			}
 			next = target
 		case opBLR:
 			target := r[o.rn]
-			if m.Guarded && !m.lands(target, false) {
+			if m.Guarded && !m.lands(target) {
 				return m.stopped()
 			}
 			if m.depth >= m.maxDepth() {
@@ -490,106 +490,47 @@ func (m *Machine) run(until uint64) error {
 			r[o.rd] = m.Steps
 
 		// Loads and stores.
-		case opLd64:
+		case opLoad, opLoadS, opLoadSW:
 			a, ok := m.address(o)
 			if !ok {
 				return m.stopped()
 			}
-			v, ok := m.ld64(a)
+			v, ok := m.ld(a, o.sh)
 			if !ok {
 				return m.stopped()
+			}
+			if o.code != opLoad {
+				v = signExtended(v, o)
 			}
 			m.writeback(o)
 			r[o.rd] = v
-		case opLd32:
+		case opStore:
 			a, ok := m.address(o)
-			if !ok {
-				return m.stopped()
-			}
-			v, ok := m.ld32(a)
-			if !ok {
+			if !ok || !m.st(a, r[o.rd], o.sh) {
 				return m.stopped()
 			}
 			m.writeback(o)
-			r[o.rd] = v
-		case opLd16:
+		case opLoadPair, opLoadPairS:
 			a, ok := m.address(o)
 			if !ok {
 				return m.stopped()
 			}
-			v, ok := m.ld16(a)
+			v, ok := m.ld(a, o.sh)
 			if !ok {
 				return m.stopped()
 			}
-			m.writeback(o)
-			r[o.rd] = v
-		case opLd8:
-			a, ok := m.address(o)
+			w, ok := m.ld(a+uint64(o.sh), o.sh)
 			if !ok {
 				return m.stopped()
 			}
-			v, ok := m.ld8(a)
-			if !ok {
-				return m.stopped()
-			}
-			m.writeback(o)
-			r[o.rd] = v
-		case opLdS32, opLdS16, opLdS16W, opLdS8, opLdS8W:
-			if !m.loadSigned(o) {
-				return m.stopped()
-			}
-		case opSt64:
-			a, ok := m.address(o)
-			if !ok || !m.st64(a, r[o.rd]) {
-				return m.stopped()
-			}
-			m.writeback(o)
-		case opSt32:
-			a, ok := m.address(o)
-			if !ok || !m.st32(a, r[o.rd]) {
-				return m.stopped()
-			}
-			m.writeback(o)
-		case opSt16:
-			a, ok := m.address(o)
-			if !ok || !m.st16(a, r[o.rd]) {
-				return m.stopped()
-			}
-			m.writeback(o)
-		case opSt8:
-			a, ok := m.address(o)
-			if !ok || !m.st8(a, r[o.rd]) {
-				return m.stopped()
-			}
-			m.writeback(o)
-		case opLdp64:
-			a, ok := m.address(o)
-			if !ok {
-				return m.stopped()
-			}
-			v, ok := m.ld64(a)
-			if !ok {
-				return m.stopped()
-			}
-			w, ok := m.ld64(a + 8)
-			if !ok {
-				return m.stopped()
+			if o.code != opLoadPair {
+				v, w = signExtended(v, o), signExtended(w, o)
 			}
 			m.writeback(o)
 			r[o.rd], r[o.ra] = v, w
-		case opLdp32, opLdpsw:
-			if !m.loadPair32(o) {
-				return m.stopped()
-			}
-		case opStp64:
+		case opStorePair:
 			a, ok := m.address(o)
-			if !ok || !m.st64(a, r[o.rd]) || !m.st64(a+8, r[o.ra]) {
-				return m.stopped()
-			}
-			m.writeback(o)
-		case opStp32:
-			a, ok := m.address(o)
-			if !ok || !m.st32(a, r[o.rd]) || !m.st32(a+4, r[o.ra]) {
+			if !ok || !m.st(a, r[o.rd], o.sh) || !m.st(a+uint64(o.sh), r[o.ra], o.sh) {
 				return m.stopped()
 			}
 			m.writeback(o)
@@ -609,14 +550,14 @@ func (m *Machine) run(until uint64) error {
 	}
 }
 
-// stopped is the error for what m.stop says.
+// stopped is m.stop as an error.
 func (m *Machine) stopped() error {
 	s := m.stop
 	return &s
 }
 
-// callHook calls the hook at pc. It sets PC for what comes next, or says to
-// proceed with the instruction at pc.
+// callHook calls the hook at pc. It sets PC to the next instruction, or returns
+// that the instruction at pc itself is to be executed.
 func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 	h := m.hooks[pc]
 	if h == nil {
@@ -642,12 +583,16 @@ func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 	return false, nil
 }
 
-// lands tells whether an indirect branch may land at target, where a BTI
-// guards: DDI 0487, D8.4.5. It may land on a hook, and where nothing can be
-// fetched: that is what stops it then. If it may not, m.stop says so.
-func (m *Machine) lands(target uint64, jump bool) bool {
+// lands reports whether the indirect branch at m.PC may land at target, where
+// all pages are guarded: DDI 0487, D8.4.5. It may land on a hook, and where
+// nothing can be fetched: the fetch stops the machine then. If it may not land,
+// m.stop says so.
+func (m *Machine) lands(target uint64) bool {
 	p, _ := m.pageAt(target &^ pageMask)
-	if p == nil || p.perm&Exec == 0 || target&3 != 0 || m.hooks[target] != nil || a64.IsLandingPad(m.wordAt(target), jump) {
+	if p == nil || p.perm&Exec == 0 || target&3 != 0 || m.hooks[target] != nil {
+		return true
+	}
+	if a64.BranchTypeOf(m.wordAt(m.PC)).Accepts(m.wordAt(target)) {
 		return true
 	}
 	m.fault(NoLandingPad, target, Exec)
@@ -749,7 +694,7 @@ func (m *Machine) flags() uint64 {
 	return v
 }
 
-// cond is whether condition c holds: DDI 0487, C1.2.4.
+// cond reports whether condition c holds: DDI 0487, C1.2.4.
 func (m *Machine) cond(c uint8) bool {
 	var holds bool
 	switch c >> 1 {
@@ -791,9 +736,9 @@ func rev16(v uint64) uint64 {
 	return v&low<<8 | v>>8&low
 }
 
-// address is the address of a load or store. If that is false, m.stop says
-// why: SP must be aligned to 16 bytes, as kernels ask of the processor
-// (SCTLR_EL1.SA; DDI 0487, D1.8.2).
+// address is the address of a load or store. SP must be a multiple of 16, as
+// kernels ask of the processor (SCTLR_EL1.SA; DDI 0487, D1.8.2); if it is not,
+// address returns false and m.stop says why.
 func (m *Machine) address(o *op) (uint64, bool) {
 	a := m.r[o.rn]
 	if o.mode == modeImm && o.rn != regSP {
@@ -823,49 +768,13 @@ func (m *Machine) writeback(o *op) {
 	}
 }
 
-func (m *Machine) loadSigned(o *op) bool {
-	a, ok := m.address(o)
-	if !ok {
-		return false
+// signExtended is v, of o.sh bytes, with its sign extended to 64 bits, or to 32
+// for opLoadSW.
+func signExtended(v uint64, o *op) uint64 {
+	s := (64 - 8*o.sh) & 63
+	v = uint64(int64(v<<s) >> s)
+	if o.code == opLoadSW {
+		v = uint64(uint32(v))
 	}
-	v, ok := m.ld(a, o.sh)
-	if !ok {
-		return false
-	}
-	switch o.code {
-	case opLdS32:
-		v = uint64(int32(v))
-	case opLdS16:
-		v = uint64(int16(v))
-	case opLdS16W:
-		v = uint64(uint32(int16(v)))
-	case opLdS8:
-		v = uint64(int8(v))
-	case opLdS8W:
-		v = uint64(uint32(int8(v)))
-	}
-	m.writeback(o)
-	m.r[o.rd] = v
-	return true
-}
-
-func (m *Machine) loadPair32(o *op) bool {
-	a, ok := m.address(o)
-	if !ok {
-		return false
-	}
-	v, ok := m.ld32(a)
-	if !ok {
-		return false
-	}
-	w, ok := m.ld32(a + 4)
-	if !ok {
-		return false
-	}
-	if o.code == opLdpsw {
-		v, w = uint64(int32(v)), uint64(int32(w))
-	}
-	m.writeback(o)
-	m.r[o.rd], m.r[o.ra] = v, w
-	return true
+	return v
 }

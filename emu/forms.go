@@ -1,6 +1,9 @@
 package emu
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A form is one encoding: the words w with w&mask == value. The table of all
 // of them is the instruction set of the machine. Bits that are neither in mask
@@ -89,11 +92,11 @@ func wx(name string, mask, value uint32, w, x opcode, f format) []form {
 // and pointer authentication, accepts words whose fixed bits are wrong, and its
 // Decode writes to a variable of the package, so that machines could not run
 // in parallel.
-var forms = func() []form {
-	var t []form
-	add := func(f ...form) { t = append(t, f...) }
+var forms = slices.Concat(immediateForms(), registerForms(), branchForms(), loadStoreForms(), pairForms(), atomicForms(), vectorForms())
 
-	// Data processing, immediate: C4.1.92.
+// immediateForms are data processing, immediate: C4.1.92.
+func immediateForms() (t []form) {
+	add := func(f ...form) { t = append(t, f...) }
 	add(form{"ADR", 0x9f000000, 0x10000000, opMovImm, fmtADR},
 		form{"ADRP", 0x9f000000, 0x90000000, opMovImm, fmtADRP})
 	add(wx("ADD (immediate)", 0xff800000, 0x11000000, opAddImmW, opAddImm, fmtAddImm)...)
@@ -115,8 +118,12 @@ var forms = func() []form {
 	}
 	add(form{"EXTR (w)", 0xffe08000, 0x13800000, opExtrW, fmtExtract},
 		form{"EXTR (x)", 0xffe00000, 0x93c00000, opExtr, fmtExtract})
+	return t
+}
 
-	// Data processing, register: C4.1.95.
+// registerForms are data processing, register: C4.1.95.
+func registerForms() (t []form) {
+	add := func(f ...form) { t = append(t, f...) }
 	add(wx("ADD (shifted)", 0xff200000, 0x0b000000, opAddW, opAdd, fmtShifted)...)
 	add(wx("SUB (shifted)", 0xff200000, 0x4b000000, opSubW, opSub, fmtShifted)...)
 	add(wx("ADDS (shifted)", 0xff200000, 0x2b000000, opAddsW, opAdds, fmtShifted)...)
@@ -178,56 +185,64 @@ var forms = func() []form {
 	}
 	add(form{"XPACI", 0xffffffe0, 0xdac143e0, opNop, fmtPAuth},
 		form{"XPACD", 0xffffffe0, 0xdac147e0, opNop, fmtPAuth})
+	return t
+}
 
-	// Branches, exceptions, system: C4.1.93.
-	add(form{"B", 0xfc000000, 0x14000000, opB, fmtB},
-		form{"BL", 0xfc000000, 0x94000000, opBL, fmtB},
-		form{"B.cond", 0xff000010, 0x54000000, opBCond, fmtBCond},
-		form{"CBZ (w)", 0xff000000, 0x34000000, opCbzW, fmtCB},
-		form{"CBZ (x)", 0xff000000, 0xb4000000, opCbz, fmtCB},
-		form{"CBNZ (w)", 0xff000000, 0x35000000, opCbnzW, fmtCB},
-		form{"CBNZ (x)", 0xff000000, 0xb5000000, opCbnz, fmtCB},
-		form{"TBZ", 0x7f000000, 0x36000000, opTbz, fmtTB},
-		form{"TBNZ", 0x7f000000, 0x37000000, opTbnz, fmtTB},
-		form{"BR", 0xfffffc1f, 0xd61f0000, opBR, fmtBReg},
-		form{"BLR", 0xfffffc1f, 0xd63f0000, opBLR, fmtBReg},
-		form{"RET", 0xfffffc1f, 0xd65f0000, opRet, fmtBReg},
-		form{"BRAAZ, BRABZ", 0xfffff81f, 0xd61f081f, opBR, fmtBReg},
-		form{"BLRAAZ, BLRABZ", 0xfffff81f, 0xd63f081f, opBLR, fmtBReg},
-		form{"BRAA, BRAB", 0xfffff800, 0xd71f0800, opBR, fmtBRegAuth},
-		form{"BLRAA, BLRAB", 0xfffff800, 0xd73f0800, opBLR, fmtBRegAuth},
-		form{"RETAA, RETAB", 0xfffffbff, 0xd65f0bff, opRet, fmtRetAuth},
-		form{"ERET", 0xffffffff, 0xd69f03e0, opException, fmtNone},
-		form{"ERETAA, ERETAB", 0xfffffbff, 0xd69f0bff, opException, fmtNone},
-		form{"SVC", 0xffe0001f, 0xd4000001, opException, fmtImm16},
-		form{"HVC", 0xffe0001f, 0xd4000002, opException, fmtImm16},
-		form{"SMC", 0xffe0001f, 0xd4000003, opException, fmtImm16},
-		form{"HLT", 0xffe0001f, 0xd4400000, opException, fmtImm16},
-		form{"BRK", 0xffe0001f, 0xd4200000, opBrk, fmtImm16},
+// branchForms are branches, exceptions and system instructions: C4.1.93.
+func branchForms() []form {
+	return []form{
+		{"B", 0xfc000000, 0x14000000, opB, fmtB},
+		{"BL", 0xfc000000, 0x94000000, opBL, fmtB},
+		{"B.cond", 0xff000010, 0x54000000, opBCond, fmtBCond},
+		{"CBZ (w)", 0xff000000, 0x34000000, opCbzW, fmtCB},
+		{"CBZ (x)", 0xff000000, 0xb4000000, opCbz, fmtCB},
+		{"CBNZ (w)", 0xff000000, 0x35000000, opCbnzW, fmtCB},
+		{"CBNZ (x)", 0xff000000, 0xb5000000, opCbnz, fmtCB},
+		{"TBZ", 0x7f000000, 0x36000000, opTbz, fmtTB},
+		{"TBNZ", 0x7f000000, 0x37000000, opTbnz, fmtTB},
+		{"BR", 0xfffffc1f, 0xd61f0000, opBR, fmtBReg},
+		{"BLR", 0xfffffc1f, 0xd63f0000, opBLR, fmtBReg},
+		{"RET", 0xfffffc1f, 0xd65f0000, opRet, fmtBReg},
+		{"BRAAZ, BRABZ", 0xfffff81f, 0xd61f081f, opBR, fmtBReg},
+		{"BLRAAZ, BLRABZ", 0xfffff81f, 0xd63f081f, opBLR, fmtBReg},
+		{"BRAA, BRAB", 0xfffff800, 0xd71f0800, opBR, fmtBRegAuth},
+		{"BLRAA, BLRAB", 0xfffff800, 0xd73f0800, opBLR, fmtBRegAuth},
+		{"RETAA, RETAB", 0xfffffbff, 0xd65f0bff, opRet, fmtRetAuth},
+		{"ERET", 0xffffffff, 0xd69f03e0, opException, fmtNone},
+		{"ERETAA, ERETAB", 0xfffffbff, 0xd69f0bff, opException, fmtNone},
+		{"SVC", 0xffe0001f, 0xd4000001, opException, fmtImm16},
+		{"HVC", 0xffe0001f, 0xd4000002, opException, fmtImm16},
+		{"SMC", 0xffe0001f, 0xd4000003, opException, fmtImm16},
+		{"HLT", 0xffe0001f, 0xd4400000, opException, fmtImm16},
+		{"BRK", 0xffe0001f, 0xd4200000, opBrk, fmtImm16},
 		// NOP, YIELD, WFE, BTI, PACIASP, CSDB, ... : all that hints ask for is
 		// nothing here, and hints that are not allocated are NOPs.
-		form{"HINT", 0xfffff01f, 0xd503201f, opNop, fmtHint},
-		form{"CLREX", 0xfffff0ff, 0xd503305f, opClrex, fmtBarrier},
-		form{"DSB", 0xfffff0ff, 0xd503309f, opBarrier, fmtBarrier},
-		form{"DMB", 0xfffff0ff, 0xd50330bf, opBarrier, fmtBarrier},
-		form{"ISB", 0xfffff0ff, 0xd50330df, opBarrier, fmtBarrier},
-		form{"SB", 0xffffffff, 0xd50330ff, opNop, fmtNone},
-		form{"MSR (immediate)", 0xfff8f01f, 0xd500401f, opMsrImm, fmtPState},
-		form{"SYS", 0xfff80000, 0xd5080000, opMaint, fmtSYS},
-		form{"MSR", 0xfff00000, 0xd5100000, opMsr, fmtSysReg},
-		form{"MRS", 0xfff00000, 0xd5300000, opMrs, fmtSysReg})
+		{"HINT", 0xfffff01f, 0xd503201f, opNop, fmtHint},
+		{"CLREX", 0xfffff0ff, 0xd503305f, opClrex, fmtBarrier},
+		{"DSB", 0xfffff0ff, 0xd503309f, opBarrier, fmtBarrier},
+		{"DMB", 0xfffff0ff, 0xd50330bf, opBarrier, fmtBarrier},
+		{"ISB", 0xfffff0ff, 0xd50330df, opBarrier, fmtBarrier},
+		{"SB", 0xffffffff, 0xd50330ff, opNop, fmtNone},
+		{"MSR (immediate)", 0xfff8f01f, 0xd500401f, opMsrImm, fmtPState},
+		{"SYS", 0xfff80000, 0xd5080000, opMaint, fmtSYS},
+		{"MSR", 0xfff00000, 0xd5100000, opMsr, fmtSysReg},
+		{"MRS", 0xfff00000, 0xd5300000, opMrs, fmtSysReg},
+	}
+}
 
-	// Loads and stores of one register: C4.1.94. value is that of the form
-	// with an unscaled offset.
+// loadStoreForms are loads and stores of one register: C4.1.94. value is that of
+// the form with an unscaled offset.
+func loadStoreForms() (t []form) {
+	add := func(f ...form) { t = append(t, f...) }
 	for _, a := range []struct {
 		name  string
 		value uint32
 		code  opcode
 	}{
-		{"STRB", 0x38000000, opSt8}, {"LDRB", 0x38400000, opLd8}, {"LDRSB (x)", 0x38800000, opLdS8}, {"LDRSB (w)", 0x38c00000, opLdS8W},
-		{"STRH", 0x78000000, opSt16}, {"LDRH", 0x78400000, opLd16}, {"LDRSH (x)", 0x78800000, opLdS16}, {"LDRSH (w)", 0x78c00000, opLdS16W},
-		{"STR (w)", 0xb8000000, opSt32}, {"LDR (w)", 0xb8400000, opLd32}, {"LDRSW", 0xb8800000, opLdS32},
-		{"STR (x)", 0xf8000000, opSt64}, {"LDR (x)", 0xf8400000, opLd64}, {"PRFM", 0xf8800000, opNop},
+		{"STRB", 0x38000000, opStore}, {"LDRB", 0x38400000, opLoad}, {"LDRSB (x)", 0x38800000, opLoadS}, {"LDRSB (w)", 0x38c00000, opLoadSW},
+		{"STRH", 0x78000000, opStore}, {"LDRH", 0x78400000, opLoad}, {"LDRSH (x)", 0x78800000, opLoadS}, {"LDRSH (w)", 0x78c00000, opLoadSW},
+		{"STR (w)", 0xb8000000, opStore}, {"LDR (w)", 0xb8400000, opLoad}, {"LDRSW", 0xb8800000, opLoadS},
+		{"STR (x)", 0xf8000000, opStore}, {"LDR (x)", 0xf8400000, opLoad}, {"PRFM", 0xf8800000, opNop},
 		{"STR (b)", 0x3c000000, opStV}, {"LDR (b)", 0x3c400000, opLdV}, {"STR (q)", 0x3c800000, opStV}, {"LDR (q)", 0x3cc00000, opLdV},
 		{"STR (h)", 0x7c000000, opStV}, {"LDR (h)", 0x7c400000, opLdV},
 		{"STR (s)", 0xbc000000, opStV}, {"LDR (s)", 0xbc400000, opLdV},
@@ -245,23 +260,27 @@ var forms = func() []form {
 			add(form{a.name + ", unprivileged", 0xffe00c00, a.value | 0x800, a.code, fmtUnscaled})
 		}
 	}
-	add(form{"LDR (w), literal", 0xff000000, 0x18000000, opLd32, fmtLiteral},
-		form{"LDR (x), literal", 0xff000000, 0x58000000, opLd64, fmtLiteral},
-		form{"LDRSW, literal", 0xff000000, 0x98000000, opLdS32, fmtLiteral},
+	add(form{"LDR (w), literal", 0xff000000, 0x18000000, opLoad, fmtLiteral},
+		form{"LDR (x), literal", 0xff000000, 0x58000000, opLoad, fmtLiteral},
+		form{"LDRSW, literal", 0xff000000, 0x98000000, opLoadS, fmtLiteral},
 		form{"PRFM, literal", 0xff000000, 0xd8000000, opNop, fmtLiteral},
 		form{"LDR (s), literal", 0xff000000, 0x1c000000, opLdV, fmtLiteral},
 		form{"LDR (d), literal", 0xff000000, 0x5c000000, opLdV, fmtLiteral},
 		form{"LDR (q), literal", 0xff000000, 0x9c000000, opLdV, fmtLiteral})
+	return t
+}
 
-	// Loads and stores of pairs: C4.1.94. value is that of the form that
-	// writes the base after the access.
+// pairForms are loads and stores of pairs: C4.1.94. value is that of the form
+// that writes the base after the access.
+func pairForms() (t []form) {
+	add := func(f ...form) { t = append(t, f...) }
 	for _, a := range []struct {
 		name  string
 		value uint32
 		code  opcode
 	}{
-		{"STP (w)", 0x28800000, opStp32}, {"LDP (w)", 0x28c00000, opLdp32}, {"LDPSW", 0x68c00000, opLdpsw},
-		{"STP (x)", 0xa8800000, opStp64}, {"LDP (x)", 0xa8c00000, opLdp64},
+		{"STP (w)", 0x28800000, opStorePair}, {"LDP (w)", 0x28c00000, opLoadPair}, {"LDPSW", 0x68c00000, opLoadPairS},
+		{"STP (x)", 0xa8800000, opStorePair}, {"LDP (x)", 0xa8c00000, opLoadPair},
 		{"STP (s)", 0x2c800000, opStpV}, {"LDP (s)", 0x2cc00000, opLdpV},
 		{"STP (d)", 0x6c800000, opStpV}, {"LDP (d)", 0x6cc00000, opLdpV},
 		{"STP (q)", 0xac800000, opStpV}, {"LDP (q)", 0xacc00000, opLdpV},
@@ -273,9 +292,14 @@ var forms = func() []form {
 			add(form{strings.Replace(a.name, "P", "NP", 1), 0xffc00000, a.value ^ 0x00800000, a.code, fmtPair})
 		}
 	}
+	return t
+}
 
-	// Exclusive, ordered and atomic: C4.1.94. Orderings other than those that
-	// have an opcode of their own are bits that do not matter to one processor.
+// atomicForms are exclusive, ordered and atomic: C4.1.94. Orderings other than
+// those that have an opcode of their own are bits that do not matter to one
+// processor.
+func atomicForms() (t []form) {
+	add := func(f ...form) { t = append(t, f...) }
 	for size, n := range []string{"B", "H", " (w)", " (x)"} {
 		s := uint32(size) << 30
 		add(form{"STXR" + n + ", STLXR" + n, 0xffe07c00, 0x08007c00 | s, opStxr, fmtStoreEx},
@@ -300,26 +324,30 @@ var forms = func() []form {
 			form{"LDXP" + n + ", LDAXP" + n, 0xffff0000, 0x087f0000 | s, opLdxp, fmtLoadExPair},
 			form{"CASP" + n, 0xffa07c00, 0x08207c00 | s&^(1<<31), opCasp, fmtCASP})
 	}
-
-	// SIMD, as far as moving data around goes: C4.1.96.
-	add(form{"FMOV (w to s)", 0xfffffc00, 0x1e270000, opFmovInS, fmtFMovIn},
-		form{"FMOV (s to w)", 0xfffffc00, 0x1e260000, opFmovOutS, fmtFMovOut},
-		form{"FMOV (x to d)", 0xfffffc00, 0x9e670000, opFmovInD, fmtFMovIn},
-		form{"FMOV (d to x)", 0xfffffc00, 0x9e660000, opFmovOutD, fmtFMovOut},
-		form{"FMOV (x to high d)", 0xfffffc00, 0x9eaf0000, opFmovInH, fmtFMovIn},
-		form{"FMOV (high d to x)", 0xfffffc00, 0x9eae0000, opFmovOutH, fmtFMovOut},
-		form{"MOVI, MVNI, ORR, BIC, FMOV (vector, immediate)", 0x9ff80c00, 0x0f000400, opVecImm, fmtVecImm},
-		form{"DUP (general)", 0xbfe0fc00, 0x0e000c00, opDup, fmtVecIn},
-		form{"INS (general)", 0xffe0fc00, 0x4e001c00, opIns, fmtVecIn},
-		form{"UMOV", 0xbfe0fc00, 0x0e003c00, opUmov, fmtVecOut},
-		form{"SMOV", 0xbfe0fc00, 0x0e002c00, opSmov, fmtVecOut},
-		form{"AND (vector)", 0xbfe0fc00, 0x0e201c00, opVecAnd, fmtVec3},
-		form{"BIC (vector)", 0xbfe0fc00, 0x0e601c00, opVecBic, fmtVec3},
-		form{"ORR (vector)", 0xbfe0fc00, 0x0ea01c00, opVecOrr, fmtVec3},
-		form{"ORN (vector)", 0xbfe0fc00, 0x0ee01c00, opVecOrn, fmtVec3},
-		form{"EOR (vector)", 0xbfe0fc00, 0x2e201c00, opVecEor, fmtVec3})
 	return t
-}()
+}
+
+// vectorForms are SIMD, as far as moving data around goes: C4.1.96.
+func vectorForms() []form {
+	return []form{
+		{"FMOV (w to s)", 0xfffffc00, 0x1e270000, opFmovInS, fmtFMovIn},
+		{"FMOV (s to w)", 0xfffffc00, 0x1e260000, opFmovOutS, fmtFMovOut},
+		{"FMOV (x to d)", 0xfffffc00, 0x9e670000, opFmovInD, fmtFMovIn},
+		{"FMOV (d to x)", 0xfffffc00, 0x9e660000, opFmovOutD, fmtFMovOut},
+		{"FMOV (x to high d)", 0xfffffc00, 0x9eaf0000, opFmovInH, fmtFMovIn},
+		{"FMOV (high d to x)", 0xfffffc00, 0x9eae0000, opFmovOutH, fmtFMovOut},
+		{"MOVI, MVNI, ORR, BIC, FMOV (vector, immediate)", 0x9ff80c00, 0x0f000400, opVecImm, fmtVecImm},
+		{"DUP (general)", 0xbfe0fc00, 0x0e000c00, opDup, fmtVecIn},
+		{"INS (general)", 0xffe0fc00, 0x4e001c00, opIns, fmtVecIn},
+		{"UMOV", 0xbfe0fc00, 0x0e003c00, opUmov, fmtVecOut},
+		{"SMOV", 0xbfe0fc00, 0x0e002c00, opSmov, fmtVecOut},
+		{"AND (vector)", 0xbfe0fc00, 0x0e201c00, opVecAnd, fmtVec3},
+		{"BIC (vector)", 0xbfe0fc00, 0x0e601c00, opVecBic, fmtVec3},
+		{"ORR (vector)", 0xbfe0fc00, 0x0ea01c00, opVecOrr, fmtVec3},
+		{"ORN (vector)", 0xbfe0fc00, 0x0ee01c00, opVecOrn, fmtVec3},
+		{"EOR (vector)", 0xbfe0fc00, 0x2e201c00, opVecEor, fmtVec3},
+	}
+}
 
 // byTop is the rows of forms that a word can match, by its top byte.
 var byTop = func() (index [256][]*form) {

@@ -35,13 +35,13 @@ func FuzzEmu(f *testing.F) {
 	f.Add(words(0xd61f0040), uint64(4))
 	f.Add(words(0xd50b7420, 0xf9000001, 0xa9000400, 0x3d800000), uint64(8)) // dc zva, x0 and stores
 
-	const maxPages, maxSteps, maxDepth, maxCode = 20, 2000, 10, 16 * PageSize
+	const maxPages, maxSteps, maxDepth, maxCode = 64, 2000, 10, 16 * PageSize
 	const (
 		hookAt   = 0xffff_8000_2000_0000 // where no memory is
 		sealedAt = 0xffff_8000_3000_0000 // what may be read alone
 	)
-	// What Load gave, now and before Reset, and what run maps.
-	const held = 2*maxPages + maxCode/PageSize + 3
+	// What Reset keeps and what run touches.
+	const held = maxPages + maxPages/2
 	le := binary.LittleEndian
 	sealed := bytes.Repeat([]byte("sealed  "), PageSize/8)
 	// What Load gives: all but the high half of the address space.

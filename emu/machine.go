@@ -2,11 +2,11 @@
 // memory with permissions, hooks on functions, and callbacks for the stores,
 // traps and cache maintenance that a caller wants to see. Nothing is booted:
 // a function is called with arguments and runs until it returns or until the
-// machine cannot go on, which it says with a *Stop.
+// machine cannot go on; a *Stop says why.
 //
-// What is executed is the integer instruction set that compilers use for
-// kernels (DDI 0487, C3.1 to C3.4), LSE atomics, and loads and stores of SIMD
-// registers; the list is the table in forms.go. There is one processor, at
+// The machine knows the integer instructions that compilers use for kernels
+// (DDI 0487, C3.1 to C3.4), LSE atomics, and loads and stores of SIMD registers;
+// the table in forms.go lists them. There is one processor, at
 // EL1, and time is counted in instructions.
 //
 // Pointer authentication does nothing: PAC* and AUT* and XPAC* keep the
@@ -44,7 +44,7 @@ type Machine struct {
 	// Limits; those that are zero have a default.
 	MaxSteps uint64 // instructions that one Call or Run may execute, with what its hooks Call
 	MaxDepth int    // calls that may be active at once
-	MaxPages int    // pages of Load that may be touched between one Reset and the next
+	MaxPages int    // pages that may be touched between one Reset and the next; one that is executed counts five times, as its decoded code takes four
 
 	// Guarded has indirect branches stop with NoLandingPad unless they land on
 	// a BTI or PACIASP that accepts them, as if all pages were guarded on a
@@ -77,7 +77,7 @@ type cpu struct {
 	limit   uint64 // Steps at which to stop
 	running int    // Runs active, one inside a hook of the other
 	depth   int
-	stop    Stop // why an instruction failed; filled by what failed
+	stop    Stop // why an instruction failed
 	proceed op   // the instruction under a hook
 	code    *[opsPerPage]op
 	codeAt  uint64 // address of the page of code; noPage if it must be looked up
@@ -168,7 +168,7 @@ func (m *Machine) Call(fn uint64, args ...uint64) (uint64, error) {
 }
 
 // Run executes from m.PC until PC is until; the instruction there is not
-// executed. The error is a *Stop, or what a hook returned if that is one.
+// executed. The error is a *Stop; a *Stop that a hook returned is passed on.
 func (m *Machine) Run(until uint64) error {
 	if m.running == 0 {
 		m.limit = m.Steps + DefaultMaxSteps

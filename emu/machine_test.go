@@ -211,6 +211,76 @@ func TestSelfModifyingCode(t *testing.T) {
 	if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(42) {
 		t.Errorf("after Write of a byte: %#x, %v", got, err)
 	}
+	// A byte inside a word, which becomes MOVN X0, #0x6a.
+	if err := m.Write(textAt+5, []byte{0x0d}); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := m.Read32(textAt + 4); v == 0 {
+		t.Fatal("nothing there")
+	} else if got, err := m.Call(textAt, dataAt, 0); err != nil || got != ^uint64(v>>5&0xffff) {
+		t.Errorf("after Write of the second byte: %#x, %v, the word is %08x", got, err, v)
+	}
+	// Code from before Map is not executed.
+	m.Map(textAt, PageSize, Read|Exec)
+	put(t, m, textAt, a64.NOP)
+	_, err := m.Call(textAt, dataAt, 0)
+	wantStop(t, err, UnknownInstruction, textAt+4)
+}
+
+// A page that is executed has its code looked at anew after each store to it,
+// however many stores there were before, and before it was executed at all.
+func TestStoresToCode(t *testing.T) {
+	m := newMachine(t, strW1X0, a64.RET)
+	const code = textAt + 0x100000
+	m.Map(code, PageSize, Read|Write|Exec)
+	movz := func(imm uint32) uint64 { return uint64(0xd2800000 | imm<<5) } // movz x0, #imm
+	store := func(at, w uint64) {
+		t.Helper()
+		if _, err := m.Call(textAt, at, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(code+4, a64.RET)
+	for i := range uint32(6) {
+		store(code, movz(i))
+		if i == 3 {
+			store(code, movz(i)) // twice in a row
+		}
+		if got, err := m.Call(code); err != nil || got != uint64(i) {
+			t.Errorf("store %d: %d, %v", i, got, err)
+		}
+	}
+	// A page that may no longer be written, is not.
+	if err := m.Protect(code, PageSize, Read|Exec); err != nil {
+		t.Fatal(err)
+	}
+	_, err := m.Call(textAt, code, a64.NOP)
+	wantStop(t, err, Permission, textAt)
+	m.Map(dataAt, PageSize, Read|Write)
+	store(dataAt, 1) // cached as writable
+	store(dataAt, 2)
+	if err := m.Protect(dataAt, PageSize, Read); err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Call(textAt, dataAt, 3)
+	wantStop(t, err, Permission, textAt)
+	if v, _ := m.Read64(dataAt); v != 2 {
+		t.Errorf("%d was stored", v)
+	}
+}
+
+// A store exclusive of another size than the load before it fails.
+func TestExclusiveSize(t *testing.T) {
+	const ldxrX1, ldxrW1, stxrX1, stxrW1 = 0xc85f7c01, 0x885f7c01, 0xc8027c01, 0x88027c01 // status in w2
+	for _, test := range []struct {
+		load, store uint32
+		fails       uint64
+	}{{ldxrX1, stxrX1, 0}, {ldxrW1, stxrW1, 0}, {ldxrX1, stxrW1, 1}, {ldxrW1, stxrX1, 1}} {
+		m := newMachine(t, test.load, test.store, a64.RET)
+		if _, err := m.Call(textAt, dataAt); err != nil || m.X[2] != test.fails {
+			t.Errorf("%08x, %08x: status %d, %v", test.load, test.store, m.X[2], err)
+		}
+	}
 }
 
 func TestHooks(t *testing.T) {
@@ -340,8 +410,8 @@ func TestLimits(t *testing.T) {
 
 	m = newMachine(t, ldrX0X0, a64.RET)
 	m.Load = func(uint64, []byte) (Perm, bool) { return Read, true }
-	m.MaxPages = 5
-	for range 2 { // Reset counts anew, although it keeps pages
+	m.MaxPages = 1 + codePages + 5 // the code, decoded, and five of data
+	for range 2 {                  // Reset counts anew, although it keeps pages
 		for i := range uint64(5) {
 			if _, err := m.Call(textAt, i*PageSize); err != nil {
 				t.Fatal(err)
@@ -352,6 +422,104 @@ func TestLimits(t *testing.T) {
 		m.Reset()
 		m.Map(textAt, PageSize, Read|Exec)
 		put(t, m, textAt, ldrX0X0, a64.RET)
+	}
+}
+
+// Mapped pages count when they are touched, and decoded code counts, too. No code
+// makes a machine take more memory than its limit says.
+func TestMemoryLimit(t *testing.T) {
+	const most = 64
+	for _, test := range []struct {
+		name string
+		code []uint32
+	}{
+		{"stores", []uint32{strX1X0, 0x91400400, 0x17fffffe}},         // str x1, [x0]; add x0, x0, #1, lsl #12; b .-8
+		{"loads", []uint32{ldrX0X0 | 2, 0x91400400, 0x17fffffe}},      // ldr x2, [x0]; ...
+		{"branches", []uint32{brX0}},                                  // to a page of: add x0, x0, #1, lsl #12; br x0
+		{"maintenance", []uint32{0xd50b7420, 0x91400400, 0x17fffffe}}, // dc zva, x0; ...
+	} {
+		m := new(Machine)
+		for range 3 {
+			m.Reset()
+			m.MaxPages = most
+			m.Map(textAt, PageSize, Read|Exec)
+			put(t, m, textAt, test.code...)
+			for i := range uint64(32) {
+				m.Map(dataAt+i<<26, 64<<20, Read|Write|Exec)
+				if err := m.Watch(dataAt+i<<26, 64<<20); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(m.pages); n > most/2+1 {
+				t.Errorf("%s: %d pages before anything is executed", test.name, n)
+			}
+			if test.name == "branches" {
+				for i := range uint64(most / 2) {
+					put(t, m, dataAt+i*PageSize, 0x91400400, brX0)
+				}
+			}
+			_, err := m.Call(textAt, dataAt)
+			var s *Stop
+			if !errors.As(err, &s) || s.Reason != PageLimit {
+				t.Errorf("%s: %v, want %v", test.name, err, PageLimit)
+			}
+			pages, code := len(m.pages)+len(m.free), m.decoded+len(m.freeCode)
+			if pages+codePages*code > most+most/2 {
+				t.Errorf("%s: %d pages and the code of %d, with a limit of %d", test.name, pages, code, most)
+			}
+		}
+	}
+}
+
+// A page that was mapped and never touched is zero, has the permission that was
+// asked for last, and is watched if it was to be.
+func TestMapUntouched(t *testing.T) {
+	m := newMachine(t, strX1X0, a64.RET)
+	var writes int
+	m.OnWrite = func(uint64, uint64, int, uint64) { writes++ }
+	const far = dataAt + 1<<30
+	m.Map(far, 8*PageSize, Read|Write)
+	if err := m.Watch(far+PageSize, 2*PageSize); err != nil {
+		t.Fatal(err)
+	}
+	m.Map(far+2*PageSize, PageSize, Read)
+	m.Unmap(far+4*PageSize, PageSize)
+	if err := m.Watch(far+4*PageSize, 1); err == nil {
+		t.Error("what is not mapped is watched")
+	}
+	for i, want := range []string{"rw-", "rw- watched", "r--", "rw-", "unmapped", "rw-"} {
+		at, before := far+uint64(i)*PageSize, writes
+		v, err := m.Read64(at)
+		perm, ok := m.PermAt(at)
+		got := perm.String()
+		if !ok {
+			got = "unmapped"
+		}
+		if _, err := m.Call(textAt, at, 1); (err == nil) != (perm&Write != 0) {
+			t.Errorf("page %d: a store: %v", i, err)
+		}
+		if writes != before {
+			got += " watched"
+		}
+		if v != 0 || ok != (err == nil) || got != want {
+			t.Errorf("page %d is %s and holds %#x (%v), want %s and 0", i, got, v, err, want)
+		}
+	}
+	// Touched pages, mapped again, are as new.
+	m.Map(far, 8*PageSize, Read)
+	for i := range uint64(8) {
+		v, err := m.Read64(far + i*PageSize)
+		if perm, _ := m.PermAt(far + i*PageSize); v != 0 || err != nil || perm != Read {
+			t.Errorf("page %d, mapped again: %#x, %v, %v", i, v, perm, err)
+		}
+	}
+	m.Unmap(far, 1<<40)
+	if _, ok := m.PermAt(far); ok {
+		t.Error("an unmapped page is there")
+	}
+	m.Reset()
+	if _, ok := m.PermAt(far); ok {
+		t.Error("a mapped page is there after Reset")
 	}
 }
 
@@ -406,12 +574,19 @@ func TestGuarded(t *testing.T) {
 		{"BR to BTI j", brX0, a64.BTIj, true},
 		{"BR to BTI c", brX0, a64.BTIc, false},
 		{"BR x16 to BTI c", brX16, a64.BTIc, true},
+		{"BR to BTI jc", brX0, a64.BTIjc, true},
+		{"BR to PACIASP", brX0, a64.PACIASP, false},
+		{"BR x16 to BTI j", brX16, a64.BTIj, true},
+		{"BR x17 to BTI j", 0xd61f0220, a64.BTIj, true},
+		{"BR x17 to PACIBSP", 0xd61f0220, a64.PACIBSP, true},
+		{"BR x16 to BTI", brX16, a64.BTI, false},
 		{"BR x16 to NOP", brX16, a64.NOP, false},
-		{"BL to NOP", bl(t, textAt+4, textAt+16), a64.NOP, true},
+		{"BLR to BTI jc", blrX0, a64.BTIjc, true},
+		{"BL to NOP", bl(t, textAt+8, textAt+16), a64.NOP, true},
 		{"RET to NOP", 0xd65f0000, a64.NOP, true}, // ret x0
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := newMachine(t, a64.EncodeMOV(16, 0), test.branch, udf, udf, test.land, a64.EncodeMOV(30, 19), a64.RET)
+			m := newMachine(t, a64.EncodeMOV(16, 0), a64.EncodeMOV(17, 0), test.branch, udf, test.land, a64.EncodeMOV(30, 19), a64.RET)
 			m.X[19] = ReturnAddress
 			if _, err := m.Call(textAt, textAt+16); err != nil {
 				t.Fatalf("not guarded: %v", err)
@@ -424,10 +599,25 @@ func TestGuarded(t *testing.T) {
 				}
 				return
 			}
-			if s := wantStop(t, err, NoLandingPad, textAt+4); s.Addr != textAt+16 {
+			if s := wantStop(t, err, NoLandingPad, textAt+8); s.Addr != textAt+16 {
 				t.Error(s)
 			}
 		})
+	}
+}
+
+// BRK and HLT at the target of an indirect branch take their own exceptions.
+func TestGuardedBreak(t *testing.T) {
+	for _, test := range []struct {
+		land   uint32
+		reason Reason
+	}{{0xd4210000, Break}, {0xd4400000, Exception}} { // brk #0x800, hlt #0
+		for _, branch := range []uint32{blrX0, brX0, 0xd61f0220} {
+			m := newMachine(t, a64.EncodeMOV(17, 0), branch, udf, udf, test.land)
+			m.Guarded = true
+			_, err := m.Call(textAt, textAt+16)
+			wantStop(t, err, test.reason, textAt+16)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package emu
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"strings"
 )
 
@@ -11,7 +12,8 @@ const PageSize = 4096
 const (
 	pageMask   = PageSize - 1
 	opsPerPage = PageSize / 4
-	noPage     = 4 // what no PC is in: run looks at all of it but bits 2 to 11
+	codePages  = 4 // pages that the decoded code of one takes: 16 bytes an op
+	noPage     = 4 // the address of no page: run compares all bits of PC but 2 to 11 with it
 )
 
 // Perm is what a page may be used for.
@@ -39,63 +41,100 @@ func (p Perm) String() string {
 type page struct {
 	addr  uint64
 	perm  Perm
-	clean bool // bytes and permission are what Load gave
+	clean bool // bytes and permission are those that Load gave
 	gone  bool // unmapped, although Load may have something here
 	watch bool
 	epoch uint64 // Reset number, when it was last counted for MaxPages
+	ran   uint64 // the same of its code
 	data  [PageSize]byte
 	code  *[opsPerPage]op // decoded on first execution; nil if nothing here was executed
 }
 
+// A span is how Map, Watch or Unmap want pages to be that nobody has touched yet.
+type span struct {
+	first, last uint64 // addresses of pages
+	perm        Perm
+	watch, gone bool
+}
+
+func (s *span) covers(a uint64) bool { return s.first <= a && a <= s.last }
+
 // memory is the pages of a Machine.
 type memory struct {
 	pages    map[uint64]*page
+	spans    []span  // of this epoch; a later one overrides an earlier one
 	dirty    []*page // pages that are not clean
 	free     []*page
 	freeCode []*[opsPerPage]op
 	epoch    uint64
-	touched  int // pages of Load in this epoch
+	touched  int // pages in use in this epoch, as MaxPages counts them
+	decoded  int // pages that have code
 
 	// Caches of pages by address, direct-mapped: readable pages, and writable
 	// ones whose stores need no notice: not clean, not watched, no code.
 	readable [tlbSize]*page
 	writable [tlbSize]*page
+	cached   uint64 // a bit for each entry of them that may be in use
 }
 
-const tlbSize = 64
+const tlbSize = 64 // one bit each in cached
 
 // Map makes the pages that addr..addr+size touches zero, with permission
-// perm, whatever was there. Pages that are not mapped come from m.Load when
-// they are first touched: it fills page (PageSize bytes, for the aligned
-// address addr) and tells their permission, or false if there is nothing.
+// perm, whatever was there. A page costs memory, and counts for MaxPages, when
+// it is first touched. Pages that are not mapped come from m.Load when they are
+// first touched: it fills page (PageSize bytes, for the aligned address addr)
+// and returns their permission, or false if there is nothing.
 func (m *Machine) Map(addr, size uint64, perm Perm) {
-	m.each(addr, size, func(a uint64) error {
-		p := m.pages[a]
-		if p == nil {
-			p = m.newPage(a)
-		} else {
-			clear(p.data[:])
-			m.forget(p)
-		}
-		m.taint(p)
+	m.set(addr, size, span{perm: perm}, func(p *page) {
+		clear(p.data[:])
 		p.perm, p.gone, p.watch = perm, false, false
-		return nil
 	})
 }
 
 // Unmap takes pages away: no access works, and Load is not asked for them
 // until Reset.
 func (m *Machine) Unmap(addr, size uint64) {
-	m.each(addr, size, func(a uint64) error {
-		p := m.pages[a]
-		if p == nil {
-			p = m.newPage(a)
+	m.set(addr, size, span{gone: true}, func(p *page) { p.gone = true })
+}
+
+// set has the pages that addr..addr+size touches be as s says: change is called
+// for those that exist, the others are made so when they are touched.
+func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
+	if size == 0 {
+		return
+	}
+	s.first, s.last = addr&^pageMask, (addr+size-1)&^pageMask
+	m.spans = append(m.spans, s)
+	if (s.last-s.first)/PageSize < uint64(len(m.pages)) {
+		for a := s.first; ; a += PageSize {
+			if p := m.pages[a]; p != nil {
+				m.forget(p)
+				m.taint(p)
+				change(p)
+			}
+			if a == s.last {
+				return
+			}
 		}
-		m.forget(p)
-		m.taint(p)
-		p.gone = true
-		return nil
-	})
+	}
+	for a, p := range m.pages {
+		if s.covers(a) {
+			m.forget(p)
+			m.taint(p)
+			change(p)
+		}
+	}
+}
+
+// spanAt is the span that the page at a has, which nobody has touched; nil if it
+// has none.
+func (m *Machine) spanAt(a uint64) *span {
+	for i := len(m.spans) - 1; i >= 0; i-- {
+		if m.spans[i].covers(a) {
+			return &m.spans[i]
+		}
+	}
+	return nil
 }
 
 // Protect sets the permission of pages.
@@ -115,6 +154,14 @@ func (m *Machine) Protect(addr, size uint64, perm Perm) error {
 // for each register that is stored, and twice, low half first, for one of 16
 // bytes. It lasts until Reset, or Map of the page.
 func (m *Machine) Watch(addr, size uint64) error {
+	if n := len(m.spans); n > 0 && size > 0 {
+		// Usually the pages that were mapped last: then no page is touched.
+		if s := m.spans[n-1]; !s.gone && s.covers(addr&^pageMask) && s.covers((addr+size-1)&^pageMask) {
+			s.watch = true
+			m.set(addr, size, s, func(p *page) { p.watch = true })
+			return nil
+		}
+	}
 	return m.each(addr, size, func(a uint64) error {
 		p, err := m.hostPage(a, Write)
 		if err == nil {
@@ -187,6 +234,9 @@ func (m *Machine) Write64(addr, v uint64) error {
 	return m.Write(addr, binary.LittleEndian.AppendUint64(make([]byte, 0, 8), v))
 }
 
+// Touched is how many pages are in use since Reset, as MaxPages counts them.
+func (m *Machine) Touched() int { return m.touched }
+
 // each calls f for each page that addr..addr+size touches, until it fails.
 func (m *Machine) each(addr, size uint64, f func(uint64) error) error {
 	if size == 0 {
@@ -213,11 +263,12 @@ func (m *Machine) newPage(a uint64) *page {
 	}
 	p.addr, p.clean, p.epoch = a, true, m.epoch
 	m.pages[a] = p
+	m.touched++
 	return p
 }
 
-// pageAt is the page at the aligned address a, loaded if need be. If there
-// is none it is nil, and the reason is Unmapped or PageLimit.
+// pageAt is the page at the aligned address a, made or loaded if need be. If
+// there is no page, it is nil and the reason is Unmapped or PageLimit.
 func (m *Machine) pageAt(a uint64) (*page, Reason) {
 	p := m.pages[a]
 	if p != nil && p.epoch == m.epoch {
@@ -226,25 +277,43 @@ func (m *Machine) pageAt(a uint64) (*page, Reason) {
 		}
 		return p, 0
 	}
-	if p == nil && m.Load == nil {
-		return nil, Unmapped
+	var s *span
+	if p == nil {
+		s = m.spanAt(a)
+		if s == nil && m.Load == nil || s != nil && s.gone {
+			return nil, Unmapped
+		}
 	}
 	if m.touched >= m.maxPages() {
 		return nil, PageLimit
 	}
-	if p == nil {
-		p = m.newPage(a)
-		perm, ok := m.Load(a, p.data[:])
-		if !ok {
-			delete(m.pages, a)
-			m.free = append(m.free, p)
-			return nil, Unmapped
-		}
-		p.perm = perm
+	if p != nil {
+		m.count(p)
+		return p, 0
 	}
-	p.epoch = m.epoch
-	m.touched++
+	p = m.newPage(a)
+	if s != nil {
+		p.perm, p.watch = s.perm, s.watch
+		m.taint(p)
+		return p, 0
+	}
+	perm, ok := m.Load(a, p.data[:])
+	if !ok {
+		delete(m.pages, a)
+		m.free = append(m.free, p)
+		m.touched--
+		return nil, Unmapped
+	}
+	p.perm = perm
 	return p, 0
+}
+
+// count counts a page that is used for the first time in this epoch.
+func (m *Machine) count(p *page) {
+	if p.epoch != m.epoch {
+		p.epoch = m.epoch
+		m.touched++
+	}
 }
 
 // hostPage is the page that addr is in, for the host.
@@ -256,15 +325,17 @@ func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
 	return p, nil
 }
 
-// taint notes that a page is no longer what Load gave.
+// taint notes that a page is no longer as Load gave it.
 func (m *Machine) taint(p *page) {
+	m.count(p)
 	if p.clean {
-		p.clean, p.epoch = false, m.epoch
+		p.clean = false
 		m.dirty = append(m.dirty, p)
 	}
 }
 
-// forget drops what is cached about p, because its nature changes.
+// forget drops p from the caches, with its decoded code, because its permission
+// or its watch changes.
 func (m *Machine) forget(p *page) {
 	i := p.addr / PageSize % tlbSize
 	m.readable[i], m.writable[i] = nil, nil
@@ -285,16 +356,22 @@ func (m *Machine) changed(p *page, off uint64, n int) {
 func (m *Machine) resetMemory() {
 	m.epoch++
 	m.touched = 0
+	m.spans = m.spans[:0]
 	for _, p := range m.dirty {
 		m.drop(p)
 	}
 	m.dirty = m.dirty[:0]
-	if len(m.pages) > m.maxPages() {
+	// Kept pages and those of the next run are at most one and a half of the
+	// limit together.
+	if len(m.pages)+codePages*m.decoded > m.maxPages()/2 {
 		for _, p := range m.pages {
 			m.drop(p)
 		}
 	}
-	m.readable, m.writable = [tlbSize]*page{}, [tlbSize]*page{}
+	for ; m.cached != 0; m.cached &= m.cached - 1 {
+		i := bits.TrailingZeros64(m.cached)
+		m.readable[i], m.writable[i] = nil, nil
+	}
 	m.codeAt = noPage
 }
 
@@ -304,6 +381,7 @@ func (m *Machine) drop(p *page) {
 	if p.code != nil {
 		m.freeCode = append(m.freeCode, p.code)
 		p.code = nil
+		m.decoded--
 	}
 }
 
@@ -319,8 +397,8 @@ func (m *Machine) fault(reason Reason, addr uint64, access Perm) {
 	m.stop = Stop{Reason: reason, PC: m.PC, Addr: addr, Access: access}
 }
 
-// access is the page at addr for an instruction that reads or writes it. If
-// it must not, access is nil and m.stop says why.
+// access is the page at addr for an instruction that uses it as kind says. If the
+// instruction may not, access is nil and m.stop says why.
 func (m *Machine) access(addr uint64, kind Perm) *page {
 	p, reason := m.pageAt(addr &^ pageMask)
 	if p == nil {
@@ -334,51 +412,14 @@ func (m *Machine) access(addr uint64, kind Perm) *page {
 	return p
 }
 
-// ld64, ld32, ld16 and ld8 load for an instruction. If that is false, m.stop
-// says why.
-func (m *Machine) ld64(a uint64) (uint64, bool) {
+// ld loads size bytes, 1, 2, 4 or 8, for an instruction. If it returns false,
+// m.stop says why.
+func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
 	p := m.readable[a/PageSize%tlbSize]
 	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		return binary.LittleEndian.Uint64(p.data[off:]), true
+		return truncate(binary.LittleEndian.Uint64(p.data[off:]), size), true
 	}
-	return m.ldSlow(a, 8)
-}
-
-func (m *Machine) ld32(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
-		return uint64(binary.LittleEndian.Uint32(p.data[off:])), true
-	}
-	return m.ldSlow(a, 4)
-}
-
-func (m *Machine) ld16(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
-		return uint64(binary.LittleEndian.Uint16(p.data[off:])), true
-	}
-	return m.ldSlow(a, 2)
-}
-
-func (m *Machine) ld8(a uint64) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off {
-		return uint64(p.data[off]), true
-	}
-	return m.ldSlow(a, 1)
-}
-
-// ld loads size bytes: 1, 2, 4 or 8.
-func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
-	switch size {
-	case 1:
-		return m.ld8(a)
-	case 2:
-		return m.ld16(a)
-	case 4:
-		return m.ld32(a)
-	}
-	return m.ld64(a)
+	return m.ldSlow(a, uint64(size))
 }
 
 func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
@@ -389,60 +430,23 @@ func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
 			return 0, false
 		}
 		m.readable[p.addr/PageSize%tlbSize] = p
+		m.cached |= 1 << (p.addr / PageSize % tlbSize)
 		n += uint64(copy(b[n:size], p.data[(a+n)&pageMask:]))
 	}
 	return binary.LittleEndian.Uint64(b[:]), true
 }
 
-// st64, st32, st16 and st8 store for an instruction. If that is false, m.stop
-// says why, and nothing was stored.
-func (m *Machine) st64(a, v uint64) bool {
+// st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If it
+// returns false, m.stop says why, and nothing was stored.
+func (m *Machine) st(a, v uint64, size uint8) bool {
 	p := m.writable[a/PageSize%tlbSize]
 	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		binary.LittleEndian.PutUint64(p.data[off:], v)
+		b := p.data[off : off+8]
+		keep := ^uint64(0) << (8*size - 1) << 1
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)&keep|v&^keep)
 		return true
 	}
-	return m.stSlow(a, v, 8)
-}
-
-func (m *Machine) st32(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-4 {
-		binary.LittleEndian.PutUint32(p.data[off:], uint32(v))
-		return true
-	}
-	return m.stSlow(a, v, 4)
-}
-
-func (m *Machine) st16(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-2 {
-		binary.LittleEndian.PutUint16(p.data[off:], uint16(v))
-		return true
-	}
-	return m.stSlow(a, v, 2)
-}
-
-func (m *Machine) st8(a, v uint64) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off {
-		p.data[off] = byte(v)
-		return true
-	}
-	return m.stSlow(a, v, 1)
-}
-
-// st stores size bytes: 1, 2, 4 or 8.
-func (m *Machine) st(a, v uint64, size uint8) bool {
-	switch size {
-	case 1:
-		return m.st8(a, v)
-	case 2:
-		return m.st16(a, v)
-	case 4:
-		return m.st32(a, v)
-	}
-	return m.st64(a, v)
+	return m.stSlow(a, v, uint64(size))
 }
 
 func (m *Machine) stSlow(a, v uint64, size uint64) bool {
@@ -475,11 +479,12 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 	}
 	if first.code == nil && !first.watch {
 		m.writable[first.addr/PageSize%tlbSize] = first
+		m.cached |= 1 << (first.addr / PageSize % tlbSize)
 	}
 	return true
 }
 
-// fetch makes m.code the decoded code of the page that PC is in. If that is
+// fetch makes m.code the decoded code of the page that PC is in. If it returns
 // false, m.stop says why.
 func (m *Machine) fetch() bool {
 	if m.PC&3 != 0 {
@@ -490,7 +495,16 @@ func (m *Machine) fetch() bool {
 	if p == nil {
 		return false
 	}
+	if p.code == nil || p.ran != m.epoch {
+		if m.touched+codePages > m.maxPages() {
+			m.fault(PageLimit, m.PC, Exec)
+			return false
+		}
+		m.touched += codePages
+		p.ran = m.epoch
+	}
 	if p.code == nil {
+		m.decoded++
 		if n := len(m.freeCode); n > 0 {
 			p.code, m.freeCode = m.freeCode[n-1], m.freeCode[:n-1]
 			clear(p.code[:])
@@ -503,7 +517,7 @@ func (m *Machine) fetch() bool {
 	return true
 }
 
-// wordAt is the word that the page of PC has there.
+// wordAt is the word at pc, whose page exists.
 func (m *Machine) wordAt(pc uint64) uint32 {
 	return binary.LittleEndian.Uint32(m.pages[pc&^pageMask].data[pc&pageMask:])
 }

@@ -8,8 +8,8 @@ func (m *Machine) ld128(a uint64, size uint8) (v [2]uint64, ok bool) {
 		v[0], ok = m.ld(a, size)
 		return v, ok
 	}
-	if v[0], ok = m.ld64(a); ok {
-		v[1], ok = m.ld64(a + 8)
+	if v[0], ok = m.ld(a, 8); ok {
+		v[1], ok = m.ld(a+8, 8)
 	}
 	return v, ok
 }
@@ -18,10 +18,10 @@ func (m *Machine) st128(a uint64, v [2]uint64, size uint8) bool {
 	if size < 16 {
 		return m.st(a, v[0], size)
 	}
-	return m.st64(a, v[0]) && m.st64(a+8, v[1])
+	return m.st(a, v[0], 8) && m.st(a+8, v[1], 8)
 }
 
-// vectorLoadStore executes loads and stores of SIMD registers. If that is
+// vectorLoadStore executes loads and stores of SIMD registers. If it returns
 // false, m.stop says why.
 func (m *Machine) vectorLoadStore(o *op) bool {
 	a, ok := m.address(o)
@@ -110,7 +110,7 @@ func decodeVector(f *form, w uint32) op {
 
 // vectorImm is the constant of MOVI, MVNI, ORR, BIC and FMOV (vector,
 // immediate), inverted where the instruction inverts it: AdvSIMDExpandImm of
-// DDI 0487, J1. For BIC, it is what is left of the register.
+// DDI 0487, J1. For BIC the constant has the bits that stay.
 func vectorImm(w uint32) (uint64, bool) {
 	imm8 := uint64(w>>16&7<<5 | w>>5&31)
 	cmode, invert, q := field(w, 12, 4), w>>29&1 == 1, w>>30&1 == 1
@@ -149,7 +149,7 @@ func vectorImm(w uint32) (uint64, bool) {
 	return v, true
 }
 
-// vector executes what has SIMD registers and no memory operand.
+// vector executes instructions on SIMD registers without a memory operand.
 func (m *Machine) vector(o *op) {
 	q := &m.Q
 	n, k := q[o.rn&31], q[o.rm&31] // where rn is general, n is not used
@@ -231,8 +231,8 @@ func (m *Machine) vector(o *op) {
 	q[o.rd&31] = v
 }
 
-// element is where the element o.imm of o.sh bytes is: which half, and at
-// which bit of it.
+// element is the place of element o.imm of o.sh bytes: the half of the register,
+// and the bit in that half.
 func element(o *op) (half, at uint64) {
 	bit := o.imm * uint64(o.sh) * 8
 	return bit / 64, bit % 64

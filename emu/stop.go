@@ -6,7 +6,7 @@ import "fmt"
 type Stop struct {
 	Reason Reason
 	PC     uint64 // address of the instruction; 0 for an access by the host
-	Addr   uint64 // Unmapped, Permission, Misaligned, NoLandingPad: the address it used
+	Addr   uint64 // Unmapped, Permission, Misaligned, NoLandingPad: the address that was used
 	Access Perm   // Unmapped, Permission: Read, Write or Exec
 	Word   uint32 // the instruction, if it was fetched
 	Err    error  // HookFailed: what the hook returned
@@ -21,7 +21,7 @@ const (
 	Unmapped                         // nothing at Addr
 	Permission                       // the page at Addr forbids Access
 	Misaligned                       // PC, SP or the address of an atomic is not aligned
-	NoLandingPad                     // Guarded, and an indirect branch went to what is no landing pad for it
+	NoLandingPad                     // Guarded, and an indirect branch went where no landing pad accepts it
 	StepLimit                        // MaxSteps
 	DepthLimit                       // MaxDepth
 	PageLimit                        // MaxPages

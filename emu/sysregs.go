@@ -110,8 +110,8 @@ var (
 	}
 )
 
-// decodeSysReg is decode for MSR (register) and MRS. A register that the
-// machine does not have stops it when it gets there.
+// decodeSysReg is decode for MSR (register) and MRS. The machine stops when it
+// comes to one with a register that it does not have.
 func decodeSysReg(w uint32) op {
 	reg, rt := w&sysRegMask, field(w, 0, 5)
 	stored, ok := storedSysRegs[reg]
@@ -221,7 +221,7 @@ func (m *Machine) maint(o *op) bool {
 	if kind == DCZero {
 		addr &^= zvaSize - 1
 		for i := uint64(0); i < zvaSize; i += 8 {
-			if !m.st64(addr+i, 0) {
+			if !m.st(addr+i, 0, 8) {
 				return false
 			}
 		}

@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
 )
 
 // A unit is code that is analysed as a whole: one function, or the entry code.
@@ -282,7 +284,7 @@ func (u *unit) fatal(im *elfscan.Image, a uint64) bool {
 // An oracle tells which mutants change nothing.
 type oracle struct {
 	im    *elfscan.Image // with the mutant in it, when equivalent is called
-	sites *elfscan.Sites
+	sites *callsite.Table
 	bti   bool // the kernel is built with BTI
 	mach  *emu.Machine
 	rand  *rand.Rand
@@ -353,7 +355,7 @@ func (o *oracle) byInstruction(u *unit, m *mutant) string {
 		return whySlot
 	case u.fatal(o.im, m.addr) && !o.executes(m.addr):
 		return whyProtector
-	case u.entry && w == 0xa90427e8 && one && m.words[0]&^(31<<10) == w&^(31<<10) && o.im.Era() == elfscan.EraRegs:
+	case u.entry && w == 0xa90427e8 && one && m.words[0]&^(31<<10) == w&^(31<<10) && o.sites.Era == arch.RegsEra:
 		return whyX9 // STP X8, X9, [SP, #64]
 	case a64.Classify(w) == a64.Call && one:
 		return o.beside(w, m)
@@ -431,7 +433,7 @@ func (o *oracle) oneInput(u *unit) bool {
 			return true
 		}
 		for range 8 {
-			w := builder.NewWorld(o.im)
+			w := world.New(o.im)
 			for i := range w.M.X {
 				w.M.X[i] = o.rand.Uint64()
 			}
@@ -705,7 +707,7 @@ func (o *oracle) state(u *unit, start uint64) *state {
 	if len(u.imms) > 0 { // what the code compares with, or nearly
 		few = append(few, u.imms[r.IntN(len(u.imms))]+r.Uint64N(3)-1)
 	}
-	few = append(few, base+uint64(builder.Borders[r.IntN(len(builder.Borders))]), base-uint64(builder.Borders[r.IntN(len(builder.Borders))]))
+	few = append(few, base+uint64(callsite.Borders[r.IntN(len(callsite.Borders))]), base-uint64(callsite.Borders[r.IntN(len(callsite.Borders))]))
 	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
 		if a, ok := o.im.Addr(name); ok {
 			few = append(few, a)

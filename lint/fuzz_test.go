@@ -5,13 +5,13 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/json"
-	"go/token"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
@@ -85,12 +85,11 @@ func lintDamaged(t *testing.T, in lint.Inputs, hostilePath string, size int) {
 		run := &report.Run{}
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		fset := token.NewFileSet()
 		began := time.Now()
 		// A kernel of this size is judged with 20 MB; each machine that
 		// executes may have 64.
 		hostile.Bounded(t, 1<<30, 2000, size, func() {
-			total, err := lint.Files(ctx, in, fset, lint.Config{Workers: workers, MaxPerRule: 50}, func(res *lint.Result) { run.Results = append(run.Results, res) }, nil)
+			total, err := lint.Run(ctx, in, lint.Config{Workers: workers, MaxPerRule: 50}, func(res *finding.Result) { run.Results = append(run.Results, res) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +133,7 @@ func lintDamaged(t *testing.T, in lint.Inputs, hostilePath string, size int) {
 
 // checkResult checks what is said of an input: errors of one line, findings
 // where something is, and a reason for each rule without a verdict.
-func checkResult(t *testing.T, res *lint.Result, hostilePath string) {
+func checkResult(t *testing.T, res *finding.Result, hostilePath string) {
 	t.Helper()
 	for _, err := range res.Errors {
 		hostile.OneLine(t, err, res.Path+": ")
@@ -146,7 +145,7 @@ func checkResult(t *testing.T, res *lint.Result, hostilePath string) {
 		t.Errorf("image %v, %d rules, errors %v", res.Image, len(res.Rules), res.Errors)
 	}
 	found := map[string]int{}
-	place := func(p lint.Place) {
+	place := func(p finding.Place) {
 		if p.Path == "" || p.Line < 0 || p.Line > 0 && p.Col < 1 || p.Line == 0 && p.Path != res.Path {
 			t.Errorf("a finding at %+v", p)
 		}
@@ -166,11 +165,11 @@ func checkResult(t *testing.T, res *lint.Result, hostilePath string) {
 		}
 	}
 	for _, r := range res.Rules {
-		if r.Findings < found[r.Rule.ID] || r.Findings > 0 && r.NotApplicable != "" || r.Examined == "" && r.NotApplicable == "" && r.Inconclusive == "" {
+		if r.Findings < found[r.Rule.ID] || r.Findings > 0 && r.Status == finding.NotApplicable || r.Examined == "" && r.Status == finding.Judged || (r.Status == finding.Judged) != (r.Why == nil) {
 			t.Errorf("%d findings are kept of %+v", found[r.Rule.ID], r)
 		}
-		if strings.Contains(r.Inconclusive, "internal error") {
-			t.Errorf("%s: a panic: %s", r.Rule.ID, r.Inconclusive)
+		if r.Why != nil && strings.Contains(r.Why.Error(), "internal error") {
+			t.Errorf("%s: a panic: %s", r.Rule.ID, r.Why)
 		}
 	}
 }
@@ -191,7 +190,7 @@ func FuzzImage(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		lintDamaged(t, lint.Inputs{Files: []string{path}}, path, len(b))
+		lintDamaged(t, lint.Inputs{Images: []string{path}}, path, len(b))
 	})
 }
 
@@ -223,7 +222,7 @@ func FuzzModule(f *testing.F) {
 		}
 		in := lint.Inputs{Modules: []string{path}}
 		if name := kernels[int(kernel)%len(kernels)]; name != "" {
-			in.Files = []string{modules + name + ".elf"}
+			in.Images = []string{modules + name + ".elf"}
 		}
 		lintDamaged(t, in, path, len(b))
 	})

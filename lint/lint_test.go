@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"debug/elf"
 	"errors"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 )
 
@@ -25,10 +25,18 @@ const samples = "../testdata/vmlinux-samples/"
 // own is a check of somebody's own, as the package comment of checks allows.
 func own(name string, run func(*analysis.Pass) (any, error), requires ...*analysis.Analyzer) *analysis.Analyzer {
 	return &analysis.Analyzer{Name: name, Doc: name + ": a check of our own", Run: run,
-		Requires: append([]*analysis.Analyzer{checks.Image}, requires...), ResultType: reflect.TypeFor[checks.Outcome]()}
+		Requires: append([]*analysis.Analyzer{checks.Image}, requires...), ResultType: reflect.TypeFor[finding.Outcome]()}
 }
 
-func passes(*analysis.Pass) (any, error) { return checks.Outcome{Examined: "all"}, nil }
+func passes(*analysis.Pass) (any, error) { return finding.Outcome{Examined: "all"}, nil }
+
+// whyNot is why a rule came to no verdict; "" if it came to one.
+func whyNot(r finding.RuleRun) string {
+	if r.Why == nil {
+		return ""
+	}
+	return r.Why.Error()
+}
 
 // A check that panics or fails is inconclusive, said once, and keeps no other
 // from running.
@@ -44,11 +52,11 @@ func TestFailingChecks(t *testing.T) {
 	if err := analysis.Validate(list); err != nil {
 		t.Fatal(err)
 	}
-	res := lint.File(samples+"regs-good.elf", token.NewFileSet(), lint.Config{Checks: list})
+	res := lint.File(t.Context(), samples+"regs-good.elf", lint.Config{Checks: list})
 	want := map[string]string{"panics": "panics: internal error: off by one", "needs": "cannot tell", "needstoo": "cannot tell", "fine": ""}
 	for _, r := range res.Rules {
-		if w, ok := want[r.Rule.ID]; !ok || r.Inconclusive != w {
-			t.Errorf("%s is inconclusive: %q, want %q", r.Rule.ID, r.Inconclusive, w)
+		if w, ok := want[r.Rule.ID]; !ok || whyNot(r) != w {
+			t.Errorf("%s is inconclusive: %q, want %q", r.Rule.ID, whyNot(r), w)
 		}
 		delete(want, r.Rule.ID)
 	}
@@ -78,7 +86,7 @@ func TestSharedOnce(t *testing.T) {
 			return passes(pass)
 		}, shared))
 	}
-	lint.File(samples+"regs-good.elf", token.NewFileSet(), lint.Config{Checks: list})
+	lint.File(t.Context(), samples+"regs-good.elf", lint.Config{Checks: list})
 	if n != 1 {
 		t.Errorf("a shared result was computed %d times", n)
 	}
@@ -100,7 +108,7 @@ func TestMaxPerRule(t *testing.T) {
 		}
 		return passes(pass)
 	})
-	res := lint.Image(im, token.NewFileSet(), lint.Config{Checks: []*analysis.Analyzer{many}, MaxPerRule: 5})
+	res := lint.Image(t.Context(), im, lint.Config{Checks: []*analysis.Analyzer{many}, MaxPerRule: 5})
 	var addrs []uint64
 	for _, f := range res.Findings {
 		addrs = append(addrs, f.Addr)
@@ -142,18 +150,18 @@ func damaged(t *testing.T, sample, symbol string, value uint64) string {
 // A callsite table that lies leaves the rules about callsites without a
 // verdict; the error is said once, and the others are judged.
 func TestTableThatLies(t *testing.T) {
-	res := lint.File(damaged(t, "regs-good.elf", "__start_mcount_loc", 0x1000), token.NewFileSet(), lint.Config{})
+	res := lint.File(t.Context(), damaged(t, "regs-good.elf", "__start_mcount_loc", 0x1000), lint.Config{})
 	if len(res.Errors) != 1 || !strings.Contains(res.Errors[0].Error(), "callsite table: ") {
 		t.Errorf("errors %v; one about the callsite table was expected", res.Errors)
 	}
 	for _, r := range res.Rules {
 		switch r.Rule.ID {
 		case "FT201", "FT401", "FT403", "FT404", "FT405", "FT407":
-			if !strings.Contains(r.Inconclusive, "callsite table: ") || r.Examined != "" || r.Findings != 0 {
+			if !strings.Contains(whyNot(r), "callsite table: ") || r.Examined != "" || r.Findings != 0 {
 				t.Errorf("%s without callsites: %+v", r.Rule.ID, r)
 			}
 		case "FT101", "FT102", "FT207", "FT303":
-			if r.Inconclusive != "" || r.Examined == "" {
+			if r.Status == finding.Inconclusive || r.Examined == "" {
 				t.Errorf("%s needs no callsites: %+v", r.Rule.ID, r)
 			}
 		}
@@ -163,7 +171,7 @@ func TestTableThatLies(t *testing.T) {
 // A file that cannot be read is one error, and no rule is said to have run.
 func TestUnreadable(t *testing.T) {
 	for _, path := range []string{filepath.Join(t.TempDir(), "nothing"), t.TempDir(), "lint_test.go"} {
-		res := lint.File(path, token.NewFileSet(), lint.Config{})
+		res := lint.File(t.Context(), path, lint.Config{})
 		if len(res.Errors) != 1 || !strings.HasPrefix(res.Errors[0].Error(), path+": ") || res.Image != nil || len(res.Rules) != 0 || len(res.Findings) != 0 {
 			t.Errorf("%s: %+v", path, res)
 		}
@@ -192,43 +200,13 @@ func TestCutWhileRead(t *testing.T) {
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	res := lint.Image(im, token.NewFileSet(), lint.Config{})
+	res := lint.Image(t.Context(), im, lint.Config{})
 	if len(res.Errors) != 1 || res.Errors[0].Error() != path+": the file changed while it was read" {
 		t.Errorf("errors %v", res.Errors)
 	}
 	for _, r := range res.Rules {
-		if r.Inconclusive == "" && r.NotApplicable != "not a module" {
+		if r.Status != finding.Inconclusive && whyNot(r) != "not a module" {
 			t.Errorf("%s has a verdict on a file that is gone: %+v", r.Rule.ID, r)
-		}
-	}
-}
-
-func TestSelect(t *testing.T) {
-	ids := func(list []*analysis.Analyzer) (out []string) {
-		for _, a := range list {
-			out = append(out, a.Name)
-		}
-		return out
-	}
-	all := []*analysis.Analyzer{checks.FT101, checks.FT102, checks.FT401, checks.FT402}
-	for _, test := range []struct {
-		only, skip []string
-		want       string
-	}{
-		{nil, nil, "FT101 FT102 FT401 FT402"},
-		{[]string{"FT4"}, nil, "FT401 FT402"},
-		{[]string{"label-missing", "ft402"}, nil, "FT101 FT402"},
-		{nil, []string{"FT1", "site-misaligned"}, "FT401"},
-		{[]string{"FT1"}, []string{"FT101"}, "FT102"},
-	} {
-		list, err := lint.Select(all, test.only, test.skip)
-		if got := strings.Join(ids(list), " "); err != nil || got != test.want {
-			t.Errorf("only %v but not %v: %s (%v), want %s", test.only, test.skip, got, err, test.want)
-		}
-	}
-	for _, test := range [][2][]string{{{"FT4"}, {"FT4"}}, {{"FT9"}, nil}, {nil, {"no-such-rule"}}} {
-		if list, err := lint.Select(all, test[0], test[1]); err == nil {
-			t.Errorf("only %v but not %v: %v", test[0], test[1], ids(list))
 		}
 	}
 }
@@ -236,7 +214,7 @@ func TestSelect(t *testing.T) {
 // A panic that is in no check is an error of the input, in one line.
 func TestPanicOutsideChecks(t *testing.T) {
 	for _, path := range []string{"../testdata/vmlinux-samples/regs-good.elf", "../patchchecks/testdata/example.patch"} {
-		res := lint.File(path, nil, lint.Config{}) // there is no file set to add the file to
+		res := lint.File(t.Context(), path, lint.Config{Checks: []*analysis.Analyzer{nil}})
 		if len(res.Errors) != 1 || !strings.HasPrefix(res.Errors[0].Error(), path+": driver: internal error: ") || res.Path != path {
 			t.Errorf("%s: %v", path, res.Errors)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // mutationCells are how the samples in C are compiled to be mutated: by each
@@ -65,7 +66,7 @@ func TestMutationSamples(t *testing.T) {
 	for _, cell := range mutationCells {
 		t.Run(cell.name, func(t *testing.T) {
 			dir := t.TempDir()
-			cmd := exec.Command("../scripts/build-samples", append([]string{"--matrix", dir}, names...)...)
+			cmd := child.Command(t, "../scripts/build-samples", append([]string{"--matrix", dir}, names...)...)
 			cmd.Env = append(os.Environ(), "SAMPLE_CC="+cell.cc, "SAMPLE_FLAGS="+cell.flags)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)

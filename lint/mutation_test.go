@@ -18,9 +18,10 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // The score that the checks must reach: mutants that are caught, of all that
@@ -56,12 +57,16 @@ var helperPrefixes = []helper{
 
 // TestMutation changes the entry code and the site functions of real kernels
 // in memory, one instruction at a time, and counts how many of the changes
-// the checks notice.
+// the checks notice. With -short it is trixie's kernel alone: its entry code, its
+// site functions and its loader.
 func TestMutation(t *testing.T) {
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
 			if suite.name == "sid" {
 				t.Skip("as forky")
+			}
+			if testing.Short() && suite.name != "trixie" {
+				t.Skip("SKIPPED: -short")
 			}
 			dir := needKernel(t, suite.name, suite.inCI)
 			mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: mutationRules, units: siteUnits, play: playSite, local: true})
@@ -201,7 +206,7 @@ func (s *subject) judge(keeps map[*analysis.Analyzer]any) (finds, stuck []string
 		}
 		res, err := a.Run(pass)
 		results[a] = res
-		if o, ok := res.(checks.Outcome); ok && o.Inconclusive != "" {
+		if o, ok := res.(finding.Outcome); ok && o.Status == finding.Inconclusive {
 			stuck = append(stuck, a.Name)
 		}
 		return res, err
@@ -262,7 +267,7 @@ func (s *subject) executes(t *testing.T, addr uint64) bool {
 
 // siteUnits are the entry code and the site functions.
 func siteUnits(im *elfscan.Image) []*unit {
-	entry := builder.WalkEntry(im)
+	entry := entry.Walk(im)
 	code := &unit{name: "entry code", entry: true, words: entry.Words, order: entry.Order}
 	out := append([]*unit{code}, gather(im, siteNames, func(callee elfscan.Symbol) bool {
 		return slices.ContainsFunc(helperPrefixes, func(h helper) bool { return strings.HasPrefix(callee.Name, h.prefix) })
@@ -322,7 +327,7 @@ func mutate(t *testing.T, bn bench) (sum tally) {
 		var next atomic.Int64
 		for _, s := range subjects {
 			wg.Go(func() {
-				o := &oracle{local: bn.local, im: s.im, sites: sites.Sites, bti: sites.BTI > 0, boolean: boolean}
+				o := &oracle{local: bn.local, im: s.im, sites: sites.Table, bti: sites.BTI > 0, boolean: boolean}
 				o.executes = func(addr uint64) bool { return s.executes(t, addr) }
 				if s.worlds == nil {
 					s.worlds = newWorlds(t, s.im, bn.play, sites.Callsites)

@@ -1,105 +1,80 @@
 package lint
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"go/token"
-	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
 
-// PatchFacts is what a summary says of patches or a source file.
-type PatchFacts struct {
-	Source  bool // a source file
-	Patches int
-	Files   int // of all patches
-	Judged  int // of these, arm64's C and assembly
-	Added   int // lines that were judged
-	Notes   []patchscan.Note
-}
-
-// IsPatch tells whether the file at path is for patchscan: patches, a mail, a
-// source file. "-", standard input, is, and so is a pipe, which can be read but
-// once. What cannot be read is not.
-func IsPatch(path string) bool {
-	if path == "-" || patchscan.LangOf(path) != patchscan.LangOther {
-		return true
-	}
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return err == nil && info.Mode()&fs.ModeNamedPipe != 0
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	head := make([]byte, 6)
-	n, _ := io.ReadFull(f, head)
-	for _, magic := range []string{"\x7fELF", "\x1f\x8b", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
-		if bytes.HasPrefix(head[:n], []byte(magic)) {
-			return false
+// patches lints patches, source files and ranges of commits, and the image that
+// was built with them, which has a say in what becomes of them.
+func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func(*finding.Result)) {
+	var results []*finding.Result
+	add := func(res *finding.Result) {
+		results = append(results, res)
+		if in.Built == "" {
+			emit(res)
 		}
 	}
-	switch filepath.Ext(path) {
-	case ".patch", ".diff", ".mbox", ".eml":
-		return true
+	for res := range d.patchFiles(ctx, in.Patches) {
+		add(res)
 	}
-	rest, _ := io.ReadAll(io.LimitReader(f, 64<<10))
-	return patchSign.Match(append(head[:n], rest...))
+	for _, rng := range in.Ranges {
+		if ctx.Err() != nil {
+			break
+		}
+		add(soon(ctx, "git "+rng, func() *finding.Result { return d.commits(ctx, rng) }))
+	}
+	if n := len(in.Patches) + len(in.Ranges); len(results) < n && ctx.Err() != nil {
+		total.Errors = append(total.Errors, fmt.Errorf("%w: %d of %d inputs were judged", context.Cause(ctx), len(results), n))
+	}
+	if in.Built != "" {
+		results = append(results, d.built(ctx, in.Built, results))
+		for _, res := range results {
+			emit(res)
+		}
+	}
 }
 
-// patchSign is what patches and mails have near their beginning.
-var patchSign = regexp.MustCompile(`(?m)^[> ]*(diff --git |@@ -\d)|^[> ]*--- .*\r?\n[> ]*\+\+\+ |\A(From \S+ |(?i:From|Subject|Date|To|Message-ID|Received|Return-Path|Delivered-To|MIME-Version|Content-Type):)`)
-
-// PatchFiles lints files with patches, several at once, and gives what became
-// of each in their order. When the context of cfg is done it gives no more, and
-// leaves behind what waits for standard input.
-func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Result] {
-	return func(yield func(*Result) bool) {
-		workers := cfg.workers()
+// patchFiles lints files with patches, several at once, and gives what became
+// of each in their order. When ctx is done it gives no more, and leaves behind
+// what waits for standard input.
+func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*finding.Result] {
+	return func(yield func(*finding.Result) bool) {
 		// A result for each file; no more than some are read ahead of yield.
-		results := make(chan chan *Result, 4*workers)
+		results := make(chan chan *finding.Result, 4*d.workers())
 		stop := make(chan struct{})
 		defer close(stop)
-		slots := make(chan struct{}, workers)
 		go func() {
 			defer close(results)
 			for _, file := range files {
-				done := make(chan *Result, 1)
+				done := make(chan *finding.Result, 1)
 				select {
 				case results <- done:
 				case <-stop:
 					return
 				}
-				slots <- struct{}{}
+				d.slots <- struct{}{}
 				go func() {
-					defer func() { <-slots }()
-					done <- patchFile(file, fset, cfg)
+					defer func() { <-d.slots }()
+					done <- d.patchFile(ctx, file)
 				}()
 			}
 		}()
-		var cut <-chan struct{}
-		if cfg.Context != nil {
-			cut = cfg.Context.Done()
-		}
 		for done := range results {
 			select {
-			case <-cut:
+			case <-ctx.Done():
 				return
 			case res := <-done:
 				if !yield(res) {
@@ -111,169 +86,97 @@ func PatchFiles(files []string, fset *token.FileSet, cfg Config) iter.Seq[*Resul
 }
 
 // patchFile lints the patches, or the source file, at path.
-func patchFile(path string, fset *token.FileSet, cfg Config) (res *Result) {
+func (d *driver) patchFile(ctx context.Context, path string) (res *finding.Result) {
 	began := time.Now()
-	res = &Result{Path: path}
-	defer res.catch()
+	res = &finding.Result{Path: path}
+	defer func() { res.Elapsed = time.Since(began) }()
+	defer catch(&res)
 	in, err := patchscan.Open(path)
-	if err == nil {
-		res = Patch(in, fset, cfg)
-	} else {
+	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
+		return res
 	}
-	res.Elapsed = time.Since(began)
+	return d.patch(ctx, in)
+}
+
+// patch lints patches, or a source file, that were read.
+func (d *driver) patch(ctx context.Context, in *patchscan.Input) (res *finding.Result) {
+	res = &finding.Result{Path: in.Path}
+	defer catch(&res)
+	in.AllLines = d.AllLines
+	in.AddTo(d.fset)
+	list := patchAnalyzers(d.Checks)
+	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: in}, nil) // what runs at once is several inputs
+	r.run(list)
+	d.gather(res, r, list, patchSubject{in, d.AtPatch})
+	res.Patch = &finding.PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Files: len(in.Files())}
+	for _, n := range in.Notes {
+		res.Patch.Notes = append(res.Patch.Notes, finding.Note{Line: n.Line, Text: n.Text})
+	}
+	for _, act := range r.order {
+		if f, ok := act.result.(patchFacts); ok && act.err == nil {
+			f.AddFacts(res.Patch)
+		}
+	}
 	return res
 }
 
-// Patch lints patches, or a source file, that were read.
-func Patch(in *patchscan.Input, fset *token.FileSet, cfg Config) (res *Result) {
-	began := time.Now()
-	res = &Result{Path: in.Path, ConfigFile: cfg.ConfigFile}
-	defer res.catch()
-	in.AllLines = cfg.AllLines
-	in.AddTo(fset)
-	sieve := cfg.Quiet.sieve(in.Path)
-	list := patchAnalyzers(cfg.Checks)
-	r := newRunner(fset, cfg, map[*analysis.Analyzer]any{patchchecks.Patch: in})
-	r.runHere(list) // what runs at once is several inputs
-	seen := map[string]bool{}
-	for _, a := range list {
-		act := r.actions[a]
-		run := RuleRun{Rule: cfg.rule(a)}
-		if o, ok := act.result.(checks.Outcome); ok {
-			run.Outcome = o
-		}
-		if act.err != nil {
-			run.Inconclusive = act.err.Error()
-			if !seen[act.err.Error()] {
-				seen[act.err.Error()] = true
-				res.Errors = append(res.Errors, withPath(in.Path, act.err))
-			}
-		}
-		slices.SortStableFunc(act.diagnostics, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
-		var quiet []Finding
-		for i, d := range act.diagnostics {
-			if full := cfg.MaxPerRule > 0 && run.Findings >= cfg.MaxPerRule; full && sieve == nil {
-				run.Findings += len(act.diagnostics) - i
-				break
-			} else if f := patchFinding(in, d, run.Rule, cfg.AtPatch); !sieve.pass(&f) {
-				quiet = append(quiet, f)
-			} else if run.Findings++; !full {
-				res.Findings = append(res.Findings, f)
-			}
-		}
-		object := ""
-		if in.Source != nil {
-			object = in.Path // of a patch nobody knows what it leaves out
-		}
-		res.settle(sieve, &run, quiet, object)
-		res.Rules = append(res.Rules, run)
-	}
-	slices.SortFunc(res.Rules, func(a, b RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
-	slices.SortStableFunc(res.Findings, compareFindings)
-	res.Patch = patchFacts(in, r)
-	res.spans = touched(r)
-	res.Elapsed = time.Since(began)
-	return res
+// A patchSubject makes findings about patches, or a source file.
+type patchSubject struct {
+	*patchscan.Input
+	atPatch bool // findings are at the patch's line, not the patched file's
 }
 
-func patchFacts(in *patchscan.Input, r *runner) *PatchFacts {
-	facts := &PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Notes: in.Notes, Files: len(in.Files())}
-	if act, ok := r.actions[patchchecks.Sources]; ok && act.err == nil {
-		for _, s := range act.result.(*patchchecks.SourceSet).Files {
-			facts.Judged++
-			for i := range s.Lines {
-				if s.Lines[i].Op == '+' || in.AllLines {
-					facts.Added++
-				}
-			}
-		}
+// object is the path of a source file: of a patch nobody knows what it leaves
+// out.
+func (in patchSubject) object() string {
+	if in.Source == nil {
+		return ""
 	}
-	return facts
+	return in.Path
 }
 
-// patchFinding makes a finding of a diagnostic: at the patched file, with the
+func (in patchSubject) compare(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) }
+
+// places are where a finding is and, in the patched file or in the patch, where
+// it is as well; text is the line at the former.
+func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text string) {
+	p := in.Place(pos)
+	here = finding.Place{Path: p.Path, Line: p.Line, Col: p.Col}
+	there = finding.Place{Path: in.Path, Line: p.InputLine, Col: p.InputCol}
+	if in.Source != nil {
+		here = there
+	}
+	if in.atPatch {
+		return there, here, p.InputText
+	}
+	return here, there, p.Text
+}
+
+// finding makes a finding of a diagnostic: at the patched file, with the
 // patch's line beside it, or the other way round.
-func patchFinding(in *patchscan.Input, d analysis.Diagnostic, rule rules.Rule, atPatch bool) Finding {
-	place := func(pos token.Pos) (here, there Place, text string) {
-		p := in.Place(pos)
-		here = Place{Path: p.Path, Line: p.Line, Col: p.Col}
-		there = Place{Path: in.Path, Line: p.InputLine, Col: p.InputCol}
-		if in.Source != nil {
-			here = there
-		}
-		if atPatch {
-			return there, here, p.InputText
-		}
-		return here, there, p.Text
-	}
-	here, there, text := place(d.Pos)
-	f := Finding{Place: here, Rule: rule, Message: d.Message, Source: text, Patched: here}
-	if atPatch {
+func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
+	here, there, text := in.places(d.Pos)
+	f := finding.Finding{Place: here, Rule: rule, Message: d.Message, Source: text, Patched: here}
+	if in.atPatch {
 		f.Patched = there
 	}
 	p := in.Place(d.Pos)
-	f.Identity = Identity{Rule: rule.ID, Object: p.Path, Text: strings.TrimSpace(spaces.ReplaceAllString(p.Text, " "))}.valid()
+	f.Identity = finding.Identity{Rule: rule.ID, Object: p.Path, Text: strings.TrimSpace(finding.OneBlank(p.Text))}.Valid()
 	if there != here && in.Source == nil {
 		what := "this line of the patch"
-		if atPatch {
+		if in.atPatch {
 			what = "this line of the patched file"
 		}
-		f.Related = append(f.Related, Related{there, what})
+		f.Related = append(f.Related, finding.Related{Place: there, Message: what})
 	}
 	for _, rel := range d.Related {
-		at, _, _ := place(rel.Pos)
-		f.Related = append(f.Related, Related{at, rel.Message})
+		at, _, _ := in.places(rel.Pos)
+		f.Related = append(f.Related, finding.Related{Place: at, Message: rel.Message})
 	}
 	return f
 }
 
-// patchAnalyzers are the analyzers of list that judge patches; all of them if
-// list is nil.
-func patchAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
-	if list == nil {
-		return patchchecks.All
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(a *analysis.Analyzer) bool { return !judgesPatches(a) })
-}
-
-// imageAnalyzers are those that judge images.
-func imageAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
-	if list == nil {
-		return checks.All
-	}
-	return slices.DeleteFunc(slices.Clone(list), judgesPatches)
-}
-
-// judgesPatches tells whether an analyzer looks at patches: whether it
-// requires, over any number of others, the patch.
-func judgesPatches(a *analysis.Analyzer) bool {
-	return a == patchchecks.Patch || slices.ContainsFunc(a.Requires, judgesPatches)
-}
-
-// ruleName is the name of the rule that an analyzer reports: its own, without
-// what tells patches from images.
-func ruleName(a *analysis.Analyzer) string {
-	if judgesPatches(a) {
-		return strings.TrimSuffix(a.Name, patchchecks.Suffix)
-	}
-	return a.Name
-}
-
-func noteText(path string, n patchscan.Note) string {
-	if n.Line == 0 {
-		return fmt.Sprintf("%s: note: %s", path, n.Text)
-	}
-	return fmt.Sprintf("%s:%d: note: %s", path, n.Line, n.Text)
-}
-
-// NoteLines are the notes about what was not read, as lines to print.
-func (res *Result) NoteLines() []string {
-	var lines []string
-	if res.Patch != nil {
-		for _, n := range res.Patch.Notes {
-			lines = append(lines, noteText(res.Path, n))
-		}
-	}
-	return lines
-}
+// Nothing about a patch takes long: finding did all.
+func (in patchSubject) locate(*finding.Finding, analysis.Diagnostic) {}
+func (in patchSubject) relate(*finding.Finding, analysis.Diagnostic) {}

@@ -2,7 +2,6 @@ package lint_test
 
 import (
 	"fmt"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,8 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/report"
 )
 
 // The reviewed RFC, beside the checkout: it is not ours to hand on.
@@ -67,11 +68,11 @@ func TestReview(t *testing.T) {
 		fmt.Fprintf(os.Stderr, "\n*** TestReview DOES NOT RUN: %v ***\n\n", err)
 		t.Skipf("SKIPPED: the reviewed RFC is not there: %v", err)
 	}
-	res := lint.File(rfc, token.NewFileSet(), lint.Config{AtPatch: true})
+	res := lint.File(t.Context(), rfc, lint.Config{AtPatch: true})
 	for _, err := range res.Errors {
 		t.Fatal(err)
 	}
-	at := func(f lint.Finding) string {
+	at := func(f finding.Finding) string {
 		s := fmt.Sprintf("%d %s", f.Line, f.Rule.ID)
 		if f.Patched.Path != rfc {
 			s += fmt.Sprintf(" %s:%d", f.Patched.Path, f.Patched.Line)
@@ -90,7 +91,7 @@ func TestReview(t *testing.T) {
 	}
 	for _, comment := range review {
 		for _, rule := range comment.rules {
-			if !slices.ContainsFunc(res.Findings, func(f lint.Finding) bool {
+			if !slices.ContainsFunc(res.Findings, func(f finding.Finding) bool {
 				return f.Rule.ID == rule && f.Line >= comment.first && f.Line <= comment.last
 			}) {
 				t.Errorf("%q: no %s in lines %d to %d", comment.says, rule, comment.first, comment.last)
@@ -102,11 +103,11 @@ func TestReview(t *testing.T) {
 		rfc + ":125: note: the hunk is cut short: its header has 6 lines before and 314 after the change, here are 3 and 226",
 		rfc + ":77: note: 28 context lines have lost the blank that they begin with, this is the first: white space is not as it was sent",
 	}
-	if diff := cmp.Diff(want, res.NoteLines()); diff != "" {
+	if diff := cmp.Diff(want, report.NoteLines(res)); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 	// The same findings at the patched files, with the mail's lines beside.
-	source := lint.File(rfc, token.NewFileSet(), lint.Config{})
+	source := lint.File(t.Context(), rfc, lint.Config{})
 	var there []string
 	for _, f := range source.Findings {
 		line := f.Line
@@ -165,7 +166,7 @@ func TestKernelSources(t *testing.T) {
 			}
 			judged := map[string]int{}
 			for _, file := range files {
-				res := lint.File(file, token.NewFileSet(), lint.Config{AllLines: true})
+				res := lint.File(t.Context(), file, lint.Config{AllLines: true})
 				for _, err := range res.Errors {
 					t.Error(err)
 				}
@@ -223,6 +224,23 @@ func entryPatch(t *testing.T, only string) string {
 	return fmt.Sprintf("diff --git a/%s b/%[1]s\n--- a/%[1]s\n+++ b/%[1]s\n@@ -1,%d +1,%d @@\n%s", path, len(lines)-added, len(lines), body.String())
 }
 
+// lintBuilt lints a patch and an image that was built with it.
+func lintBuilt(t *testing.T, text, image string, cfg lint.Config) (patch, built *finding.Result) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "0001.patch")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var results []*finding.Result
+	if _, err := lint.Run(t.Context(), lint.Inputs{Patches: []string{path}, Built: image}, cfg, func(res *finding.Result) { results = append(results, res) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(results) != 2 {
+		t.Fatalf("%d results, want that of the patch and that of the image", len(results))
+	}
+	return results[0], results[1]
+}
+
 // A patch and an image built with it: what both show is confirmed and said
 // once, what the image alone shows is said where the patch is, and the rest of
 // the image is left alone.
@@ -242,17 +260,11 @@ func TestPatchWithImage(t *testing.T) {
 		{name: "something else", only: "vfs_read"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			fset := token.NewFileSet()
-			in, err := patchscan.Parse("0001.patch", entryPatch(t, test.only))
-			if err != nil {
-				t.Fatal(err)
-			}
-			patch := lint.Patch(in, fset, lint.Config{})
-			res := lint.WithImage(image, []*lint.Result{patch}, fset, lint.Config{})
+			patch, res := lintBuilt(t, entryPatch(t, test.only), image, lint.Config{})
 			for _, err := range res.Errors {
 				t.Error(err)
 			}
-			show := func(findings []lint.Finding) (out []string) {
+			show := func(findings []finding.Finding) (out []string) {
 				for _, f := range findings {
 					s := fmt.Sprintf("%d %s", f.Line, f.Rule.ID)
 					if f.Confirmed {
@@ -274,6 +286,52 @@ func TestPatchWithImage(t *testing.T) {
 			for _, r := range res.Rules {
 				if n := strings.Count(strings.Join(test.image, " "), r.Rule.ID); r.Findings != n {
 					t.Errorf("%s: %d findings, want %d", r.Rule.ID, r.Findings, n)
+				}
+			}
+		})
+	}
+}
+
+// A defect that is one rule's in patches and another's in images is confirmed,
+// too: the patch's finding is on the line of the image's.
+func TestTwinsWithImage(t *testing.T) {
+	for _, test := range []struct {
+		image, path string
+		line        int    // of the finding
+		text        string // of the patch, whose first line is the finding's
+		want        string // the rule of the patch
+		confirms    []string
+	}{
+		{"rfc-builder.elf", "rfc-builder.c", 98, `static u32 call(struct ftrace_ops *ops, u64 to) { return aarch64_insn_gen_branch_imm(ops->trampoline, to, AARCH64_INSN_BRANCH_LINK); }
+static void build(struct ftrace_ops *ops) { ops->trampoline = (u64)module_alloc(8); memcpy((void *)ops->trampoline, ftrace_common, 8); }
+`, "FT608", []string{"FT203"}},
+		{"builder-literal-masked.elf", "builder-literal-masked.c", 16, `static u32 load(u64 offset) { u32 insn = aarch64_insn_gen_nop(); insn |= (offset & 0x7ffff) << 5; return insn; }
+`, "FT603", []string{"FT603", "FT110"}},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			body := strings.Repeat("\n", test.line-1) + test.text
+			n := strings.Count(body, "\n")
+			diff := fmt.Sprintf("diff --git a/%s b/%[1]s\nnew file mode 100644\n--- /dev/null\n+++ b/%[1]s\n@@ -0,0 +1,%d @@\n", test.path, n)
+			for line := range strings.Lines(body) {
+				diff += "+" + line
+			}
+			path := filepath.Join(t.TempDir(), "0001.patch")
+			if err := os.WriteFile(path, []byte(diff), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var results []*finding.Result
+			in := lint.Inputs{Patches: []string{path}, Built: "../testdata/vmlinux-samples/builders/" + test.image}
+			if _, err := lint.Run(t.Context(), in, lint.Config{}, func(r *finding.Result) { results = append(results, r) }); err != nil || len(results) != 2 {
+				t.Fatalf("%d results, %v", len(results), err)
+			}
+			patch, image := results[0], results[1]
+			i := slices.IndexFunc(patch.Findings, func(f finding.Finding) bool { return f.Rule.ID == test.want && f.Line == test.line })
+			if i < 0 || !patch.Findings[i].Confirmed {
+				t.Fatalf("%s at line %d of the patch is not confirmed: %+v", test.want, test.line, patch.Findings)
+			}
+			for _, f := range image.Findings {
+				if slices.Contains(test.confirms, f.Rule.ID) && f.Line == test.line {
+					t.Errorf("%s is said twice: %+v", f.Rule.ID, f)
 				}
 			}
 		})

@@ -3,7 +3,6 @@ package lint_test
 import (
 	"bytes"
 	"fmt"
-	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -15,8 +14,11 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -26,14 +28,14 @@ import (
 // them, and the era that each is of.
 var suites = []struct {
 	name string
-	era  elfscan.Era
+	era  *arch.Era
 	inCI bool // CI must have it
 }{
-	{"bullseye", elfscan.EraRegs, false},
-	{"bookworm", elfscan.EraRegs, true},
-	{"trixie", elfscan.EraCallops, true},
-	{"forky", elfscan.EraCallops, false},
-	{"sid", elfscan.EraCallops, false},
+	{"bullseye", arch.RegsEra, false},
+	{"bookworm", arch.RegsEra, true},
+	{"trixie", arch.Callops, true},
+	{"forky", arch.Callops, false},
+	{"sid", arch.Callops, false},
 }
 
 // figures are exact, for the kernels that they were counted on.
@@ -90,9 +92,9 @@ func missing(t *testing.T, inCI bool, format string, args ...any) {
 }
 
 // run lints a file that must be readable.
-func run(t *testing.T, path string, cfg lint.Config) *lint.Result {
+func run(t *testing.T, path string, cfg lint.Config) *finding.Result {
 	t.Helper()
-	res := lint.File(path, token.NewFileSet(), cfg)
+	res := lint.File(t.Context(), path, cfg)
 	for _, err := range res.Errors {
 		t.Error(err)
 	}
@@ -104,7 +106,7 @@ func run(t *testing.T, path string, cfg lint.Config) *lint.Result {
 
 // speaksOf says for each rule about callsites what it has to say it examined:
 // all of them. The rules that do not apply to a kernel are not asked.
-func speaksOf(id string, im *lint.ImageFacts) string {
+func speaksOf(id string, im *finding.ImageFacts) string {
 	switch id {
 	case "FT201", "FT401", "FT402", "FT404", "FT405", "FT407", "FT410", "FT411":
 		return fmt.Sprintf("%d callsites", im.Callsites)
@@ -122,7 +124,7 @@ func TestRealKernels(t *testing.T) {
 			dir := needKernel(t, suite.name, suite.inCI)
 			res := run(t, filepath.Join(dir, "vmlinux"), lint.Config{})
 			im := res.Image
-			if im.Era != suite.era {
+			if im.Era != suite.era.String() {
 				t.Errorf("era %v, want %v", im.Era, suite.era)
 			}
 			if im.Callsites < 30000 {
@@ -131,20 +133,20 @@ func TestRealKernels(t *testing.T) {
 			var ran []string
 			for _, r := range res.Rules {
 				switch {
-				case r.Inconclusive != "":
-					t.Errorf("%s is inconclusive: %s", r.Rule.ID, r.Inconclusive)
+				case r.Status == finding.Inconclusive:
+					t.Errorf("%s is inconclusive: %s", r.Rule.ID, r.Why)
 				case r.Rule.Severity == rules.Error && r.Findings > 0:
 					t.Errorf("%s %s: %d findings", r.Rule.ID, r.Rule.Name, r.Findings)
-				case r.NotApplicable == "":
+				case r.Status != finding.NotApplicable:
 					ran = append(ran, r.Rule.ID)
 				}
-				if want := speaksOf(r.Rule.ID, im); r.NotApplicable == "" && !strings.HasPrefix(r.Examined, want) {
+				if want := speaksOf(r.Rule.ID, im); r.Status != finding.NotApplicable && !strings.HasPrefix(r.Examined, want) {
 					t.Errorf("%s examined %q, want %q", r.Rule.ID, r.Examined, want)
 				}
 			}
 			// Among those that ran are at least the ones that need no execution.
 			want := []string{"FT101", "FT102", "FT201", "FT207", "FT303", "FT401", "FT403", "FT404", "FT405", "FT406", "FT407", "FT410", "FT411", "FT504"}
-			if suite.era == elfscan.EraCallops {
+			if suite.era == arch.Callops {
 				want = append(want, "FT402")
 			}
 			for _, id := range want {
@@ -173,22 +175,21 @@ func TestRealKernelCallsites(t *testing.T) {
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
 			im := openKernel(t, needKernel(t, suite.name, suite.inCI))
-			sites, err := im.Sites()
+			sites, err := callsite.Of(im)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(sites.Table) != len(sites.Addrs)+sites.Blank || uint64(len(sites.Table)*8) != sites.End-sites.Start {
-				t.Errorf("a table of %d entries in %#x..%#x: %d callsites and %d blank", len(sites.Table), sites.Start, sites.End, len(sites.Addrs), sites.Blank)
+			if len(sites.Entries.Values) != len(sites.Addrs)+sites.Blank || uint64(len(sites.Entries.Values)*8) != sites.Entries.End-sites.Entries.Start {
+				t.Errorf("a table of %d entries in %#x..%#x: %d callsites and %d blank", len(sites.Entries.Values), sites.Entries.Start, sites.Entries.End, len(sites.Addrs), sites.Blank)
 			}
-			if suite.era == elfscan.EraRegs && sites.FromRela != len(sites.Table) {
-				t.Errorf("%d of %d entries have RELA relocations", sites.FromRela, len(sites.Table))
+			if suite.era == arch.RegsEra && sites.Entries.FromRela != len(sites.Entries.Values) {
+				t.Errorf("%d of %d entries have RELA relocations", sites.Entries.FromRela, len(sites.Entries.Values))
 			}
-			if suite.era == elfscan.EraCallops && sites.FromRelr != len(sites.Addrs) && sites.FromRelr != len(sites.Table) {
-				t.Errorf("%d of %d entries have RELR relocations", sites.FromRelr, len(sites.Table))
+			if suite.era == arch.Callops && sites.Entries.FromRelr != len(sites.Addrs) && sites.Entries.FromRelr != len(sites.Entries.Values) {
+				t.Errorf("%d of %d entries have RELR relocations", sites.Entries.FromRelr, len(sites.Entries.Values))
 			}
-			shape := suite.era.Shape()
 			for _, a := range sites.Addrs {
-				if s := im.SiteAs(a, shape); !s.OK || !im.IsText(a) || !im.IsText(s.Call) {
+				if s := sites.SiteAs(a, suite.era.Shape); !s.OK || !im.IsText(a) || !im.IsText(s.Call) {
 					t.Fatalf("%s is no callsite of era %v in text: %+v", im.At(a), suite.era, s)
 				}
 			}
@@ -326,9 +327,9 @@ func TestRealKernelVariants(t *testing.T) {
 }
 
 // compareByAddress compares all but the source lines.
-func compareByAddress(t *testing.T, got, want *lint.Result) {
+func compareByAddress(t *testing.T, got, want *finding.Result) {
 	t.Helper()
-	lines := func(res *lint.Result) (out []string) {
+	lines := func(res *finding.Result) (out []string) {
 		for _, f := range res.Findings {
 			out = append(out, fmt.Sprintf("%#x %s %s", f.Addr, f.Rule.ID, f.Message))
 		}
@@ -406,10 +407,10 @@ func TestDeterminism(t *testing.T) {
 	}
 	for _, input := range inputs {
 		output := func(workers int) string {
-			res := lint.File(input, token.NewFileSet(), lint.Config{Checks: checks.All, MaxPerRule: 20, Workers: workers})
+			res := lint.File(t.Context(), input, lint.Config{Checks: checks.All, MaxPerRule: 20, Workers: workers})
 			var b bytes.Buffer
 			for _, format := range report.Formats {
-				if err := format.Write(&b, &report.Run{Results: []*lint.Result{res}}); err != nil {
+				if err := format.Write(&b, &report.Run{Results: []*finding.Result{res}}); err != nil {
 					t.Fatal(err)
 				}
 			}

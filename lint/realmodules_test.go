@@ -3,7 +3,6 @@ package lint_test
 import (
 	"context"
 	"fmt"
-	"go/token"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/go/analysis"
+
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 )
 
@@ -47,7 +49,7 @@ func TestRealModules(t *testing.T) {
 			dir := needModules(t, suite.name, suite.inCI)
 			modules, without, callsites, executed := 0, 0, 0, 0
 			in := lint.Find([]string{filepath.Join(dir, "vmlinux"), filepath.Join(dir, "modules")})
-			total, err := lint.Files(context.Background(), in, token.NewFileSet(), lint.Config{}, func(res *lint.Result) {
+			total, err := lint.Run(context.Background(), in, lint.Config{}, func(res *finding.Result) {
 				for _, err := range res.Errors {
 					t.Error(err)
 				}
@@ -59,7 +61,7 @@ func TestRealModules(t *testing.T) {
 				callsites += n
 				if n == 0 {
 					without++
-				} else if res.Image.Era != suite.era {
+				} else if res.Image.Era != suite.era.String() {
 					t.Errorf("%s: era %v", res.Path, res.Image.Era)
 				}
 				for _, f := range res.Findings {
@@ -67,8 +69,8 @@ func TestRealModules(t *testing.T) {
 				}
 				for _, r := range res.Rules {
 					switch id := r.Rule.ID; {
-					case r.Inconclusive != "":
-						t.Errorf("%s: %s: inconclusive: %s", res.Path, id, r.Inconclusive)
+					case r.Status == finding.Inconclusive:
+						t.Errorf("%s: %s: inconclusive: %s", res.Path, id, r.Why)
 					case n == 0:
 						continue
 					case id == "FT409" && strings.HasSuffix(r.Examined, "the module placed near and far"):
@@ -81,7 +83,7 @@ func TestRealModules(t *testing.T) {
 						t.Errorf("%s: %s examined %q of %d callsites", res.Path, id, r.Examined, n)
 					}
 				}
-			}, nil)
+			})
 			if err != nil || len(total.Errors) > 0 || total.Unread > 0 || total.Judged != modules {
 				t.Errorf("%+v, %v", total, err)
 			}
@@ -114,12 +116,9 @@ func TestRealModulesExhaustively(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(1, 1))
 			rnd.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
 			in := lint.Find(append(slices.Clone(paths[:min(40, len(paths))]), filepath.Join(dir, "vmlinux")))
-			cfg := lint.Config{Settings: checks.Settings{Exhaustive: true}}
-			if cfg.Checks, err = lint.Select(checks.All, []string{"FT408", "FT409"}, nil); err != nil {
-				t.Fatal(err)
-			}
+			cfg := lint.Config{Settings: checks.Settings{Exhaustive: true}, Checks: []*analysis.Analyzer{checks.FT408, checks.FT409}}
 			executed := 0
-			_, err = lint.Files(context.Background(), in, token.NewFileSet(), cfg, func(res *lint.Result) {
+			_, err = lint.Run(context.Background(), in, cfg, func(res *finding.Result) {
 				for _, f := range res.Findings {
 					t.Errorf("%s: %s: %s", f.Path, f.Rule.ID, f.Message)
 				}
@@ -131,7 +130,7 @@ func TestRealModulesExhaustively(t *testing.T) {
 					}
 					executed += res.Image.Callsites
 				}
-			}, nil)
+			})
 			if err != nil || executed < 100 {
 				t.Errorf("%d callsites executed, %v", executed, err)
 			}
@@ -196,8 +195,8 @@ func TestBrokenFarKernels(t *testing.T) {
 func judgedBad(t *testing.T, kernel *elfscan.Image, module string) bool {
 	t.Helper()
 	bad := false
-	for _, r := range lint.Module(module, kernel, token.NewFileSet(), lint.Config{}).Rules {
-		bad = bad || r.Rule.ID == "FT409" && (r.Findings > 0 || r.Inconclusive != "" || !strings.Contains(r.Examined, "near and far"))
+	for _, r := range lint.Module(t.Context(), module, kernel, lint.Config{}).Rules {
+		bad = bad || r.Rule.ID == "FT409" && (r.Findings > 0 || r.Status == finding.Inconclusive || !strings.Contains(r.Examined, "near and far"))
 	}
 	return bad
 }

@@ -11,9 +11,13 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/ktypes"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // worldCount is how many random worlds a mutant must do the same in, to count
@@ -26,7 +30,7 @@ const worldCount = 600
 // should be. What a mutant does otherwise in none of them changes nothing.
 type worlds struct {
 	im    *elfscan.Image
-	w     *builder.World
+	w     *world.World
 	r     *rand.Rand // of the world that is played
 	play  func(*worlds)
 	plain [][]uint64 // what is seen in each world without a mutant
@@ -47,16 +51,16 @@ type worlds struct {
 	base, page uint64
 	areas      []stretch // as asked for
 	// Of callsites.
-	site   elfscan.Site
-	found  uint64
-	sites  []elfscan.Site
-	layout elfscan.Layout
-	types  *builder.Types
+	site  callsite.Site
+	found uint64
+	sites []callsite.Site
+	ops   map[string]uint64 // offsets of members of struct ftrace_ops
+	types *callsite.Types
 }
 
 type stretch struct{ addr, size uint64 }
 
-// What worlds have beside the image: builder.World has a stack and a heap.
+// What worlds have beside the image: world.World has a stack and a heap.
 const (
 	ownMark   = uint64(0x5afe_1111_5afe_0000) // registers of the caller
 	junkMark  = uint64(0xc10b_2222_c10b_0000) // registers after a call
@@ -70,14 +74,11 @@ const (
 	flushReset = 0x100 // VM_FLUSH_RESET_PERMS
 )
 
-func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []elfscan.Site) *worlds {
-	j := &worlds{im: im, w: builder.NewWorld(im), play: play, sites: sites, types: builder.ReadTypes(im, true), clobbers: true}
+func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []callsite.Site) *worlds {
+	j := &worlds{im: im, w: world.New(im), play: play, sites: sites, types: callsite.ReadTypes(im, true), clobbers: true}
 	j.w.M.MaxSteps = 1 << 14
 	if fn, ok := im.Lookup("arch_ftrace_update_trampoline"); ok && fn.Bind != elf.STB_WEAK {
-		var err error
-		if j.layout, err = im.StructLayout("ftrace_ops", "FTRACE_OPS_FL_", fn.Addr); err != nil {
-			t.Fatal(err)
-		}
+		j.ops = opsMembers(t, im, fn.Addr)
 	}
 	j.hooks()
 	for i := range worldCount {
@@ -85,6 +86,34 @@ func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []elfs
 	}
 	return j
 }
+
+// opsMembers is where the builder at addr finds some members of an ops.
+func opsMembers(t *testing.T, im *elfscan.Image, addr uint64) map[string]uint64 {
+	t.Helper()
+	types, err := ktypes.Open(im, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, err := types.Struct("ftrace_ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]uint64{}
+	for _, name := range []string{"func", "flags", "trampoline", "trampoline_size"} {
+		m, err := types.Member(ops, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[name] = m.Offset
+	}
+	return at
+}
+
+// Flags of struct ftrace_ops (include/linux/ftrace.h).
+const (
+	opsSaveRegs   = 1 << 2
+	opsAllocTramp = 1 << 11
+)
 
 // same tells whether code with the mutant is seen to do the same in all
 // worlds.
@@ -452,7 +481,7 @@ func (j *worlds) hooks() {
 	}, "aarch64_insn_write_literal_u64")
 
 	// ftrace's core, and modules.
-	j.hook(quiet, func(x *[31]uint64) { x[0], _ = m.Read64(x[0] + j.layout.Offsets["func"]) }, "ftrace_ops_get_func")
+	j.hook(quiet, func(x *[31]uint64) { x[0], _ = m.Read64(x[0] + j.ops["func"]) }, "ftrace_ops_get_func")
 	j.hook(quiet, func(x *[31]uint64) {
 		if x[0]-j.site.Call == 0 {
 			x[0] = j.found
@@ -560,7 +589,7 @@ func (j *worlds) word(pc uint64) uint32 {
 	r := j.r
 	bl, _ := a64.EncodeBL(pc, pc+r.Uint64N(1<<20)&^3)
 	b, _ := a64.EncodeB(pc, pc+r.Uint64N(1<<20)&^3)
-	w := pick(r, uint32(a64.NOP), a64.NOP, bl, b, a64.EncodeMOV(9, a64.LR), builder.Aliens[0], builder.Aliens[1], r.Uint32())
+	w := pick(r, uint32(a64.NOP), a64.NOP, bl, b, a64.EncodeMOV(9, a64.LR), trampoline.Aliens[0], trampoline.Aliens[1], r.Uint32())
 	if r.IntN(3) == 0 {
 		w ^= 1 << r.IntN(32)
 	}
@@ -597,11 +626,11 @@ func playBuilder(j *worlds) {
 		return j.base + entry - pick(r, uint64(4), 4, 4, 0) + label(name) - label("ftrace_common")
 	}
 	callback := func() uint64 { return j.around(slot("ftrace_call"), 4) }
-	ops := j.w.New(1024)
+	ops := j.w.Object(1024)
 	for off := uint64(0); off < 1024; off += 8 {
 		_ = m.Write64(ops+off, r.Uint64()|1)
 	}
-	size, flagsAt := ops+j.layout.Offsets["trampoline_size"], ops+j.layout.Offsets["flags"]
+	size, flagsAt := ops+j.ops["trampoline_size"], ops+j.ops["flags"]
 	j.look(ops, flagsAt-ops)
 	j.look(flagsAt+8, size-flagsAt-8)
 	j.look(size+8, ops+1024-size-8)
@@ -610,12 +639,12 @@ func playBuilder(j *worlds) {
 	// sized notes whether trampoline_size covers what was built, and no more
 	// than its memory.
 	sized := func() {
-		at, _ := m.Read64(ops + j.layout.Offsets["trampoline"])
+		at, _ := m.Read64(ops + j.ops["trampoline"])
 		n, _ := m.Read64(size)
 		// Without a trampoline, FTRACE_OPS_FL_ALLOC_TRAMP means nothing.
 		f, _ := m.Read64(flagsAt)
 		if at == 0 {
-			f &^= j.layout.Enums["FTRACE_OPS_FL_ALLOC_TRAMP"]
+			f &^= opsAllocTramp
 		}
 		j.note(f)
 		for _, s := range j.areas {
@@ -629,8 +658,8 @@ func playBuilder(j *worlds) {
 			j.note(n)
 		}
 	}
-	set := func(member string, v uint64) { _ = m.Write64(ops+j.layout.Offsets[member], v) }
-	save, alloc := j.layout.Enums["FTRACE_OPS_FL_SAVE_REGS"], j.layout.Enums["FTRACE_OPS_FL_ALLOC_TRAMP"]
+	set := func(member string, v uint64) { _ = m.Write64(ops+j.ops[member], v) }
+	const save, alloc = uint64(opsSaveRegs), uint64(opsAllocTramp)
 	const ifSupported = 1 << 3 // makes the core set SAVE_REGS
 	flags := r.Uint64() &^ (save | alloc | ifSupported)
 	flags |= pick(r, 0, save, save|ifSupported)
@@ -698,7 +727,8 @@ func playSite(j *worlds) {
 		j.clobbers = true
 		return
 	}
-	shape := im.Era().Shape()
+	table, _ := callsite.Of(im)
+	shape := table.Shape
 	addr := func(name string) uint64 { a, _ := im.Addr(name); return a }
 	caller := addr("ftrace_caller")
 	s := j.sites[r.IntN(len(j.sites))]
@@ -711,11 +741,11 @@ func playSite(j *worlds) {
 		s = j.moduleSite(at, shape)
 	}
 	j.site = s
-	rec := j.w.New(64)
+	rec := j.w.Object(64)
 	set := func(at, v uint64) { _ = m.Write64(at, v) }
 	set(rec, s.Call)
 	set(rec+8, pick(r, 0, 1<<21, 0xfff8_0000, ^uint64(1<<21), r.Uint64()))
-	mod := j.w.New(2048)
+	mod := j.w.Object(2048)
 	for off := uint64(0); off < 2048; off += 8 {
 		set(mod+off, r.Uint64())
 	}
@@ -781,10 +811,10 @@ func playSite(j *worlds) {
 		}
 	}
 	_ = m.Write32(s.Call, second)
-	if shape != elfscan.ShapeMcount {
+	if shape != arch.BLMcount {
 		_ = m.Write32(s.Call-a64.Size, pick(r, a64.NOP, a64.NOP, a64.EncodeMOV(9, a64.LR), j.word(s.Call)))
 	}
-	if shape == elfscan.ShapeCallops {
+	if shape == arch.OpsAndNOPs {
 		set(s.Entry, pick(r, addr("ftrace_nop_ops"), addr("ftrace_list_ops"), j.vm()+512, r.Uint64()))
 	}
 	j.look(s.Entry&^7-16, s.Call-s.Entry+32)
@@ -795,7 +825,7 @@ func playSite(j *worlds) {
 	switch name {
 	case "ftrace_call_adjust":
 		args = []uint64{s.Entry}
-		if shape == elfscan.ShapeCallops && r.IntN(2) == 0 {
+		if shape == arch.OpsAndNOPs && r.IntN(2) == 0 {
 			args[0] += pick(r, uint64(1), 2, 4)
 		}
 	case "ftrace_init_nop":
@@ -809,15 +839,15 @@ func playSite(j *worlds) {
 }
 
 // moduleSite maps a callsite of a module, whose BL is at about call.
-func (j *worlds) moduleSite(call uint64, shape elfscan.Shape) elfscan.Site {
+func (j *worlds) moduleSite(call uint64, shape *arch.Shape) callsite.Site {
 	m := j.w.M
 	for _, s := range j.im.Sections() { // no module is where the image is
 		if call < s.End()+1<<16 && s.Addr < call+1<<16 {
 			call = j.im.Sections()[0].Addr - 1<<20
 		}
 	}
-	s := elfscan.Site{Call: call, Entry: call - a64.Size}
-	if shape == elfscan.ShapeCallops {
+	s := callsite.Site{Call: call, Entry: call - a64.Size}
+	if shape == arch.OpsAndNOPs {
 		s.Entry -= 8
 		if s.BTI = s.Entry%8 != 0; s.BTI {
 			s.Entry -= a64.Size
@@ -846,8 +876,8 @@ func playLoader(j *worlds) {
 		code = j.im.Sections()[0].Addr - 1<<20
 	}
 	m.Map(code, emu.PageSize, emu.Read|emu.Write)
-	names := []string{".plt", ".init.plt", elfscan.FtracePLT, elfscan.InitFtracePLT}
-	more := []string{".text", ".data", ".plt.", ".pl", elfscan.FtracePLT[:len(elfscan.FtracePLT)-1], elfscan.FtracePLT + "s", elfscan.InitFtracePLT[:20], "", ".rodata"}
+	names := []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT}
+	more := []string{".text", ".data", ".plt.", ".pl", arch.ARM64.Modules.PLT[:len(arch.ARM64.Modules.PLT)-1], arch.ARM64.Modules.PLT + "s", arch.ARM64.Modules.InitPLT[:20], "", ".rodata"}
 	type header struct {
 		name string
 		typ  uint32

@@ -1,12 +1,12 @@
 package patchchecks
 
 import (
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT104 finds end labels in front of the last instruction of their function.
-var FT104 = check("FT104", func(j *judge) checks.Outcome {
+var FT104 = check("FT104", func(j *judge) finding.Outcome {
 	n := 0
 	for _, s := range j.Files {
 		for _, r := range regions(s) {

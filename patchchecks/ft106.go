@@ -3,7 +3,7 @@ package patchchecks
 import (
 	"strings"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -11,7 +11,7 @@ import (
 // it. It knows the regions that the code of the same input copies by their
 // labels, and trusts what that code rewrites: an instruction behind a label
 // that it names, and the last one if it writes a NOP or a branch.
-var FT106 = check("FT106", func(j *judge) checks.Outcome {
+var FT106 = check("FT106", func(j *judge) finding.Outcome {
 	used := map[string]bool{} // names in the C code of functions that copy
 	rewrites, relocates := false, false
 	j.funcs(func(s *Source, fl *flow) {

@@ -5,12 +5,12 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT112 finds a template that is live entry code, patched in place.
-var FT112 = check("FT112", func(j *judge) checks.Outcome {
+var FT112 = check("FT112", func(j *judge) finding.Outcome {
 	builders := 0
 	j.funcs(func(s *Source, fl *flow) {
 		// What points at live code: the entry code's labels, and variables

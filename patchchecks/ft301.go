@@ -3,7 +3,7 @@ package patchchecks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // setsReadOnly tells whether a function other than fl makes memory for code
@@ -20,7 +20,7 @@ func (j *judge) setsReadOnly(fl *flow) (found bool) {
 }
 
 // FT301 finds memory for code that is made executable while it is writable.
-var FT301 = check("FT301", func(j *judge) checks.Outcome {
+var FT301 = check("FT301", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		for _, x := range fl.calls {

@@ -3,7 +3,7 @@ package patchchecks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // cacheCalls keep instruction caches coherent with stores.
@@ -17,7 +17,7 @@ var cacheCalls = map[string]bool{
 
 // FT306 finds code that becomes executable with no cache maintenance behind
 // the last plain store.
-var FT306 = check("FT306", func(j *judge) checks.Outcome {
+var FT306 = check("FT306", func(j *judge) finding.Outcome {
 	// A function of the input that does the maintenance does it for its callers.
 	maintain := map[string]bool{}
 	for name := range cacheCalls {

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT601 finds constants that are A64 instructions and are stored as such.
-var FT601 = check("FT601", func(j *judge) checks.Outcome {
+var FT601 = check("FT601", func(j *judge) finding.Outcome {
 	constants := 0
 	for _, s := range j.Files {
 		if s.File.Lang != patchscan.LangC || isFramework(s.File.Path) {

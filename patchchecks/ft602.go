@@ -5,13 +5,13 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT602 finds instructions that are overwritten unseen. In one function it
 // speaks once: of the first, with the others beside it.
-var FT602 = check("FT602", func(j *judge) checks.Outcome {
+var FT602 = check("FT602", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token

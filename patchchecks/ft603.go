@@ -7,13 +7,13 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT603 finds offsets that are cut to the width of an instruction's field
 // with no test of their range.
-var FT603 = check("FT603", func(j *judge) checks.Outcome {
+var FT603 = check("FT603", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		if isFramework(s.File.Path) {

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -28,7 +28,7 @@ const (
 )
 
 // FT604 finds functions that are the same but for names and constants.
-var FT604 = check("FT604", func(j *judge) checks.Outcome {
+var FT604 = check("FT604", func(j *judge) finding.Outcome {
 	n := 0
 	for _, s := range j.Files {
 		var whole []*shape

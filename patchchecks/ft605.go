@@ -6,17 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/checks"
-	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
-	"github.com/ftlint/ftlint/rules"
 )
 
 // FT605 finds names in comments and diagrams that nothing defines and that
 // are one edit away from one that the patch defines or, in a diagram, uses.
 // Words of a sentence are not held against names that are merely used: the
 // kernel is full of names that no patch shows.
-var FT605 = check("FT605", func(j *judge) checks.Outcome {
+var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
@@ -169,8 +168,8 @@ func lastPart(name string) string { return name[strings.LastIndexByte(name, '_')
 // need not show.
 var kernelNames = func() map[string]bool {
 	m := map[string]bool{}
-	for _, e := range []elfscan.Era{elfscan.EraMcount, elfscan.EraRegs, elfscan.EraArgs, elfscan.EraCallops, elfscan.EraDyntramp} {
-		for _, l := range rules.Labels(e) {
+	for _, e := range arch.ARM64.Eras {
+		for _, l := range e.Labels {
 			m[l.Name] = true
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -14,7 +14,7 @@ import (
 // neither a PLT nor a test of the range. There are two directions: from the
 // memory, by the branches that the patch makes, and to it, by the BL that
 // ftrace puts into callsites for an ops->trampoline.
-var FT608 = check("FT608", func(j *judge) checks.Outcome {
+var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	type place struct {
 		s  *Source
 		fl *flow

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -29,7 +29,7 @@ func isms(rule, form string) *analysis.Analyzer {
 			table[ism.Token] = ism
 		}
 	}
-	return check(rule, func(j *judge) checks.Outcome {
+	return check(rule, func(j *judge) finding.Outcome {
 		if len(j.Files) == 0 {
 			return notApplicable(noCode)
 		}
@@ -177,7 +177,7 @@ func eachWord(text string, do func(word string, col int)) {
 }
 
 // FT503 finds x86 opcodes and their sizes in code.
-var FT503 = check("FT503", func(j *judge) checks.Outcome {
+var FT503 = check("FT503", func(j *judge) finding.Outcome {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -15,7 +15,7 @@ const noPatch = "a source file, not a patch"
 
 // FT606 finds the open points that a patch brings with it. It speaks once of
 // the message, and once of each comment.
-var FT606 = check("FT606", func(j *judge) checks.Outcome {
+var FT606 = check("FT606", func(j *judge) finding.Outcome {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
@@ -86,7 +86,7 @@ func hasAny(t string, words ...string) bool {
 
 // FT607 finds messages that claim speed and give no figure. A figure in the
 // cover letter is one for each patch of the series.
-var FT607 = check("FT607", func(j *judge) checks.Outcome {
+var FT607 = check("FT607", func(j *judge) finding.Outcome {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}

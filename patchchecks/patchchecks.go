@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -34,10 +34,10 @@ var All = []*analysis.Analyzer{
 const Suffix = "patch"
 
 // check makes the analyzer of a rule of the catalogue.
-func check(id string, run func(*judge) checks.Outcome) *analysis.Analyzer {
+func check(id string, run func(*judge) finding.Outcome) *analysis.Analyzer {
 	rule, ok := rules.Lookup(id)
 	if !ok {
-		panic("no such rule: " + id)
+		panic(id + " has an analyzer in package patchchecks and no entry in rules/catalogue.go")
 	}
 	doc := rule.Name + ", in patches and source files: " + rule.Title
 	if page, ok := rule.Page(); ok {
@@ -52,7 +52,7 @@ func check(id string, run func(*judge) checks.Outcome) *analysis.Analyzer {
 			j := &judge{pass, pass.ResultOf[Sources].(*SourceSet), map[string]bool{}}
 			return run(j), nil
 		},
-		ResultType: reflect.TypeFor[checks.Outcome](),
+		ResultType: reflect.TypeFor[finding.Outcome](),
 	}
 }
 
@@ -88,12 +88,12 @@ func note(s *Source, t patchscan.Token, format string, args ...any) analysis.Rel
 	return analysis.RelatedInformation{Pos: s.pos(t), Message: fmt.Sprintf(format, args...)}
 }
 
-func examined(format string, args ...any) checks.Outcome {
-	return checks.Outcome{Examined: fmt.Sprintf(format, args...)}
+func examined(format string, args ...any) finding.Outcome {
+	return finding.Outcome{Examined: fmt.Sprintf(format, args...)}
 }
 
-func notApplicable(format string, args ...any) checks.Outcome {
-	return checks.Outcome{NotApplicable: fmt.Sprintf(format, args...)}
+func notApplicable(format string, args ...any) finding.Outcome {
+	return finding.Outcome{Status: finding.NotApplicable, Why: fmt.Errorf(format, args...)}
 }
 
 // noCode says why a rule about code has nothing to look at.

@@ -2,7 +2,6 @@ package patchchecks_test
 
 import (
 	"fmt"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,10 +12,13 @@ import (
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/txtar"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // A want is an expectation at the end of a line of a sample:
@@ -70,17 +72,17 @@ func sample(t *testing.T, file string) (patch string, wants []*want) {
 	return b.String() + "-- \n2.39\n", wants
 }
 
-func lintText(t *testing.T, name, text string, cfg lint.Config) *lint.Result {
+func lintText(t *testing.T, name, text string, cfg lint.Config) *finding.Result {
 	t.Helper()
 	in, err := patchscan.Parse(name, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := lint.Patch(in, token.NewFileSet(), cfg)
+	res := lint.Patch(t.Context(), in, cfg)
 	for _, err := range res.Errors {
 		t.Error(err)
 	}
-	for _, n := range res.NoteLines() {
+	for _, n := range report.NoteLines(res) {
 		t.Error(n)
 	}
 	return res
@@ -116,19 +118,21 @@ func TestSamples(t *testing.T) {
 				switch {
 				case r.Findings > 0:
 					triggered[r.Rule.ID] = true
-				case r.NotApplicable == "" && r.Inconclusive == "":
+				case r.Status == finding.Judged:
 					passed[r.Rule.ID] = true
 				}
 			}
 		})
 	}
-	for _, a := range patchchecks.All {
-		id := strings.TrimSuffix(a.Name, patchchecks.Suffix)
-		if !triggered[id] {
-			t.Errorf("no sample triggers %s", id)
+	for _, r := range rules.All() {
+		if r.On&rules.Patches == 0 {
+			continue
 		}
-		if !passed[id] {
-			t.Errorf("no sample comes close to %s and passes", id)
+		if !triggered[r.ID] {
+			t.Errorf("no sample triggers %s: write one in patchchecks/testdata, with // want %[1]s \"...\" at the line of the finding", r.ID)
+		}
+		if !passed[r.ID] {
+			t.Errorf("no sample comes close to %s and passes: write one in patchchecks/testdata", r.ID)
 		}
 	}
 }
@@ -252,7 +256,7 @@ func FuzzChecks(f *testing.F) {
 				hostile.OneLine(t, err, name+": ")
 				return err.Error()
 			}
-			res := lint.Patch(in, token.NewFileSet(), lint.Config{})
+			res := lint.Patch(t.Context(), in, lint.Config{})
 			for _, err := range res.Errors {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -147,4 +148,58 @@ func looksLikeARM64(c *patchscan.Code) bool {
 		}
 	}
 	return arm > 0 && arm >= x86
+}
+
+// AddFacts has a summary say what is judged, and what the patches touch.
+func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
+	for _, s := range set.Files {
+		facts.Judged++
+		for i := range s.Lines {
+			if s.Lines[i].Op == '+' || set.In.AllLines {
+				facts.Added++
+			}
+		}
+		facts.Touched = append(facts.Touched, s.touched()...)
+	}
+}
+
+// touched are the lines that a patch adds to the file, and the functions that it
+// touches.
+func (s *Source) touched() []finding.Span {
+	var spans []finding.Span
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		if l.Op != '+' {
+			continue
+		}
+		if n := len(spans); n > 0 && spans[n-1].Last == l.Num-1 {
+			spans[n-1].Last = l.Num
+		} else {
+			spans = append(spans, finding.Span{Path: s.File.Path, First: l.Num, Last: l.Num})
+		}
+	}
+	add := func(name string, first, last patchscan.Token) {
+		from, to := s.Lines[first.Line].Num, s.Lines[last.Line].Num
+		if name != "" && s.File.Changes(from, to) {
+			spans = append(spans, finding.Span{Path: s.File.Path, First: from, Last: to, Func: name})
+		}
+	}
+	for _, f := range s.Funcs {
+		if len(f.Tokens) > 0 {
+			add(f.Name, f.Tokens[0], f.Tokens[len(f.Tokens)-1])
+		}
+	}
+	open := -1
+	for i, st := range s.Stmts {
+		switch {
+		case st.Kind == patchscan.StmtStart:
+			open = i
+		case (st.Kind == patchscan.StmtEnd || st.Kind == patchscan.StmtGap) && open >= 0:
+			add(s.Stmts[open].Label, s.Stmts[open].At, st.At)
+			open = -1
+		case st.Kind == patchscan.StmtEnd: // its start is not shown
+			add(st.Label, s.Tokens[0], st.At)
+		}
+	}
+	return spans
 }

@@ -242,7 +242,7 @@ func FuzzScan(f *testing.F) {
 				at = 0
 				line++
 			}
-			for _, tok := range Scan(lang, lines) {
+			for _, tok := range scan(lang, lines) {
 				for line < tok.Line {
 					rest()
 				}

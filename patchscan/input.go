@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/token"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -295,7 +296,10 @@ func (f *File) Changes(first, last int) bool {
 	return false
 }
 
-// AddTo adds the input to a file set. Positions exist only after it.
+// AddTo adds the input to a file set. Positions exist only after it. A token.Pos
+// is an int: on a 32-bit host a file set has room for 2 GiB of patches. Where fset
+// is half full, which leaves room for what is added at the same time, the input is
+// the only file of another set.
 func (in *Input) AddTo(fset *token.FileSet) {
 	offsets := make([]int, len(in.rows))
 	size := 0
@@ -303,12 +307,12 @@ func (in *Input) AddTo(fset *token.FileSet) {
 		offsets[i] = size
 		size += len(in.rows[i].text) + 1
 	}
+	if fset.Base() > math.MaxInt/2-size {
+		fset = token.NewFileSet()
+	}
 	in.file = fset.AddFile(in.Path, -1, size)
 	in.file.SetLines(offsets)
 }
-
-// FilePos is the position of the input as a whole: of its first line.
-func (in *Input) FilePos() token.Pos { return in.file.Pos(0) }
 
 // Pos is the position of the byte col of the line's Text, from 0.
 func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, col) }

@@ -166,6 +166,37 @@ func TestTransports(t *testing.T) {
 	}
 }
 
+// A line of a patch in base64 stands on the raw line with its first byte: of 57
+// bytes a line, also where the two begin together, and in a body that ends
+// within its encoding.
+func TestBase64Rows(t *testing.T) {
+	const header = "From: a@example.org\nContent-Transfer-Encoding: base64\n\n"
+	diff := "--- /dev/null\n+++ b/a.c\n@@ -0,0 +1,121 @@\n"
+	body := strings.Repeat("x", 2*57-1-len(diff)) + "\n" + diff
+	begins := len(body) // of the first line, at the beginning of a raw line
+	for i := range 120 {
+		body += fmt.Sprintf("+%s // %03d\n", strings.Repeat("y", 48+i%2), i) // 57 or 58 bytes
+	}
+	body += "+z\n" // on the last raw line
+	for name, encoded := range map[string]string{"whole": encodeBase64(body), "cut off": strings.TrimSuffix(encodeBase64(body), "\n") + "A"} {
+		in := parse(t, "mail", header+encoded)
+		in.AddTo(token.NewFileSet())
+		at, seen := begins, 0
+		for _, h := range in.Files()[0].Hunks {
+			for i := range h.Lines {
+				if got, want := in.Place(in.Pos(&h.Lines[i], 0)).InputLine, 4+at/57; got != want {
+					t.Errorf("%s: line %d of the file is on line %d of the mail, want %d", name, i+1, got, want)
+				}
+				at += 1 + len(h.Lines[i].Text) + 1
+				seen++
+			}
+		}
+		if seen != 121 {
+			t.Errorf("%s: %d lines", name, seen)
+		}
+	}
+}
+
 func encodeQP(t *testing.T, s string) string {
 	var b bytes.Buffer
 	w := quotedprintable.NewWriter(&b)

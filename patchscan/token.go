@@ -180,13 +180,3 @@ func isDirective(t string) bool {
 // isImmediate tells whether the # that t begins with stands before an
 // operand that was moved to a line of its own.
 func isImmediate(t string) bool { return len(t) > 1 && (isDigit(t[1]) || t[1] == '-' || t[1] == '(') }
-
-// Scan takes lines apart that follow each other.
-func Scan(lang Lang, lines []string) []Token {
-	var tokens []Token
-	s := Scanner{Lang: lang}
-	for i, l := range lines {
-		tokens = s.Line(tokens, int32(i), l)
-	}
-	return tokens
-}

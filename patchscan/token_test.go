@@ -46,7 +46,7 @@ func TestTokens(t *testing.T) {
 		{LangAsm, "callsite's: nop", `name:callsite op:' name:s op:: name:nop end:`},
 		{LangAsm, "\tmovq %rsp, 8(%rdi)", "name:movq op:% name:rsp op:, number:8 op:( op:% name:rdi op:) end:"},
 	} {
-		got := kinds(Scan(test.lang, strings.Split(test.lines, "\n")))
+		got := kinds(scan(test.lang, strings.Split(test.lines, "\n")))
 		if got != test.want {
 			t.Errorf("%v %q:\n got %s\nwant %s", test.lang, test.lines, got, test.want)
 		}
@@ -199,4 +199,14 @@ EXPORT_SYMBOL(f)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// scan takes lines apart that follow each other.
+func scan(lang Lang, lines []string) []Token {
+	var tokens []Token
+	s := Scanner{Lang: lang}
+	for i, l := range lines {
+		tokens = s.Line(tokens, int32(i), l)
+	}
+	return tokens
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // A browser is a Chromium without a window, spoken to in the DevTools protocol
@@ -68,25 +70,21 @@ func startBrowser(t *testing.T) *browser {
 	if os.Getuid() == 0 {
 		args = append([]string{"--no-sandbox"}, args...) // it refuses root otherwise
 	}
-	cmd := exec.Command(path, args...)
+	cmd := child.Command(t, path, args...)
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut}
+	b := &browser{t: t, to: to, waiting: map[int]chan message{}, gone: make(chan struct{})}
+	cmd.Cancel = func() error { // at the test's end; killed, it would leave processes of its own
+		go func() { _, _ = b.send("", "Browser.close", nil) }()
+		return nil
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	theirIn.Close()
 	theirOut.Close()
-	b := &browser{t: t, to: to, waiting: map[int]chan message{}, gone: make(chan struct{})}
 	go b.read(from)
 	t.Cleanup(func() {
-		_, _ = b.send("", "Browser.close", nil)
-		done := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(5 * time.Second):
-			_ = cmd.Process.Kill()
-			<-done
-		}
+		_ = cmd.Wait()
 		to.Close()
 		from.Close()
 	})

@@ -6,29 +6,31 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
-	"github.com/ftlint/ftlint/patchscan"
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 )
 
 // A Run is one call of ftlint: what a report is about.
 type Run struct {
-	Results []*lint.Result // in the order of the inputs
-	Errors  []error        // about no single input
-	Version string         // of ftlint
-	SrcTree string         // where sources are looked for; "" for nowhere
+	Results []*finding.Result // in the order of the inputs
+	Errors  []error           // about no single input
+	Version string            // of ftlint
+	SrcTree string            // where sources are looked for; "" for nowhere
 
 	FailOn *rules.Severity // lowest that fails; nil for none
 	// MaxPerRule bounds the findings of a rule that text shows; 0 for all.
 	MaxPerRule int
 }
 
-// fails tells whether findings of the severity make the run fail.
+// fails reports whether findings of the severity make the run fail.
 func (run *Run) fails(s rules.Severity) bool { return run.FailOn != nil && s >= *run.FailOn }
 
-// failed tells whether the run fails for what was found in res, or because it
+// failed reports whether the run fails for what was found in res, or because it
 // could not be judged.
-func (run *Run) failed(res *lint.Result) bool {
+func (run *Run) failed(res *finding.Result) bool {
 	for _, r := range res.Rules {
 		if r.Findings > 0 && run.fails(r.Rule.Severity) {
 			return true
@@ -60,24 +62,23 @@ type Format struct {
 	Name  string // as -f and -o take it
 	Doc   string // what it is, in a few words
 	Write func(w io.Writer, run *Run) error
+
+	Pictures []*analysis.Analyzer // that it shows the results of
 }
 
 // Formats are all of them.
 var Formats = []Format{
-	{"text", "lines as compilers print them", writeText},
-	{"json", "one JSON document: findings, and what became of each rule", writeJSON},
-	{"jsonl", "the same as lines of JSON, one a finding", writeJSONL},
-	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
-	{"github", "GitHub's workflow commands: annotations", writeGitHub},
-	{"gitlab", "GitLab's code quality report", writeGitLab},
-	{"checkstyle", "Checkstyle's XML", writeCheckstyle},
-	{"junit", "JUnit's XML: a test case for each rule", writeJUnit},
-	{"ktap", "KTAP, as kernel selftests print: a test for each rule", writeKTAP},
-	{"html", "a page to look at: findings, pictures, listings", writeHTML},
+	{Name: "text", Doc: "lines as compilers print them", Write: writeText},
+	{Name: "json", Doc: "one JSON document: findings, and what became of each rule", Write: writeJSON},
+	{Name: "jsonl", Doc: "the same as lines of JSON, one a finding", Write: writeJSONL},
+	{Name: "sarif", Doc: "SARIF 2.1.0, for code scanning", Write: writeSARIF},
+	{Name: "github", Doc: "GitHub's workflow commands: annotations", Write: writeGitHub},
+	{Name: "gitlab", Doc: "GitLab's code quality report", Write: writeGitLab},
+	{Name: "checkstyle", Doc: "Checkstyle's XML", Write: writeCheckstyle},
+	{Name: "junit", Doc: "JUnit's XML: a test case for each rule", Write: writeJUnit},
+	{Name: "ktap", Doc: "KTAP, as kernel selftests print: a test for each rule", Write: writeKTAP},
+	{Name: "html", Doc: "a page to look at: findings, pictures, listings", Write: writeHTML, Pictures: picture.All},
 }
-
-// NeedsLayout tells whether the format shows what lint.Config.Layout gathers.
-func (f Format) NeedsLayout() bool { return f.Name == "html" }
 
 // LookupFormat finds a format by its name.
 func LookupFormat(name string) (Format, error) {
@@ -106,7 +107,7 @@ func writeText(w io.Writer, run *Run) error {
 // apart by their order.
 type fingerprints map[string]int
 
-func (ids fingerprints) next(f *lint.Finding) string {
+func (ids fingerprints) next(f *finding.Finding) string {
 	s := f.Identity.Fingerprint()
 	ids[s]++
 	if n := ids[s]; n > 1 {
@@ -116,12 +117,12 @@ func (ids fingerprints) next(f *lint.Finding) string {
 }
 
 // headline is a finding in one line, without its place.
-func headline(f *lint.Finding) string {
+func headline(f *finding.Finding) string {
 	return fmt.Sprintf("%s [%s %s]", OneLine(message(*f)), f.Rule.ID, f.Rule.Name)
 }
 
 // notes are the places beside a finding, a line each.
-func notes(f *lint.Finding) (lines []string) {
+func notes(f *finding.Finding) (lines []string) {
 	for _, r := range f.Related {
 		lines = append(lines, fmt.Sprintf("%s: note: %s", position(r.Place), OneLine(r.Message)))
 	}
@@ -129,38 +130,47 @@ func notes(f *lint.Finding) (lines []string) {
 }
 
 // line is a finding as text has it, with the places beside it.
-func line(f *lint.Finding) string {
+func line(f *finding.Finding) string {
 	s := fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, headline(f))
 	return strings.Join(append([]string{s}, notes(f)...), "\n")
 }
 
 // left says of which rules findings are not in the report.
-func left(res *lint.Result) (lines []string) {
+func left(res *finding.Result) (lines []string) {
 	kept := byRule(res)
 	for _, r := range res.Rules {
-		if more := notShown(r, kept[r.Rule.ID]); more != "" {
-			lines = append(lines, fmt.Sprintf("%s: %s", printable(res.Path), more))
+		if n := r.Findings - len(kept[r.Rule.ID]); n > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s", printable(res.Path), more(n, r.Rule, notShown)))
 		}
 	}
 	return lines
 }
 
-// notShown says how many findings of a rule are not in the report; "" if all
-// are.
-func notShown(r lint.RuleRun, kept []*lint.Finding) string {
-	n := r.Findings - len(kept)
-	if n <= 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d more findings of %s %s are not shown (--max-per-rule)", n, r.Rule.ID, r.Rule.Name)
+const notShown = "are not shown"
+
+// more says that n findings of a rule are not in the report.
+func more(n int, r rules.Rule, what string) string {
+	return fmt.Sprintf("%d more findings of %s %s %s (--max-per-rule)", n, r.ID, r.Name, what)
 }
 
 // unread says what of patches was not read, or not as it stands.
-func unread(res *lint.Result) []patchscan.Note {
+func unread(res *finding.Result) []finding.Note {
 	if res.Patch == nil {
 		return nil
 	}
 	return res.Patch.Notes
+}
+
+// NoteLines are what of patches was not read, as lines to print.
+func NoteLines(res *finding.Result) (lines []string) {
+	for _, n := range unread(res) {
+		at := ""
+		if n.Line > 0 {
+			at = fmt.Sprintf(":%d", n.Line)
+		}
+		lines = append(lines, fmt.Sprintf("%s%s: note: %s", res.Path, at, n.Text))
+	}
+	return lines
 }
 
 // cleanPath is a path as those know it that look it up in a repository: without
@@ -173,8 +183,8 @@ func cleanPath(path string) string {
 }
 
 // byRule are the findings of each rule, by its ID.
-func byRule(res *lint.Result) map[string][]*lint.Finding {
-	m := map[string][]*lint.Finding{}
+func byRule(res *finding.Result) map[string][]*finding.Finding {
+	m := map[string][]*finding.Finding{}
 	for i := range res.Findings {
 		f := &res.Findings[i]
 		m[f.Rule.ID] = append(m[f.Rule.ID], f)

@@ -11,7 +11,6 @@ import (
 	"go/token"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,6 +23,8 @@ import (
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/xeipuuv/gojsonschema"
 
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -41,19 +42,19 @@ func hostile() *report.Run { return hostileWith(evil) }
 func hostileWith(evil string) *report.Run {
 	rule, _ := rules.Lookup("FT301")
 	other, _ := rules.Lookup("FT407")
-	place := lint.Place{Path: "dir/" + evil, Line: 7, Col: 3, Addr: 0xffff800080000000}
-	f := lint.Finding{Place: place, Rule: rule, Message: "message " + evil, Symbol: "symbol " + evil, Insn: "insn " + evil, Source: "source " + evil,
-		Related: []lint.Related{{Place: place, Message: "related " + evil}}, Identity: lint.Identity{Rule: rule.ID, Object: evil, Symbol: evil, Text: evil}}
+	place := finding.Place{Path: "dir/" + evil, Line: 7, Col: 3, Addr: 0xffff800080000000}
+	f := finding.Finding{Place: place, Rule: rule, Message: "message " + evil, Symbol: "symbol " + evil, Insn: "insn " + evil, Source: "source " + evil,
+		Related: []finding.Related{{Place: place, Message: "related " + evil}}, Identity: finding.Identity{Rule: rule.ID, Object: evil, Symbol: evil, Text: evil}}
 	twin := f
 	twin.Line = 8
-	unplaced := lint.Finding{Place: lint.Place{Path: evil}, Rule: other, Message: evil}
+	unplaced := finding.Finding{Place: finding.Place{Path: evil}, Rule: other, Message: evil}
 	failOn := rules.Error
 	return &report.Run{
 		Version: "1.2.3", FailOn: &failOn,
 		Errors: []error{errors.New("run " + evil)},
-		Results: []*lint.Result{{
-			Path: evil, Findings: []lint.Finding{f, twin, unplaced}, Errors: []error{errors.New("input " + evil)},
-			Rules: []lint.RuleRun{{Rule: rule, Findings: 2}, {Rule: other, Findings: 4}},
+		Results: []*finding.Result{{
+			Path: evil, Findings: []finding.Finding{f, twin, unplaced}, Errors: []error{errors.New("input " + evil)},
+			Rules: []finding.RuleRun{{Rule: rule, Findings: 2}, {Rule: other, Findings: 4}},
 		}},
 	}
 }
@@ -75,7 +76,7 @@ func write(t *testing.T, format string, run *report.Run) string {
 func reports(t *testing.T) map[string]*report.Run {
 	runs := map[string]*report.Run{"hostile": hostile(), "empty": {}}
 	for _, path := range []string{"../testdata/vmlinux-samples/builders/rfc-builder.elf", "../testdata/vmlinux-samples/regs-good.elf", "../patchchecks/testdata/example.patch", "nowhere"} {
-		runs[path] = &report.Run{Version: "1", Results: []*lint.Result{lint.File(path, token.NewFileSet(), lint.Config{})}}
+		runs[path] = &report.Run{Version: "1", Results: []*finding.Result{lint.File(t.Context(), path, lint.Config{})}}
 	}
 	return runs
 }
@@ -83,7 +84,7 @@ func reports(t *testing.T) map[string]*report.Run {
 // sarifSchema is the standard's schema, as go-sarif has it.
 func sarifSchema(t *testing.T) *gojsonschema.Schema {
 	t.Helper()
-	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif").Output()
+	dir, err := child.Command(t, "go", "list", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestSARIFSchema(t *testing.T) {
 			}
 		}
 		seen := map[string]bool{}
-		var findings []lint.Finding
+		var findings []finding.Finding
 		for _, res := range run.Results {
 			findings = append(findings, res.Findings...)
 		}
@@ -181,7 +182,7 @@ func TestSARIFSchema(t *testing.T) {
 		for _, res := range run.Results {
 			errs += len(res.Errors)
 			for _, r := range res.Rules {
-				if r.Inconclusive != "" {
+				if r.Status == finding.Inconclusive {
 					want = append(want, "warning")
 				}
 				if name == "hostile" && r.Findings == 4 {
@@ -224,7 +225,7 @@ func TestSARIFColumns(t *testing.T) {
 	rule, _ := rules.Lookup("FT501")
 	const source = "\té😀 mov\xff\xfe"
 	col := strings.Index(source, "mov") + 1
-	text := write(t, "sarif", &report.Run{Results: []*lint.Result{{Findings: []lint.Finding{{Place: lint.Place{Path: "a.S", Line: 2, Col: col}, Rule: rule, Source: source}}}}})
+	text := write(t, "sarif", &report.Run{Results: []*finding.Result{{Findings: []finding.Finding{{Place: finding.Place{Path: "a.S", Line: 2, Col: col}, Rule: rule, Source: source}}}}})
 	if want := `"region":{"startLine":2,"startColumn":6,"endColumn":11,"snippet":{"text":"\té😀 mov��"}}`; !strings.Contains(text, want) {
 		t.Errorf("want %s in\n%s", want, text[strings.Index(text, `"results"`):])
 	}
@@ -233,20 +234,20 @@ func TestSARIFColumns(t *testing.T) {
 // The exit code in SARIF is the exit status.
 func TestSARIFExitCode(t *testing.T) {
 	warning, _ := rules.Lookup("FT407")
-	ok := &lint.Result{Rules: []lint.RuleRun{{Rule: warning}}}
-	found := &lint.Result{Rules: []lint.RuleRun{{Rule: warning, Findings: 1}}}
-	bad := &lint.Result{Errors: []error{errors.New("x")}}
+	ok := &finding.Result{Rules: []finding.RuleRun{{Rule: warning}}}
+	found := &finding.Result{Rules: []finding.RuleRun{{Rule: warning, Findings: 1}}}
+	bad := &finding.Result{Errors: []error{errors.New("x")}}
 	failOn := func(s rules.Severity) *rules.Severity { return &s }
 	for _, test := range []struct {
 		run  report.Run
 		want int
 	}{
-		{report.Run{Results: []*lint.Result{ok}, FailOn: failOn(rules.Warning)}, 0},
-		{report.Run{Results: []*lint.Result{ok, found}, FailOn: failOn(rules.Warning)}, 1},
-		{report.Run{Results: []*lint.Result{ok, found}, FailOn: failOn(rules.Error)}, 0},
-		{report.Run{Results: []*lint.Result{ok, found}}, 0},
-		{report.Run{Results: []*lint.Result{bad, found}, FailOn: failOn(rules.Warning)}, 2},
-		{report.Run{Results: []*lint.Result{ok}, Errors: bad.Errors}, 2},
+		{report.Run{Results: []*finding.Result{ok}, FailOn: failOn(rules.Warning)}, 0},
+		{report.Run{Results: []*finding.Result{ok, found}, FailOn: failOn(rules.Warning)}, 1},
+		{report.Run{Results: []*finding.Result{ok, found}, FailOn: failOn(rules.Error)}, 0},
+		{report.Run{Results: []*finding.Result{ok, found}}, 0},
+		{report.Run{Results: []*finding.Result{bad, found}, FailOn: failOn(rules.Warning)}, 2},
+		{report.Run{Results: []*finding.Result{ok}, Errors: bad.Errors}, 2},
 	} {
 		if text := write(t, "sarif", &test.run); !strings.Contains(text, fmt.Sprintf(`"exitCode":%d}`, test.want)) && !strings.Contains(text, fmt.Sprintf(`"exitCode":%d,`, test.want)) {
 			t.Errorf("%+v: the exit code is not %d", test.run, test.want)
@@ -360,11 +361,22 @@ func TestGitLabFields(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for _, i := range issues {
-			if i.Description == "" || i.CheckName == "" || i.Location.Path == "" || strings.HasPrefix(i.Location.Path, "./") || i.Location.Lines.Begin < 1 || seen[i.Fingerprint] || i.Fingerprint == "" ||
-				!slices.Contains([]string{"info", "minor", "major", "critical", "blocker"}, i.Severity) {
+			if i.Description == "" || i.CheckName == "" || i.Location.Path == "" || strings.HasPrefix(i.Location.Path, "./") || i.Location.Lines.Begin < 1 || seen[i.Fingerprint] || i.Fingerprint == "" {
 				t.Errorf("%s: %+v", name, i)
 			}
 			seen[i.Fingerprint] = true
+			// What could not be judged has no rule, and is a blocker; what is not
+			// shown is information.
+			allowed := []string{"blocker", "info"}
+			id, _, _ := strings.Cut(i.CheckName, " ")
+			if rule, ok := rules.Lookup(id); ok {
+				allowed = []string{map[rules.Severity]string{rules.Error: "critical", rules.Warning: "major", rules.Note: "info"}[rule.Severity]}
+			} else if id != "ftlint" {
+				t.Errorf("%s: no rule %q", name, id)
+			}
+			if !slices.Contains(allowed, i.Severity) {
+				t.Errorf("%s: %s has the severity %q, want %q", name, i.CheckName, i.Severity, allowed)
+			}
 		}
 	}
 }
@@ -450,7 +462,7 @@ func TestNotShown(t *testing.T) {
 // A path is in a report as a repository has it.
 func TestCleanPaths(t *testing.T) {
 	rule, _ := rules.Lookup("FT407")
-	run := &report.Run{Results: []*lint.Result{{Path: "./out/vmlinux", Findings: []lint.Finding{{Place: lint.Place{Path: "./out/vmlinux"}, Rule: rule, Message: "m"}}, Errors: []error{errors.New("e")}}}}
+	run := &report.Run{Results: []*finding.Result{{Path: "./out/vmlinux", Findings: []finding.Finding{{Place: finding.Place{Path: "./out/vmlinux"}, Rule: rule, Message: "m"}}, Errors: []error{errors.New("e")}}}}
 	for format, want := range map[string]string{"gitlab": `"path": "out/vmlinux"`, "github": "file=out/vmlinux,", "sarif": `"uri":"out/vmlinux"`} {
 		if out := write(t, format, run); !strings.Contains(out, want) || strings.Contains(out, "./out") {
 			t.Errorf("%s: want %s in %s", format, want, out)
@@ -466,7 +478,7 @@ func TestFingerprintsSurviveMoves(t *testing.T) {
 		if err := os.WriteFile(path, []byte(patch), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		doc, err := sarif.FromString(write(t, "sarif", &report.Run{Results: []*lint.Result{lint.File(path, token.NewFileSet(), lint.Config{})}}))
+		doc, err := sarif.FromString(write(t, "sarif", &report.Run{Results: []*finding.Result{lint.File(t.Context(), path, lint.Config{})}}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ func writeGitHub(w io.Writer, run *Run) error {
 			text := strings.Join(append([]string{headline(f)}, notes(f)...), "\n")
 			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(text))
 		}
-		for _, line := range append(res.NoteLines(), left(res)...) {
+		for _, line := range append(NoteLines(res), left(res)...) {
 			about("notice", line)
 		}
 	}

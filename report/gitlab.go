@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -37,7 +37,7 @@ func writeGitLab(w io.Writer, run *Run) error {
 	issues := []gitlabIssue{}
 	ids := fingerprints{}
 	about := func(severity, path, text string) {
-		f := lint.Finding{Identity: lint.Identity{Object: path, Text: text}}
+		f := finding.Finding{Identity: finding.Identity{Object: path, Text: text}}
 		issues = append(issues, gitlabIssue{OneLine(text), "ftlint", ids.next(&f), severity, gitlabLocation{cleanPath(path), gitlabLines{1}}})
 	}
 	for _, res := range run.Results {

@@ -20,7 +20,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/text"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -90,8 +91,9 @@ type inputView struct {
 	Outcomes []outcomeView
 	Image    *imageView
 
-	res *lint.Result
-	at  map[uint64]string // fragment of the line that shows an address
+	res   *finding.Result
+	at    map[uint64]string   // fragment of the line that shows an address
+	lines picture.SourceLines // of what is drawn
 }
 
 // An outcomeView is what became of rules: those with one reason together, if
@@ -241,7 +243,7 @@ func newPageView(run *Run) *pageView {
 			if r.Findings > 0 {
 				v.rule(r.Rule).Findings += r.Findings
 			}
-			if r.Inconclusive != "" {
+			if r.Status == finding.Inconclusive {
 				rv := v.rule(r.Rule)
 				const most = 20
 				switch len(rv.Undec) {
@@ -310,24 +312,17 @@ func (v *pageView) fill(in *inputView, many bool) {
 	for _, err := range res.Errors {
 		in.Errors = append(in.Errors, clean(err.Error()))
 	}
-	for _, line := range res.NoteLines() {
+	for _, line := range NoteLines(res) {
 		in.Notes = append(in.Notes, clean(line))
 	}
-	if res.Image != nil && res.Image.Layout != nil {
-		v.layOut(in, res.Image)
+	if len(res.Pictures) > 0 {
+		v.draw(in)
 	}
 	if many && res.IsModule {
 		return
 	}
-	var b bytes.Buffer
-	Summary(&b, &lint.Result{Path: res.Path, Image: res.Image, Patch: res.Patch}, false)
-	quiet(&b, []*lint.Result{res}, false)
-	configLine(&b, res)
-	for line := range strings.Lines(b.String()) {
-		line = strings.TrimSpace(strings.TrimPrefix(line, printable(res.Path)+": "))
-		if !strings.HasSuffix(line, "0.000 s") {
-			in.Facts = append(in.Facts, clean(line))
-		}
+	for _, line := range slices.Concat(facts(res), quiet([]*finding.Result{res}, false), configLine(res)) {
+		in.Facts = append(in.Facts, clean(line))
 	}
 	for _, status := range statuses {
 		at := map[string]int{}
@@ -352,13 +347,11 @@ func (v *pageView) fill(in *inputView, many bool) {
 }
 
 // gatherModules makes one view of many modules.
-func (v *pageView) gatherModules(results []*lint.Result) {
+func (v *pageView) gatherModules(results []*finding.Result) {
 	m := &modulesView{Outcomes: countRules(results)}
 	v.Modules = m
-	var b bytes.Buffer
-	modulesQuiet(&b, results, false)
-	for line := range strings.Lines(b.String()) {
-		m.Quiet = append(m.Quiet, clean(strings.TrimSpace(line)))
+	for _, line := range modulesQuiet(results, false) {
+		m.Quiet = append(m.Quiet, clean(line))
 	}
 	for i, res := range results {
 		if !res.IsModule {
@@ -378,7 +371,10 @@ func (v *pageView) gatherModules(results []*lint.Result) {
 			m.Without++
 		}
 		if f := res.Image.Module; f != nil {
-			mv.Name, mv.Shape, mv.Note = clean(f.Name), f.Shape.String(), clean(f.Mismatch)
+			mv.Name, mv.Shape = clean(f.Name), f.Shape
+			if f.Mismatch != nil {
+				mv.Note = clean(f.Mismatch.Error())
+			}
 		}
 		for _, r := range res.Rules {
 			mv.Findings += r.Findings

@@ -3,8 +3,8 @@ package report_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -14,11 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 const builders = "../testdata/vmlinux-samples/builders"
@@ -26,9 +29,9 @@ const builders = "../testdata/vmlinux-samples/builders"
 // htmlOf is the page about some inputs, as the command line makes it.
 func htmlOf(t *testing.T, srctree string, paths ...string) string {
 	t.Helper()
-	var results []*lint.Result
+	var results []*finding.Result
 	in := lint.Find(paths)
-	if _, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{Layout: true}, func(res *lint.Result) { results = append(results, res) }, nil); err != nil {
+	if _, err := lint.Run(t.Context(), in, lint.Config{Pictures: picture.All}, func(res *finding.Result) { results = append(results, res) }); err != nil {
 		t.Fatal(err)
 	}
 	return page(t, &report.Run{Results: results, SrcTree: srctree})
@@ -128,7 +131,7 @@ func TestPagesTidy(t *testing.T) {
 		t.Skip("SKIPPED: no tidy: install Debian's tidy")
 	}
 	for name, html := range pages(t) {
-		cmd := exec.Command("tidy", "-q", "-e", "--drop-empty-elements", "no", "--mute", "TRIM_EMPTY_ELEMENT")
+		cmd := child.Command(t, "tidy", "-q", "-e", "--drop-empty-elements", "no", "--mute", "TRIM_EMPTY_ELEMENT")
 		cmd.Stdin = strings.NewReader(html)
 		out, err := cmd.CombinedOutput()
 		if err != nil || len(out) > 0 {
@@ -146,28 +149,32 @@ const (
 func harmful() *report.Run {
 	rule, _ := rules.Lookup("FT401")
 	own := rules.Rule{ID: harm, Name: harm, Severity: rules.Error, Title: harm}
-	at := lint.Place{Path: harm + odd, Line: 3, Col: 1, Addr: 0x1000}
-	line := lint.ListingLine{ListingLine: builder.ListingLine{Addr: 0x1000, Word: 0xd503201f, Labels: []string{harm + odd}, Text: harm + odd, Model: harm, Note: harm + odd}, Source: lint.Source{Path: harm, Line: 7}}
-	list := lint.Listing{Title: harm + odd, Lines: []lint.ListingLine{line}}
-	cell := lint.TrampolineCell{Cell: builder.Cell{At: 0x2000, Size: 4, Word: 1, Text: harm + odd, Model: harm, From: harm, Label: harm, Role: builder.CallSlot, Differs: true, Diffs: []int{0}, Origin: 1}, Source: lint.Source{Path: harm, Line: 1}, Writer: 0}
-	moment := lint.TrampolineMoment{Moment: builder.Moment{Event: builder.Event{Kind: builder.Copy, Func: harm + odd, Addr: 0x2000, Size: 4, PC: 0x1000}, Mine: true, Alive: true, State: []builder.CellState{builder.Stale}, Hits: []bool{true}, Count: 1}, At: harm, Source: lint.Source{Path: harm + odd, Line: 1}}
-	res := &lint.Result{
-		Path: harm + odd,
-		Image: &lint.ImageFacts{Form: harm, Callsites: 1, LineProblem: harm + odd, Template: []string{harm + odd}, Entries: []lint.NamedAddr{{Name: harm, Addr: 1}},
-			Layout: &lint.Layout{
-				Listings: []lint.Listing{list}, Excerpts: []lint.Listing{list}, NoBuilder: harm, NoModel: harm, Problems: []string{harm + odd},
-				Trampolines: []lint.Trampoline{{Variant: harm, Addr: 0x2000, Size: 4, Perms: "rwx", Cells: []lint.TrampolineCell{cell}, Moments: []lint.TrampolineMoment{moment}, Diffs: []lint.TrampolineDiff{{Rule: harm, Text: harm + odd}}, Whole: []int{0}, Err: harm}},
-				Situations:  []lint.Situation{{Variant: harm, Slot: harm + odd, Err: harm + odd}},
-				Map: &lint.AddressMap{Entry: lint.NamedAddr{Name: harm, Addr: 5}, Callsites: 1, Bins: []lint.Bin{{Lo: 0, Hi: 1024, N: 1}},
-					Regions: []lint.MapRegion{{Kind: lint.RegionImage, Name: harm, Note: harm, Start: 0, End: ^uint64(0)}, {Kind: lint.RegionSection, Name: harm + odd, Note: harm, Start: 0, End: 100}}},
-			}},
-		Rules:  []lint.RuleRun{{Rule: rule, Findings: 2, Outcome: checks.Outcome{Examined: harm + odd, Inconclusive: harm + odd}}, {Rule: own, Findings: 1}},
+	at := finding.Place{Path: harm + odd, Line: 3, Col: 1, Addr: 0x1000}
+	line := picture.Line{Addr: 0x1000, Word: 0xd503201f, Labels: []string{harm + odd}, Text: harm + odd, Model: harm, Note: harm + odd}
+	list := []picture.Listing{{Title: harm + odd, Lines: []picture.Line{line}}}
+	cell := trampoline.Cell{At: 0x2000, Size: 4, Word: 1, Text: harm + odd, Model: harm, From: harm, Label: harm, Role: trampoline.CallSlot, Differs: true, Diffs: []int{0}, Origin: 1, Writer: 0}
+	moment := trampoline.Moment{Event: world.Event{Kind: world.Copy, Func: harm + odd, Addr: 0x2000, Size: 4, PC: 0x1004}, Mine: true, Alive: true, State: []trampoline.CellState{trampoline.Stale}, Hits: []bool{true}, Count: 1, At: harm}
+	evil := errors.New(harm + odd)
+	res := &finding.Result{
+		Path:  harm + odd,
+		Image: &finding.ImageFacts{Form: harm, Callsites: 1, LineProblem: harm + odd, Template: []string{harm + odd}, Entries: []finding.NamedAddr{{Name: harm, Addr: 1}}},
+		Pictures: []any{
+			picture.EntryCode(list), &picture.Code{Listings: list}, evil,
+			picture.SourceLines{0x1000: {Path: harm, Line: 7}, 1: {Path: harm, Line: 1}, 0x1004: {Path: harm + odd, Line: 1}},
+			&picture.Built{NoBuilder: evil, NoModel: evil,
+				Trampolines: []picture.Trampoline{{Variant: harm, Addr: 0x2000, Size: 4, Perms: "rwx", Cells: []trampoline.Cell{cell}, Moments: []trampoline.Moment{moment}, Diffs: []picture.Diff{{Rule: harm, Text: harm + odd}}, Whole: []int{0}, Err: evil}},
+				Situations:  []picture.Situation{{Variant: harm, Slot: harm + odd, Err: evil}}},
+			&picture.AddressMap{Entry: finding.NamedAddr{Name: harm, Addr: 5},
+				Regions: []picture.Region{{Kind: picture.RegionImage, Name: harm, Note: harm, Start: 0, End: ^uint64(0)}, {Kind: picture.RegionSection, Name: harm + odd, Note: harm, Start: 0, End: 100}}},
+			&picture.SiteDistances{Callsites: 1, Bins: []picture.Bin{{Lo: 0, Hi: 1024, N: 1}}},
+		},
+		Rules:  []finding.RuleRun{{Rule: rule, Findings: 2, Outcome: finding.Outcome{Status: finding.Inconclusive, Examined: harm + odd, Why: evil}}, {Rule: own, Findings: 1}},
 		Errors: []error{fmt.Errorf("%s%s", harm, odd)},
 	}
 	for _, r := range []rules.Rule{rule, rule, own} {
-		res.Findings = append(res.Findings, lint.Finding{Place: at, Rule: r, Message: "`" + harm + "` " + odd, Symbol: harm + odd, Insn: harm + odd, Source: harm + odd, Related: []lint.Related{{Place: at, Message: harm + odd}}})
+		res.Findings = append(res.Findings, finding.Finding{Place: at, Rule: r, Message: "`" + harm + "` " + odd, Symbol: harm + odd, Insn: harm + odd, Source: harm + odd, Related: []finding.Related{{Place: at, Message: harm + odd}}})
 	}
-	return &report.Run{Results: []*lint.Result{res}, Version: harm + odd}
+	return &report.Run{Results: []*finding.Result{res}, Version: harm + odd}
 }
 
 // Names that are meant to harm are text, and nothing of them changes how other
@@ -189,12 +196,12 @@ func TestFragments(t *testing.T) {
 	rule, _ := rules.Lookup("FT407")
 	fragment := regexp.MustCompile(`id="(FT407-[0-9a-f]{16}(?:-\d+)?)"`)
 	ids := func(move uint64) (out []string) {
-		res := &lint.Result{Path: "vmlinux", Rules: []lint.RuleRun{{Rule: rule, Findings: 3}}}
+		res := &finding.Result{Path: "vmlinux", Rules: []finding.RuleRun{{Rule: rule, Findings: 3}}}
 		for i, symbol := range []string{"a", "b", "b"} {
-			res.Findings = append(res.Findings, lint.Finding{Place: lint.Place{Path: "vmlinux", Line: int(move) + i, Addr: move + uint64(i)}, Rule: rule, Message: "m",
-				Identity: lint.Identity{Rule: "FT407", Object: "vmlinux", Symbol: symbol, Text: "nop"}})
+			res.Findings = append(res.Findings, finding.Finding{Place: finding.Place{Path: "vmlinux", Line: int(move) + i, Addr: move + uint64(i)}, Rule: rule, Message: "m",
+				Identity: finding.Identity{Rule: "FT407", Object: "vmlinux", Symbol: symbol, Text: "nop"}})
 		}
-		for _, m := range fragment.FindAllStringSubmatch(page(t, &report.Run{Results: []*lint.Result{res}}), -1) {
+		for _, m := range fragment.FindAllStringSubmatch(page(t, &report.Run{Results: []*finding.Result{res}}), -1) {
 			out = append(out, m[1])
 		}
 		return out
@@ -208,10 +215,10 @@ func TestFragments(t *testing.T) {
 // A rule that did not come to a verdict is not said to have passed.
 func TestUndecidedIsSaid(t *testing.T) {
 	rule := func(id string) rules.Rule { r, _ := rules.Lookup(id); return r }
-	html := page(t, &report.Run{Results: []*lint.Result{{Path: "vmlinux", Image: &lint.ImageFacts{}, Rules: []lint.RuleRun{
-		{Rule: rule("FT401"), Outcome: checks.Outcome{Inconclusive: "the table is torn"}},
-		{Rule: rule("FT402"), Outcome: checks.Outcome{NotApplicable: "no such thing"}},
-		{Rule: rule("FT403"), Outcome: checks.Outcome{Examined: "3 callsites"}},
+	html := page(t, &report.Run{Results: []*finding.Result{{Path: "vmlinux", Image: &finding.ImageFacts{}, Rules: []finding.RuleRun{
+		{Rule: rule("FT401"), Outcome: finding.Outcome{Status: finding.Inconclusive, Why: errors.New("the table is torn")}},
+		{Rule: rule("FT402"), Outcome: finding.Outcome{Status: finding.NotApplicable, Why: errors.New("no such thing")}},
+		{Rule: rule("FT403"), Outcome: finding.Outcome{Examined: "3 callsites"}},
 	}}}})
 	row := func(status, id, why string) string {
 		return `(?s)<th scope="row"><span[^>]*>.</span> ` + status + `</th><td>[^\n]*` + id + `[^\n]*<td>` + why
@@ -232,15 +239,15 @@ func TestUndecidedIsSaid(t *testing.T) {
 // What is known or suppressed is counted, with the reason, and has not passed.
 func TestQuietIsSaid(t *testing.T) {
 	rule := func(id string) rules.Rule { r, _ := rules.Lookup(id); return r }
-	sup := &lint.Suppression{Rule: "FT402", Reason: "<b>is so</b>"}
-	for _, results := range [][]*lint.Result{
-		{{Path: "vmlinux", Image: &lint.ImageFacts{}}},
-		{{Path: "a.ko", Image: &lint.ImageFacts{Module: &lint.ModuleFacts{}}, IsModule: true}, {Path: "b.ko", Image: &lint.ImageFacts{Module: &lint.ModuleFacts{}}, IsModule: true}},
+	sup := &finding.Suppression{Rule: "FT402", Reason: "<b>is so</b>"}
+	for _, results := range [][]*finding.Result{
+		{{Path: "vmlinux", Image: &finding.ImageFacts{}}},
+		{{Path: "a.ko", Image: &finding.ImageFacts{Module: &finding.ModuleFacts{}}, IsModule: true}, {Path: "b.ko", Image: &finding.ImageFacts{Module: &finding.ModuleFacts{}}, IsModule: true}},
 	} {
 		res := results[0]
 		res.ConfigFile = "up/.ftlint.yaml"
-		res.Quiet = []lint.Finding{{Rule: rule("FT401"), Known: true}, {Rule: rule("FT402"), SuppressedBy: sup}}
-		res.Rules = []lint.RuleRun{{Rule: rule("FT401"), Known: 1, Fixed: 2}, {Rule: rule("FT402"), Suppressed: 1}, {Rule: rule("FT403")}}
+		res.Quiet = []finding.Finding{{Rule: rule("FT401"), Known: true}, {Rule: rule("FT402"), SuppressedBy: sup}}
+		res.Rules = []finding.RuleRun{{Rule: rule("FT401"), Known: 1, Fixed: 2}, {Rule: rule("FT402"), Suppressed: 1}, {Rule: rule("FT403")}}
 		html := page(t, &report.Run{Results: results})
 		for _, want := range []string{
 			`<b>1</b> passed`, `<b>2</b> known or suppressed`, `No findings. 2 known or suppressed ones are not shown.`,
@@ -290,19 +297,19 @@ func TestRFCPage(t *testing.T) {
 // many is a run with n findings in n/10 functions.
 func many(n int) *report.Run {
 	rule, _ := rules.Lookup("FT407")
-	res := &lint.Result{Path: "vmlinux", Image: &lint.ImageFacts{}, Rules: []lint.RuleRun{{Rule: rule, Findings: n}}}
+	res := &finding.Result{Path: "vmlinux", Image: &finding.ImageFacts{}, Rules: []finding.RuleRun{{Rule: rule, Findings: n}}}
 	for i := range n {
 		addr := 0xffff800008014fa0 + uint64(i)*0x40
 		symbol := fmt.Sprintf("some_function_%d+%#x", i/10, i%10*0x40)
-		res.Findings = append(res.Findings, lint.Finding{
-			Place: lint.Place{Path: fmt.Sprintf("kernel/file%d.c", i/100), Line: 10 + i%100, Col: 1, Addr: addr}, Rule: rule,
+		res.Findings = append(res.Findings, finding.Finding{
+			Place: finding.Place{Path: fmt.Sprintf("kernel/file%d.c", i/100), Line: 10 + i%100, Col: 1, Addr: addr}, Rule: rule,
 			Message:  fmt.Sprintf("callsite %s (%#x) is not at the entry of a function: no function symbol stands at %#x. This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it", symbol, addr, addr),
 			Symbol:   symbol,
 			Insn:     "nop",
-			Identity: lint.Identity{Rule: "FT407", Object: "vmlinux", Symbol: fmt.Sprintf("some_function_%d", i/10), Text: "nop"},
+			Identity: finding.Identity{Rule: "FT407", Object: "vmlinux", Symbol: fmt.Sprintf("some_function_%d", i/10), Text: "nop"},
 		})
 	}
-	return &report.Run{Results: []*lint.Result{res}}
+	return &report.Run{Results: []*finding.Result{res}}
 }
 
 // 10,000 findings are some megabytes.

@@ -7,7 +7,8 @@ import (
 	"html/template"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // markup is a constant of this package: a value of it cannot come from an
@@ -80,22 +81,15 @@ func (v *pageView) writeFindings(p htmlWriter) {
 			}
 			v.writeFinding(p, in, f, id)
 		}
+		kept := byRule(in.res)
 		for _, r := range in.res.Rules {
-			shown := 0
-			for i := range in.res.Findings {
-				if in.res.Findings[i].Rule.ID == r.Rule.ID {
-					shown++
-				}
-			}
-			if more := r.Findings - shown; more > 0 && !in.res.IsModule {
-				p.raw("<p class=\"more\">")
-				p.text(clean(fmt.Sprintf("%d more findings of %s %s are not in this report (--max-per-rule).", more, r.Rule.ID, r.Rule.Name)))
-				p.raw("</p>\n")
+			if !in.res.IsModule {
+				moreHTML(p, r.Findings-len(kept[r.Rule.ID]), r.Rule, notInReport)
 			}
 		}
 	}
 	shown := map[string]int{} // by rule, in modules
-	var results []*lint.Result
+	var results []*finding.Result
 	for _, in := range v.Inputs {
 		results = append(results, in.res)
 		for i := range in.res.Findings {
@@ -105,21 +99,29 @@ func (v *pageView) writeFindings(p htmlWriter) {
 		}
 	}
 	for _, c := range countRules(results) {
-		if more := c.findings - shown[c.run.Rule.ID]; more > 0 {
-			p.raw("<p class=\"more\">")
-			p.text(fmt.Sprintf("%d more findings of %s %s in modules are not in this report (--max-per-rule).", more, c.ID(), c.Name()))
-			p.raw("</p>\n")
-		}
+		moreHTML(p, c.findings-shown[c.run.Rule.ID], c.run.Rule, "in modules "+notInReport)
+	}
+}
+
+const notInReport = "are not in this report"
+
+// moreHTML writes that n findings of a rule are not in the report, if n is
+// positive.
+func moreHTML(p htmlWriter, n int, r rules.Rule, what string) {
+	if n > 0 {
+		p.raw("<p class=\"more\">")
+		p.text(clean(more(n, r, what) + "."))
+		p.raw("</p>\n")
 	}
 }
 
 // fragment names a finding in the page, the same in the reports of other
 // builds of the kernel.
-func (v *pageView) fragment(f *lint.Finding) string {
+func (v *pageView) fragment(f *finding.Finding) string {
 	return v.byRule[f.Rule.ID].Anchor + "-" + f.Identity.Fingerprint()[:16]
 }
 
-func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *lint.Finding, id string) {
+func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *finding.Finding, id string) {
 	rv := v.byRule[f.Rule.ID]
 	if rv.First == "" {
 		rv.First = id
@@ -159,7 +161,7 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *lint.Finding, id
 		p.text(at)
 		p.raw("\">listing</a>")
 	}
-	if to, what := in.picture(f.Rule.ID); to != "" {
+	if to, what := in.picture(f.Rule); to != "" {
 		p.raw(" <a href=\"#")
 		p.text(to)
 		p.raw("\">")
@@ -190,7 +192,7 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *lint.Finding, id
 }
 
 // whereabouts is where a finding is; the input's own path is not said again.
-func whereabouts(p lint.Place) string {
+func whereabouts(p finding.Place) string {
 	switch {
 	case p.Line > 0:
 		return position(p)
@@ -201,7 +203,7 @@ func whereabouts(p lint.Place) string {
 }
 
 // writeSource writes the source line of a finding, with what is around it.
-func (v *pageView) writeSource(p htmlWriter, f *lint.Finding) {
+func (v *pageView) writeSource(p htmlWriter, f *finding.Finding) {
 	line, context := f.Source, 0
 	if line == "" {
 		var ok bool

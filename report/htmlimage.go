@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
+	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/trampoline"
+	"github.com/ftlint/ftlint/world"
 )
 
 // An imageView is what the page shows of an image's layout.
@@ -113,13 +115,20 @@ type lineView struct {
 	Finding       bool // a finding is about it
 }
 
-// layOut makes the view of an image.
-func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
-	l := facts.Layout
-	im := &imageView{Number: in.Number, NoBuilder: clean(l.NoBuilder), NoModel: clean(l.NoModel)}
+// draw makes the view of an image's pictures.
+func (v *pageView) draw(in *inputView) {
+	d := picture.Of(in.res)
+	in.lines = d.Lines
+	im := &imageView{Number: in.Number}
 	in.Image = im
-	for _, p := range l.Problems {
-		im.Problems = append(im.Problems, clean(p))
+	if d.Built.NoBuilder != nil {
+		im.NoBuilder = clean(d.Built.NoBuilder.Error())
+	}
+	if d.Built.NoModel != nil {
+		im.NoModel = clean(d.Built.NoModel.Error())
+	}
+	for _, p := range d.Problems {
+		im.Problems = append(im.Problems, clean(p.Error()))
 	}
 	about := map[uint64]bool{} // what findings speak of
 	for _, f := range in.res.Findings {
@@ -128,67 +137,63 @@ func (v *pageView) layOut(in *inputView, facts *lint.ImageFacts) {
 			about[r.Addr] = true
 		}
 	}
-	for i := range l.Listings {
-		im.Listings = append(im.Listings, v.listing(in, &l.Listings[i], about))
+	for _, list := range slices.Concat(d.Entry, d.Life.Listings) {
+		im.Listings = append(im.Listings, v.listing(in, &list, about))
 	}
-	for i := range l.Excerpts {
-		list := &l.Excerpts[i]
+	for i := range d.Excerpts.Listings {
+		list := &d.Excerpts.Listings[i]
 		// Findings about modules may have been left out since.
-		if !in.res.IsModule || slices.ContainsFunc(list.Lines, func(line lint.ListingLine) bool { return about[line.Addr] }) {
+		if !in.res.IsModule || slices.ContainsFunc(list.Lines, func(line picture.Line) bool { return about[line.Addr] }) {
 			im.Code = append(im.Code, v.listing(in, list, about))
 		}
 	}
-	open := slices.IndexFunc(l.Trampolines, func(t lint.Trampoline) bool { return len(t.Diffs) > 0 })
-	for i := range l.Trampolines {
-		tv := v.trampoline(in, &l.Trampolines[i], i+1)
+	list := d.Built.Trampolines
+	open := slices.IndexFunc(list, func(t picture.Trampoline) bool { return len(t.Diffs) > 0 })
+	for i := range list {
+		tv := v.trampoline(in, &list[i], i+1)
 		tv.Open = i == max(open, 0)
 		im.Trampolines = append(im.Trampolines, tv)
 	}
-	im.Situations = situations(l.Situations)
-	if l.Map != nil {
-		im.Map = addressMap(l.Map, in.Number)
+	im.Situations = situations(d.Built.Situations)
+	if d.Map != nil {
+		im.Map = addressMap(d.Map, in.Number)
+		if d.Distances != nil {
+			im.Map.addDistances(d.Distances, d.Map.Entry.Name)
+		}
 	}
-}
-
-// pictured says which picture shows what a rule is about.
-var pictured = map[string]string{
-	"FT103": "diff", "FT105": "diff", "FT106": "diff", "FT108": "diff", "FT109": "diff", "FT110": "diff", "FT111": "diff", "FT116": "diff",
-	"FT301": "time", "FT302": "time", "FT305": "time", "FT306": "time", "FT601": "time", "FT602": "time", "FT603": "time",
-	"FT202": "situations", "FT203": "situations", "FT307": "situations", "FT308": "situations",
-	"FT201": "map", "FT207": "map",
 }
 
 // picture is the fragment of the picture for a finding of a rule, and what it
 // is called; "" if there is none.
-func (in *inputView) picture(rule string) (to, what string) {
+func (in *inputView) picture(rule rules.Rule) (to, what string) {
 	im := in.Image
 	if im == nil {
 		return "", ""
 	}
-	switch pictured[rule] {
-	case "diff":
+	switch rule.Picture {
+	case rules.BesideModel:
 		for i := range im.Trampolines {
 			t := &im.Trampolines[i]
 			for _, row := range t.Rows {
-				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule }) {
+				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule.ID }) {
 					return row.ID, "beside the model"
 				}
 			}
-			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule }) {
+			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule.ID }) {
 				return t.ID, "beside the model"
 			}
 		}
-	case "time":
+	case rules.Building:
 		for i := range im.Trampolines {
 			if t := &im.Trampolines[i]; len(t.Moments) > 0 {
 				return t.ID + "-time", "how it was built"
 			}
 		}
-	case "situations":
+	case rules.Situations:
 		if len(im.Situations) > 0 {
 			return fmt.Sprintf("situations-%d", im.Number), "how the builder fared"
 		}
-	case "map":
+	case rules.AddressMap:
 		if im.Map != nil {
 			return im.Map.ID, "address map"
 		}
@@ -197,22 +202,22 @@ func (in *inputView) picture(rule string) (to, what string) {
 }
 
 // where is a source line in words.
-func where(s lint.Source) string {
+func where(s picture.Source) string {
 	if s.Path == "" {
 		return ""
 	}
 	return clean(fmt.Sprintf("%s:%d", s.Path, s.Line))
 }
 
-func (v *pageView) listing(in *inputView, l *lint.Listing, about map[uint64]bool) listingView {
+func (v *pageView) listing(in *inputView, l *picture.Listing, about map[uint64]bool) listingView {
 	out := listingView{Title: clean(l.Title)}
-	var last lint.Source
+	var last picture.Source
 	for i := range l.Lines {
 		line := &l.Lines[i]
-		if line.Source != last && line.Source.Path != "" {
-			text, _ := v.tree.line(line.Source.Path, line.Source.Line)
-			out.Rows = append(out.Rows, lineView{Source: cleanSource(text), Where: where(line.Source)})
-			last = line.Source
+		if source := in.lines[line.Addr]; source != last && source.Path != "" {
+			text, _ := v.tree.line(source.Path, source.Line)
+			out.Rows = append(out.Rows, lineView{Source: cleanSource(text), Where: where(source)})
+			last = source
 		}
 		for _, label := range line.Labels {
 			out.Rows = append(out.Rows, lineView{Label: clean(label)})
@@ -277,15 +282,15 @@ func (d *drawing) svg(label string) template.HTML {
 }
 
 // cellClass is how a cell is drawn.
-func cellClass(c *lint.TrampolineCell) string {
+func cellClass(c *trampoline.Cell) string {
 	switch {
 	case c.Literal:
 		return "literal"
-	case c.Role == builder.CallSlot || c.Role == builder.GraphSlot:
+	case c.Role == trampoline.CallSlot || c.Role == trampoline.GraphSlot:
 		return "slot"
-	case c.Role == builder.OpLoad || c.Role == builder.OpPage:
+	case c.Role == trampoline.OpLoad || c.Role == trampoline.OpPage:
 		return "op"
-	case c.Role == builder.Return:
+	case c.Role == trampoline.Return:
 		return "ret"
 	case c.Origin == 0:
 		return "pad"
@@ -296,15 +301,15 @@ func cellClass(c *lint.TrampolineCell) string {
 }
 
 // cellLabel is what a cell is called in the picture, if it is called anything.
-func cellLabel(c *lint.TrampolineCell) string {
+func cellLabel(c *trampoline.Cell) string {
 	switch {
 	case c.Literal:
 		return "ops literal"
 	case c.Label != "":
 		return c.Label
-	case c.Role == builder.OpLoad:
+	case c.Role == trampoline.OpLoad:
 		return "op load"
-	case c.Role == builder.Return:
+	case c.Role == trampoline.Return:
 		return "return"
 	}
 	return ""
@@ -318,20 +323,18 @@ const (
 	stripGap      = 5
 )
 
-// strip draws the trampoline beside the model, and the captions left of it.
-func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
-	cells := t.Cells
-	n := float64(len(cells))
-	center := func(i int) float64 { return (float64(i) + 0.5) / n }
-	type callout struct {
-		cell  int
-		text  string
-		class string
-	}
-	var left, right []callout
-	differing := 0
-	for i := range cells {
-		c := &cells[i]
+// A callout names a cell of the strip.
+type callout struct {
+	cell        int
+	text, class string
+}
+
+// callouts names cells: those right of their line, and those left of it.
+// differing is how many cells differ from the model.
+func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
+	n := float64(len(t.Cells))
+	for i := range t.Cells {
+		c := &t.Cells[i]
 		s, class := clean(cellLabel(c)), "callout"
 		if c.Differs {
 			differing++
@@ -348,12 +351,33 @@ func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
 		}
 		// Left of its line if there is room: on a narrow screen a character
 		// has some 2 % of the width, and the gutter some 14 %.
-		if center(i)+0.14 < float64(len([]rune(s)))*0.022 {
+		if (float64(i)+0.5)/n+0.14 < float64(len([]rune(s)))*0.022 {
 			left = append(left, callout{i, s, class})
 		} else {
 			right = append(right, callout{i, s, class})
 		}
 	}
+	return left, right, differing
+}
+
+// regionOf is the region of the template that a cell is of.
+func regionOf(t *picture.Trampoline, c *trampoline.Cell) (name, class string) {
+	switch {
+	case c.Literal:
+		return "", "literal"
+	case c.Origin == 0:
+		return "", "pad"
+	case c.Common:
+		return "ftrace_common", "common"
+	}
+	return clean(t.Variant), "entry"
+}
+
+// strip draws the trampoline beside the model, and the captions left of it.
+func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
+	left, right, differing := callouts(t)
+	n := float64(len(t.Cells))
+	center := func(i int) float64 { return (float64(i) + 0.5) / n }
 	var d drawing
 	built := float64(len(left)+len(right))*calloutHeight + 4
 	model := built + stripHeight + stripGap
@@ -370,83 +394,89 @@ func strip(t *lint.Trampoline) (picture, gutter template.HTML) {
 		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
 		d.text(center(c.cell), y-3, "start", c.class, c.text)
 	}
-	// Regions: cells of one in a row.
-	variant := clean(t.Variant)
-	region := func(c *lint.TrampolineCell) (name, class string) {
-		switch {
-		case c.Literal:
-			return "", "literal"
-		case c.Origin == 0:
-			return "", "pad"
-		case c.Common:
-			return "ftrace_common", "common"
-		}
-		return variant, "entry"
-	}
-	for i := 0; i < len(cells); {
-		name, class := region(&cells[i])
-		j := i + 1
-		for ; j < len(cells); j++ {
-			if other, _ := region(&cells[j]); other != name || cells[j].Literal {
-				break
-			}
-		}
-		d.rect(float64(i)/n, regions, float64(j-i)/n, regionHeight, "region "+class, name)
-		if j-i > 6 {
-			d.text(float64(i)/n, regions+12, "start", "region-name", name)
-		}
-		i = j
-	}
-	for i := range cells {
-		c := &cells[i]
-		x, w := float64(i)/n, 1/n
-		class := "cell " + cellClass(c)
-		if c.Differs {
-			class += " bad"
-		}
-		at := fmt.Sprintf("+%#x", c.At-t.Addr)
-		if c.At != 0 {
-			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("%s: %s", at, clean(c.Text)))
-		} else {
-			d.rect(x, built, w, stripHeight, "cell gap bad", "not in the trampoline: "+clean(c.Model))
-			d.text(center(i), built+18, "middle", "mark", "\u2205")
-		}
-		if c.Rest {
-			d.text(center(i), built+17, "middle", "tick", "\u22ef")
-		}
-		if c.Model != "" {
-			d.rect(x, model, w, stripHeight, "cell "+cellClass(c), fmt.Sprintf("the model: %s", clean(c.Model)))
-		}
-		if c.Differs && c.At != 0 {
-			d.text(center(i), built+18, "middle", "mark", "\u2260")
-		}
-	}
-	// Offsets at the beginnings of regions and at the end.
-	tick := func(i int, off uint64, anchor string) {
-		d.text(float64(i)/n, d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
-	}
-	d.text(0, d.height-4, "start", "tick", "+0x0")
-	for i := 1; i < len(cells); i++ {
-		a, _ := region(&cells[i-1])
-		if b, _ := region(&cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
-			tick(i, cells[i].At-t.Addr, "middle")
-		}
-	}
-	tick(len(cells), t.Size, "end")
-	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(cells), differing)
+	d.regions(t, regions)
+	d.cells(t, built, model)
+	d.offsets(t)
+	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(t.Cells), differing)
 	g := drawing{height: d.height}
 	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
 	return d.svg(words), g.svg("")
 }
 
+// regions draws the regions of the template at an ordinate: cells of one in a
+// row.
+func (d *drawing) regions(t *picture.Trampoline, y float64) {
+	cells := t.Cells
+	n := float64(len(cells))
+	for i := 0; i < len(cells); {
+		name, class := regionOf(t, &cells[i])
+		j := i + 1
+		for ; j < len(cells); j++ {
+			if other, _ := regionOf(t, &cells[j]); other != name || cells[j].Literal {
+				break
+			}
+		}
+		d.rect(float64(i)/n, y, float64(j-i)/n, regionHeight, "region "+class, name)
+		if j-i > 6 {
+			d.text(float64(i)/n, y+12, "start", "region-name", name)
+		}
+		i = j
+	}
+}
+
+// cells draws what was built and what the model has, each at an ordinate.
+func (d *drawing) cells(t *picture.Trampoline, built, model float64) {
+	n := float64(len(t.Cells))
+	for i := range t.Cells {
+		c := &t.Cells[i]
+		x, w := float64(i)/n, 1/n
+		center := (float64(i) + 0.5) / n
+		class := "cell " + cellClass(c)
+		if c.Differs {
+			class += " bad"
+		}
+		if c.At != 0 {
+			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("+%#x: %s", c.At-t.Addr, clean(c.Text)))
+		} else {
+			d.rect(x, built, w, stripHeight, "cell gap bad", "not in the trampoline: "+clean(c.Model))
+			d.text(center, built+18, "middle", "mark", "\u2205")
+		}
+		if c.Rest {
+			d.text(center, built+17, "middle", "tick", "\u22ef")
+		}
+		if c.Model != "" {
+			d.rect(x, model, w, stripHeight, "cell "+cellClass(c), fmt.Sprintf("the model: %s", clean(c.Model)))
+		}
+		if c.Differs && c.At != 0 {
+			d.text(center, built+18, "middle", "mark", "\u2260")
+		}
+	}
+}
+
+// offsets writes offsets at the beginnings of regions and at the end.
+func (d *drawing) offsets(t *picture.Trampoline) {
+	cells := t.Cells
+	tick := func(i int, off uint64, anchor string) {
+		d.text(float64(i)/float64(len(cells)), d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
+	}
+	d.text(0, d.height-4, "start", "tick", "+0x0")
+	for i := 1; i < len(cells); i++ {
+		a, _ := regionOf(t, &cells[i-1])
+		if b, _ := regionOf(t, &cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
+			tick(i, cells[i].At-t.Addr, "middle")
+		}
+	}
+	tick(len(cells), t.Size, "end")
+}
+
 // bar draws the states of the cells after a moment, those that it touches
 // stronger.
-func bar(m *lint.TrampolineMoment) template.HTML {
+func bar(m *trampoline.Moment) template.HTML {
 	d := drawing{height: 12}
 	n := float64(len(m.State))
 	class := func(i int) string {
 		c := [...]string{"state unwritten", "state stale", "state maintained"}[m.State[i]]
-		if m.Hits[i] && m.Kind != builder.Protect {
+		if m.Hits[i] && m.Kind != world.Protect {
 			c += " hit"
 		}
 		return c
@@ -462,83 +492,19 @@ func bar(m *lint.TrampolineMoment) template.HTML {
 	return d.svg("")
 }
 
-// size is a number of bytes in words.
-func size(n uint64) string {
-	switch {
-	case n == ^uint64(0):
-		return "everything"
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%#x bytes", n)
-}
-
-// happened says what a moment was.
-func happened(t *lint.Trampoline, m *lint.TrampolineMoment) string {
-	at := func(addr uint64) string {
-		if t.Addr != 0 && addr-t.Addr < max(t.Size, 1) {
-			return fmt.Sprintf("trampoline+%#x", addr-t.Addr)
-		}
-		return fmt.Sprintf("%#x", addr)
-	}
-	by := ""
-	if m.Func != "" {
-		by = " by " + m.Func + "()"
-	}
-	times := ""
-	if m.Count > 1 {
-		times = fmt.Sprintf(", %d times in a row", m.Count)
-	}
-	switch m.Kind {
-	case builder.Alloc:
-		if m.Addr == 0 {
-			return fmt.Sprintf("%s asks for %s in vain", strings.TrimPrefix(by, " by "), size(m.Size))
-		}
-		return fmt.Sprintf("%s allocated at %#x%s", size(m.Size), m.Addr, by)
-	case builder.Free:
-		return "freed" + by
-	case builder.Copy:
-		return fmt.Sprintf("%s copied to %s%s%s", size(m.Size), at(m.Addr), by, times)
-	case builder.Store:
-		if m.Insn != "" {
-			return fmt.Sprintf("`%s` stored to %s%s", m.Insn, at(m.Addr), by)
-		}
-		if slices.ContainsFunc(t.Cells, func(c lint.TrampolineCell) bool {
-			return c.Literal && c.At == m.Addr && c.Size == m.Size && !c.Differs
-		}) {
-			return fmt.Sprintf("the pointer to the ops stored to %s%s", at(m.Addr), by)
-		}
-		return fmt.Sprintf("%s stored to %s%s%s", size(m.Size), at(m.Addr), by, times)
-	case builder.Patch:
-		return fmt.Sprintf("`%s` patched to `%s` at %s%s", m.Old, m.Insn, at(m.Addr), by)
-	case builder.PatchLiteral:
-		return fmt.Sprintf("literal at %s becomes %#x%s", at(m.Addr), m.Value, by)
-	case builder.Protect:
-		return fmt.Sprintf("page made %v%s", m.Event.Perm, by)
-	case builder.ICache:
-		if m.Size == ^uint64(0) {
-			return "instruction cache maintained, all of it" + by
-		}
-		return fmt.Sprintf("instruction cache maintained, %s from %s%s", size(m.Size), at(m.Addr), by)
-	case builder.FlushReset:
-		return "permissions are to be reset when it is freed" + by
-	case builder.Trap:
-		return "a trap: WARN() or BUG()"
-	}
-	return m.Kind.String() + by
-}
-
-func (v *pageView) diff(d *lint.TrampolineDiff) diffView {
+func (v *pageView) diff(d *picture.Diff) diffView {
 	return diffView{clean(d.Rule), anchor(d.Rule), clean(d.Text), v.byRule[d.Rule] != nil}
 }
 
-func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampolineView {
+func (v *pageView) trampoline(in *inputView, t *picture.Trampoline, n int) trampolineView {
 	graph := "off"
 	if t.Graph {
 		graph = "on"
 	}
-	tv := trampolineView{ID: fmt.Sprintf("t%d-%d", in.Number, n), Err: clean(t.Err), Perms: t.Perms,
-		Title: fmt.Sprintf("%s, fgraph %s", clean(t.Variant), graph)}
+	tv := trampolineView{ID: fmt.Sprintf("t%d-%d", in.Number, n), Perms: t.Perms, Title: fmt.Sprintf("%s, fgraph %s", clean(t.Variant), graph)}
+	if t.Err != nil {
+		tv.Err = clean(t.Err.Error())
+	}
 	if t.Addr != 0 {
 		tv.Title += fmt.Sprintf(": %#x bytes at %#x", t.Size, t.Addr)
 	}
@@ -551,21 +517,30 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 	if len(t.Cells) > 0 {
 		tv.Strip, tv.Gutter = strip(t)
 	}
-	number := map[int]int{} // of a moment on the page
+	number := v.moments(in, t, &tv)
+	v.cells(in, t, &tv, number)
+	return tv
+}
+
+// moments fills in how the trampoline was built, and gives the number on the
+// page of each moment that is shown, by its index.
+func (v *pageView) moments(in *inputView, t *picture.Trampoline, tv *trampolineView) map[int]int {
+	number := map[int]int{}
 	for i := range t.Moments {
 		m := &t.Moments[i]
-		if !m.Mine && m.Kind != builder.Trap && !m.Err && m.Addr != 0 {
+		if !m.Mine && m.Kind != world.Trap && !m.Err && m.Addr != 0 {
 			continue
 		}
 		if number[i] = len(tv.Moments) + 1 + tv.More; number[i] > maxMoments {
 			tv.More++
 			continue
 		}
-		mv := momentView{N: number[i], Text: clean(happened(t, m)), Where: where(m.Source), Failed: m.Err && m.Kind != builder.Free, Href: in.at[m.PC]}
+		source := in.lines[m.PC]
+		mv := momentView{N: number[i], Text: clean(t.Happened(m)), Where: where(source), Failed: m.Err && m.Kind != world.Free, Href: in.at[m.PC]}
 		if mv.Where == "" {
 			mv.Where = clean(m.At)
 		}
-		if text, ok := v.tree.line(m.Source.Path, m.Source.Line); ok {
+		if text, ok := v.tree.line(source.Path, source.Line); ok {
 			mv.Source = strings.TrimSpace(cleanSource(text))
 		}
 		if m.Alive {
@@ -580,15 +555,21 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 	}
 	if k := len(t.Moments); k > 0 {
 		for i, s := range t.Moments[k-1].State {
-			if s == builder.Stale && !t.Cells[i].Literal {
+			if s == trampoline.Stale && !t.Cells[i].Literal {
 				tv.Stale++
 			}
 		}
 	}
+	return number
+}
+
+// cells fills in the trampoline instruction by instruction.
+func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineView, number map[int]int) {
 	lacks := 0
 	for i := range t.Cells {
 		c := &t.Cells[i]
-		cv := cellView{Text: clean(c.Text), Model: clean(c.Model), From: clean(c.From), Where: where(c.Source), Class: cellClass(c), Differs: c.Differs}
+		source := in.lines[c.Origin]
+		cv := cellView{Text: clean(c.Text), Model: clean(c.Model), From: clean(c.From), Where: where(source), Class: cellClass(c), Differs: c.Differs}
 		if c.At == 0 {
 			lacks++
 			cv.ID = fmt.Sprintf("%s-lacks%d", tv.ID, lacks)
@@ -608,7 +589,7 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 		if c.Writer >= 0 {
 			cv.Writer = number[c.Writer]
 		}
-		if text, ok := v.tree.line(c.Source.Path, c.Source.Line); ok {
+		if text, ok := v.tree.line(source.Path, source.Line); ok {
 			cv.Source = strings.TrimSpace(cleanSource(text))
 		}
 		for _, d := range c.Diffs {
@@ -619,75 +600,46 @@ func (v *pageView) trampoline(in *inputView, t *lint.Trampoline, n int) trampoli
 		}
 		tv.Rows = append(tv.Rows, cv)
 	}
-	return tv
 }
 
 // situations are what came of the builder's runs, those that differ in what the
 // trampoline is for alone in one row.
-func situations(list []lint.Situation) (out []situationView) {
-	type key struct{ situation, memory, outcome string }
-	rows := map[key]int{}
-	var states [][]string // of each row: variants, each behind the state of fgraph
+func situations(list []picture.Situation) (out []situationView) {
+	type state struct { // what the trampoline is for
+		variant string
+		graph   bool
+	}
+	rows := map[situationView]int{}
+	var states [][]state // of each row
 	for i := range list {
 		s := &list[i]
-		row := situation(s)
-		k := key{row.Situation, row.Memory, row.Outcome}
-		n, ok := rows[k]
+		row := situationView{Situation: s.Situation.String(), Memory: "none"}
+		if s.Memory != 0 {
+			row.Memory = fmt.Sprintf("%#x", s.Memory)
+		}
+		words, bad := s.Outcome()
+		row.Outcome, row.Bad = clean(words), bad
+		n, ok := rows[row]
 		if !ok {
 			n = len(out)
-			rows[k] = n
+			rows[row] = n
 			out, states = append(out, row), append(states, nil)
 		}
-		state := "fgraph off: " + s.Variant
-		if s.Graph {
-			state = "fgraph on: " + s.Variant
-		}
-		if !slices.Contains(states[n], state) {
-			states[n] = append(states[n], state)
+		if st := (state{s.Variant, s.Graph}); !slices.Contains(states[n], st) {
+			states[n] = append(states[n], st)
 		}
 	}
 	for n := range out {
 		var parts []string
-		for _, state := range states[n] {
-			graph, variant, _ := strings.Cut(state, ": ")
+		for _, st := range states[n] {
 			switch {
-			case !slices.Contains(states[n], "fgraph on: "+variant) || !slices.Contains(states[n], "fgraph off: "+variant):
-				parts = append(parts, variant+" ("+graph+")")
-			case graph == "fgraph off":
-				parts = append(parts, variant)
+			case !slices.Contains(states[n], state{st.variant, !st.graph}):
+				parts = append(parts, fmt.Sprintf("%s (fgraph %s)", st.variant, map[bool]string{true: "on", false: "off"}[st.graph]))
+			case !st.graph:
+				parts = append(parts, st.variant)
 			}
 		}
 		out[n].For = strings.Join(parts, ", ")
-	}
-	return out
-}
-
-func situation(s *lint.Situation) situationView {
-	out := situationView{Situation: s.Situation.String(), Memory: "none"}
-	if s.Memory != 0 {
-		out.Memory = fmt.Sprintf("%#x", s.Memory)
-	}
-	slot := ""
-	if s.Slot != "" {
-		slot = "; the slot of ftrace_call has `" + clean(s.Slot) + "`"
-	}
-	left := ""
-	if s.Left > 0 {
-		left = fmt.Sprintf(", and leaves %s allocated", count(s.Left, "piece of memory", "pieces of memory"))
-	}
-	switch {
-	case s.Err != "":
-		out.Outcome = "no verdict: " + clean(s.Err)
-	case s.Situation == builder.Released:
-		out.Outcome = "the trampoline is given back"
-	case s.Trampoline == 0:
-		out.Outcome, out.Bad = "the builder makes no trampoline"+left, s.Left > 0
-	case s.Executed && !s.Called:
-		out.Outcome, out.Bad = "the trampoline, executed, does not come to its callback"+slot, true
-	case s.Executed:
-		out.Outcome = "the trampoline, executed, comes to its callback"
-	default:
-		out.Outcome = "the builder returns with a trampoline" + slot
 	}
 	return out
 }
@@ -702,11 +654,11 @@ func mib(n int64) string {
 }
 
 // addressMap draws where things are.
-func addressMap(m *lint.AddressMap, number int) *mapView {
+func addressMap(m *picture.AddressMap, number int) *mapView {
 	mv := &mapView{ID: fmt.Sprintf("map-%d", number)}
-	var image lint.MapRegion
+	var image picture.Region
 	for _, r := range m.Regions {
-		if r.Kind == lint.RegionImage {
+		if r.Kind == picture.RegionImage {
 			image = r
 		}
 	}
@@ -723,7 +675,7 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 		return math.Max(0, math.Min(1, (off+half)/(2*half)))
 	}
 	lane := func(name, note, class string, start, end uint64) {
-		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, size(end-start))}
+		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, picture.Bytes(end-start))}
 		d := drawing{height: 14}
 		for _, off := range []int64{-128 << 20, 0, 128 << 20} {
 			at := x(origin + uint64(off))
@@ -750,10 +702,10 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 	}
 	for _, r := range m.Regions {
 		name, class := r.Name, string(r.Kind)
-		if r.Kind == lint.RegionMemory {
+		if r.Kind == picture.RegionMemory {
 			name = "trampoline, with " + r.Name
 		}
-		if r.Kind == lint.RegionSection {
+		if r.Kind == picture.RegionSection {
 			continue
 		}
 		lane(name, r.Note, class, r.Start, r.End)
@@ -770,24 +722,28 @@ func addressMap(m *lint.AddressMap, number int) *mapView {
 		d.text(at, 14, cmp.Or(anchor, "middle"), "tick", label)
 	}
 	mv.Ruler = d.svg("")
-	mv.Image = size(image.End - image.Start)
+	mv.Image = picture.Bytes(image.End - image.Start)
 	mv.Sections = sections(m, image)
+	return mv
+}
+
+// addDistances adds how far callsites are from the entry code of that name.
+func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	if m.Callsites == 0 {
-		return mv
+		return
 	}
 	mv.OutOf = m.Callsites - m.InReach
 	mv.Facts = append(mv.Facts,
-		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, m.Entry.Name),
+		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, entry),
 		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
 	mv.Histogram = histogram(m)
 	for _, b := range m.Bins {
 		mv.Bins = append(mv.Bins, binView{mib(b.Lo), mib(b.Hi), b.N, outOfReach(b)})
 	}
-	return mv
 }
 
 // sections draws the larger sections of the image, and where its entry code is.
-func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
+func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	d := drawing{height: 50}
 	span := float64(image.End - image.Start)
 	x := func(addr uint64) float64 {
@@ -796,7 +752,7 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 	var words []string
 	d.rect(0, 16, 1, 18, "section", "")
 	for _, r := range m.Regions {
-		if r.Kind != lint.RegionSection {
+		if r.Kind != picture.RegionSection {
 			continue
 		}
 		class := "section"
@@ -805,12 +761,12 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 		}
 		a, b := x(r.Start), x(r.End)
 		name := clean(r.Name)
-		d.rect(a, 16, b-a, 18, class, fmt.Sprintf("%s: %#x\u2013%#x, %s", name, r.Start, r.End, size(r.End-r.Start)))
+		d.rect(a, 16, b-a, 18, class, fmt.Sprintf("%s: %#x\u2013%#x, %s", name, r.Start, r.End, picture.Bytes(r.End-r.Start)))
 		// On a narrow screen a character has some 2 % of the width.
 		if float64(len([]rune(name))+1)*0.02 < b-a {
 			d.text(a, 29, "start", "name", name)
 		}
-		words = append(words, fmt.Sprintf("%s %s", name, size(r.End-r.Start)))
+		words = append(words, fmt.Sprintf("%s %s", name, picture.Bytes(r.End-r.Start)))
 	}
 	if at := x(m.Entry.Addr); m.Entry.Addr >= image.Start && m.Entry.Addr < image.End {
 		d.line(at, 8, at, 38, "callout bad")
@@ -825,11 +781,11 @@ func sections(m *lint.AddressMap, image lint.MapRegion) template.HTML {
 	return d.svg("the sections of the image: " + strings.Join(words, ", "))
 }
 
-// outOfReach tells whether a bin is beyond what BL reaches: its edges are, as
+// outOfReach reports whether a bin is beyond what BL reaches: its edges are, as
 // bins' widths are powers of two.
-func outOfReach(b lint.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
+func outOfReach(b picture.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
 
-func histogram(m *lint.AddressMap) template.HTML {
+func histogram(m *picture.SiteDistances) template.HTML {
 	const top, high = 14.0, 96.0
 	d := drawing{height: top + high + 18}
 	most, n := 1, float64(max(8, len(m.Bins)))

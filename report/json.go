@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -121,7 +121,7 @@ func writeJSON(w io.Writer, run *Run) error {
 }
 
 // inputOf is an input but for its findings.
-func inputOf(res *lint.Result) jsonInput {
+func inputOf(res *finding.Result) jsonInput {
 	in := jsonInput{Path: res.Path, Config: res.ConfigFile, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
 	if p := res.Patch; p != nil {
 		in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
@@ -133,7 +133,7 @@ func inputOf(res *lint.Result) jsonInput {
 		if im.Module != nil {
 			in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
 		}
-		in.Era, in.Callsites, in.Blank = im.Era.String(), im.Callsites, im.Blank
+		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 	}
 	for i := range res.Quiet {
@@ -154,7 +154,7 @@ func inputOf(res *lint.Result) jsonInput {
 	return in
 }
 
-func findingOf(f *lint.Finding, ids fingerprints) jsonFinding {
+func findingOf(f *finding.Finding, ids fingerprints) jsonFinding {
 	jf := jsonFinding{
 		jsonPlace: place(f.Place), Severity: f.Rule.Severity.String(), Rule: f.Rule.ID, Name: f.Rule.Name, Message: f.Message,
 		Symbol: f.Symbol, Insn: f.Insn, Confirmed: f.Confirmed, Fingerprint: ids.next(f),
@@ -172,7 +172,7 @@ func texts(errs []error) (out []string) {
 	return out
 }
 
-func place(p lint.Place) jsonPlace {
+func place(p finding.Place) jsonPlace {
 	j := jsonPlace{Path: p.Path, Line: p.Line, Column: p.Col}
 	if p.Addr != 0 {
 		j.Address = fmt.Sprintf("%#x", p.Addr)
@@ -182,14 +182,17 @@ func place(p lint.Place) jsonPlace {
 
 // Status is what became of a rule, in a word, and why if it did not run to a
 // verdict.
-func Status(r lint.RuleRun) (status, why string) {
+func Status(r finding.RuleRun) (status, why string) {
+	if r.Why != nil {
+		why = r.Why.Error()
+	}
 	switch {
 	case r.Findings > 0:
-		return "findings", r.Inconclusive
-	case r.Inconclusive != "":
-		return "inconclusive", r.Inconclusive
-	case r.NotApplicable != "":
-		return "not applicable", r.NotApplicable
+		return "findings", why
+	case r.Status == finding.Inconclusive:
+		return "inconclusive", why
+	case r.Status == finding.NotApplicable:
+		return "not applicable", why
 	case r.Known > 0:
 		return "known", quietly(r)
 	case r.Suppressed > 0:
@@ -199,7 +202,7 @@ func Status(r lint.RuleRun) (status, why string) {
 }
 
 // quietly counts what a rule found that does not count.
-func quietly(r lint.RuleRun) string {
+func quietly(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
 		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))
@@ -212,7 +215,7 @@ func quietly(r lint.RuleRun) string {
 
 // Worst is the highest severity among the findings of results that count; ok is false if
 // there are none.
-func Worst(results []*lint.Result) (s rules.Severity, ok bool) {
+func Worst(results []*finding.Result) (s rules.Severity, ok bool) {
 	for _, res := range results {
 		for _, r := range res.Rules {
 			if r.Findings > 0 {

@@ -23,7 +23,7 @@ func writeKTAP(w io.Writer, run *Run) error {
 		for _, err := range res.Errors {
 			fmt.Fprintf(b, "# %s\n", ktapLine(err.Error()))
 		}
-		for _, note := range res.NoteLines() {
+		for _, note := range NoteLines(res) {
 			fmt.Fprintf(b, "# %s\n", ktapLine(note))
 		}
 		skipped := len(res.Rules) > 0 // all of them
@@ -37,8 +37,8 @@ func writeKTAP(w io.Writer, run *Run) error {
 					fmt.Fprintf(b, "    # %s\n", ktapLine(l))
 				}
 			}
-			if more := notShown(r, found[r.Rule.ID]); more != "" {
-				fmt.Fprintf(b, "    # %s\n", more)
+			if n := r.Findings - len(found[r.Rule.ID]); n > 0 {
+				fmt.Fprintf(b, "    # %s\n", more(n, r.Rule, notShown))
 			}
 			status, why := Status(r)
 			verdict, directive := "ok", ""

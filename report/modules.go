@@ -7,18 +7,19 @@ import (
 	"io"
 	"slices"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 )
 
 // A ruleCount is what became of a rule over many modules.
 type ruleCount struct {
-	run                                            lint.RuleRun // of some module
-	findings, in, passed, notApplicable, undecided int          // all but findings: modules
-	quiet                                          int          // modules in which all that was found does not count
+	run                                            finding.RuleRun // of some module
+	findings, in, passed, notApplicable, undecided int             // all but findings: modules
+	quiet                                          int             // modules in which all that was found does not count
 }
 
 // countRules adds up what became of each rule over the modules among results.
-func countRules(results []*lint.Result) []*ruleCount {
+func countRules(results []*finding.Result) []*ruleCount {
 	var out []*ruleCount
 	byID := map[string]*ruleCount{}
 	for _, res := range results {
@@ -52,31 +53,28 @@ func countRules(results []*lint.Result) []*ruleCount {
 }
 
 // More writes how many findings about modules were left out.
-func (t *Text) More(results []*lint.Result) error {
+func (t *Text) More(results []*finding.Result) error {
 	w := bufio.NewWriter(t.W)
 	for _, c := range countRules(results) {
-		if more := c.findings - t.inModules[c.run.Rule.ID]; more > 0 {
-			fmt.Fprintf(w, "%s %d more findings of %s %s in modules are not shown (--max-per-rule)\n", t.paint(cyan, "note:"), more, c.run.Rule.ID, c.run.Rule.Name)
+		if n := c.findings - t.inModules.Taken(c.run.Rule.ID); n > 0 {
+			fmt.Fprintf(w, "%s %s\n", t.paint(cyan, "note:"), more(n, c.run.Rule, "in modules are not shown"))
 		}
 	}
 	return w.Flush()
 }
 
-// moduleSummary writes what was looked at of one module.
-func moduleSummary(w io.Writer, path string, im *lint.ImageFacts) {
+// moduleFacts are what was looked at of one module.
+func moduleFacts(im *finding.ImageFacts) string {
 	m := im.Module
-	fmt.Fprintf(w, "%s: module", path)
+	s := "module"
 	if m.Vermagic != "" {
-		fmt.Fprintf(w, " of %s", OneLine(m.Vermagic))
+		s += " of " + OneLine(m.Vermagic)
 	}
-	fmt.Fprintf(w, ", %s", count(im.Callsites, "callsite", "callsites"))
+	s += ", " + count(im.Callsites, "callsite", "callsites")
 	if im.Callsites > 0 {
-		fmt.Fprintf(w, " (%v)", m.Shape)
+		s += fmt.Sprintf(" (%s)", m.Shape)
 	}
-	fmt.Fprintln(w)
-	if im.LineProblem != "" {
-		fmt.Fprintf(w, "  findings lack source lines: %s\n", OneLine(im.LineProblem))
-	}
+	return s
 }
 
 // quietColumn is written if any module needs it.
@@ -84,9 +82,9 @@ const quietColumn = 2
 
 // Modules writes a table of what became of many modules, and if verbose which
 // of them took longest.
-func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose bool) {
+func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose bool) {
 	callsites, without, findings, unread := 0, 0, 0, 0
-	var modules []*lint.Result
+	var modules []*finding.Result
 	for _, res := range results {
 		switch {
 		case !res.IsModule:
@@ -131,10 +129,10 @@ func Modules(w io.Writer, results []*lint.Result, total *lint.Total, verbose boo
 		}
 		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.quiet, c.passed, c.notApplicable, c.undecided)
 	}
-	modulesQuiet(w, results, verbose)
+	writeLines(w, modulesQuiet(results, verbose))
 	if verbose {
 		const few = 5
-		slices.SortStableFunc(modules, func(a, b *lint.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+		slices.SortStableFunc(modules, func(a, b *finding.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
 		for i, res := range modules[:min(few, len(modules))] {
 			what := "slowest:"
 			if i > 0 {

@@ -2,7 +2,6 @@ package report_test
 
 import (
 	"bytes"
-	"go/token"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,7 +11,9 @@ import (
 
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -24,25 +25,24 @@ func TestOwnRule(t *testing.T) {
 		Name:       "ACME1",
 		Doc:        "has-entry: the image has entry code\n\nMore of it.",
 		Requires:   []*analysis.Analyzer{checks.Image},
-		ResultType: reflect.TypeFor[checks.Outcome](),
+		ResultType: reflect.TypeFor[finding.Outcome](),
 		Run: func(pass *analysis.Pass) (any, error) {
 			im := pass.ResultOf[checks.Image].(*elfscan.Image)
 			addr, _ := im.Addr("ftrace_caller")
 			pass.Reportf(im.Pos(addr), "entry code at %#x", addr)
-			return checks.Outcome{Examined: "1 label"}, nil
+			return finding.Outcome{Examined: "1 label"}, nil
 		},
 	}
-	res := lint.File("../testdata/vmlinux-samples/regs-good.elf", token.NewFileSet(),
-		lint.Config{Checks: append(slices.Clone(checks.All), own), Layout: true})
+	res := lint.File(t.Context(), "../testdata/vmlinux-samples/regs-good.elf", lint.Config{Checks: append(slices.Clone(checks.All), own), Pictures: picture.All})
 	if len(res.Errors) > 0 {
 		t.Fatal(res.Errors)
 	}
-	want := rules.Rule{ID: "ACME1", Name: "has-entry", Severity: rules.Warning, Title: "the image has entry code"}
+	want := rules.Rule{ID: "ACME1", Name: "has-entry", Severity: rules.Warning, Title: "the image has entry code", On: rules.Kernels | rules.Modules}
 	if len(res.Findings) != 1 || res.Findings[0].Rule != want {
 		t.Fatalf("findings %+v, want one of %+v", res.Findings, want)
 	}
 	failOn := rules.Warning
-	run := &report.Run{Results: []*lint.Result{res}, FailOn: &failOn}
+	run := &report.Run{Results: []*finding.Result{res}, FailOn: &failOn}
 	for _, f := range report.Formats {
 		var b bytes.Buffer
 		if err := f.Write(&b, run); err != nil {

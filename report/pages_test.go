@@ -3,7 +3,6 @@ package report_test
 import (
 	"bytes"
 	"flag"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -25,30 +24,29 @@ var exampleBlock = regexp.MustCompile("(?s)(<!-- example -->\n```text\n)(.*?)(``
 // ftlint prints for one of the samples.
 func TestPageExamples(t *testing.T) {
 	printed := map[string][]string{} // by rule ID, each with its notes
-	collect := func(res *lint.Result) {
+	collect := func(res *finding.Result) {
 		for _, f := range res.Findings {
 			f.Path = strings.TrimPrefix(f.Path, filepath.Dir(res.Path)+"/")
 			var b bytes.Buffer
 			text := report.Text{W: &b}
-			if err := text.Write(&lint.Result{Path: res.Path, Findings: []lint.Finding{f}}); err != nil {
+			if err := text.Write(&finding.Result{Path: res.Path, Findings: []finding.Finding{f}}); err != nil {
 				t.Fatal(err)
 			}
 			printed[f.Rule.ID] = append(printed[f.Rule.ID], b.String())
 		}
 	}
 	for _, elf := range samples(t) {
-		collect(lint.File(elf, token.NewFileSet(), lint.Config{}))
+		collect(lint.File(t.Context(), elf, lint.Config{}))
 	}
 	for ko, kernel := range moduleSamples(t) {
 		in := lint.Find([]string{kernel, ko})
-		if _, err := lint.Files(t.Context(), in, token.NewFileSet(), lint.Config{}, collect, nil); err != nil {
+		if _, err := lint.Run(t.Context(), in, lint.Config{}, collect); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, a := range checks.All {
-		rule, ok := rules.Lookup(a.Name)
-		if !ok {
-			continue
+	for _, rule := range rules.All() {
+		if rule.On == rules.Patches {
+			continue // TestPatchPageExamples
 		}
 		page, ok := rule.Page()
 		if !ok {

@@ -2,18 +2,13 @@ package report_test
 
 import (
 	"bytes"
-	"go/token"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
-	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -22,7 +17,7 @@ import (
 // patches alone: their example is what ftlint prints for a sample patch.
 func TestPatchPageExamples(t *testing.T) {
 	const sample = "../patchchecks/testdata/example.patch"
-	res := lint.File(sample, token.NewFileSet(), lint.Config{})
+	res := lint.File(t.Context(), sample, lint.Config{})
 	for _, err := range res.Errors {
 		t.Fatal(err)
 	}
@@ -30,19 +25,15 @@ func TestPatchPageExamples(t *testing.T) {
 	for _, f := range res.Findings {
 		var b bytes.Buffer
 		text := report.Text{W: &b}
-		if err := text.Write(&lint.Result{Path: sample, Findings: []lint.Finding{f}}); err != nil {
+		if err := text.Write(&finding.Result{Path: sample, Findings: []finding.Finding{f}}); err != nil {
 			t.Fatal(err)
 		}
 		if printed[f.Rule.ID] == "" {
 			printed[f.Rule.ID] = strings.ReplaceAll(b.String(), sample, filepath.Base(sample))
 		}
 	}
-	for _, a := range patchchecks.All {
-		rule, ok := rules.Lookup(strings.TrimSuffix(a.Name, patchchecks.Suffix))
-		if !ok {
-			t.Fatalf("%s is no rule", a.Name)
-		}
-		if slices.ContainsFunc(checks.All, func(b *analysis.Analyzer) bool { return b.Name == rule.ID }) {
+	for _, rule := range rules.All() {
+		if rule.On != rules.Patches {
 			continue // its page has an image
 		}
 		page, _ := rule.Page()

@@ -2,22 +2,21 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 )
 
-// quiet writes what was found that does not count: by reason what is
+// quiet says what was found that does not count, a line each: by reason what is
 // suppressed, by rule what the baseline knows, and what of it there is no more;
 // each entry of that if verbose.
-func quiet(w io.Writer, results []*lint.Result, verbose bool) {
+func quiet(results []*finding.Result, verbose bool) (lines []string) {
 	type key struct{ rule, reason string }
 	suppressed, known, fixed := map[key]int{}, map[string]int{}, map[string]int{}
 	var order []key
 	var ids []string // of rules with entries in the baseline
-	var entries []lint.Entry
+	var entries []finding.Entry
 	for _, res := range results {
 		for _, f := range res.Quiet {
 			if by := f.SuppressedBy; by != nil {
@@ -43,50 +42,55 @@ func quiet(w io.Writer, results []*lint.Result, verbose bool) {
 	}
 	for _, k := range order {
 		if list := byReason[k.reason]; list != nil {
-			fmt.Fprintf(w, "  suppressed: %s (%s)\n", strings.Join(list, ", "), OneLine(strings.TrimSpace(k.reason)))
+			lines = append(lines, fmt.Sprintf("suppressed: %s (%s)", strings.Join(list, ", "), OneLine(strings.TrimSpace(k.reason))))
 			delete(byReason, k.reason)
 		}
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		fmt.Fprintf(w, "  baseline: %s", id)
+		line := "baseline: " + id
 		sep := " "
 		if known[id] > 0 {
-			fmt.Fprintf(w, " %d known", known[id])
+			line += fmt.Sprintf(" %d known", known[id])
 			sep = ", "
 		}
 		if fixed[id] > 0 {
-			fmt.Fprintf(w, "%s%d fixed (stale: --write-baseline drops what is fixed)", sep, fixed[id])
+			line += fmt.Sprintf("%s%d fixed (stale: --write-baseline drops what is fixed)", sep, fixed[id])
 		}
-		fmt.Fprintln(w)
+		lines = append(lines, line)
 	}
-	if verbose {
-		for _, e := range entries {
-			fmt.Fprintf(w, "  fixed: %s %s", e.Rule, OneLine(e.Object))
-			if e.Symbol != "" {
-				fmt.Fprintf(w, " %s", OneLine(e.Symbol))
-			}
-			fmt.Fprintf(w, ": %s", OneLine(e.Text))
-			if e.Count > 1 {
-				fmt.Fprintf(w, " (%d)", e.Count)
-			}
-			fmt.Fprintln(w)
+	if !verbose {
+		return lines
+	}
+	for _, e := range entries {
+		line := fmt.Sprintf("fixed: %s %s", e.Rule, OneLine(e.Object))
+		if e.Symbol != "" {
+			line += " " + OneLine(e.Symbol)
 		}
+		line += ": " + OneLine(e.Text)
+		if e.Count > 1 {
+			line += fmt.Sprintf(" (%d)", e.Count)
+		}
+		lines = append(lines, line)
 	}
+	return lines
 }
 
-// configLine writes which configuration file the results go by, if any.
-func configLine(w io.Writer, res *lint.Result) {
-	if res.ConfigFile != "" {
-		fmt.Fprintf(w, "  config: %s\n", printable(res.ConfigFile))
+// configLine says which configuration file the results go by: no line if there
+// is none.
+func configLine(res *finding.Result) []string {
+	if res.ConfigFile == "" {
+		return nil
 	}
+	return []string{"config: " + printable(res.ConfigFile)}
 }
 
-// modulesQuiet writes both for all modules among the results together.
-func modulesQuiet(w io.Writer, results []*lint.Result, verbose bool) {
-	modules := slices.DeleteFunc(slices.Clone(results), func(res *lint.Result) bool { return !res.IsModule || res.Image == nil })
-	quiet(w, modules, verbose)
+// modulesQuiet says both for all modules among the results together.
+func modulesQuiet(results []*finding.Result, verbose bool) []string {
+	modules := slices.DeleteFunc(slices.Clone(results), func(res *finding.Result) bool { return !res.IsModule || res.Image == nil })
+	lines := quiet(modules, verbose)
 	if len(modules) > 0 {
-		configLine(w, modules[0])
+		lines = append(lines, configLine(modules[0])...)
 	}
+	return lines
 }

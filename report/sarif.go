@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -152,7 +152,7 @@ func writeSARIF(w io.Writer, run *Run) error {
 	notify := func(level, path string, line int, text string) *sarifNotification {
 		n := sarifNotification{Level: level, Message: sarifText{Text: OneLine(text)}}
 		if path != "" {
-			n.Locations = []sarifLocation{sarifPlace(lint.Place{Path: path, Line: line}, "")}
+			n.Locations = []sarifLocation{sarifPlace(finding.Place{Path: path, Line: line}, "")}
 		}
 		if level == "error" {
 			invocation.Successful = false
@@ -170,8 +170,8 @@ func writeSARIF(w io.Writer, run *Run) error {
 			notify("error", res.Path, 0, err.Error())
 		}
 		for i := range res.Rules {
-			if rule := &res.Rules[i]; rule.Inconclusive != "" {
-				notify("warning", res.Path, 0, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Inconclusive)).
+			if rule := &res.Rules[i]; rule.Status == finding.Inconclusive {
+				notify("warning", res.Path, 0, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Why)).
 					Rule = &sarifRuleRef{rule.Rule.ID, index[rule.Rule.ID]}
 			}
 		}
@@ -225,7 +225,7 @@ func sarifRules(run *Run) (list []sarifRule, index map[string]int) {
 // sarifProblem is a severity as GitHub orders alerts by.
 var sarifProblem = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "recommendation"}
 
-func sarifFinding(f *lint.Finding, index map[string]int, ids fingerprints) sarifResult {
+func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sarifResult {
 	id := ids.next(f)
 	if !strings.Contains(id, ":") {
 		id += ":1" // as GitHub writes its own
@@ -255,7 +255,7 @@ func sarifFinding(f *lint.Finding, index map[string]int, ids fingerprints) sarif
 }
 
 // sarifPlace is a place; source is its line, if it is known.
-func sarifPlace(p lint.Place, source string) sarifLocation {
+func sarifPlace(p finding.Place, source string) sarifLocation {
 	at := sarifLocation{Physical: sarifPhysical{File: sarifURI(p.Path)}}
 	if p.Line > 0 {
 		region := &sarifRegion{Line: p.Line, Col: p.Col}

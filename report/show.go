@@ -5,13 +5,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
-	"github.com/ftlint/ftlint/builder"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/picture"
 )
+
+// Listings are what there is to show of an image: its entry code, a callsite in
+// each state of its life, and its trampolines beside the model.
+func Listings(res *finding.Result) ([]picture.Listing, error) {
+	for _, err := range res.Errors {
+		return nil, err
+	}
+	d := picture.Of(res)
+	for _, err := range d.Problems {
+		return nil, err
+	}
+	listings := slices.Concat(d.Entry, d.Life.Listings)
+	for i := range d.Built.Trampolines {
+		if l, ok := d.Built.Trampolines[i].Listing(); ok {
+			listings = append(listings, l)
+		}
+	}
+	if len(listings) == 0 {
+		return nil, fmt.Errorf("%s: era %s: there is no entry code and no callsite to show", res.Path, res.Image.Era)
+	}
+	return listings, nil
+}
 
 // Show writes listings: address, word, instruction, the model's instruction
 // where there is one to compare (behind "!" where they differ), and notes.
-func Show(w io.Writer, listings []builder.Listing) error {
+func Show(w io.Writer, listings []picture.Listing) error {
 	b := bufio.NewWriter(w)
 	for i, l := range listings {
 		if i > 0 {
@@ -26,11 +50,15 @@ func Show(w io.Writer, listings []builder.Listing) error {
 			for _, label := range line.Labels {
 				fmt.Fprintf(b, "%s:\n", OneLine(label))
 			}
-			fmt.Fprintf(b, "  %x:  ", line.Addr)
-			if line.Word>>32 == 0 {
-				fmt.Fprintf(b, "%08x  ", line.Word)
-			} else {
-				fmt.Fprintf(b, "%x  ", line.Word)
+			switch {
+			case line.Missing:
+				fmt.Fprintf(b, "  %16s   %8s  ", "", "")
+			case line.Bytes > 0:
+				fmt.Fprintf(b, "  %x:  %8s  ", line.Addr, "")
+			case line.Word>>32 == 0:
+				fmt.Fprintf(b, "  %x:  %08x  ", line.Addr, line.Word)
+			default:
+				fmt.Fprintf(b, "  %x:  %x  ", line.Addr, line.Word)
 			}
 			switch {
 			case line.Model != "":
@@ -52,7 +80,7 @@ func Show(w io.Writer, listings []builder.Listing) error {
 }
 
 // ShowJSON writes listings as one JSON document.
-func ShowJSON(w io.Writer, listings []builder.Listing) error {
+func ShowJSON(w io.Writer, listings []picture.Listing) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")

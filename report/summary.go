@@ -5,50 +5,69 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // Summary writes what was looked at and what became of each rule: a line for
 // each outcome or, if verbose, for each rule.
-func Summary(w io.Writer, res *lint.Result, verbose bool) {
-	path := printable(res.Path)
-	if res.Patch != nil {
-		patchSummary(w, path, res.Patch)
-		outcomes(w, res, verbose)
-		return
-	}
-	if res.Image == nil {
+func Summary(w io.Writer, res *finding.Result, verbose bool) {
+	lines := facts(res)
+	if len(lines) == 0 {
 		return // the error said it all
 	}
-	im := res.Image
-	if im.Module != nil {
-		moduleSummary(w, path, im)
-		outcomes(w, res, verbose)
-		return
-	}
-	fmt.Fprintf(w, "%s: era %s, %d callsites", path, im.Era, im.Callsites)
-	if im.Callsites > 0 {
-		fmt.Fprintf(w, " (%s", im.Form)
-		if im.Blank > 0 {
-			fmt.Fprintf(w, ", %d entries blank", im.Blank)
-		}
-		fmt.Fprint(w, ")")
-	}
-	for i, e := range im.Entries {
-		fmt.Fprintf(w, "%s%s at %#x", [...]string{", entry code ", ", "}[min(i, 1)], e.Name, e.Addr)
-	}
-	fmt.Fprintln(w)
-	for _, t := range im.Template {
-		fmt.Fprintf(w, "  template: %s\n", OneLine(t))
-	}
-	if im.LineProblem != "" {
-		fmt.Fprintf(w, "  findings lack source lines: %s\n", OneLine(im.LineProblem))
-	}
+	fmt.Fprintf(w, "%s: %s\n", printable(res.Path), lines[0])
+	writeLines(w, lines[1:])
 	outcomes(w, res, verbose)
 }
 
+// writeLines writes lines of a summary below what they are about.
+func writeLines(w io.Writer, lines []string) {
+	for _, line := range lines {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}
+
+// facts are what was looked at, a line each: none of an input that could not be
+// read.
+func facts(res *finding.Result) []string {
+	switch {
+	case res.Patch != nil:
+		return []string{patchFacts(res.Patch)}
+	case res.Image == nil:
+		return nil
+	}
+	im := res.Image
+	lines := []string{kernelFacts(im)}
+	if im.Module != nil {
+		lines[0] = moduleFacts(im)
+	}
+	for _, t := range im.Template {
+		lines = append(lines, "template: "+OneLine(t))
+	}
+	if im.LineProblem != "" {
+		lines = append(lines, "findings lack source lines: "+OneLine(im.LineProblem))
+	}
+	return lines
+}
+
+// kernelFacts are what was looked at of a kernel image.
+func kernelFacts(im *finding.ImageFacts) string {
+	s := fmt.Sprintf("era %s, %d callsites", im.Era, im.Callsites)
+	if im.Callsites > 0 {
+		s += " (" + im.Form
+		if im.Blank > 0 {
+			s += fmt.Sprintf(", %d entries blank", im.Blank)
+		}
+		s += ")"
+	}
+	for i, e := range im.Entries {
+		s += fmt.Sprintf("%s%s at %#x", [...]string{", entry code ", ", "}[min(i, 1)], e.Name, e.Addr)
+	}
+	return s
+}
+
 // outcomes writes what became of each rule, and how long it took.
-func outcomes(w io.Writer, res *lint.Result, verbose bool) {
+func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 	if verbose {
 		for _, r := range res.Rules {
 			status, why := Status(r)
@@ -71,26 +90,24 @@ func outcomes(w io.Writer, res *lint.Result, verbose bool) {
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
 	}
-	quiet(w, []*lint.Result{res}, verbose)
-	configLine(w, res)
+	writeLines(w, quiet([]*finding.Result{res}, verbose))
+	writeLines(w, configLine(res))
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
 }
 
-// patchSummary writes what was read of patches or a source file.
-func patchSummary(w io.Writer, path string, p *lint.PatchFacts) {
-	if p.Source {
-		fmt.Fprintf(w, "%s: a source file", path)
-	} else {
-		fmt.Fprintf(w, "%s: %s of %s", path, count(p.Patches, "patch", "patches"), count(p.Files, "file", "files"))
+// patchFacts are what was read of patches or a source file.
+func patchFacts(p *finding.PatchFacts) string {
+	s := "a source file"
+	if !p.Source {
+		s = fmt.Sprintf("%s of %s", count(p.Patches, "patch", "patches"), count(p.Files, "file", "files"))
 	}
 	if p.Judged == 0 {
-		fmt.Fprintln(w, ", none of arm64")
-		return
+		return s + ", none of arm64"
 	}
 	if !p.Source {
-		fmt.Fprintf(w, ", %d of arm64", p.Judged)
+		s += fmt.Sprintf(", %d of arm64", p.Judged)
 	}
-	fmt.Fprintf(w, ", %s judged\n", count(p.Added, "line", "lines"))
+	return s + fmt.Sprintf(", %s judged", count(p.Added, "line", "lines"))
 }
 
 func count(n int, one, many string) string {
@@ -101,7 +118,7 @@ func count(n int, one, many string) string {
 }
 
 // group writes the rules of one status, those with one reason on one line.
-func group(w io.Writer, list []lint.RuleRun, status string) {
+func group(w io.Writer, list []finding.RuleRun, status string) {
 	var order []string
 	ids := map[string][]string{}
 	for _, r := range list {

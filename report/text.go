@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -29,7 +29,7 @@ type Text struct {
 	MaxPerRule int
 
 	tree      sourceTree
-	inModules map[string]int // by rule: findings about modules that were shown
+	inModules *finding.Limit // of findings about modules, all together
 }
 
 // ANSI sequences, as gcc and clang colour their output.
@@ -49,20 +49,19 @@ func (t *Text) paint(color, s string) string {
 var severityColor = map[rules.Severity]string{rules.Error: red, rules.Warning: magenta, rules.Note: cyan}
 
 // Write writes the findings of one input, then how many were left out.
-func (t *Text) Write(res *lint.Result) error {
+func (t *Text) Write(res *finding.Result) error {
 	w := bufio.NewWriter(t.W)
-	shown := map[string]int{}
+	limit := &finding.Limit{Most: t.MaxPerRule}
 	if res.IsModule {
 		if t.inModules == nil {
-			t.inModules = map[string]int{}
+			t.inModules = limit
 		}
-		shown = t.inModules
+		limit = t.inModules
 	}
 	for _, f := range res.Findings {
-		if t.MaxPerRule > 0 && shown[f.Rule.ID] >= t.MaxPerRule {
+		if !limit.Take(f.Rule.ID) {
 			continue
 		}
-		shown[f.Rule.ID]++
 		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), OneLine(message(f)), f.Rule.ID, f.Rule.Name)
 		if f.Source != "" {
 			t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
@@ -77,15 +76,15 @@ func (t *Text) Write(res *lint.Result) error {
 		if res.IsModule {
 			break // More
 		}
-		if more := r.Findings - shown[r.Rule.ID]; more > 0 {
-			fmt.Fprintf(w, "%s %s %d more findings of %s %s are not shown (--max-per-rule)\n", t.paint(bold, printable(res.Path)+":"), t.paint(cyan, "note:"), more, r.Rule.ID, r.Rule.Name)
+		if n := r.Findings - limit.Taken(r.Rule.ID); n > 0 {
+			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, printable(res.Path)+":"), t.paint(cyan, "note:"), more(n, r.Rule, notShown))
 		}
 	}
 	return w.Flush()
 }
 
 // message is what a finding says.
-func message(f lint.Finding) string {
+func message(f finding.Finding) string {
 	if f.Confirmed {
 		return f.Message + " (the image confirms it)"
 	}
@@ -93,7 +92,7 @@ func message(f lint.Finding) string {
 }
 
 // position is a place as editors know it.
-func position(p lint.Place) string {
+func position(p finding.Place) string {
 	path := printable(p.Path)
 	if p.Line == 0 {
 		return path
@@ -124,10 +123,10 @@ func OneLine(s string) string {
 	return b.String()
 }
 
-// isPlain tells whether OneLine has nothing to do.
+// isPlain reports whether OneLine has nothing to do.
 func isPlain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe) }
 
-// isUnsafe tells whether a character ends a line, for a terminal, Python or
+// isUnsafe reports whether a character ends a line, for a terminal, Python or
 // JavaScript, or shows the line as it is not.
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || r > unicode.MaxLatin1 && unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
@@ -142,7 +141,7 @@ func printable(path string) string {
 }
 
 // source shows the line, and a caret under what is on it, if the tree has it.
-func (t *Text) source(w io.Writer, p lint.Place) {
+func (t *Text) source(w io.Writer, p finding.Place) {
 	t.tree.root = t.SrcTree
 	if line, ok := t.tree.line(p.Path, p.Line); ok {
 		t.excerpt(w, p.Line, p.Col, line)

@@ -2,29 +2,29 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/ftlint/ftlint/builder"
-	"github.com/ftlint/ftlint/checks"
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
 
 // found is a result with one finding at a place.
-func found(place lint.Place, message string) *lint.Result {
+func found(place finding.Place, message string) *finding.Result {
 	rule, _ := rules.Lookup("FT104")
-	return &lint.Result{
+	return &finding.Result{
 		Path:     "vmlinux",
-		Findings: []lint.Finding{{Place: place, Rule: rule, Message: message}},
-		Rules:    []lint.RuleRun{{Rule: rule, Findings: 1}},
+		Findings: []finding.Finding{{Place: place, Rule: rule, Message: message}},
+		Rules:    []finding.RuleRun{{Rule: rule, Findings: 1}},
 	}
 }
 
-func text(t *testing.T, tree string, res *lint.Result) string {
+func text(t *testing.T, tree string, res *finding.Result) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := report.Text{W: &b, SrcTree: tree}
@@ -53,7 +53,7 @@ func TestSourceLine(t *testing.T) {
 		{99, ""}, // the tree is of another version
 	} {
 		want := "a.S:" + map[int]string{1: "1", 2: "2", 3: "3", 4: "4", 99: "99"}[test.line] + ":1: warning: m [FT104 end-label-before-ret]\n" + test.want
-		if got := text(t, tree, found(lint.Place{Path: "a.S", Line: test.line, Col: 1}, "m")); got != want {
+		if got := text(t, tree, found(finding.Place{Path: "a.S", Line: test.line, Col: 1}, "m")); got != want {
 			t.Errorf("line %d:\n%s\nwant\n%s", test.line, got, want)
 		}
 	}
@@ -78,7 +78,7 @@ func TestSourceStaysInTree(t *testing.T) {
 	}
 	for _, path := range []string{"../secret", secret, "a/../../secret", "file", "relative", "folder/secret", "loop", "."} {
 		want := path + ":1:1: warning: m [FT104 end-label-before-ret]\n"
-		if got := text(t, tree, found(lint.Place{Path: path, Line: 1, Col: 1}, "m")); got != want {
+		if got := text(t, tree, found(finding.Place{Path: path, Line: 1, Col: 1}, "m")); got != want {
 			t.Errorf("%s shows a file outside the tree:\n%s", path, got)
 		}
 	}
@@ -92,7 +92,7 @@ func TestSourceStaysInTree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := text(t, filepath.Join(dir, "link"), found(lint.Place{Path: "b.S", Line: 1, Col: 1}, "m")); !strings.Contains(got, "1 | ret\n") {
+	if got := text(t, filepath.Join(dir, "link"), found(finding.Place{Path: "b.S", Line: 1, Col: 1}, "m")); !strings.Contains(got, "1 | ret\n") {
 		t.Errorf("a link within the tree is not followed:\n%s", got)
 	}
 }
@@ -100,7 +100,7 @@ func TestSourceStaysInTree(t *testing.T) {
 // Names out of a file that means harm print no control character, and break
 // no line.
 func TestControlCharacters(t *testing.T) {
-	got := text(t, "", found(lint.Place{Path: "a\nb", Line: 1, Col: 1}, "symbol \x1b[31m\r\nerror: x\x7f"))
+	got := text(t, "", found(finding.Place{Path: "a\nb", Line: 1, Col: 1}, "symbol \x1b[31m\r\nerror: x\x7f"))
 	want := `"a\nb":1:1: warning: symbol \x1b[31m\r\nerror: x\x7f [FT104 end-label-before-ret]` + "\n"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -115,7 +115,7 @@ func TestControlCharactersInListings(t *testing.T) {
 	const evil = "a\x1b]0;x\a\u009b\n\u202eb"
 	const plain = `a\x1b]0;x\a\u009b\n\u202eb`
 	var b bytes.Buffer
-	err := report.Show(&b, []builder.Listing{{Title: evil, Lines: []builder.ListingLine{
+	err := report.Show(&b, []picture.Listing{{Title: evil, Lines: []picture.Line{
 		{Labels: []string{evil}, Text: evil, Model: evil, Note: evil},
 		{Text: evil},
 	}}})
@@ -127,8 +127,8 @@ func TestControlCharactersInListings(t *testing.T) {
 
 // A finding without a line is at its image; what is left out is counted.
 func TestPlaces(t *testing.T) {
-	res := found(lint.Place{Path: "vmlinux", Addr: 0xffff800010000000}, "m")
-	res.Findings[0].Related = []lint.Related{{Place: lint.Place{Path: "x.S", Line: 7, Col: 1}, Message: "label"}}
+	res := found(finding.Place{Path: "vmlinux", Addr: 0xffff800010000000}, "m")
+	res.Findings[0].Related = []finding.Related{{Place: finding.Place{Path: "x.S", Line: 7, Col: 1}, Message: "label"}}
 	res.Rules[0].Findings = 21
 	want := "vmlinux: warning: m [FT104 end-label-before-ret]\nx.S:7:1: note: label\n" +
 		"vmlinux: note: 20 more findings of FT104 end-label-before-ret are not shown (--max-per-rule)\n"
@@ -140,14 +140,14 @@ func TestPlaces(t *testing.T) {
 // A rule that reached no verdict, or could not run, is never a pass.
 func TestStatus(t *testing.T) {
 	for _, test := range []struct {
-		run         lint.RuleRun
+		run         finding.RuleRun
 		status, why string
 	}{
-		{lint.RuleRun{}, "passed", ""},
-		{lint.RuleRun{Findings: 1}, "findings", ""},
-		{lint.RuleRun{Outcome: checks.Outcome{NotApplicable: "no ftrace"}}, "not applicable", "no ftrace"},
-		{lint.RuleRun{Outcome: checks.Outcome{Inconclusive: "step limit"}}, "inconclusive", "step limit"},
-		{lint.RuleRun{Findings: 1, Outcome: checks.Outcome{Inconclusive: "step limit"}}, "findings", "step limit"},
+		{finding.RuleRun{}, "passed", ""},
+		{finding.RuleRun{Findings: 1}, "findings", ""},
+		{finding.RuleRun{Outcome: finding.Outcome{Status: finding.NotApplicable, Why: errors.New("no ftrace")}}, "not applicable", "no ftrace"},
+		{finding.RuleRun{Outcome: finding.Outcome{Status: finding.Inconclusive, Why: errors.New("step limit")}}, "inconclusive", "step limit"},
+		{finding.RuleRun{Findings: 1, Outcome: finding.Outcome{Status: finding.Inconclusive, Why: errors.New("step limit")}}, "findings", "step limit"},
 	} {
 		if status, why := report.Status(test.run); status != test.status || why != test.why {
 			t.Errorf("%+v: %s (%s), want %s (%s)", test.run, status, why, test.status, test.why)

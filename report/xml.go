@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -144,7 +144,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 		return junitCase{Class: "ftlint", Name: input, Error: &junitProblem{OneLine(errs[0].Error()), "input", strings.Join(texts(errs), "\n")}}
 	}
 	for _, res := range run.Results {
-		suite := junitSuite{Name: res.Path, Out: strings.Join(oneLines(res.NoteLines()), "\n")}
+		suite := junitSuite{Name: res.Path, Out: strings.Join(oneLines(NoteLines(res)), "\n")}
 		if len(res.Errors) > 0 {
 			suite.Cases = append(suite.Cases, failed(res.Path, res.Errors))
 		}
@@ -171,7 +171,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 }
 
 // summary says how often a rule found something, and what first.
-func summary(r lint.RuleRun, found []*lint.Finding) string {
+func summary(r finding.RuleRun, found []*finding.Finding) string {
 	s := count(r.Findings, r.Rule.Severity.String(), r.Rule.Severity.String()+"s")
 	if len(found) > 0 {
 		s += ": " + OneLine(message(*found[0]))
@@ -180,13 +180,13 @@ func summary(r lint.RuleRun, found []*lint.Finding) string {
 }
 
 // lines are findings of a rule as text has them.
-func lines(r lint.RuleRun, found []*lint.Finding) string {
+func lines(r finding.RuleRun, found []*finding.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
 		fmt.Fprintln(&b, line(f))
 	}
-	if more := notShown(r, found); more != "" {
-		fmt.Fprintln(&b, more)
+	if n := r.Findings - len(found); n > 0 {
+		fmt.Fprintln(&b, more(n, r.Rule, notShown))
 	}
 	return b.String()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs/rules.md")
+var update = flag.Bool("update", false, "write docs/rules.md, and the beginnings of pages")
 
 // TestDocs makes sure that docs/rules.md is what the catalogue says.
 func TestDocs(t *testing.T) {
@@ -40,6 +40,24 @@ one.`},
 	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
 	{"FT5", "x86-isms", `What was carried over from x86. The words are data: [rules/x86.go](../rules/x86.go).`},
 	{"FT6", "The builder's source and the patch", `How code is written that makes code. FT601 to FT603 are also seen in an image, by executing the builder.`},
+}
+
+var evidenceNames = [...]string{"sites", "symbols", "sections", "model", "execution"}
+
+// seenBy is what a check looks at, as pages and docs/rules.md print it: "model,
+// execution; patch".
+func seenBy(r Rule) string {
+	var image []string
+	for i, name := range evidenceNames {
+		if r.Sees&(1<<i) != 0 {
+			image = append(image, name)
+		}
+	}
+	parts := []string{strings.Join(image, ", ")}
+	if r.On&Patches != 0 {
+		parts = append(parts, "patch")
+	}
+	return strings.TrimPrefix(strings.Join(parts, "; "), "; ")
 }
 
 // docs is docs/rules.md.
@@ -73,7 +91,7 @@ executed; or patches and sources.
 		fmt.Fprintf(&b, "\n## %sxx %s\n\n%s\n\n| rule | | severity | what is wrong | seen by |\n| --- | --- | --- | --- | --- |\n", g.prefix, g.title, g.about)
 		for _, r := range catalogue {
 			if strings.HasPrefix(r.ID, g.prefix) {
-				fmt.Fprintf(&b, "| [%s](../rules/pages/%s.md) | %s | %s | %s | %s |\n", r.ID, r.ID, r.Name, r.Severity, strings.ReplaceAll(r.Title, "|", `\|`), r.SeenBy)
+				fmt.Fprintf(&b, "| [%s](../rules/pages/%s.md) | %s | %s | %s | %s |\n", r.ID, r.ID, r.Name, r.Severity, strings.ReplaceAll(r.Title, "|", `\|`), seenBy(r))
 			}
 		}
 	}

@@ -1,15 +1,19 @@
-// Package rules is the catalogue: every rule's ID, name, severity and page,
-// and the tables that rules share (the labels of each era, the x86-isms).
+// Package rules is the catalogue: one value a rule, which holds everything
+// about the rule, and the table of x86-isms that rules share.
 //
 // It is data. The checks are elsewhere; they name their rule by its ID and
-// take everything they say about it from here.
+// take everything they say about it from here. So do the driver and the
+// reports: no other package holds a fact about one rule.
 package rules
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ftlint/ftlint/trampoline"
 )
 
 // Severity says how bad a finding is. Severities are ordered: Note < Warning
@@ -39,6 +43,52 @@ func ParseSeverity(s string) (Severity, error) {
 	return 0, fmt.Errorf("severity %q: want %s", s, strings.Join(severityNames[:], ", "))
 }
 
+// Inputs is a set of the kinds of input that a rule has something to say
+// about. To another input the rule is not applicable.
+type Inputs uint8
+
+const (
+	Kernels Inputs = 1 << iota // kernel images
+	Modules                    // modules
+	Patches                    // patches and source files
+)
+
+// Evidence is a set of what is looked at in an image. The order of the
+// constants is the order in which pages name them.
+type Evidence uint8
+
+const (
+	Callsites Evidence = 1 << iota // the callsite table and the words at callsites
+	Symbols
+	Sections
+	Model     // what the template says that a builder should make of it
+	Execution // the image's own code, executed
+)
+
+// Differences is a set of kinds of difference from the model.
+type Differences uint16
+
+func differences(kinds ...trampoline.DiffKind) (d Differences) {
+	for _, kind := range kinds {
+		d |= 1 << kind
+	}
+	return d
+}
+
+// Has reports whether the kind is in the set.
+func (d Differences) Has(kind trampoline.DiffKind) bool { return d&(1<<kind) != 0 }
+
+// A Picture is what a report draws of an image that shows what a rule is about.
+type Picture uint8
+
+const (
+	NoPicture   Picture = iota
+	BesideModel         // a trampoline beside the model
+	Building            // how a trampoline was built, step by step
+	Situations          // how the builder fared in each situation
+	AddressMap          // where image, callsites and modules are
+)
+
 // Rule is one idea, with an ID that never changes. Where the same defect can
 // be seen in an image and in a patch, both are reported under the same rule.
 type Rule struct {
@@ -46,7 +96,36 @@ type Rule struct {
 	Name     string // "copy-misses-ret"
 	Severity Severity
 	Title    string // one line: what is wrong
-	SeenBy   string // what a check looks at: "symbols", "model, execution", "symbols; patch", ...
+
+	On   Inputs   // what the rule has something to say about
+	Sees Evidence // what is looked at in an image; empty if On is Patches alone
+
+	Picture     Picture     // that shows a finding in an image
+	Differences Differences // from the model, that the rule is about
+
+	// Twin is the ID of the rule that says of a patch what this one says of the
+	// image built from the patch: "" if that is this rule, or there is none.
+	Twin string
+}
+
+// ExecutesModules reports whether the rule judges a module by executing the
+// kernel's functions on the module's callsites.
+func (r Rule) ExecutesModules() bool { return r.On&Modules != 0 && r.Sees&Execution != 0 }
+
+// InPatches is the ID under which a patch's finding says what a finding of r
+// says of the image built from the patch.
+func (r Rule) InPatches() string { return cmp.Or(r.Twin, r.ID) }
+
+// About returns the rules that are about a kind of difference from the model,
+// in ID order.
+func About(kind trampoline.DiffKind) []Rule {
+	var found []Rule
+	for _, r := range catalogue {
+		if r.Differences.Has(kind) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // All returns the whole catalogue in ID order. The caller owns the slice.

@@ -10,8 +10,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/policy"
 	"github.com/ftlint/ftlint/report"
+	"github.com/ftlint/ftlint/rules"
 )
 
 // setupFlags are the flags about what counts: those about the configuration and
@@ -26,7 +29,7 @@ func (f *setupFlags) add(fl *pflag.FlagSet) {
 	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
 	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
 	fl.StringVar(&f.failOn, "fail-on", "", "lowest severity that makes the exit status 1: error, warning, note or never (default error)")
-	fl.StringVar(&f.config, "config", "", "configuration file, or none (default: the "+lint.SetupName+" nearest to the input, upwards)")
+	fl.StringVar(&f.config, "config", "", "configuration file, or none (default: the "+policy.SetupName+" nearest to the input, upwards)")
 	fl.StringVar(&f.baseline, "baseline", "", "findings that are known, as --write-baseline wrote them, or none: only others count")
 }
 
@@ -39,9 +42,9 @@ func (f *setupFlags) addWriting(fl *pflag.FlagSet) {
 const none = "none"
 
 // setup is what is in force for the inputs: the flags over their configuration.
-func (f *setupFlags) setup(inputs []string) (*lint.Setup, error) {
+func (f *setupFlags) setup(inputs []string) (*policy.Setup, error) {
 	// What is wrong with the flags is not the file's fault.
-	if _, err := lint.Select(allChecks, f.only, f.disable); err != nil {
+	if _, err := policy.Select(lint.Rules(allChecks), f.only, f.disable); err != nil {
 		return nil, err
 	}
 	if f.failOn != "" {
@@ -52,43 +55,45 @@ func (f *setupFlags) setup(inputs []string) (*lint.Setup, error) {
 	if f.writeBaseline != "" && f.baseline != "" && f.baseline != none {
 		return nil, fmt.Errorf("--write-baseline %s and --baseline %s: name one", f.writeBaseline, f.baseline)
 	}
-	s, path := &lint.Setup{}, f.config
+	s, path := &policy.Setup{}, f.config
 	var err error
 	if path == "" {
-		if path, err = lint.FindSetup(inputs); err != nil {
+		if path, err = policy.FindSetup(inputs); err != nil {
 			return nil, err
 		}
 	}
 	if path != "" && path != none {
-		if s, err = lint.ReadSetup(path, f.config != ""); err != nil {
+		if s, err = policy.ReadSetup(path, f.config != ""); err != nil {
 			return nil, err
 		}
 	}
 	s.Override(f.only, f.disable, f.failOn, f.baseline)
 	if s.Baseline.Text == none && s.Baseline.From == "--baseline" || f.writeBaseline != "" {
-		s.Baseline = lint.Value{}
+		s.Baseline = policy.Value{}
 	}
 	return s, nil
 }
 
 // apply has the configuration of a run be what the setup says.
-func (f *setupFlags) apply(s *lint.Setup, cfg *lint.Config) (err error) {
-	if cfg.Checks, err = s.Checks(allChecks); err != nil {
+func (f *setupFlags) apply(s *policy.Setup, cfg *lint.Config) (err error) {
+	kept, err := s.Rules(lint.Rules(allChecks))
+	if err != nil {
 		return err
 	}
-	var known *lint.Baseline
+	cfg.Checks = lint.Reporting(allChecks, kept)
+	var known *policy.Baseline
 	if path := s.BaselinePath(); path != "" {
-		if known, err = lint.ReadBaseline(path, s.Baseline.From == "--baseline"); err != nil {
+		if known, err = policy.ReadBaseline(path, s.Baseline.From == "--baseline"); err != nil {
 			return err
 		}
 	}
 	cfg.ConfigFile, cfg.Severity = s.Path, s.Severities()
-	cfg.Quiet = lint.NewQuiet(s, known, f.writeBaseline != "")
+	cfg.Policy = policy.New(s, known, f.writeBaseline != "")
 	return nil
 }
 
 // failOnOf is the severity that fails.
-func failOnOf(s *lint.Setup) string {
+func failOnOf(s *policy.Setup) string {
 	if s.FailOn.Text != "" {
 		return s.FailOn.Text
 	}
@@ -96,13 +101,13 @@ func failOnOf(s *lint.Setup) string {
 }
 
 // conclude writes the baseline, if one is to be written, and notes what of the
-// setup had no use. complete tells whether all inputs were judged in full.
-func (f *setupFlags) conclude(q *lint.Quiet, results []*lint.Result, complete, quiet bool, stderr io.Writer) error {
+// setup had no use. complete says that all inputs were judged in full.
+func (f *setupFlags) conclude(p *policy.Policy, results []*finding.Result, complete, quiet bool, stderr io.Writer) error {
 	if f.writeBaseline != "" {
 		if !complete {
 			return fmt.Errorf("--write-baseline %s: not written, because not all was judged", f.writeBaseline)
 		}
-		b := lint.NewBaseline(results)
+		b := policy.NewBaseline(results)
 		if err := writeWhole(f.writeBaseline, b.Write); err != nil {
 			return fmt.Errorf("--write-baseline %s: %w", f.writeBaseline, pathless(err))
 		}
@@ -117,7 +122,7 @@ func (f *setupFlags) conclude(q *lint.Quiet, results []*lint.Result, complete, q
 	if quiet {
 		return nil
 	}
-	for _, sup := range q.Unused(results) {
+	for _, sup := range p.Unused(results) {
 		about := sup.Rule
 		if sup.Object == "" {
 			about += " in vmlinux"
@@ -138,12 +143,12 @@ func pathless(err error) error {
 
 // dropIgnored drops modules that were found in folders and that the
 // configuration ignores; those that were named stay.
-func dropIgnored(in *lint.Inputs, q *lint.Quiet, named []string, quiet bool, stderr io.Writer) error {
+func dropIgnored(in *lint.Inputs, p *policy.Policy, named []string, quiet bool, stderr io.Writer) error {
 	before := len(in.Modules)
-	in.Modules = slices.DeleteFunc(in.Modules, func(path string) bool { return !slices.Contains(named, path) && q.IgnoresInput(path) })
+	in.Modules = slices.DeleteFunc(in.Modules, func(path string) bool { return !slices.Contains(named, path) && p.IgnoresInput(path) })
 	n := before - len(in.Modules)
 	switch {
-	case n > 0 && len(in.Modules)+len(in.Files) == 0:
+	case n > 0 && len(in.Modules)+len(in.Images)+len(in.Patches) == 0:
 		return fmt.Errorf("all %d modules are ignored by the configuration (paths): there is nothing to judge", n)
 	case n > 0 && !quiet:
 		fmt.Fprintf(stderr, "ftlint: note: %d of %d modules are ignored by the configuration (paths)\n", n, before)
@@ -165,7 +170,7 @@ func configCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			kept, err := s.Checks(allChecks)
+			kept, err := s.Rules(lint.Rules(allChecks))
 			if err != nil {
 				return err
 			}
@@ -176,18 +181,18 @@ func configCommand(stdout io.Writer) *cobra.Command {
 				fmt.Fprintf(&b, "# configuration file: %s\n", report.OneLine(s.Path))
 			}
 			if path := s.BaselinePath(); path != "" {
-				known, err := lint.ReadBaseline(path, s.Baseline.From == "--baseline")
+				known, err := policy.ReadBaseline(path, s.Baseline.From == "--baseline")
 				if err != nil {
 					return err
 				}
 				fmt.Fprintf(&b, "# baseline: %s, %d different findings\n", report.OneLine(path), len(known.Entries()))
 			}
-			on, all := ruleIDs(kept), ruleIDs(allChecks)
-			fmt.Fprintf(&b, "# %d of %d rules run", len(on), len(all))
+			all := lint.Rules(allChecks)
+			fmt.Fprintf(&b, "# %d of %d rules run", len(kept), len(all))
 			var not []string
-			for id := range all {
-				if !on[id] {
-					not = append(not, id)
+			for _, r := range all {
+				if !slices.ContainsFunc(kept, func(k rules.Rule) bool { return k.ID == r.ID }) {
+					not = append(not, r.ID)
 				}
 			}
 			slices.Sort(not)
@@ -196,7 +201,7 @@ func configCommand(stdout io.Writer) *cobra.Command {
 			}
 			fmt.Fprintln(&b)
 			if s.FailOn.Text == "" {
-				s.FailOn = lint.Value{Text: failOnOf(s), From: "default"}
+				s.FailOn = policy.Value{Text: failOnOf(s), From: "default"}
 			}
 			b.Write(s.YAML())
 			_, err = io.WriteString(stdout, b.String())

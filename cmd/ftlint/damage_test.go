@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -15,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // Bounds of one run on a damaged file. A run on the whole one takes some 60 ms
@@ -124,7 +125,7 @@ func findModule(t *testing.T, dir, work string) string {
 		}
 		if strings.HasSuffix(name, ".xz") {
 			copyFile(t, to+".xz", from)
-			out, err := exec.Command("xz", "-dc", from).Output()
+			out, err := child.Command(t, "xz", "-dc", from).Output()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +274,7 @@ func parts(t *testing.T, path, kind string) (out []stretch) {
 			stop, _ := im.Addr("__stop_mcount_loc")
 			return append(out, stretch{offset(start), int64(stop - start)})
 		}
-		sites, err := im.Sites()
+		sites, err := callsite.Of(im)
 		if err != nil {
 			t.Fatal(err)
 		}

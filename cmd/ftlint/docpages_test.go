@@ -19,11 +19,11 @@ import (
 	"github.com/ftlint/ftlint/checks"
 )
 
-// pages are README.md, docs/*.md and the rules' pages, by path in the tree.
+// pages are README.md, CONTRIBUTING.md, docs/*.md and the rules' pages, by path in the tree.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, glob := range []string{"README.md", "docs/*.md", "rules/pages/*.md"} {
+	for _, glob := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "rules/pages/*.md"} {
 		files, err := filepath.Glob("../../" + glob)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no pages (%v)", glob, err)
@@ -98,14 +98,24 @@ func anchors(doc string) string {
 	return b.String()
 }
 
-var included = regexp.MustCompile("(?ms)^<!-- file: (\\S+) -->\n```[a-z]*\n(.*?)^```$")
+var (
+	included = regexp.MustCompile("(?ms)^<!-- file: (\\S+) -->\n```[a-z]*\n(.*?)^```$")
+	excerpt  = regexp.MustCompile("(?ms)^<!-- part: (\\S+) -->\n```[a-z]*\n(.*?)^```$")
+)
 
 // TestDocFiles makes sure that a block behind "<!-- file: PATH -->" is that
-// file of the tree.
+// file of the tree, and one behind "<!-- part: PATH -->" some lines of it.
 func TestDocFiles(t *testing.T) {
 	n := 0
 	for file, doc := range pages(t) {
 		was := doc
+		for _, m := range excerpt.FindAllStringSubmatch(doc, -1) {
+			if b, err := os.ReadFile("../../" + m[1]); err != nil {
+				t.Error(err)
+			} else if !strings.Contains("\n"+string(b), "\n"+m[2]) {
+				t.Errorf("%s: %s has no lines like\n%s", file, m[1], m[2])
+			}
+		}
 		for _, m := range included.FindAllStringSubmatch(doc, -1) {
 			n++
 			b, err := os.ReadFile("../../" + m[1])

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // TestDocs runs every example of the documents: a block
@@ -23,7 +23,7 @@ import (
 //	what it prints
 //	```
 //
-// of README.md or docs/*.md. Standard output comes first, then standard
+// of README.md, CONTRIBUTING.md or docs/*.md. Standard output comes first, then standard
 // error. What -o names is written to a folder of the test. A block behind
 // "<!-- kernel: SUITE VERSION -->" runs on that suite's kernel as ./vmlinux,
 // where scripts/fetch-kernels has put it; if that is another version by now,
@@ -38,15 +38,8 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built := sync.OnceValue(func() string {
-		file := filepath.Join(t.TempDir(), "ftlint")
-		if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return file
-	})
 	n := 0
-	for _, file := range append(files, "../../README.md") {
+	for _, file := range append(files, "../../README.md", "../../CONTRIBUTING.md") {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +52,7 @@ func TestDocs(t *testing.T) {
 		for _, ex := range all {
 			n++
 			t.Run(filepath.Base(file)+"/"+ex.command, func(t *testing.T) {
-				got, equal := ex.run(t, built)
+				got, equal := ex.run(t)
 				switch {
 				case equal:
 				case *update:
@@ -104,8 +97,7 @@ func examples(doc string) (out []example) {
 }
 
 // run runs the example; equal tells whether it prints what the document says.
-// built is the program, for examples on kernels.
-func (ex example) run(t *testing.T, built func() string) (got string, equal bool) {
+func (ex example) run(t *testing.T) (got string, equal bool) {
 	if ex.in != "" {
 		return ex.runGo(t)
 	}
@@ -148,7 +140,7 @@ func (ex example) run(t *testing.T, built func() string) (got string, equal bool
 			t.Fatal(err)
 		}
 	case ex.suite != "": // as it is built for users: the race detector is slow on a kernel
-		run = program(t, built())
+		run = program(t, ftlint(t))
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
@@ -169,7 +161,7 @@ func (ex example) run(t *testing.T, built func() string) (got string, equal bool
 // program is run, but of another program: its name and first arguments.
 func program(t *testing.T, words ...string) func(args []string, stdout, stderr io.Writer) int {
 	return func(args []string, stdout, stderr io.Writer) int {
-		cmd := exec.Command(words[0], append(words[1:len(words):len(words)], args...)...)
+		cmd := child.Command(t, words[0], append(words[1:len(words):len(words)], args...)...)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 			t.Fatal(err)
@@ -186,13 +178,13 @@ func (ex example) runGo(t *testing.T) (got string, equal bool) {
 	}
 	dir := filepath.Join("../..", ex.in)
 	if *update { // its go.mod follows that of this tree
-		tidy := exec.Command("go", "mod", "tidy")
+		tidy := child.Command(t, "go", "mod", "tidy")
 		tidy.Dir = dir
 		if out, err := tidy.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	cmd := exec.Command("go", words[1:]...)
+	cmd := child.Command(t, "go", words[1:]...)
 	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -3,75 +3,85 @@ package main
 import (
 	"context"
 	"fmt"
-	"go/token"
 	"io"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 )
 
-// lintInputs lints what the command line named and writes findings, errors and
-// summaries as they come. bad tells that something could not be read, or that
-// ctx ended it: what was done until then is said. errs are about no single
-// input.
-func lintInputs(ctx context.Context, f lintFlags, cfg lint.Config, in lint.Inputs, text *report.Text, stderr io.Writer) (results []*lint.Result, errs []error, bad bool, err error) {
-	say := func(err error) {
-		bad = true
-		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
-	}
-	whole := func(err error) { // about no single input
-		errs = append(errs, err)
-		say(err)
-	}
+// A session is what one call of ftlint says while it runs, and gathers for the
+// reports.
+type session struct {
+	flags   lintFlags
+	stderr  io.Writer
+	text    report.Text
+	results []*finding.Result
+	errs    []error // about no single input
+	bad     bool    // something could not be read, or not be judged in full
+}
+
+// say writes an error.
+func (s *session) say(err error) {
+	s.bad = true
+	fmt.Fprintf(s.stderr, "ftlint: %s\n", report.OneLine(err.Error()))
+}
+
+// whole writes an error about no single input.
+func (s *session) whole(err error) {
+	s.errs = append(s.errs, err)
+	s.say(err)
+}
+
+// lint lints what the command line named and writes findings, errors and
+// summaries as they come. When ctx ends it, what was done until then is said.
+func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) error {
 	for _, err := range in.Errors {
-		whole(err)
+		s.whole(err)
 	}
-	bar := newProgress(stderr, len(in.Modules))
+	bar := newProgress(s.stderr, len(in.Modules))
+	cfg.Progress = bar.set
 	many := len(in.Modules) > 1
-	if !many && f.debugFile != "" && len(in.Files) == 0 {
-		cfg.ModuleDebugFile = f.debugFile
-	}
 	var failed error // of writing
-	total, err := lint.Files(ctx, in, token.NewFileSet(), cfg, func(res *lint.Result) {
-		results = append(results, res)
+	total, err := lint.Run(ctx, in, cfg, func(res *finding.Result) {
+		s.results = append(s.results, res)
 		if len(res.Errors)+len(res.Findings) > 0 {
 			bar.clear()
 		}
 		for _, err := range res.Errors {
-			say(err)
+			s.say(err)
 		}
-		if f.format == "text" && failed == nil {
-			failed = text.Write(res)
+		for _, line := range report.NoteLines(res) {
+			fmt.Fprintln(s.stderr, report.OneLine(line))
 		}
-		if !f.quiet && !(many && res.IsModule) {
+		if s.flags.format == "text" && failed == nil {
+			failed = s.text.Write(res)
+		}
+		if !s.flags.quiet && !(many && res.IsModule) {
 			bar.clear()
-			report.Summary(stderr, res, f.verbose)
+			report.Summary(s.stderr, res, s.flags.verbose)
 		}
-	}, bar.set)
+	})
 	bar.clear()
 	if err == nil {
 		err = failed
 	}
 	if err != nil {
-		return results, errs, bad, err
+		return err
 	}
 	for _, err := range total.Errors {
-		whole(err)
+		s.whole(err)
 	}
-	if many && f.format == "text" {
-		if err := text.More(results); err != nil {
-			return results, errs, bad, err
+	if many && s.flags.format == "text" {
+		if err := s.text.More(s.results); err != nil {
+			return err
 		}
 	}
-	if many && !f.quiet {
-		report.Modules(stderr, results, total, f.verbose)
+	if many && !s.flags.quiet {
+		report.Modules(s.stderr, s.results, total, s.flags.verbose)
 	}
-	if total.Interrupted {
-		what := ""
-		if total.Modules > 0 {
-			what = fmt.Sprintf(": %d of %d modules were judged", total.Judged, total.Modules)
-		}
-		whole(fmt.Errorf("%w after %.1f s%s", context.Cause(ctx), total.Elapsed.Seconds(), what))
+	if total.Interrupted != nil {
+		s.whole(total.Interrupted)
 	}
-	return results, errs, bad, nil
+	return nil
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +16,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
-	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -185,40 +188,36 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if !f.maxPerRuleSet && (format.Name != "text" || slices.ContainsFunc(outputs, func(o output) bool { return o.format.Name != "text" })) {
 		keep = 0 // programs want all
 	}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
+	}
 	cfg := lint.Config{MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
 		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
 	if err := f.setup.apply(setup, &cfg); err != nil {
 		return err
 	}
-	cfg.Layout = format.NeedsLayout() || slices.ContainsFunc(outputs, func(o output) bool { return o.format.NeedsLayout() })
-	if f.timeout < 0 {
-		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
+	cfg.Pictures = format.Pictures
+	for _, o := range outputs {
+		if len(o.format.Pictures) > 0 {
+			cfg.Pictures = o.format.Pictures
+		}
+	}
+	in := lint.Find(files)
+	in.Ranges, in.Built = f.patch.git, f.patch.image
+	if err := f.keep(outputs, in.Modules); err != nil {
+		return err
+	}
+	if err := dropIgnored(&in, cfg.Policy, files, f.quiet, stderr); err != nil {
+		return err
 	}
 	ctx, stop := stopping(f.timeout)
 	defer stop()
-	cfg.Context = ctx
-	text := report.Text{W: stdout, Color: color, SrcTree: f.srctree, MaxPerRule: f.maxPerRule}
-	patches, files := splitPatches(lint.Once(files))
-	results, runErrors, bad, err := lintPatches(ctx, f, cfg, patches, &text, stderr)
-	if err != nil {
+	s := &session{flags: f, stderr: stderr, text: report.Text{W: stdout, Color: color, SrcTree: f.srctree, MaxPerRule: f.maxPerRule}}
+	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	if len(files) > 0 {
-		in := lint.Find(files)
-		if err := f.keep(outputs, in.Modules); err != nil {
-			return err
-		}
-		if err := dropIgnored(&in, cfg.Quiet, files, f.quiet, stderr); err != nil {
-			return err
-		}
-		more, errs, alsoBad, err := lintInputs(ctx, f, cfg, in, &text, stderr)
-		if err != nil {
-			return err
-		}
-		results, runErrors, bad = append(results, more...), append(runErrors, errs...), bad || alsoBad
-	}
-	all := &report.Run{Results: results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: runErrors}
+	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: s.errs}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err
@@ -229,13 +228,13 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	if err := f.setup.conclude(cfg.Quiet, results, !bad, f.quiet, stderr); err != nil {
+	if err := f.setup.conclude(cfg.Policy, s.results, !s.bad, f.quiet, stderr); err != nil {
 		return err
 	}
-	if bad {
+	if s.bad {
 		return errSaid
 	}
-	if worst, found := report.Worst(results); found && failOn != nil && worst >= *failOn {
+	if worst, found := report.Worst(s.results); found && failOn != nil && worst >= *failOn {
 		return errFindings
 	}
 	return nil
@@ -253,7 +252,7 @@ func parseFailOn(s string) (*rules.Severity, error) {
 	return &sev, nil
 }
 
-// useColor tells whether to colour; auto asks for a terminal, and obeys
+// useColor reports whether to colour; auto asks for a terminal, and obeys
 // NO_COLOR (no-color.org).
 func useColor(when string, stdout io.Writer) (bool, error) {
 	switch when {
@@ -275,7 +274,7 @@ func useColor(when string, stdout io.Writer) (bool, error) {
 	return false, fmt.Errorf("--color %q: want auto, always or never", when)
 }
 
-// isKernelTree tells whether dir is the top of a kernel source tree.
+// isKernelTree reports whether dir is the top of a kernel source tree.
 func isKernelTree(dir string) bool {
 	for _, f := range []string{"Kbuild", "arch/arm64/kernel/entry-ftrace.S"} {
 		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
@@ -291,13 +290,8 @@ func rulesCommand(stdout io.Writer) *cobra.Command {
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			implemented := ruleIDs(allChecks)
 			for _, r := range rules.All() {
-				planned := ""
-				if !implemented[r.ID] {
-					planned = " (not in this version)"
-				}
-				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s%s\n", r.ID, r.Severity, r.Name, r.Title, planned); err != nil {
+				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s\n", r.ID, r.Severity, r.Name, r.Title); err != nil {
 					return err
 				}
 			}
@@ -346,12 +340,12 @@ func showCommand(stdout io.Writer) *cobra.Command {
 			if len(args) > 0 {
 				path = args[0]
 			}
-			im, err := elfscan.Open(path, debugFile)
-			if err != nil {
+			var res *finding.Result
+			cfg := lint.Config{Checks: []*analysis.Analyzer{}, Pictures: picture.Listings, DebugFile: debugFile}
+			if _, err := lint.Run(context.Background(), lint.Inputs{Images: []string{path}}, cfg, func(r *finding.Result) { res = r }); err != nil {
 				return err
 			}
-			defer im.Close()
-			listings, err := lint.Listings(im)
+			listings, err := report.Listings(res)
 			if err != nil {
 				return err
 			}

@@ -5,11 +5,12 @@ import (
 	"compress/gzip"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // collected is the heap at the end of a collection, in MB, as GODEBUG=gctrace=1
@@ -19,13 +20,11 @@ var collected = regexp.MustCompile(`\d+->(\d+)->\d+ MB`)
 // GOMEMLIMIT is honoured: the heap stays below it on a real kernel with all
 // its modules; patches and modules that may need more are refused.
 func TestMemoryLimit(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "ftlint")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	t.Parallel()
+	program := ftlint(t)
 	const limit = 32 // MiB
 	limited := func(args ...string) (stderr []byte, status int) {
-		cmd := exec.Command(program, args...)
+		cmd := child.Command(t, program, args...)
 		cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.Itoa(limit)+"MiB", "GODEBUG=gctrace=1")
 		var b bytes.Buffer
 		cmd.Stderr = &b

@@ -3,11 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // TestPatchScript runs testdata/patch/*.txtar, as TestScript does: patches,
@@ -43,7 +44,7 @@ func TestPatchScript(t *testing.T) {
 				"git":        "git hook run --ignore-missing none",
 				"send-email": "git send-email --dump-aliases </dev/null && perl -MMail::Address -e 1",
 			}[cond]
-			out, err := exec.Command("sh", "-c", script).CombinedOutput()
+			out, err := child.Command(t, "sh", "-c", script).CombinedOutput()
 			if err != nil && os.Getenv("CI") == "true" {
 				return false, fmt.Errorf("%s: %v\n%s", script, err, out)
 			}

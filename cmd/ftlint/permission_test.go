@@ -5,24 +5,23 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // What may not be read is an error that says so: for a file, and for a folder
 // with modules. Root may read all, so the program runs as somebody else.
 func TestPermission(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "ftlint-permission")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "ftlint")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := ftlint(t)
 	sample, err := os.ReadFile("../../testdata/vmlinux-samples/regs-good.elf")
 	if err != nil {
 		t.Fatal(err)
@@ -41,10 +40,13 @@ func TestPermission(t *testing.T) {
 	}
 	chmod("", 0o755)
 	lint := func(args ...string) (string, int) {
-		cmd := exec.Command(program, append([]string{"-q"}, args...)...)
+		cmd := child.Command(t, program, append([]string{"-q"}, args...)...)
 		cmd.Dir = dir
 		if os.Geteuid() == 0 {
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			if cmd.SysProcAttr == nil {
+				cmd.SysProcAttr = &syscall.SysProcAttr{}
+			}
+			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
 		}
 		var b bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &b, &b

@@ -24,7 +24,7 @@ func newProgress(w io.Writer, total int) *progress {
 	return &progress{w: w, total: total}
 }
 
-// isTerminal tells whether what is written to w is seen at once.
+// isTerminal reports whether what is written to w is seen at once.
 func isTerminal(w io.Writer) bool {
 	if u, ok := w.(untilClosed); ok {
 		w = u.Writer

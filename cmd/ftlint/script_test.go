@@ -10,10 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ftlint": main})
-}
-
 // TestScript runs testdata/script/*.txtar: what a user types, and what comes
 // of it. $SAMPLES is testdata/vmlinux-samples. Beside the usual commands there
 // are

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"os"
@@ -10,18 +11,18 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ftlint/ftlint/internal/child"
 )
 
 // A run that gets a signal, whenever it comes, leaves each file whole: as it
 // was, or as a run without one writes it. Nothing is left beside them.
 func TestSignals(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "ftlint")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := ftlint(t)
 	samples, err := filepath.Abs("../../testdata/vmlinux-samples/builders")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	files := []string{"page", "results", "known"}
 	start := func() *exec.Cmd {
-		cmd := exec.Command(program, append([]string{"-q", "-o", "html=page", "-o", "json=results", "--write-baseline", "known"}, inputs...)...)
+		cmd := child.Command(t, program, append([]string{"-q", "-o", "html=page", "-o", "json=results", "--write-baseline", "known"}, inputs...)...)
 		cmd.Dir = dir
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -59,7 +60,11 @@ func TestSignals(t *testing.T) {
 		whole[name] = read(name)
 	}
 
-	const old, times = "what was there\n", 40
+	const old = "what was there\n"
+	times := 40
+	if testing.Short() {
+		times = 12
+	}
 	statuses := map[int]int{}
 	written := 0
 	for i := range times {
@@ -69,7 +74,7 @@ func TestSignals(t *testing.T) {
 			}
 		}
 		cmd := start()
-		after := took * time.Duration(i+1) * 3 / 2 / times // files are written in the end
+		after := took * time.Duration(i+1) * 3 / 2 / time.Duration(times) // files are written in the end
 		time.Sleep(after)
 		if err := cmd.Process.Signal([]os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
@@ -97,6 +102,34 @@ func TestSignals(t *testing.T) {
 		t.Errorf("no run was interrupted: statuses %v", statuses)
 	}
 	t.Logf("statuses %v, %d of %d files written", statuses, written, times*len(files))
+}
+
+// SIGTERM ends these tests, also while ftlint runs in their process.
+func TestTerminated(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := child.Command(t, self, "-test.v", "-test.run", "^TestDeterminism$")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "=== CONT  TestDeterminism/") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			limit := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+			defer limit.Stop()
+		}
+	}
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("the tests end with %v", cmd.ProcessState)
+	}
 }
 
 // An interrupt leaves none behind either: of modules, of patches, of an image

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"go/token"
 	"slices"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestLockedTraced(t *testing.T) {
 		"site-misaligned.elf": {14, 19}, // lines of site-misaligned.S
 		"callops-good.elf":    nil,      // other functions have callsites
 	} {
-		res := lint.File("../../testdata/vmlinux-samples/"+sample, token.NewFileSet(), lint.Config{Checks: checks})
+		res := lint.File(t.Context(), "../../testdata/vmlinux-samples/"+sample, lint.Config{Checks: checks})
 		if len(res.Errors) > 0 {
 			t.Fatal(res.Errors)
 		}

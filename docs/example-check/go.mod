@@ -10,12 +10,11 @@ require (
 require (
 	github.com/bluekeyes/go-gitdiff v0.9.0 // indirect
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
-	github.com/cilium/ebpf v0.22.0 // indirect
 	github.com/emersion/go-message v0.18.2 // indirect
 	github.com/go-delve/delve v1.27.2 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
-	github.com/ulikunitz/xz v0.5.17 // indirect
+	github.com/mikelolasagasti/xz v1.0.1 // indirect
 	github.com/yuin/goldmark v1.8.7 // indirect
 	golang.org/x/arch v0.32.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

@@ -3,12 +3,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"go/token"
 	"os"
 	"slices"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
 	"github.com/ftlint/ftlint/rules"
@@ -19,25 +20,32 @@ func main() { os.Exit(lintFiles(os.Args[1:])) }
 // lintFiles is the exit status: 0 nothing was found, 1 something was, 2 a file
 // could not be read.
 func lintFiles(paths []string) (status int) {
+	bad := func(err error) {
+		fmt.Fprintln(os.Stderr, "example-check:", err)
+		status = 2
+	}
 	cfg := lint.Config{Checks: append(slices.Clone(checks.All), LockedTraced)}
-	fset := token.NewFileSet()
 	run := report.Run{MaxPerRule: 20}
-	for _, path := range paths {
-		res := lint.File(path, fset, cfg)
+	total, err := lint.Run(context.Background(), lint.Find(paths), cfg, func(res *finding.Result) {
 		run.Results = append(run.Results, res)
 		report.Summary(os.Stderr, res, false)
 		for _, err := range res.Errors {
-			fmt.Fprintln(os.Stderr, "example-check:", err)
-			status = 2
+			bad(err)
 		}
+	})
+	if err != nil {
+		bad(err)
+		return status
+	}
+	for _, err := range total.Errors {
+		bad(err)
 	}
 	text, err := report.LookupFormat("text") // or "sarif", "junit", ...
 	if err == nil {
 		err = text.Write(os.Stdout, &run)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "example-check:", err)
-		return 2
+		bad(err)
 	}
 	if worst, found := report.Worst(run.Results); status == 0 && found && worst >= rules.Warning {
 		return 1

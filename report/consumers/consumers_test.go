@@ -71,7 +71,7 @@ func TestMain(m *testing.M) {
 // report is what ftlint writes to standard output for inputs.
 func report(t *testing.T, inputs []string, format string, more ...string) string {
 	t.Helper()
-	cmd := exec.Command(program, append(append([]string{"-q", "--max-per-rule", "0", "-f", format}, more...), inputs...)...)
+	cmd := exec.CommandContext(t.Context(), program, append(append([]string{"-q", "--max-per-rule", "0", "-f", format}, more...), inputs...)...)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 { // one input cannot be read
@@ -335,7 +335,7 @@ func TestKTAP(t *testing.T) {
 	each(t, func(t *testing.T, inputs []string) {
 		for _, dir := range kernelTests(t) {
 			for _, failOn := range []string{"error", "warning"} {
-				cmd := exec.Command("python3", "kunit.py", dir)
+				cmd := exec.CommandContext(t.Context(), "python3", "kunit.py", dir)
 				cmd.Stdin = strings.NewReader(report(t, inputs, "ktap", "--fail-on", failOn))
 				var stderr bytes.Buffer
 				cmd.Stderr = &stderr

@@ -15,3 +15,6 @@
 	frame_and_return
 	endfunc	quiet
 	traced	loud		// want FT405 "callsite loud \[site_in_noinstr\] .*lies in section \.noinstr\.text"
+	nop			// .text.behind is aligned to 8 bytes
+	.section .text.behind, "ax"
+	traced	behind		// begins where .noinstr.text ends

@@ -1,5 +1,6 @@
 // Entry code that calls functions which are themselves traced: each call ends up
-// in the entry code again. regs-5.10-good has such calls to functions that are not.
+// in the entry code again. The callsite of count_all is behind a landing pad.
+// regs-5.10-good has such calls to functions that are not.
 //
 // build: entry-calls-traced
 
@@ -10,6 +11,7 @@
 	site_functions
 
 	traced	count_hit
+	traced	count_all, bti=1
 	traced	ftrace_return_to_handler
 
 	entry_regs_caller
@@ -18,6 +20,7 @@
 	bti	c
 	save_callsite 0
 	bl	count_hit		// want FT406 "count_hit"
+	bl	count_all		// want FT406 "count_all"
 	ldr	x30, [sp, #PT_PC]	// what the call took
 	ldr	x9, [sp, #PT_LR]
 	b	ftrace_common

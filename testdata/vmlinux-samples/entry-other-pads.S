@@ -1,5 +1,5 @@
 // Built for BTI, with landing pads that are no "bti c": BTI JC takes every
-// indirect branch, PACIASP takes BLR and a PLT's BR.
+// indirect branch, PACIASP takes BLR and a PLT's BR, BTI J takes a BR x17.
 //
 // build: entry-other-pads
 
@@ -40,6 +40,13 @@
 	ret
 	endfunc	ftrace_stub
 	entry_stub_graph
+
+	func	ftrace_stub_direct_tramp
+	bti	j
+	mov	x10, x30
+	mov	x30, x9
+	ret	x10
+	endfunc	ftrace_stub_direct_tramp
 
 	entry_return
 

@@ -1,5 +1,6 @@
-// Callsites in text that must not be instrumented. That of the scheduler and of
-// interrupt handlers may be.
+// Callsites in text that must not be instrumented, one where such text begins.
+// That of the scheduler and of interrupt handlers may be: schedule begins where
+// such text ends.
 //
 // build: site-in-noinstr
 
@@ -17,8 +18,8 @@
 	traced	handle_irq
 
 	.section .noinstr.text, "ax"
-	notrace	enter_from_kernel_mode
 	traced	exit_to_kernel_mode	// want FT405 "exit_to_kernel_mode.*noinstr"
+	notrace	enter_from_kernel_mode
 	.section .entry.text, "ax"
 	notrace	vectors
 	traced	el1_sync		// want FT405 "el1_sync.*entry"

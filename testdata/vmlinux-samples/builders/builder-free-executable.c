@@ -28,7 +28,7 @@ static int protect_for_good(const struct tramp *t)
 
 static void release_as_is(void *mem)
 {
-	module_memfree(mem);			// want FT307 ""
+	module_memfree(mem);			// want FT307 "module_memfree.. frees .* while it is r-x"
 }
 
 #define in_reach in_reach_later

@@ -11,7 +11,7 @@ static int protect_late(const struct tramp *t)
 
 	__flush_icache_range(addr, addr + t->size);
 	set_vm_flush_reset_perms(t->mem);
-	ret = set_memory_x(addr, pages);	// want FT302 ""
+	ret = set_memory_x(addr, pages);	// want FT302 "rwx from set_memory_x.. here until set_memory_ro.., 1 call later"
 	if (ret)
 		return ret;
 	return set_memory_ro(addr, pages);

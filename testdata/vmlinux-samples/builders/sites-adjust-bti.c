@@ -7,7 +7,7 @@
 
 unsigned long ftrace_call_adjust(unsigned long addr)
 {
-	if (WARN_ON(addr % sizeof(u64)))	// want FT408 ""
+	if (WARN_ON(addr % sizeof(u64)))	// want FT408 "vfs_read .*the BL belongs at vfs_read.0x8 .*bti c"
 		return 0;
 	return addr + 3 * AARCH64_INSN_SIZE;
 }

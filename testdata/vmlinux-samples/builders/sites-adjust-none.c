@@ -6,7 +6,7 @@
 
 unsigned long ftrace_call_adjust(unsigned long addr)
 {
-	if (WARN_ON(addr % AARCH64_INSN_SIZE))	// want FT408 ""
+	if (WARN_ON(addr % AARCH64_INSN_SIZE))	// want FT408 "vfs_read .*the BL belongs at vfs_read.0x4 "
 		return 0;
 	return addr;
 }

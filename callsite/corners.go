@@ -1,0 +1,240 @@
+package callsite
+
+import (
+	"fmt"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// A module is what ftrace's functions are told of the module that a callsite
+// is in: addresses of struct module, 0 for none.
+type module struct {
+	given uint64 // by the core, while it loads the module
+	found uint64 // by __module_text_address()
+}
+
+// callOpsEn is the flag of a record whose callsite has ops of its own, bit 21
+// of dyn_ftrace.flags ("ftrace: Add DYNAMIC_FTRACE_WITH_CALL_OPS").
+const callOpsEn = 1 << 21
+
+// Corners executes ftrace's functions on the callsite at entry in the
+// situations that an ordinary life does not come to: what they call fails,
+// the old word is another, flags differ; and, for a callsite of a module, the
+// entry code is out of reach, so that they must go through the module's PLT,
+// or refuse if there is none. untried is a *world.Lack that says what could not be
+// executed, or nil.
+func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, untried error) {
+	s := f.table.Site(entry)
+	defer f.strict()()
+	f.failing(s, &runs)
+	f.otherwise(s, &runs)
+	switch {
+	case !f.table.Shape.SavesLR:
+	case !types.HasModule:
+		untried = &world.Lack{What: "callsites of modules out of reach (no BTF tells of struct module and a PLT for ftrace; with --exhaustive DWARF is asked)"}
+	default:
+		(&placed{f, types.Module, &runs, f.fn.caller - far}).all()
+		f.loading(s, types, &runs)
+	}
+	f.aim = nil
+	f.reset()
+	f.w.Events = f.w.Events[:0]
+	return runs, untried
+}
+
+// strict has the makers of instructions clobber what a call may, beside what
+// they do: they are in another file of the kernel than the functions that call
+// them, which cannot know which registers they leave alone. It returns what
+// ends that.
+func (f *Executor) strict() (end func()) {
+	m := f.w.M
+	var hooked []uint64
+	for _, name := range f.table.Arch.Patching.Makers {
+		fn, ok := f.w.Image.Addr(name)
+		if !ok || !f.w.Image.IsText(fn) {
+			continue
+		}
+		hooked = append(hooked, fn)
+		var hook emu.Hook
+		hook = func(m *emu.Machine) error {
+			m.Hook(fn, nil)
+			_, err := m.Call(fn)
+			m.Hook(fn, hook)
+			if err == nil {
+				f.w.Clobber()
+			}
+			return err
+		}
+		m.Hook(fn, hook)
+	}
+	return func() {
+		for _, fn := range hooked {
+			m.Hook(fn, nil)
+		}
+	}
+}
+
+// try runs body in a fresh world, on the callsite in state st.
+func (f *Executor) try(runs *[]Run, s Site, st State, body func(r *Run)) {
+	f.reset()
+	f.w.Events = f.w.Events[:0]
+	r := Run{Site: s}
+	r.must(f.write(s, st))
+	r.must(f.w.M.Write64(f.rec+recIP, s.Call))
+	body(&r)
+	*runs = append(*runs, r)
+}
+
+// A siteCall is a call of one of the functions that an ordinary life has.
+type siteCall struct {
+	name     string
+	fn       uint64
+	from, to State
+	args     []uint64
+}
+
+func (f *Executor) siteCalls(s Site) []siteCall {
+	const nops = a64.NOP<<32 | a64.NOP
+	built := State{a64.NOP, a64.NOP, nops}
+	if f.table.Shape.Literal == 0 {
+		built.Literal = 0
+	}
+	blank, enabled := f.model(s, 0, f.ops.nop), f.model(s, f.fn.caller, f.ops.list)
+	var out []siteCall
+	if f.fn.initNop != 0 {
+		out = append(out, siteCall{"ftrace_init_nop", f.fn.initNop, built, blank, []uint64{0, f.rec}})
+	}
+	out = append(out, siteCall{"ftrace_make_call", f.fn.makeCall, blank, enabled, []uint64{f.rec, f.fn.caller}},
+		siteCall{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{0, f.rec, f.fn.caller}})
+	if f.fn.modifyCall != 0 {
+		other := f.fn.regsCaller
+		if other == 0 {
+			other = s.Call + 64<<10 // a direct trampoline
+		}
+		modified := f.model(s, other, f.ops.list)
+		out = append(out,
+			siteCall{"ftrace_modify_call", f.fn.modifyCall, enabled, modified, []uint64{f.rec, f.fn.caller, other}},
+			siteCall{"ftrace_modify_call", f.fn.modifyCall, modified, enabled, []uint64{f.rec, other, f.fn.caller}})
+	}
+	return out
+}
+
+// failing has what the functions call fail.
+func (f *Executor) failing(s Site, runs *[]Run) {
+	f.reset()
+	for _, c := range f.siteCalls(s) {
+		wrote := c.from // the literal is written first
+		wrote.Literal = c.to.Literal
+		for _, fail := range []struct {
+			what  string
+			names []string
+			out   outcome
+		}{
+			{"the callsite cannot be read", f.table.Arch.Patching.Read, cannotRead},
+			{"the callsite cannot be written", f.table.Arch.Patching.Write, cannotWrite},
+		} {
+			f.try(runs, s, c.from, func(r *Run) {
+				f.w.Fail = map[string]int{}
+				for _, name := range fail.names {
+					f.w.Fail[name] = world.FailAll
+				}
+				f.step(r, c.name, fail.what, c.fn, wrote, fail.out, c.args...)
+			})
+		}
+	}
+}
+
+// otherwise has callsites, records and addresses that differ from those of an
+// ordinary life.
+func (f *Executor) otherwise(s Site, runs *[]Run) {
+	f.reset()
+	calls := f.siteCalls(s)
+	for _, c := range calls {
+		f.try(runs, s, c.from, func(r *Run) {
+			f.step(r, c.name, "", c.fn, c.to, success, c.args...)
+		})
+		// One bit of the old word differs.
+		from, want := c.from, c.from
+		want.Literal = c.to.Literal
+		old, now := &from.Second, &want.Second
+		if c.fn == f.fn.initNop {
+			old, now = &from.First, &want.First
+		}
+		*old ^= 1
+		*now = *old
+		f.try(runs, s, from, func(r *Run) {
+			f.step(r, c.name, "another word stands there", c.fn, want, refusal, c.args...)
+		})
+	}
+	// A target that the core has not enabled.
+	enabled, near := f.model(s, f.fn.caller, f.ops.list), s.Call+128<<10
+	f.try(runs, s, enabled, func(r *Run) {
+		want := enabled
+		want.Literal = f.model(s, 0, f.ops.nop).Literal
+		f.step(r, "ftrace_make_nop", "the callsite calls another address", f.fn.makeNop, want, refusal, 0, f.rec, near)
+	})
+	if f.fn.modifyCall != 0 {
+		f.try(runs, s, enabled, func(r *Run) {
+			f.step(r, "ftrace_modify_call", "the callsite calls another address", f.fn.modifyCall, enabled, refusal, f.rec, near, f.fn.caller)
+		})
+	}
+	if f.table.Shape.Literal == 0 {
+		return
+	}
+	blank := f.model(s, 0, f.ops.nop)
+	if f.routes(s) {
+		f.farDirect(s, runs)
+	}
+	for _, flags := range []struct {
+		what       string
+		flags, ops uint64
+		unique     bool // ftrace_find_unique_ops() finds some
+	}{
+		{"all flags but CALL_OPS_EN", 0xffff_ffff &^ callOpsEn, f.ops.list, true},
+		{"CALL_OPS_EN alone", callOpsEn, f.ops.fake, true},
+		{"CALL_OPS_EN, but no ops are found", callOpsEn, f.ops.list, false},
+	} {
+		for _, c := range calls {
+			if c.fn != f.fn.makeCall && c.fn != f.fn.modifyCall {
+				continue
+			}
+			f.try(runs, s, c.from, func(r *Run) {
+				if !flags.unique {
+					f.ops.unique = 0
+				}
+				r.must(f.w.M.Write64(f.rec+recFlags, flags.flags))
+				want, out := c.to, success
+				want.Literal, out.warns, out.orNull = flags.ops, !flags.unique, !flags.unique
+				f.step(r, c.name, "flags: "+flags.what, c.fn, want, out, c.args...)
+			})
+		}
+	}
+	// The core takes 0 for an entry to skip.
+	for _, off := range []uint64{1, 2, 4} {
+		for mayWarn := range int32(2) {
+			f.try(runs, s, blank, func(r *Run) {
+				f.now.mayWarn = mayWarn
+				f.adjusts(r, s.Entry+off, 0, fmt.Sprintf("an entry %d bytes into the literal", off))
+			})
+		}
+	}
+}
+
+// farDirect calls the functions with a direct trampoline that the callsite does
+// not reach, beyond either end of BL's range: ftrace_caller, which it does, goes
+// there by ops->direct_call ("arm64: ftrace: Add direct call support").
+func (f *Executor) farDirect(s Site, runs *[]Run) {
+	for _, d := range []int64{128 << 20, -128<<20 - 4, 1 << 30} {
+		far := s.Call + uint64(d)
+		special := fmt.Sprintf("a direct trampoline %+#x bytes away", d)
+		blank, enabled := f.model(s, 0, f.ops.nop), f.model(s, f.fn.caller, f.ops.list)
+		f.try(runs, s, blank, func(r *Run) {
+			_ = f.step(r, "ftrace_make_call", special, f.fn.makeCall, enabled, success, f.rec, far) &&
+				(f.fn.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, far, f.fn.caller) &&
+					f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, f.fn.caller, far)) &&
+				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, 0, f.rec, far)
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package callsite
+
+import (
+	"slices"
+
+	"github.com/ftlint/ftlint/arch"
+)
+
+// imageEra is the era of a linked image: by its symbols, and where those of
+// several eras agree by the first callsites.
+func (t *Table) imageEra() *arch.Era {
+	has := func(name string) bool { _, ok := t.Image.Lookup(name); return ok }
+	for _, era := range t.Arch.Eras {
+		if slices.ContainsFunc(era.Symbols, has) {
+			return era
+		}
+	}
+	if !has("ftrace_caller") && !has("_mcount") {
+		return arch.None
+	}
+	if shape := t.vote(64, t.Guess); shape != nil {
+		return t.untold(shape)
+	}
+	i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Symbols == nil && (e.Hint == "" || has(e.Hint)) })
+	return t.Arch.Eras[i]
+}
+
+// untold is the era, among those that no symbol tells, whose callsites have the
+// shape.
+func (t *Table) untold(shape *arch.Shape) *arch.Era {
+	i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Symbols == nil && e.Shape == shape })
+	return t.Arch.Eras[i]
+}
+
+// vote is the shape that most of the first n callsites have; nil if that is
+// none.
+func (t *Table) vote(n int, guess func(entry uint64) *arch.Shape) *arch.Shape {
+	shapes := append([]*arch.Shape{nil}, t.Arch.Shapes...)
+	votes := make([]int, len(shapes))
+	for _, a := range t.Addrs[:min(n, len(t.Addrs))] {
+		votes[slices.Index(shapes, guess(a))]++
+	}
+	return shapes[slices.Index(votes, slices.Max(votes))]
+}
+
+// moduleEra is the era of a module, by its callsites. Those of eras regs and
+// args are the same: the kernel tells which, and without one it counts as regs.
+func (t *Table) moduleEra() *arch.Era {
+	unknown := func(is func(*arch.Shape) bool) *arch.Era {
+		i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Unknown && is(e.Shape) })
+		return t.Arch.Eras[i]
+	}
+	switch {
+	case t.Section == "":
+		return arch.None
+	case t.Section != t.Arch.Modules.Tables[0]: // that of -fpatchable-function-entry
+		return unknown(func(s *arch.Shape) bool { return !s.SavesLR })
+	case len(t.Addrs) == 0:
+		return arch.None
+	}
+	shape := t.vote(8, t.guessNOPs)
+	if kernel := t.Image.Module().Kernel; kernel != nil {
+		if of, _ := Of(kernel); of.Era.Shape == shape || shape == nil {
+			return of.Era
+		}
+	}
+	if shape == nil {
+		return arch.None
+	}
+	return unknown(func(s *arch.Shape) bool { return s == shape })
+}

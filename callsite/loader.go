@@ -1,0 +1,172 @@
+package callsite
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// What of a kernel's module loader is executed: module_frob_arch_sections(),
+// which rewrites section headers before anything is laid out, and
+// module_finalize(), which writes the PLT entries for ftrace.
+
+// loaderBase is where the headers of a module lie while it is loaded.
+const (
+	loaderBase = 0xffff_0000_4000_0000
+	loaderSize = 64 << 10
+	modSize    = 16 << 10 // room for a struct module: it has some 1,400 bytes
+)
+
+// Sizes of the ELF header and of a section header, in bytes.
+const (
+	ehdrSize = 64
+	shdrSize = 64
+)
+
+// A header is one section header that the loader is given, or leaves.
+type header struct {
+	name       string
+	typ        elf.SectionType
+	flags      elf.SectionFlag
+	addr, size uint64
+}
+
+// A loader is a kernel's own, executed.
+type loader struct {
+	w                          *world.World
+	frob, finalize             uint64 // addresses of the functions; 0: the image has none
+	ehdr, shdrs, shstrtab, mod uint64
+	end                        uint64 // of the headers and names
+}
+
+func newLoader(w *world.World) *loader {
+	l := &loader{w: w}
+	for name, addr := range map[string]*uint64{"module_frob_arch_sections": &l.frob, "module_finalize": &l.finalize} {
+		if a, ok := w.Image.Addr(name); ok && w.Image.IsText(a) {
+			*addr = a
+		}
+	}
+	return l
+}
+
+// headers writes the headers of a module with these sections, and a symbol
+// table, into memory.
+func (l *loader) headers(sections []header) error {
+	m, le := l.w.M, binary.LittleEndian
+	m.Map(loaderBase, loaderSize, emu.Read|emu.Write)
+	l.ehdr, l.mod = loaderBase, loaderBase+loaderSize-modSize
+	all := append([]header{{}}, sections...)
+	all = append(all, header{name: ".symtab", typ: elf.SHT_SYMTAB, addr: loaderBase + loaderSize/2}, header{name: ".shstrtab", typ: elf.SHT_STRTAB})
+	b := make([]byte, ehdrSize+len(all)*shdrSize)
+	copy(b, elf.ELFMAG)
+	le.PutUint64(b[40:], ehdrSize)
+	le.PutUint16(b[58:], shdrSize)
+	le.PutUint16(b[60:], uint16(len(all)))
+	le.PutUint16(b[62:], uint16(len(all)-1))
+	var names []byte
+	for i, h := range all {
+		s := b[ehdrSize+i*shdrSize:]
+		le.PutUint32(s, uint32(len(names)))
+		le.PutUint32(s[4:], uint32(h.typ))
+		le.PutUint64(s[8:], uint64(h.flags))
+		le.PutUint64(s[16:], h.addr)
+		le.PutUint64(s[32:], h.size)
+		names = append(append(names, h.name...), 0)
+	}
+	le.PutUint64(b[ehdrSize+(len(all)-1)*shdrSize+24:], uint64(len(b)))
+	l.shdrs, l.shstrtab, l.end = l.ehdr+ehdrSize, l.ehdr+uint64(len(b)), l.ehdr+uint64(len(b)+len(names))
+	if len(b)+len(names) > loaderSize-modSize {
+		return fmt.Errorf("%d section headers are too many", len(sections))
+	}
+	// Messages name the module: name follows state and list, in all kernels.
+	if err := m.Write(l.mod+24, []byte("made_up\x00")); err != nil {
+		return err
+	}
+	return m.Write(l.ehdr, append(b, names...))
+}
+
+// fence fills what is behind the headers and names with what makes no header.
+func (l *loader) fence() error {
+	b := make([]byte, l.ehdr+loaderSize/2-l.end)
+	for i := range b {
+		b[i] = 0x5a
+	}
+	return l.w.M.Write(l.end, b)
+}
+
+// section reads the header of section i of those that headers was given.
+func (l *loader) section(i int) (h header, err error) {
+	var b [shdrSize]byte
+	le := binary.LittleEndian
+	for off := uint64(0); off < shdrSize && err == nil; off += 8 {
+		var v uint64
+		v, err = l.w.M.Read64(l.shdrs + uint64(i+1)*shdrSize + off)
+		le.PutUint64(b[off:], v)
+	}
+	return header{"", elf.SectionType(le.Uint32(b[4:])), elf.SectionFlag(le.Uint64(b[8:])), le.Uint64(b[16:]), le.Uint64(b[32:])}, err
+}
+
+// LoaderView is what a kernel's loader makes of the sections that it knows.
+type LoaderView struct {
+	// Rewrites are the names of the sections whose flags
+	// module_frob_arch_sections() rewrites.
+	Rewrites map[string]bool
+	// Needs are those without which the module is refused.
+	Needs map[string]bool
+}
+
+// ViewOfLoader executes the loader of the image on section headers of a made-up
+// module. An error says why that told nothing.
+func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
+	l := newLoader(world.New(im))
+	if l.frob == 0 || l.finalize == 0 {
+		return v, fmt.Errorf("the image has no module_frob_arch_sections and module_finalize")
+	}
+	const wax = elf.SHF_WRITE | elf.SHF_ALLOC | elf.SHF_EXECINSTR
+	var sections []header
+	for i, name := range []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} {
+		sections = append(sections, header{name, elf.SHT_PROGBITS, wax, loaderBase + loaderSize/4 + uint64(i)*256, 1})
+	}
+	v = LoaderView{map[string]bool{}, map[string]bool{}}
+	if err := l.headers(sections); err != nil {
+		return v, err
+	}
+	ret, err := l.w.Call(l.frob, l.ehdr, l.shdrs, l.shstrtab, l.mod)
+	if err != nil {
+		return v, fmt.Errorf("module_frob_arch_sections: %w", err)
+	}
+	if int32(ret) != 0 {
+		return v, fmt.Errorf("module_frob_arch_sections, executed, returns %d for a module with all sections", int32(ret))
+	}
+	for i := range sections {
+		h, err := l.section(i)
+		if err != nil {
+			return v, err
+		}
+		if h.flags != wax {
+			v.Rewrites[sections[i].name] = true
+		}
+	}
+	for i, s := range sections {
+		l.w.Reset()
+		if err := l.headers(append(append([]header(nil), sections[:i]...), sections[i+1:]...)); err != nil {
+			return v, err
+		}
+		ret, err := l.w.Call(l.frob, l.ehdr, l.shdrs, l.shstrtab, l.mod)
+		if err == nil && int32(ret) == 0 {
+			ret, err = l.w.Call(l.finalize, l.ehdr, l.shdrs, l.mod)
+		}
+		if err != nil {
+			return v, fmt.Errorf("the loader, executed on a module without %s: %w", s.name, err)
+		}
+		if int32(ret) != 0 {
+			v.Needs[s.name] = true
+		}
+	}
+	return v, nil
+}

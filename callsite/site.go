@@ -1,0 +1,180 @@
+package callsite
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// A Site is one callsite, taken apart.
+type Site struct {
+	Entry  uint64 // the value in the table
+	Func   uint64 // where the function begins; not known (0) where the call stands behind the prologue
+	Call   uint64 // where the BL to the entry code stands, or will stand
+	Saved  int8   // the register that LR is saved in, if the words say so; else -1
+	BTI    bool   // a landing pad stands in it
+	OK     bool   // the words are those of the shape
+	Text   bool   // the entry lies in an executable section
+	AtFunc bool   // a function symbol, or a label, stands at Func
+}
+
+// Site takes the callsite at entry apart as one of the image's era.
+func (t *Table) Site(entry uint64) Site { return t.SiteAs(entry, t.Shape) }
+
+// SiteAs takes the callsite at entry apart as one of the given shape. The
+// words may be as built or as the kernel leaves them at run time: the first
+// NOP replaced by MOV Xn, LR; the second by BL; the literal before a function
+// by a pointer.
+func (t *Table) SiteAs(entry uint64, shape *arch.Shape) Site {
+	section, _ := t.Image.SectionAt(entry)
+	s := t.takeApart(entry, shape, section)
+	s.AtFunc = t.Image.FunctionAt(s.Func)
+	return s
+}
+
+// Sites are the callsites of the table, by address.
+func (t *Table) Sites() []Site {
+	out := make([]Site, len(t.Addrs))
+	const chunk = 1 << 20 // bytes of code that are kept in memory meanwhile
+	var section *elfscan.Range
+	var from uint64 // where the chunk begins
+	for i, entry := range t.Addrs {
+		if section == nil || entry-section.Addr >= section.Size {
+			section, _ = t.Image.SectionAt(entry)
+			from = entry
+		}
+		if section != nil && entry-from >= chunk {
+			t.Image.Release(section, from, entry)
+			from = entry
+		}
+		out[i] = t.takeApart(entry, t.Shape, section)
+	}
+	t.Image.EachFunctionAt(len(out), func(i int) uint64 { return out[i].Func }, func(i int) { out[i].AtFunc = true })
+	return out
+}
+
+// takeApart is SiteAs without AtFunc. section is the one that entry lies in,
+// or nil.
+func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Range) Site {
+	s := Site{Entry: entry, Saved: -1, Text: section != nil && section.Executable()}
+	var data []byte
+	var at uint64 // of entry in data
+	if section != nil {
+		data, at = section.Data(), entry-section.Addr
+	}
+	word := func(off uint64) uint32 { // at entry+off; 0 where there is none
+		if i := at + off; i < uint64(len(data)) && uint64(len(data))-i >= a64.Size {
+			return binary.LittleEndian.Uint32(data[i:])
+		}
+		return 0
+	}
+	switch {
+	case shape == nil:
+		return s
+	case !shape.SavesLR:
+		if section != nil {
+			data = t.Image.Relocated(section) // BL _mcount is the only word with a relocation
+		}
+		s.Call = entry
+		s.OK = word(0) == a64.NOP || t.callsTracer(word(0), entry)
+		return s
+	}
+	pair := shape.Literal // of the two NOPs in the function, from entry
+	s.Func = entry + pair
+	switch {
+	case shape.Literal == 0 && at >= a64.Size && word(^uint64(a64.Size)+1) == a64.BTIc:
+		s.BTI = true
+		s.Func -= a64.Size
+	case shape.Literal != 0 && word(pair) == a64.BTIc:
+		s.BTI = true
+		pair += a64.Size
+	}
+	s.Call = entry + pair + a64.Size
+	first, second := word(pair), word(pair+a64.Size)
+	initialised := false
+	if rd, rm, mov := a64.IsMOV(first); mov && rm == a64.LR {
+		s.Saved, initialised = int8(rd), true
+	}
+	s.OK = (first == a64.NOP || initialised) && (second == a64.NOP || initialised && a64.Classify(second) == a64.Call)
+	if shape.Literal != 0 && s.OK && !initialised {
+		// The literal: NOPs as built, a pointer to an ftrace_ops at run time.
+		s.OK = word(0) == a64.NOP && word(a64.Size) == a64.NOP
+	}
+	return s
+}
+
+// callsTracer reports whether w at pc is a BL to _mcount or, patched, to the
+// entry code.
+func (t *Table) callsTracer(w uint32, pc uint64) bool {
+	if a64.Classify(w) != a64.Call {
+		return false
+	}
+	target, _ := a64.Target(w, pc)
+	im := t.Image
+	if im.Module() != nil {
+		name := im.Outside(target)
+		return name == "_mcount" || name == "_mcount@plt" || name == "ftrace_caller" || name == "ftrace_regs_caller"
+	}
+	for _, name := range []string{"_mcount", "ftrace_caller", "ftrace_regs_caller"} {
+		if a, ok := im.Addr(name); ok && a == target {
+			return true
+		}
+	}
+	return false
+}
+
+// Guess is the shape that the words at entry speak for, nil if they are of
+// none.
+func (t *Table) Guess(entry uint64) *arch.Shape {
+	if w, ok := t.Image.Word(entry); ok && t.callsTracer(w, entry) {
+		return arch.BLMcount
+	}
+	return t.guessNOPs(entry)
+}
+
+// guessNOPs is Guess for callsites that are NOPs. Four NOPs can be of both
+// shapes: the symbol then tells where the function begins.
+func (t *Table) guessNOPs(entry uint64) *arch.Shape {
+	callops, nops := t.SiteAs(entry, arch.OpsAndNOPs), t.SiteAs(entry, arch.NOPs)
+	switch {
+	case callops.OK && nops.OK:
+		if nops.AtFunc && !callops.AtFunc {
+			return arch.NOPs
+		}
+		return arch.OpsAndNOPs
+	case callops.OK:
+		return arch.OpsAndNOPs
+	case nops.OK:
+		return arch.NOPs
+	}
+	return nil
+}
+
+// around is the callsite whose NOPs addr lies in. A BL that stands behind the
+// prologue has a line of its own, and does not count.
+func around(im *elfscan.Image, addr uint64) (s Site, ok bool) {
+	t, err := Of(im)
+	if err != nil || t.Entries == nil {
+		return Site{}, false
+	}
+	i, found := slices.BinarySearch(t.Addrs, addr)
+	if !found {
+		i--
+	}
+	if i < 0 || addr-t.Addrs[i] > 5*a64.Size {
+		return Site{}, false
+	}
+	s = t.SiteAs(t.Addrs[i], t.Guess(t.Addrs[i]))
+	return s, s.Call > s.Entry && addr <= s.Call
+}
+
+// FuncAt is the function whose callsite addr lies in: its words may stand
+// before the function. It is false if there is no callsite, or no function with
+// it.
+func FuncAt(im *elfscan.Image, addr uint64) (uint64, bool) {
+	s, ok := around(im, addr)
+	return s.Func, ok && s.AtFunc
+}

@@ -1,0 +1,164 @@
+// Package callsite knows the callsites of ftrace: the table that lists them,
+// their shapes in each era, the life of a callsite, by the model and executed
+// by the kernel's own functions, and modules with their PLTs for ftrace.
+package callsite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// A Table is the callsite table of an image: what stands between
+// __start_mcount_loc and __stop_mcount_loc once relocations are applied, or in
+// a module's section __patchable_function_entries or __mcount_loc.
+type Table struct {
+	Image *elfscan.Image
+	Arch  *arch.Arch
+	Era   *arch.Era
+	Shape *arch.Shape // that callsites have in the era; nil if it is not known
+
+	// Entries is the table as it stands; nil if the image has none.
+	Entries *elfscan.Addresses
+	Addrs   []uint64 // the entries that are not blank, by address
+	Blank   int      // entries that are zero: the build blanked an overridden weak function's
+
+	Section     string // of a module: the section with the table; "" if there is none
+	OtherTables int    // sections of that name beside it: the loader takes the first
+}
+
+// A key is what an image keeps its Table by.
+type key struct{}
+
+// Of is the callsite table of the image, which is read once. It is there in
+// any case: with an error, or of an image without callsites, Entries is nil,
+// and Era says what symbols tell. Errors are of type *elfscan.Error: boundary
+// symbols that are missing or reversed, a table of odd size or outside the
+// image, values that no relocation fills in.
+func Of(im *elfscan.Image) (*Table, error) {
+	type result struct {
+		t   *Table
+		err error
+	}
+	r := im.Derived(key{}, func() any {
+		t, err := readTable(im)
+		return result{t, err}
+	}).(result)
+	return r.t, r.err
+}
+
+func readTable(im *elfscan.Image) (*Table, error) {
+	t := &Table{Image: im, Arch: arch.ARM64, Era: arch.None}
+	err := t.read()
+	if im.Module() != nil {
+		t.Era = t.moduleEra()
+	} else {
+		t.Era = t.imageEra()
+	}
+	t.Shape = t.Era.Shape
+	return t, err
+}
+
+// Attach has the image know where callsites are, for the sake of source lines:
+// their NOPs have none of their own. A module keeps that where PlaceAt places it
+// anew.
+func Attach(im *elfscan.Image) {
+	im.SetPads(func(im *elfscan.Image, addr uint64) (elfscan.Pad, bool) {
+		s, ok := around(im, addr)
+		return elfscan.Pad{Start: s.Entry, End: s.Call + a64.Size, Func: s.Func}, ok
+	})
+}
+
+// Place is where in the table the entry with value addr stands: "entry 12 of
+// the callsite table (0xffff...)".
+func (t *Table) Place(addr uint64) string {
+	i := slices.Index(t.Entries.Values, addr)
+	return fmt.Sprintf("entry %d of the callsite table (%#x)", i, t.Entries.Start+uint64(i)*8)
+}
+
+// Contains reports whether the table has an entry with value addr.
+func (t *Table) Contains(addr uint64) bool {
+	_, ok := slices.BinarySearch(t.Addrs, addr)
+	return ok
+}
+
+// tableName is what the table is called in errors.
+const tableName = "callsite table"
+
+// read reads the table.
+func (t *Table) read() (err error) {
+	var entries *elfscan.Addresses
+	if t.Image.Module() != nil {
+		entries, err = t.ofModule()
+	} else {
+		entries, err = t.ofImage()
+	}
+	if err != nil || entries == nil {
+		return err
+	}
+	addrs := make([]uint64, 0, len(entries.Values))
+	for _, v := range entries.Values {
+		if v != 0 {
+			addrs = append(addrs, v)
+		}
+	}
+	if len(entries.Values) > 0 && len(addrs) == 0 {
+		return t.fail("all %d entries are zero, and no relocation fills them in", len(entries.Values))
+	}
+	if !slices.IsSorted(addrs) {
+		slices.Sort(addrs)
+	}
+	t.Entries, t.Addrs, t.Blank = entries, addrs, len(entries.Values)-len(addrs)
+	return nil
+}
+
+func (t *Table) fail(format string, args ...any) error {
+	return &elfscan.Error{Path: t.Image.Path, Where: tableName, What: fmt.Sprintf(format, args...)}
+}
+
+// ofImage reads the table of a linked image, which boundary symbols delimit;
+// nil if there are none, and no ftrace either.
+func (t *Table) ofImage() (*elfscan.Addresses, error) {
+	const startName, stopName = "__start_mcount_loc", "__stop_mcount_loc"
+	im := t.Image
+	start, ok1 := im.Addr(startName)
+	stop, ok2 := im.Addr(stopName)
+	switch {
+	case !ok1 && !ok2:
+		if _, dynamic := im.Lookup("ftrace_make_call"); dynamic {
+			return nil, t.fail("the image has ftrace_make_call, but neither %s nor %s", startName, stopName)
+		}
+		return nil, nil
+	case !ok1:
+		return nil, t.fail("symbol %s is missing (%s is %#x)", startName, stopName, stop)
+	case !ok2:
+		return nil, t.fail("symbol %s is missing (%s is %#x)", stopName, startName, start)
+	case stop < start:
+		return nil, t.fail("reversed: %s is %#x, %s is %#x", startName, start, stopName, stop)
+	}
+	return im.Addresses(tableName, start, stop)
+}
+
+// ofModule reads the table of a module: the first section of a name that the
+// loader knows.
+func (t *Table) ofModule() (*elfscan.Addresses, error) {
+	sections := t.Image.Module().Sections
+	for _, name := range t.Arch.Modules.Tables {
+		is := func(s elfscan.ModuleSection) bool { return s.Name == name }
+		first := slices.IndexFunc(sections, is)
+		if first < 0 {
+			continue
+		}
+		t.Section = name
+		for _, s := range sections[first+1:] {
+			if is(s) {
+				t.OtherTables++
+			}
+		}
+		return t.Image.AddressesOf(tableName, first)
+	}
+	return nil, nil
+}

@@ -1,0 +1,122 @@
+package callsite
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/ktypes"
+)
+
+// Types is what the checks need to know of the kernel's structures. Offsets
+// and sizes are in bytes.
+type Types struct {
+	DirectCall    uint64 // of direct_call in struct ftrace_ops
+	HasDirectCall bool
+	Module        ModuleLayout
+	HasModule     bool // Module is known
+}
+
+// A ModuleLayout says where struct module has what ftrace's functions read
+// of a module.
+type ModuleLayout struct {
+	Size               uint64 // of struct module
+	PLT, InitPLT       uint64 // the PLTs for ftrace: of text and of init text
+	HasInitPLT         bool
+	TextBase, TextSize uint64 // where the module's text is
+	InitBase, InitSize uint64
+	PLTSize            uint64 // of one PLT
+}
+
+// ReadTypes asks the image's BTF or, if that cannot be read and DWARF may be,
+// the compile unit that has the kernel's module_finalize(). What neither says
+// is not known.
+func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
+	t, err := ktypes.FromBTF(im)
+	if fn, ok := im.Addr("module_finalize"); ok && dwarf && (t == nil || err != nil) {
+		t, err = ktypes.FromDWARF(im, fn)
+	}
+	types := &Types{}
+	if t == nil || err != nil {
+		return types
+	}
+	if off, err := directCall(t); err == nil {
+		types.DirectCall, types.HasDirectCall = off, true
+	}
+	if l, err := moduleLayout(t); err == nil {
+		types.Module, types.HasModule = l, true
+	}
+	return types
+}
+
+// directCall is the offset of direct_call in struct ftrace_ops.
+func directCall(t *ktypes.Types) (uint64, error) {
+	ops, err := t.Struct("ftrace_ops")
+	if err != nil {
+		return 0, err
+	}
+	m, err := t.Member(ops, "direct_call")
+	if err == nil && m.Offset > OpsSize-8 {
+		err = fmt.Errorf("struct ftrace_ops: direct_call is at %d, at most %d is expected", m.Offset, OpsSize-8)
+	}
+	return m.Offset, err
+}
+
+// moduleLayout is the layout of struct module, if the kernel has PLTs for
+// ftrace.
+func moduleLayout(t *ktypes.Types) (l ModuleLayout, err error) {
+	mod, err := t.Struct("module")
+	if err != nil {
+		return l, err
+	}
+	plt, err := t.Struct("plt_entry")
+	if err != nil {
+		return l, err
+	}
+	l.Size, l.PLTSize = mod.Size, plt.Size
+	member := func(path string) uint64 {
+		m, e := t.Member(mod, path)
+		err = errors.Join(err, e)
+		return m.Offset
+	}
+	l.PLT = member("arch.ftrace_trampolines")
+	if m, err := t.Member(mod, "arch.init_ftrace_trampolines"); err == nil {
+		l.InitPLT, l.HasInitPLT = m.Offset, true
+	}
+	mem, e := t.Member(mod, "mem")
+	if e != nil { // up to 6.3
+		l.TextBase, l.TextSize = member("core_layout.base"), member("core_layout.text_size")
+		l.InitBase, l.InitSize = member("init_layout.base"), member("init_layout.text_size")
+		return l, errors.Join(err, l.plausible())
+	}
+	l.TextBase, l.TextSize = member("mem.base"), member("mem.size") // of MOD_TEXT, the first
+	one, e := t.Elem(mem.Type)
+	step := initText(t) * one.Size
+	l.InitBase, l.InitSize = l.TextBase+step, l.TextSize+step
+	return l, errors.Join(err, e, l.plausible())
+}
+
+// initText is MOD_INIT_TEXT. Compilers leave the enumerators out of DWARF where
+// nothing is of their type: it is 4 since "module: replace module_layout with
+// module_memory".
+func initText(t *ktypes.Types) uint64 {
+	if v, err := t.Enumerator("MOD_INIT_TEXT"); err == nil {
+		return uint64(v)
+	}
+	return 4
+}
+
+// plausible says what is wrong if members do not lie in the structure, or if
+// that has no size that it can have.
+func (l *ModuleLayout) plausible() error {
+	const maxModule, maxPLT = 32 << 10, 64
+	if l.Size > maxModule || l.PLTSize == 0 || l.PLTSize > maxPLT {
+		return fmt.Errorf("struct module has %d bytes and struct plt_entry %d, at most %d and 1 to %d are expected", l.Size, l.PLTSize, maxModule, maxPLT)
+	}
+	for _, off := range []uint64{l.PLT, l.InitPLT, l.TextBase, l.TextSize, l.InitBase, l.InitSize} {
+		if l.Size < 8 || off > l.Size-8 {
+			return fmt.Errorf("struct module has a member at %d of %d bytes", off, l.Size)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package elfscan
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+)
+
+// Addresses is a table of addresses in an image, relocations applied.
+type Addresses struct {
+	Start, End uint64   // addresses of the table
+	Values     []uint64 // in the table's order
+	FromRela   int      // entries whose value stands in a RELA addend
+	FromRelr   int      // entries that a RELR relocation covers: the value stands in place
+}
+
+// Form says in words how the table's values are stored.
+func (t *Addresses) Form() string {
+	switch {
+	case t.FromRela > 0 && t.FromRelr > 0:
+		return fmt.Sprintf("%d by RELA, %d by RELR relocations", t.FromRela, t.FromRelr)
+	case t.FromRela > 0:
+		return "RELA relocations"
+	case t.FromRelr > 0:
+		return "RELR relocations"
+	}
+	return "values in place"
+}
+
+// Addresses reads the table of addresses between start and stop; what says what
+// it is, for errors. They are of type *Error: a table of odd size or outside
+// the image, or a relocation that is not at an entry.
+func (im *Image) Addresses(what string, start, stop uint64) (*Addresses, error) {
+	fail := func(format string, args ...any) (*Addresses, error) {
+		return nil, &Error{im.Path, what, fmt.Sprintf(format, args...)}
+	}
+	size := stop - start
+	if size%8 != 0 {
+		return fail("its size, %#x bytes, is not a multiple of 8 (%#x..%#x)", size, start, stop)
+	}
+	if size > uint64(im.Size()) {
+		return fail("%#x..%#x is larger than the file", start, stop)
+	}
+	b, ok := im.Bytes(start, int(size))
+	if !ok && size > 0 {
+		return fail("%#x..%#x does not lie in one section with file bytes", start, stop)
+	}
+	t := &Addresses{Start: start, End: stop, Values: make([]uint64, size/8)}
+	for i := range t.Values {
+		t.Values[i] = binary.LittleEndian.Uint64(b[i*8:])
+	}
+	misplaced, from := uint64(0), start
+	if im.module == nil {
+		from -= min(start, 7) // one that begins before the table may reach into it
+	}
+	err := im.eachRela(from, stop, func(r reloc) {
+		if (r.addr-start)%8 != 0 {
+			misplaced = r.addr
+			return
+		}
+		t.Values[(r.addr-start)/8] = r.value
+		t.FromRela++
+	})
+	if err != nil {
+		return nil, err
+	}
+	if misplaced != 0 {
+		return fail("a relocation at %#x is not at an entry", misplaced)
+	}
+	if t.FromRelr, err = im.countRelr(start, stop); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// AddressesOf is Addresses for section i of a module, by its number in the
+// file, which the loader fills by 64-bit relocations alone.
+func (im *Image) AddressesOf(what string, i int) (*Addresses, error) {
+	s := im.module.Sections[i]
+	if s.Part == NoPart {
+		return nil, &Error{im.Path, sectionAt(i, s.Name), "the " + what + " is not loaded (SHF_ALLOC is not set)"}
+	}
+	if s.Size%8 == 0 {
+		if err := im.relocProblem(i); err != nil {
+			return nil, err
+		}
+	}
+	return im.Addresses(what, s.Addr, s.Addr+s.Size)
+}
+
+// relocProblem says what is amiss with the relocations of section i, which is a
+// table of addresses.
+func (im *Image) relocProblem(i int) error {
+	s := im.module.Sections[i]
+	var err error
+	im.eachModReloc(i, ^uint64(0), func(r modReloc) {
+		switch {
+		case err != nil:
+		case r.off >= s.Size || s.Size-r.off < 8 || r.off%8 != 0:
+			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, s.Size)}
+		case r.typ != elf.R_AARCH64_ABS64 && r.typ != elf.R_AARCH64_PREL64 && r.typ != elf.R_AARCH64_NONE && r.typ != elf.R_AARCH64_NULL:
+			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("%v at offset %#x: R_AARCH64_ABS64 was expected", r.typ, r.off)}
+		}
+	})
+	return err
+}

@@ -1,0 +1,34 @@
+package elfscan
+
+import (
+	"debug/dwarf"
+	"errors"
+	"fmt"
+)
+
+// ErrNoDebugInfo says that an image has no DWARF.
+var ErrNoDebugInfo = errors.New("no .debug_info")
+
+// CompileUnit is the DWARF of the compile unit that covers addr, and of that
+// alone. d is nil if no unit covers addr; the error is ErrNoDebugInfo if the
+// image has none.
+func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, err error) {
+	t := im.lines()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer Guard()()
+	defer func() { // debug/dwarf may panic on damage
+		if r := recover(); r != nil {
+			d, err = nil, fmt.Errorf("damaged DWARF: %v", r)
+		}
+	}()
+	if t.section(".debug_info") == nil {
+		return nil, ErrNoDebugInfo
+	}
+	off, ok, err := t.unitAt(addr)
+	if err != nil || !ok {
+		return nil, err
+	}
+	d, _, _, err = t.rootDIE(off)
+	return d, err
+}

@@ -1,0 +1,609 @@
+package entry
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// A Run is one way through the entry code, executed from a callsite and
+// back.
+type Run struct {
+	Name  string // "ftrace_caller", "ftrace_caller, direct call"
+	Entry uint64 // where the path begins: an entry point, or a trampoline
+	Site  uint64 // the callsite's entry in the table
+	// FromSite tells that the path begins at the callsite: all do but those
+	// that begin at what the entry code hands over to.
+	FromSite bool
+	Diffs    []string
+	Err      error // no verdict: why
+}
+
+// A runner executes a callsite through the entry code, a path at a
+// time.
+type runner struct {
+	w       *world.World
+	im      *elfscan.Image
+	arch    *arch.Arch
+	era     *arch.Era
+	site    callsite.Site
+	saved   int    // the register that the callsite saves LR in
+	page    uint64 // a page of landing pads for callbacks and the like, in reach of the entry code
+	ops     uint64
+	guarded bool
+	types   *callsite.Types
+	built   *Built // the trampoline that the callsite calls; nil for the entry code
+
+	before   [31]uint64 // registers at the callsite
+	after    [31]uint64 // registers at the end of the path
+	sp       uint64
+	above    [64]uint64 // the stack from sp on
+	diffs    []string
+	entry    uint64 // of the path that runs
+	called   bool   // the callback was
+	onReturn uint64 // where the path ends
+}
+
+// Offsets in runner.page.
+const (
+	OffCallback = 0x000
+	offDirect   = 0x100
+	offRedirect = 0x200
+	OffCaller   = 0x300 // where the traced function returns to
+)
+
+// Paths executes the callsite at entry of the callsite table through
+// every path of the image's entry code: with a callback that checks what it
+// is given and clobbers what it may; with fgraph; with a direct call; and
+// return_to_handler. guarded executes as in a kernel that is built with BTI.
+func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
+	r := newRunner(t, entry, guarded)
+	r.types = types
+	_, graphSlot := r.im.Addr(r.arch.GraphSlot)
+	direct, hasDirect := r.directCall()
+	var out []Run
+	for _, p := range r.era.Paths {
+		target, ok := r.im.Addr(p.Entry)
+		if !ok || !r.im.IsText(target) {
+			continue
+		}
+		how := r.callback
+		switch p.How {
+		case arch.Redirect:
+			how = r.redirect
+		case arch.Graph:
+			if !graphSlot {
+				continue
+			}
+			how = r.graph
+		case arch.Direct:
+			how = func(target uint64) { r.direct(target, direct) }
+		case arch.LateDirect:
+			how = r.lateDirect
+		case arch.StubDirect:
+			how = r.stubDirect
+		case arch.ReturnToHandler:
+			how = r.returnToHandler
+		}
+		if (p.How == arch.Direct || p.How == arch.LateDirect) && !hasDirect {
+			continue
+		}
+		out = append(out, r.run(p.String(), target, how))
+	}
+	return out
+}
+
+// Built is a trampoline that the image's builder has made, ready to run.
+type Built struct {
+	Name     string // "trampoline of ftrace_regs_caller"
+	Addr     uint64
+	Code     []byte
+	Ops      uint64 // the ftrace_ops that it was built for
+	Callback uint64 // that it calls
+	SaveRegs bool   // built from ftrace_regs_caller
+}
+
+// Trampoline executes the callsite at entry of the callsite table through
+// a built trampoline, as Paths does through the entry code.
+func Trampoline(t *callsite.Table, entry uint64, guarded bool, built *Built) Run {
+	r := newRunner(t, entry, guarded)
+	r.built = built
+	return r.run(built.Name, built.Addr, r.callback)
+}
+
+func newRunner(t *callsite.Table, entry uint64, guarded bool) *runner {
+	r := &runner{w: world.New(t.Image), im: t.Image, arch: t.Arch, era: t.Era, site: t.Site(entry), guarded: guarded, types: &callsite.Types{}}
+	r.saved, _, _ = ParentRegister(t.Image)
+	r.page = CallbackPage(t.Image)
+	return r
+}
+
+// callbackAddr is where the callback is.
+func (r *runner) callbackAddr() uint64 {
+	if r.built != nil {
+		return r.built.Callback
+	}
+	return r.page + OffCallback
+}
+
+// run sets the machine up at a callsite whose function returns to the page,
+// and executes a path with f.
+func (r *runner) run(name string, target uint64, f func(target uint64)) (p Run) {
+	r.setUp()
+	r.entry, r.diffs, r.called = target, nil, false
+	p = Run{Name: name, Entry: target, Site: r.site.Entry}
+	f(target)
+	p.FromSite = r.w.M.PC != target
+	if _, ok := r.im.Addr(r.arch.CallSlot); p.FromSite && !ok && r.era.Slot {
+		p.Err = errors.New("the image has no ftrace_call, where the callback is called (FT101)")
+		return p
+	}
+	p.Diffs = r.diffs
+	if len(p.Diffs) > 0 {
+		return p
+	}
+	m := r.w.M
+	err := m.Run(r.onReturn)
+	p.Diffs = r.diffs
+	var stop *emu.Stop
+	switch {
+	case err == nil:
+		r.compare()
+		p.Diffs = r.diffs
+	case errors.As(err, &stop) && r.ranOff(stop):
+		p.Diffs = append(p.Diffs, fmt.Sprintf("it does not come back to %s: %v", r.im.At(r.onReturn), r.w.Explain(err)))
+	default:
+		p.Err = r.w.Explain(err)
+	}
+	return p
+}
+
+// ranOff reports whether a stop proves that the code went where it must not: a
+// wild access or fetch, rather than something that the emulator does not know.
+func (r *runner) ranOff(s *emu.Stop) bool {
+	switch s.Reason {
+	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break:
+		return true
+	case emu.UnknownInstruction, emu.Exception, emu.UnknownSysReg:
+		return s.PC < r.entry || s.PC-r.entry > 4096 // not the entry code itself
+	}
+	return false
+}
+
+// setUp makes a fresh world with a value of its own in every register, an
+// enabled callsite, and an ops.
+func (r *runner) setUp() {
+	w := r.w
+	w.Reset()
+	m := w.M
+	m.Guarded = r.guarded
+	m.MaxSteps = 1 << 16
+	m.Map(r.page, emu.PageSize, emu.Read|emu.Exec)
+	pads := make([]byte, 0, emu.PageSize)
+	for range emu.PageSize / 4 {
+		pads = append(pads, 0xdf, 0x24, 0x03, 0xd5) // BTI jc
+	}
+	r.must(m.Write(r.page, pads))
+	r.ops = w.Object(callsite.OpsSize)
+	if t := r.built; t != nil {
+		r.ops = t.Ops
+		m.Map(t.Addr, uint64(len(t.Code)), emu.Read|emu.Exec)
+		r.must(m.Write(t.Addr, t.Code))
+	}
+	for i := range r.before {
+		r.before[i] = 0xc0de_0000_0000_0000 | uint64(i)<<40 | 0x5a5a_0000 | uint64(i)
+	}
+	r.sp = world.StackTop - 512
+	r.must(m.Write(r.sp-1024, world.Poison(r.sp-1024, 1024, world.StackMark)))
+	for i := range r.above {
+		r.above[i] = world.StackMark<<48 | uint64(i)
+		r.must(m.Write64(r.sp+uint64(i)*8, r.above[i]))
+	}
+	r.before[29] = r.sp + 16*8 // a frame record of the caller
+	r.before[30] = r.page + OffCaller
+	r.after = r.before
+	m.X = r.before
+	m.SP = r.sp
+	m.N, m.Z, m.C, m.V = true, false, true, false
+	m.Hook(r.callbackAddr(), func(*emu.Machine) error { r.atCallback(); return nil })
+}
+
+func (r *runner) must(err error) {
+	if err != nil {
+		r.diff("%v", err)
+	}
+}
+
+func (r *runner) diff(format string, args ...any) {
+	r.diffs = append(r.diffs, fmt.Sprintf(format, args...))
+}
+
+// at says an address in words.
+func (r *runner) at(a uint64) string {
+	if a >= r.page && a < r.page+emu.PageSize {
+		return fmt.Sprintf("%#x", a)
+	}
+	return r.im.At(a)
+}
+
+// enable writes the callsite as ftrace leaves it: LR saved, BL to target.
+func (r *runner) enable(target uint64) {
+	m, s := r.w.M, r.site
+	bl, err := a64.EncodeBL(s.Call, target)
+	r.must(err)
+	r.must(m.Write32(s.Call, bl))
+	r.must(m.Write64(r.ops, r.callbackAddr())) // ops->func
+	m.PC = s.Func
+	switch shape := r.era.Shape; {
+	case !shape.SavesLR:
+		fn, ok := r.im.SymbolAt(s.Entry)
+		if !ok || fn.Type != elf.STT_FUNC {
+			r.diff("the callsite lies in no function")
+		}
+		m.PC = fn.Addr
+	default:
+		if shape.Literal != 0 {
+			r.must(m.Write64(s.Entry, r.ops))
+		}
+		r.must(m.Write32(s.Call-a64.Size, a64.EncodeMOV(r.saved, a64.LR)))
+	}
+	if op, ok := r.im.Addr("function_trace_op"); ok {
+		r.must(m.Write64(op, r.ops))
+	}
+	if slot, ok := r.im.Addr(r.arch.CallSlot); ok {
+		bl, err := a64.EncodeBL(slot, r.callbackAddr())
+		r.must(err)
+		r.must(m.Write32(slot, bl))
+	}
+	r.onReturn = s.Call + a64.Size
+}
+
+// callback runs a callsite whose callback changes nothing that it should not.
+func (r *runner) callback(target uint64) { r.enable(target) }
+
+// atCallback checks what the callback is given, then clobbers what AAPCS64
+// lets it: X0-X17 and the flags (X18 is the shadow call stack's).
+func (r *runner) atCallback() {
+	m, s := r.w.M, r.site
+	r.called = true
+	want := func(what string, got, want uint64) {
+		if got != want {
+			r.diff("%s is %s at the callback, %s was expected", what, r.at(got), r.at(want))
+		}
+	}
+	want("x0 (ip)", r.w.Arg(0), s.Call)
+	want("x1 (parent_ip)", r.w.Arg(1), r.before[30])
+	if m.SP%16 != 0 {
+		r.diff("SP is %#x at the callback, not a multiple of 16", m.SP)
+	}
+	if r.era.Regs != nil {
+		want("x2 (ops)", r.w.Arg(2), r.ops)
+		r.atRegs(r.w.Arg(3))
+		r.frames(m.X[29])
+	}
+	for i := range 18 {
+		m.X[i] = 0xbad0_0000_0000_0000 | uint64(i)
+	}
+	m.N, m.Z, m.C, m.V = !m.N, !m.Z, !m.C, !m.V
+}
+
+// atRegs checks the registers that the entry code left for the callback.
+func (r *runner) atRegs(regs uint64) {
+	m := r.w.M
+	if regs < world.Stack || regs > r.sp-r.era.Regs.PC {
+		r.diff("x3 (regs) is %#x at the callback: that is not in its frame", regs)
+		return
+	}
+	field := func(what string, off, want uint64) {
+		got, err := m.Read64(regs + off)
+		if err != nil {
+			r.diff("regs cannot be read: %v", err)
+		} else if got != want {
+			r.diff("%s in regs (+%#x) is %s, %s was expected", what, off, r.at(got), r.at(want))
+		}
+	}
+	for i := range 9 {
+		field(fmt.Sprintf("x%d", i), uint64(i)*8, r.before[i])
+	}
+	if all, ok := r.im.Addr("ftrace_regs_caller"); ok && r.entry == all || r.built != nil && r.built.SaveRegs {
+		for i := 10; i < 29; i++ {
+			if i != r.saved {
+				field(fmt.Sprintf("x%d", i), uint64(i)*8, r.before[i])
+			}
+		}
+	}
+	field("fp", r.era.Regs.FP, r.before[29])
+	field("lr", r.era.Regs.LR, r.before[30])
+	field("sp", r.era.Regs.SP, r.sp)
+	field("pc", r.era.Regs.PC, r.site.Call+a64.Size)
+	if r.era.Regs.Direct != 0 {
+		if _, ok := r.directCall(); ok {
+			field("direct_tramp", r.era.Regs.Direct, 0)
+		}
+	}
+}
+
+// frames checks the frame records that let a stack trace pass through the
+// entry code: the traced function's, then its caller's.
+func (r *runner) frames(fp uint64) {
+	m := r.w.M
+	pc := r.site.Call + a64.Size
+	outer, err1 := m.Read64(fp)
+	ret, err2 := m.Read64(fp + 8)
+	if err1 != nil || err2 != nil || fp < world.Stack || fp >= r.sp {
+		r.diff("FP is %#x at the callback: that is no frame record", fp)
+		return
+	}
+	if ret != pc {
+		r.diff("the frame record at the callback returns to %s, %s (the traced function) was expected", r.at(ret), r.at(pc))
+	}
+	next, err1 := m.Read64(outer)
+	lr, err2 := m.Read64(outer + 8)
+	if err1 != nil || err2 != nil || lr != r.before[30] || next != r.before[29] {
+		r.diff("the second frame record (%#x) is %s, FP %#x; that of the traced function's caller, %s, FP %#x, was expected", outer, r.at(lr), next, r.at(r.before[30]), r.before[29])
+	}
+}
+
+// redirect has the callback change what it may: the arguments, where the
+// function returns to, and where execution goes on (live patching does).
+func (r *runner) redirect(target uint64) {
+	r.enable(target)
+	m := r.w.M
+	after := r.before
+	for i := range 9 {
+		after[i] = 0xface_0000_0000_0000 | uint64(i)
+	}
+	after[30] = r.page + OffCaller + 0x40
+	to := r.page + offRedirect
+	m.Hook(r.callbackAddr(), func(*emu.Machine) error {
+		regs := r.w.Arg(3)
+		r.atCallback()
+		if regs < world.Stack || regs > r.sp {
+			return nil // said already
+		}
+		for i := range 9 {
+			r.must(m.Write64(regs+uint64(i)*8, after[i]))
+		}
+		r.must(m.Write64(regs+r.era.Regs.LR, after[30]))
+		r.must(m.Write64(regs+r.era.Regs.PC, to))
+		r.after = after
+		return nil
+	})
+	r.onReturn = to
+}
+
+// graph runs with the slot of fgraph patched to branch to its caller, which
+// makes the traced function return to return_to_handler.
+func (r *runner) graph(target uint64) {
+	r.enable(target)
+	slot, _ := r.im.Addr(r.arch.GraphSlot)
+	caller, ok := r.im.Addr("ftrace_graph_caller")
+	prepare, ok2 := r.im.Addr("prepare_ftrace_return")
+	if !ok || !ok2 {
+		return
+	}
+	m := r.w.M
+	b, err := a64.EncodeB(slot, caller)
+	r.must(err)
+	r.must(m.Write32(slot, b))
+	hooked := uint64(0xfee1_0000_0000_0000) // stands for return_to_handler
+	r.after[30] = hooked
+	m.Hook(prepare, func(*emu.Machine) error {
+		if r.w.Arg(0) != r.site.Call {
+			r.diff("x0 (self_addr) is %s at prepare_ftrace_return, %s was expected", r.at(r.w.Arg(0)), r.at(r.site.Call))
+		}
+		parent, err := m.Read64(r.w.Arg(1))
+		if err != nil {
+			r.diff("x1 (parent) is %#x at prepare_ftrace_return, where nothing is mapped; the address of the saved LR was expected", r.w.Arg(1))
+			return nil
+		}
+		if parent != r.before[30] {
+			r.diff("x1 (parent) points at %s at prepare_ftrace_return, the saved LR, %s, was expected", r.at(parent), r.at(r.before[30]))
+			return nil
+		}
+		if r.w.Arg(2) != r.before[29] {
+			r.diff("x2 (frame_pointer) is %#x at prepare_ftrace_return, the callsite's, %#x, was expected", r.w.Arg(2), r.before[29])
+		}
+		r.must(m.Write64(r.w.Arg(1), hooked))
+		for i := range 18 {
+			m.X[i] = 0xbad1_0000_0000_0000 | uint64(i)
+		}
+		return nil
+	})
+}
+
+// directCall is the offset of direct_call in struct ftrace_ops: from BTF or,
+// where there is none, from the load that decides it at the start of
+// ftrace_caller: LDR X17, [X11, #imm].
+func (r *runner) directCall() (off uint64, ok bool) {
+	if _, has := r.im.Addr("ftrace_caller_direct"); !has {
+		return 0, false
+	}
+	if r.types.HasDirectCall {
+		return r.types.DirectCall, true
+	}
+	pc, _ := r.im.Addr("ftrace_caller")
+	for range 16 {
+		w, _ := r.im.Word(pc)
+		if w&0xffc00000 == 0xf9400000 && a64.Rd(w) == 17 && a64.Rn(w) == 11 {
+			return uint64(w>>10&0xfff) * 8, true
+		}
+		pc += a64.Size
+	}
+	return 0, false
+}
+
+// direct runs a callsite whose ops has a direct call: the entry code goes
+// straight to it, with the callsite's registers and the caller's LR in X9.
+func (r *runner) direct(target, off uint64) {
+	r.enable(target)
+	r.must(r.w.M.Write64(r.ops+off, r.page+offDirect))
+	r.called = true // no callback is
+	r.toDirect()
+}
+
+// lateDirect has the callback ask for a direct call.
+func (r *runner) lateDirect(target uint64) {
+	r.enable(target)
+	m := r.w.M
+	m.Hook(r.callbackAddr(), func(*emu.Machine) error {
+		regs := r.w.Arg(3)
+		r.atCallback()
+		if regs >= world.Stack && regs < r.sp {
+			r.must(m.Write64(regs+r.era.Regs.Direct, r.page+offDirect))
+		}
+		return nil
+	})
+	r.toDirect()
+}
+
+// toDirect ends the path at the direct trampoline: LR is the callsite's, X9
+// its caller's.
+func (r *runner) toDirect() {
+	r.onReturn = r.page + offDirect
+	r.after[9] = r.before[30]
+	r.after[30] = r.site.Call + a64.Size
+}
+
+// stubDirect runs the direct trampoline that does nothing.
+func (r *runner) stubDirect(target uint64) {
+	r.enable(target)
+	m := r.w.M
+	m.PC = target
+	m.X[9], m.X[30] = r.before[30], r.site.Call+a64.Size
+	r.called = true
+}
+
+// returnToHandler runs the return of a function that fgraph traces.
+func (r *runner) returnToHandler(target uint64) {
+	m := r.w.M
+	handler, ok := r.im.Addr("ftrace_return_to_handler")
+	if !ok {
+		r.diff("the image has no ftrace_return_to_handler")
+		return
+	}
+	r.called = true
+	// X8 is not a result register that the handler keeps, and LR becomes
+	// what it returns.
+	m.PC = target
+	to := r.page + OffCaller
+	m.X[30] = target
+	m.Hook(handler, func(*emu.Machine) error {
+		switch r.w.Arg(0) {
+		case r.before[29]: // the frame pointer, up to 6.4
+		case m.SP: // struct fgraph_ret_regs, later ftrace_regs: registers, then FP
+			for i := range 8 {
+				if v, _ := m.Read64(m.SP + uint64(i)*8); v != r.before[i] {
+					r.diff("x%d in regs (+%#x) is %#x at ftrace_return_to_handler, %#x was expected", i, i*8, v, r.before[i])
+				}
+			}
+			fp1, _ := m.Read64(m.SP + 64)
+			fp2, _ := m.Read64(m.SP + arch.FtraceRegs.FP)
+			if fp1 != r.before[29] && fp2 != r.before[29] {
+				r.diff("fp in regs is not the returning function's (%#x) at ftrace_return_to_handler", r.before[29])
+			}
+		default:
+			r.diff("x0 is %#x at ftrace_return_to_handler: neither FP (%#x) nor SP (%#x)", r.w.Arg(0), r.before[29], m.SP)
+		}
+		if m.SP%16 != 0 {
+			r.diff("SP is %#x at ftrace_return_to_handler, not a multiple of 16", m.SP)
+		}
+		for i := range 18 {
+			m.X[i] = 0xbad2_0000_0000_0000 | uint64(i)
+		}
+		r.w.SetResult(to)
+		return nil
+	})
+	r.after[8] = 0xbad2_0000_0000_0008
+	r.after[30] = to
+	r.onReturn = to
+}
+
+// compare holds the registers, and the stack of the callers, against what
+// they were at the callsite.
+func (r *runner) compare() {
+	m := r.w.M
+	live := r.arch.Live
+	switch {
+	case !r.era.Shape.SavesLR && r.onReturn == r.site.Call+a64.Size:
+		r.compareMcount()
+		return
+	case r.onReturn == r.page+offDirect:
+		live = append([]int{callsite.SavedLR}, r.arch.Live...)
+	}
+	if !r.called {
+		r.diff("the callback is not called")
+	}
+	for _, i := range live {
+		if m.X[i] != r.after[i] {
+			r.diff("x%d comes back as %s, %s was expected", i, r.at(m.X[i]), r.at(r.after[i]))
+		}
+	}
+	if m.SP != r.sp {
+		r.diff("SP comes back as %#x, it was %#x", m.SP, r.sp)
+	}
+	r.stack()
+}
+
+// compareMcount is compare for an era in which the compiler knows that the
+// call clobbers what a call may: the function's own frame stands on the stack.
+func (r *runner) compareMcount() {
+	m := r.w.M
+	if !r.called {
+		r.diff("the callback is not called")
+	}
+	for _, i := range r.arch.Saved[:10] {
+		if m.X[i] != r.before[i] {
+			r.diff("x%d comes back as %s, it was %s", i, r.at(m.X[i]), r.at(r.before[i]))
+		}
+	}
+	lr, err := m.Read64(m.X[29] + 8)
+	if err != nil || lr != r.before[30] {
+		r.diff("the traced function's frame record returns to %s, %s was expected", r.at(lr), r.at(r.before[30]))
+	}
+	r.stack()
+}
+
+// stack holds the callers' stack against what it was.
+func (r *runner) stack() {
+	for i, v := range r.above {
+		if got, _ := r.w.M.Read64(r.sp + uint64(i)*8); got != v {
+			r.diff("the caller's stack is overwritten: %#x at SP+%#x, it was %#x", got, i*8, v)
+			return
+		}
+	}
+}
+
+// ParentRegister is the register that the entry code takes the traced
+// function's caller from: the last MOV X1, Xn before it calls the callback.
+// at is the address of that instruction; ok is false, and reg callsite.SavedLR, if
+// there is none.
+func ParentRegister(im *elfscan.Image) (reg int, at uint64, ok bool) {
+	pc, has := im.Addr("ftrace_caller")
+	reg = callsite.SavedLR
+	for range 256 {
+		w, mapped := im.Word(pc)
+		if !has || !mapped {
+			break
+		}
+		if rd, rm, mov := a64.IsMOV(w); mov && rd == 1 && rm != a64.XZR {
+			reg, at, ok = rm, pc, true
+		}
+		switch a64.Classify(w) {
+		case a64.Call, a64.BLR, a64.Ret, a64.BR:
+			return reg, at, ok
+		case a64.Branch:
+			pc, _ = a64.Target(w, pc)
+			continue
+		}
+		pc += a64.Size
+	}
+	return callsite.SavedLR, 0, false
+}

@@ -1,0 +1,18 @@
+package entry
+
+import (
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// CallbackPage is the address of a page in reach of the entry code and of near
+// memory, for callbacks and the like: behind the image, or before it.
+func CallbackPage(im *elfscan.Image) uint64 {
+	sections := im.Sections()
+	caller, _ := im.Addr("ftrace_caller")
+	page := (sections[len(sections)-1].End() + 0x1ffff) &^ 0xffff
+	if !a64.ReachOf(a64.Call).Contains(a64.Offset(caller, page)) {
+		page = sections[0].Addr&^0xffff - 0x10000
+	}
+	return page
+}

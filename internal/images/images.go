@@ -1,0 +1,79 @@
+// Package images opens the images that tests look at: samples, and the kernels
+// that scripts/fetch-kernels has fetched.
+package images
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/samples"
+)
+
+// Samples is where the samples are, seen from a package's folder.
+const Samples = samples.Dir
+
+// Kernels are the suites whose kernels are tested.
+var Kernels = []string{"bullseye", "bookworm", "trixie", "forky"}
+
+// Good are samples without a defect, of all eras.
+var Good = []string{
+	"regs-good.elf", "regs-5.10-good.elf", "regs-bti-good.elf", "args-good.elf", "callops-good.elf", "callops-bti-good.elf", "callops-6.3-good.elf",
+	"mcount-good.elf", "dyntramp-good.elf",
+	"builders/sites-regs-good.elf", "builders/sites-args-good.elf", "builders/sites-args-good-ssp.elf",
+	"builders/sites-callops-good.elf", "builders/sites-callops-good-bti.elf", "builders/sites-mcount-good.elf",
+}
+
+// Sample opens a sample for the test.
+func Sample(t testing.TB, name string) *elfscan.Image {
+	t.Helper()
+	return open(t, filepath.Join(Samples, name))
+}
+
+func open(t testing.TB, path string) *elfscan.Image {
+	t.Helper()
+	im, err := elfscan.Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(im.Close)
+	return im
+}
+
+// Dir is where scripts/fetch-kernels puts kernels.
+func Dir(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv("FTLINT_KERNELS"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, "ftlint", "kernels")
+}
+
+// Kernel opens the kernel of a suite. Without it the test is skipped, but not
+// in CI.
+func Kernel(t testing.TB, suite string) *elfscan.Image {
+	t.Helper()
+	path := filepath.Join(Dir(t), suite, "current", "vmlinux")
+	if _, err := os.Stat(path); err != nil {
+		if needed := suite == "bookworm" || suite == "trixie"; needed && os.Getenv("CI") == "true" {
+			t.Fatalf("no kernel of %s: run scripts/fetch-kernels %s", suite, suite)
+		}
+		t.Skipf("NO KERNEL of %s, nothing is tested: run scripts/fetch-kernels %s", suite, suite)
+	}
+	return open(t, path)
+}
+
+// Each runs the test on all kernels and good samples.
+func Each(t *testing.T, test func(t *testing.T, im *elfscan.Image)) {
+	for _, suite := range Kernels {
+		t.Run(suite, func(t *testing.T) { test(t, Kernel(t, suite)) })
+	}
+	for _, name := range Good {
+		t.Run(name, func(t *testing.T) { test(t, Sample(t, name)) })
+	}
+}

@@ -1,0 +1,117 @@
+package lint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ftlint/ftlint/finding"
+)
+
+// built lints the image at path, which was built with the patches, beside
+// them. Of its findings those are kept that are on a line that a patch adds or
+// in a function that one touches. A defect that both show is the patch's
+// finding, marked as confirmed, with what the image shows beside it.
+func (d *driver) built(ctx context.Context, path string, patches []*finding.Result) *finding.Result {
+	began := time.Now()
+	whole := *d
+	whole.MaxPerRule, whole.allPlaces = 0, true
+	res := soon(ctx, path, func() *finding.Result { return whole.imageFile(ctx, path, true) })
+	defer func() { res.Elapsed = time.Since(began) }()
+
+	known, suppressed := map[string]int{}, map[string]int{}
+	res.Quiet = slices.DeleteFunc(res.Quiet, func(f finding.Finding) bool {
+		switch {
+		case !touches(patches, f):
+			return true
+		case f.Known:
+			known[f.Rule.ID]++
+		default:
+			suppressed[f.Rule.ID]++
+		}
+		return false
+	})
+	kept := map[string]int{}
+	res.Findings = slices.DeleteFunc(res.Findings, func(f finding.Finding) bool {
+		if !touches(patches, f) || confirm(patches, f, path) {
+			return true
+		}
+		kept[f.Rule.ID]++
+		return false
+	})
+	trim(res, &finding.Limit{Most: d.MaxPerRule})
+	for i := range res.Rules {
+		run := &res.Rules[i]
+		run.Known, run.Suppressed = known[run.Rule.ID], suppressed[run.Rule.ID]
+		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
+			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; %d findings confirm those of the patch or are elsewhere", run.Examined, n), "; ")
+		}
+		run.Findings = kept[run.Rule.ID]
+	}
+	return res
+}
+
+// touches reports whether an image's finding is where one of the patches is.
+func touches(patches []*finding.Result, f finding.Finding) bool {
+	return slices.ContainsFunc(patches, func(p *finding.Result) bool {
+		return p.Patch != nil && slices.ContainsFunc(p.Patch.Touched, func(s finding.Span) bool {
+			return s.Holds(f.Path, f.Line) || s.Func != "" && s.Func == f.Identity.Symbol
+		})
+	})
+}
+
+// confirm marks the patches' finding that the image's finding f confirms: one
+// of the same rule at the same line or, if there is none, in the same function.
+// What does not count in the patch does not count for the image. It reports
+// whether there is such a finding.
+func confirm(patches []*finding.Result, f finding.Finding, image string) bool {
+	best, bestAt := 0, (*finding.Finding)(nil)
+	for _, p := range patches {
+		for i := range len(p.Findings) + len(p.Quiet) {
+			var own *finding.Finding
+			if i < len(p.Findings) {
+				own = &p.Findings[i]
+			} else {
+				own = &p.Quiet[i-len(p.Findings)]
+			}
+			if own.Rule.ID != f.Rule.InPatches() {
+				continue
+			}
+			if near := closeness(p.Patch.Touched, own, f); near > best {
+				best, bestAt = near, own
+			}
+		}
+	}
+	if bestAt == nil {
+		return false
+	}
+	bestAt.Confirmed = true
+	place := f.Place
+	if place.Line == 0 {
+		place.Path = image
+	}
+	bestAt.Related = append(bestAt.Related, finding.Related{Place: place, Message: fmt.Sprintf("%s confirms it: %s", image, f.Message)})
+	return true
+}
+
+// closeness is how near the patch's own finding is to the image's: 3 at the
+// same line, 2 in the same lines of a function, 1 in the function of that name,
+// 0 elsewhere.
+func closeness(touched []finding.Span, own *finding.Finding, f finding.Finding) int {
+	within := func(same func(finding.Span) bool) bool {
+		return slices.ContainsFunc(touched, func(s finding.Span) bool {
+			return s.Func != "" && s.Holds(own.Patched.Path, own.Patched.Line) && same(s)
+		})
+	}
+	switch {
+	case own.Patched.Path == f.Path && own.Patched.Line == f.Line && f.Line > 0:
+		return 3
+	case within(func(s finding.Span) bool { return s.Holds(f.Path, f.Line) }):
+		return 2
+	case within(func(s finding.Span) bool { return s.Func != "" && s.Func == f.Identity.Symbol }):
+		return 1
+	}
+	return 0
+}

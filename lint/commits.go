@@ -1,0 +1,88 @@
+package lint
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/patchscan"
+)
+
+// commits lints the commits of a range of the git tree here.
+func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) {
+	name := "git " + rng
+	fail := func(err error) *finding.Result { return &finding.Result{Path: name, Errors: []error{err}} }
+	if strings.HasPrefix(rng, "-") {
+		return fail(fmt.Errorf("--git %s: want a range of commits, v1..v2", rng))
+	}
+	if !strings.Contains(rng, "..") {
+		rng += "^!" // one commit
+	}
+	merges := 0
+	err := git(ctx, rng, func(stdout io.Reader) error {
+		_, err := fmt.Fscan(stdout, &merges)
+		return err
+	}, "rev-list", "--count", "--merges")
+	if err != nil {
+		return fail(err)
+	}
+	var in *patchscan.Input
+	err = git(ctx, rng, func(stdout io.Reader) (err error) {
+		r := bufio.NewReader(stdout)
+		if _, err := r.Peek(1); err == io.EOF {
+			return fmt.Errorf("%s: there is no commit in this range that is no merge", name)
+		}
+		in, err = patchscan.Read(name, r)
+		return err
+	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
+		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
+	if err != nil {
+		return fail(err)
+	}
+	if merges > 0 {
+		in.Notes = append(in.Notes, patchscan.Note{Text: fmt.Sprintf("%d merges are not read", merges)})
+	}
+	began := time.Now()
+	res = d.patch(ctx, in)
+	res.Elapsed = time.Since(began)
+	return res
+}
+
+// git runs git here about a range and has read read what it prints. Objects that
+// a partial clone lacks are not fetched: from where, and by which program, is up
+// to the tree.
+func git(ctx context.Context, rng string, read func(stdout io.Reader) error, args ...string) error {
+	cmd := exec.CommandContext(ctx, "git", append(args, rng, "--")...)
+	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none") // an older git knows the latter alone
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	unread := read(stdout)
+	stdout.Close() // which ends git, if not all was read
+	err = cmd.Wait()
+	said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("git %s: not judged in full: %w", rng, context.Cause(ctx))
+	case unread != nil && cmd.ProcessState.ExitCode() <= 0:
+		return unread
+	case err != nil && said != "":
+		return fmt.Errorf("git %s: %s", rng, said)
+	case err != nil:
+		return fmt.Errorf("git %s: %w", rng, err)
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package lint
+
+import (
+	"cmp"
+	"context"
+	"go/token"
+	"time"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// imageFile lints the image at path; partial says that its findings are looked
+// for in some places alone.
+func (d *driver) imageFile(ctx context.Context, path string, partial bool) *finding.Result {
+	began := time.Now()
+	res := &finding.Result{Path: path, Partial: partial}
+	defer func() { res.Elapsed = time.Since(began) }()
+	im, err := elfscan.Open(path, d.DebugFile)
+	if err != nil {
+		res.Errors = append(res.Errors, plain(err))
+		return res
+	}
+	defer im.Close()
+	d.judge(ctx, res, im)
+	return res
+}
+
+// judge runs the checks over a kernel image that is open.
+func (d *driver) judge(ctx context.Context, res *finding.Result, im *elfscan.Image) {
+	defer elfscan.Guard()()
+	defer catch(&res)
+	d.add(im)
+	list := imageAnalyzers(d.Checks)
+	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: d.settings(ctx)}, d.slots)
+	r.run(list)
+	d.conclude(res, r, list, im)
+}
+
+// add gives the image its place in the file set, if it has none yet.
+func (d *driver) add(im *elfscan.Image) {
+	if !im.Added() {
+		im.AddTo(d.fset)
+		im.Index()
+		callsite.Attach(im)
+	}
+}
+
+// conclude makes the result of what the analyzers of list made of the image,
+// then has it drawn.
+func (d *driver) conclude(res *finding.Result, r *runner, list []*analysis.Analyzer, im *elfscan.Image) {
+	d.gather(res, r, list, imageSubject{im})
+	res.Image = factsOf(im)
+	for _, act := range r.order {
+		if f, ok := act.result.(imageFacts); ok && act.err == nil {
+			f.AddFacts(res.Image)
+		}
+	}
+	if len(d.Pictures) == 0 || stopped(r.ctx) != nil {
+		return
+	}
+	r.seed[Found] = res.Findings
+	r.run(d.Pictures) // behind the facts: the source lines of pictures are no finding's
+	failed := map[string]bool{}
+	for _, a := range d.Pictures {
+		act := r.actions[a]
+		switch {
+		case act.err == nil:
+			res.Pictures = append(res.Pictures, act.result)
+		case !failed[act.err.Error()]:
+			failed[act.err.Error()] = true
+			res.Pictures = append(res.Pictures, act.err)
+		}
+	}
+}
+
+// objectOf is the image as an Identity names it.
+func objectOf(im *elfscan.Image) string {
+	if m := im.Module(); m != nil {
+		return finding.Identity{Object: m.Info.Name}.Valid().Object
+	}
+	return "vmlinux"
+}
+
+func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
+	defer elfscan.Guard()()
+	defer func() {
+		if v := recover(); v != nil { // the file is gone: the checks have said so
+			f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
+		}
+	}()
+	f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
+	table, _ := callsite.Of(im)
+	f.Era = table.Era.String()
+	if table.Entries != nil {
+		f.Callsites, f.Blank, f.Form = len(table.Addrs), table.Blank, table.Entries.Form()
+	}
+	if im.Module() == nil {
+		for _, name := range []string{"_mcount", "ftrace_regs_caller", "ftrace_caller", "ftrace_common"} {
+			if a, ok := im.Addr(name); ok {
+				f.Entries = append(f.Entries, finding.NamedAddr{Name: name, Addr: a})
+			}
+		}
+	}
+	if err := im.LineProblem(); err != nil {
+		f.LineProblem = err.Error()
+	}
+	return f
+}
+
+// An imageSubject makes findings about an image.
+type imageSubject struct{ *elfscan.Image }
+
+func (im imageSubject) object() string { return objectOf(im.Image) }
+
+func (im imageSubject) compare(a, b analysis.Diagnostic) int {
+	return cmp.Or(cmp.Compare(im.addr(a.Pos), im.addr(b.Pos)), compareMessages(a, b))
+}
+
+func (im imageSubject) addr(pos token.Pos) uint64 {
+	a, _ := im.PosAddr(pos)
+	return a
+}
+
+func (im imageSubject) place(pos token.Pos) finding.Place {
+	p := im.Position(pos)
+	return finding.Place{Path: p.Filename, Line: p.Line, Col: p.Column, Addr: im.addr(pos)}
+}
+
+func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
+	f := finding.Finding{Place: finding.Place{Path: im.Path, Addr: im.addr(d.Pos)}, Rule: rule, Message: d.Message}
+	if f.Addr != 0 {
+		if _, ok := im.SymbolAt(f.Addr); ok {
+			f.Symbol = im.Name(f.Addr)
+		}
+		if w, ok := im.Word(f.Addr); ok && im.IsText(f.Addr) {
+			f.Insn = a64.Text(w, f.Addr, im.Name)
+		}
+	}
+	f.Identity = finding.Identity{
+		Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Message)),
+	}.Valid()
+	return f
+}
+
+// function is the name of the symbol that addr, or its callsite, is in.
+func (im imageSubject) function(addr uint64) string {
+	if fn, ok := callsite.FuncAt(im.Image, addr); ok {
+		addr = fn
+	}
+	if addr == 0 {
+		return ""
+	}
+	s, _ := im.SymbolAt(addr)
+	return s.Name
+}
+
+func (im imageSubject) locate(f *finding.Finding, d analysis.Diagnostic) { f.Place = im.place(d.Pos) }
+
+func (im imageSubject) relate(f *finding.Finding, d analysis.Diagnostic) {
+	for _, rel := range d.Related {
+		f.Related = append(f.Related, finding.Related{Place: im.place(rel.Pos), Message: rel.Message})
+	}
+}

@@ -1,0 +1,105 @@
+package lint
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/policy"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// A subject is an input that was judged: how findings are made of diagnostics
+// about it.
+type subject interface {
+	// compare orders diagnostics of one rule: the first are kept.
+	compare(a, b analysis.Diagnostic) int
+	// finding is the finding of a diagnostic, without what takes long.
+	finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding
+	// locate fills in where in the source the finding is.
+	locate(f *finding.Finding, d analysis.Diagnostic)
+	// relate fills in what else the finding speaks of.
+	relate(f *finding.Finding, d analysis.Diagnostic)
+	// object is the subject as entries of a baseline name it; "" if nobody
+	// knows what of it was left out.
+	object() string
+}
+
+// gather turns the actions of the analyzers in list into the result.
+func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyzer, s subject) {
+	res.ConfigFile = d.ConfigFile
+	sieve := d.Policy.Sieve(res.Path)
+	object := s.object()
+	if res.Partial {
+		object = ""
+	}
+	seen := map[string]bool{}
+	for _, a := range list {
+		act := r.actions[a]
+		run := finding.RuleRun{Rule: d.rule(a)}
+		if o, ok := act.result.(outcome); ok {
+			run.Outcome = o.Outcome()
+		}
+		if err := act.err; err != nil {
+			run.Status, run.Why = finding.Inconclusive, err
+			if !seen[err.Error()] {
+				seen[err.Error()] = true
+				res.Errors = append(res.Errors, withPath(res.Path, err))
+			}
+		}
+		quiet := d.sift(res, &run, act.diagnostics, s, sieve)
+		sieve.Settle(res, &run, quiet, object)
+		res.Rules = append(res.Rules, run)
+	}
+	sortRules(res.Rules)
+	slices.SortStableFunc(res.Findings, finding.Compare)
+}
+
+// sift adds to res the findings of a rule's diagnostics that count, as many as
+// are kept, counts them in run, and gives those that do not count. Source lines
+// are looked up for the former alone, unless where a finding is decides whether
+// it counts.
+func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (quiet []finding.Finding) {
+	slices.SortStableFunc(diagnostics, s.compare)
+	limit := finding.Limit{Most: d.MaxPerRule}
+	lines := d.allPlaces || sieve.AsksPaths(run.Rule)
+	for i, diag := range diagnostics {
+		if sieve == nil && limit.Full(run.Rule.ID) {
+			run.Findings += len(diagnostics) - i
+			break
+		}
+		f := s.finding(run.Rule, diag)
+		if lines {
+			s.locate(&f, diag)
+		}
+		if !sieve.Pass(&f) {
+			quiet = append(quiet, f)
+			continue
+		}
+		run.Findings++
+		if !limit.Take(run.Rule.ID) {
+			continue
+		}
+		if !lines {
+			s.locate(&f, diag)
+		}
+		s.relate(&f, diag)
+		res.Findings = append(res.Findings, f)
+	}
+	return quiet
+}
+
+func sortRules(list []finding.RuleRun) {
+	slices.SortFunc(list, func(a, b finding.RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
+}
+
+// trim drops findings of rules of which the limit lets no more through.
+func trim(res *finding.Result, limit *finding.Limit) {
+	res.Findings = slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return !limit.Take(f.Rule.ID) })
+}
+
+// compareMessages orders diagnostics at one place.
+func compareMessages(a, b analysis.Diagnostic) int { return strings.Compare(a.Message, b.Message) }

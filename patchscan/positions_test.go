@@ -1,0 +1,25 @@
+package patchscan
+
+import (
+	"go/token"
+	"math"
+	"testing"
+)
+
+// An input has positions of its own where the file set has no room for it: on a
+// 32-bit host that comes after 2 GiB of patches.
+func TestPositionsWithoutRoom(t *testing.T) {
+	in, err := Parse("a.c", "int a;\nint b;\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	fset.AddFile("the rest", 1, math.MaxInt-10)
+	in.AddTo(fset)
+	for i := range in.Source.Hunks[0].Lines {
+		l := &in.Source.Hunks[0].Lines[i]
+		if p := in.Place(in.Pos(l, 4)); p.Line != i+1 || p.Col != 5 || p.Text != l.Text {
+			t.Errorf("line %d: %+v", i+1, p)
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package picture
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/lint"
+)
+
+// A Listing is a piece of code laid out for people: the entry code, a
+// callsite through its life, a trampoline with the model beside it.
+type Listing struct {
+	Title string `json:"title"`
+	Lines []Line `json:"lines"`
+}
+
+// A Line is one instruction, or one literal.
+type Line struct {
+	Addr    uint64   `json:"address"`
+	Labels  []string `json:"labels,omitempty"` // that stand here
+	Word    uint64   `json:"word"`
+	Text    string   `json:"text"`
+	Model   string   `json:"model,omitempty"`   // what the model has here, where there is a builder to compare
+	Differs bool     `json:"differs,omitempty"` // from the model
+	Note    string   `json:"note,omitempty"`
+	Bytes   uint64   `json:"bytes,omitempty"`   // of words that are not laid out, which the line stands for
+	Missing bool     `json:"missing,omitempty"` // the code lacks what the model has here: there is no address
+}
+
+// slotNotes says what is special about the instruction at a label.
+var slotNotes = map[string]string{
+	arch.ARM64.CallSlot:  "slot: patched to BL the callback",
+	arch.ARM64.GraphSlot: "slot: NOP, patched to B ftrace_graph_caller when fgraph is on",
+	arch.ARM64.OpLoad:    "op load: the builder replaces this pair",
+}
+
+// labelsOf are the labels of the entry code: inner ones, entry points, and those
+// of a template's ends.
+func labelsOf(a *arch.Arch) []string {
+	labels := append([]string{a.CallSlot, a.GraphSlot, a.OpLoad, "ftrace_common_return"}, a.EntryPoints...)
+	for _, r := range a.Regions {
+		labels = append(labels, r.End)
+	}
+	return labels
+}
+
+// EntryCode is the entry code: one listing for each run of instructions without
+// a gap.
+type EntryCode []Listing
+
+// Entry lays out the entry code, EntryCode.
+var Entry = &analysis.Analyzer{
+	Name:     "entrycode",
+	Doc:      "lay out the entry code",
+	Requires: []*analysis.Analyzer{checks.Image, checks.Entry},
+	Run: func(pass *analysis.Pass) (any, error) {
+		im, code := image(pass), pass.ResultOf[checks.Entry].(*entry.Code)
+		labels := map[uint64][]string{}
+		for _, name := range labelsOf(arch.ARM64) {
+			if a, ok := im.Addr(name); ok {
+				labels[a] = append(labels[a], name)
+			}
+		}
+		var out EntryCode
+		for i, a := range code.Order {
+			if i == 0 || a != code.Order[i-1]+a64.Size {
+				out = append(out, Listing{Title: "entry code at " + im.At(a)})
+			}
+			w := code.Words[a]
+			line := Line{Addr: a, Labels: labels[a], Word: uint64(w), Text: a64.Text(w, a, im.Name)}
+			var notes []string
+			for _, l := range labels[a] {
+				if n := slotNotes[l]; n != "" {
+					notes = append(notes, n)
+				} else if strings.HasSuffix(l, "_end") {
+					notes = append(notes, "end label")
+				}
+			}
+			line.Note = strings.Join(notes, "; ")
+			last := &out[len(out)-1]
+			last.Lines = append(last.Lines, line)
+		}
+		return out, nil
+	},
+	ResultType: reflect.TypeFor[EntryCode](),
+}
+
+// SiteLife is a callsite in each state of its life.
+type SiteLife struct {
+	Listings []Listing
+	Err      error // why its life goes no further, or there is no callsite; nil for neither
+}
+
+// Life lays out a callsite in each state of its life, *SiteLife.
+var Life = &analysis.Analyzer{
+	Name:     "life",
+	Doc:      "lay out a callsite in each state of its life, as the image's own functions make it",
+	Requires: []*analysis.Analyzer{checks.Image},
+	Run: func(pass *analysis.Pass) (any, error) {
+		im := image(pass)
+		if im.Module() != nil {
+			return &SiteLife{}, nil
+		}
+		table, err := callsite.Of(im)
+		if table.Entries == nil || err != nil {
+			return &SiteLife{Err: err}, nil
+		}
+		for _, at := range table.Addrs {
+			if s := table.Site(at); s.OK && s.Text {
+				if f, _ := callsite.NewExecutor(table); f != nil {
+					return lifeOf(table, f, at), nil
+				}
+				break
+			}
+		}
+		return &SiteLife{}, nil
+	},
+	ResultType: reflect.TypeFor[*SiteLife](),
+}
+
+// lifeOf lays out the life of the callsite at entry.
+func lifeOf(table *callsite.Table, f *callsite.Executor, entry uint64) *SiteLife {
+	im, run := table.Image, f.Run(entry)
+	s := run.Site
+	built := callsite.State{}
+	if b, ok := im.Word(s.Call); ok {
+		built.Second = b
+	}
+	if w, ok := im.Word(s.Call - a64.Size); ok {
+		built.First = w
+	}
+	built.Literal, _ = im.Uint64(s.Entry)
+	name := im.Name(entry)
+	if s.AtFunc {
+		name = im.Name(s.Func)
+	}
+	life := &SiteLife{Err: run.Err}
+	add := func(title string, st callsite.State, model *callsite.State) {
+		life.Listings = append(life.Listings, siteListing(table, "callsite of "+name+title, s, st, model))
+	}
+	add(", as built", built, nil)
+	for _, step := range run.Steps {
+		switch {
+		case step.Func == "ftrace_call_adjust":
+			continue
+		case step.WantRet != "0":
+			continue // the refusals that end a run leave nothing new to see
+		}
+		add(fmt.Sprintf(" after %s, which returned %d", step.Func, step.Returned), step.Got, &step.Want)
+	}
+	return life
+}
+
+// siteListing lays out a callsite in one state, beside that of the model, if
+// there is one.
+func siteListing(table *callsite.Table, title string, s callsite.Site, st callsite.State, model *callsite.State) Listing {
+	im, shape := table.Image, table.Shape
+	l := Listing{Title: title}
+	if shape.Literal != 0 {
+		line := Line{Addr: s.Entry, Word: st.Literal, Text: ".quad " + im.At(st.Literal), Note: "the ops pointer"}
+		if uint32(st.Literal) == a64.NOP {
+			line.Text = "nop; nop"
+		}
+		if model != nil {
+			line.Model, line.Differs = ".quad "+im.At(model.Literal), model.Literal != st.Literal
+		}
+		l.Lines = append(l.Lines, line)
+	}
+	word := func(addr uint64, w uint32, m uint32, note string) {
+		line := Line{Addr: addr, Word: uint64(w), Text: a64.Text(w, addr, im.Name), Note: note}
+		if s.Func == addr {
+			line.Labels = []string{im.Name(addr)}
+		}
+		if model != nil {
+			line.Model, line.Differs = a64.Text(m, addr, im.Name), m != w
+		}
+		l.Lines = append(l.Lines, line)
+	}
+	m := callsite.State{}
+	if model != nil {
+		m = *model
+	}
+	if s.BTI {
+		w, _ := im.Word(s.Func)
+		word(s.Func, w, w, "")
+	}
+	if shape.SavesLR {
+		word(s.Call-a64.Size, st.First, m.First, "saves the caller's LR")
+	}
+	word(s.Call, st.Second, m.Second, "the call")
+	return l
+}
+
+// Code is stretches of code.
+type Code struct {
+	Listings []Listing
+	Err      error // why not all of it is laid out; nil if it is
+}
+
+// Limits of excerpts: what is beyond them is left out.
+const (
+	maxExcerpts = 400 // stretches of code
+	around      = 5   // instructions before and behind what a finding speaks of
+)
+
+// Excerpts lays out the code around what findings speak of and around what the
+// builder did, where no other listing has it, *Code.
+var Excerpts = &analysis.Analyzer{
+	Name:     "excerpts",
+	Doc:      "lay out the code around what findings speak of, and of the builder",
+	Requires: []*analysis.Analyzer{checks.Image, lint.Found, Entry, Life, Trampolines},
+	Run: func(pass *analysis.Pass) (any, error) {
+		im := image(pass)
+		var addrs []uint64
+		add := func(a uint64) {
+			if _, ok := im.Word(a); a != 0 && ok && a%a64.Size == 0 && im.IsText(a) {
+				addrs = append(addrs, a)
+			}
+		}
+		for _, t := range pass.ResultOf[Trampolines].(*Built).Trampolines {
+			for i := range t.Moments {
+				add(t.Moments[i].PC)
+			}
+		}
+		for _, f := range pass.ResultOf[lint.Found].([]finding.Finding) {
+			add(f.Addr)
+			for _, r := range f.Related {
+				add(r.Addr)
+			}
+		}
+		slices.Sort(addrs)
+		listed := map[uint64]bool{}
+		for _, list := range slices.Concat(pass.ResultOf[Entry].(EntryCode), pass.ResultOf[Life].(*SiteLife).Listings) {
+			for _, line := range list.Lines {
+				listed[line.Addr] = true
+			}
+		}
+		return excerpts(im, slices.DeleteFunc(slices.Compact(addrs), func(a uint64) bool { return listed[a] })), nil
+	},
+	ResultType: reflect.TypeFor[*Code](),
+}
+
+// excerpts lays out the code around the addresses, which ascend.
+func excerpts(im *elfscan.Image, addrs []uint64) *Code {
+	c := &Code{}
+	var end uint64 // behind the last excerpt
+	for _, a := range addrs {
+		from, to := a-around*a64.Size, a+(around+1)*a64.Size
+		if a < around*a64.Size || from < end {
+			from = end
+		}
+		if len(c.Listings) == 0 || from != end {
+			if len(c.Listings) == maxExcerpts {
+				c.Err = fmt.Errorf("findings speak of more than %d stretches of code: those behind %#x are not laid out", maxExcerpts, end)
+				return c
+			}
+			c.Listings = append(c.Listings, Listing{Title: "around " + im.At(a)})
+		}
+		list := &c.Listings[len(c.Listings)-1]
+		for at := from; at < to; at += a64.Size {
+			w, ok := im.Word(at)
+			if !ok || !im.IsText(at) {
+				continue
+			}
+			line := Line{Addr: at, Word: uint64(w), Text: a64.Text(w, at, im.Name)}
+			if s, ok := im.SymbolAt(at); ok && s.Addr == at {
+				line.Labels = []string{im.Name(at)}
+			}
+			list.Lines = append(list.Lines, line)
+		}
+		end = to
+	}
+	return c
+}

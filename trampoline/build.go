@@ -1,0 +1,583 @@
+package trampoline
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/world"
+)
+
+// A builder executes the image's builder of trampolines.
+type builder struct {
+	*world.World
+	table  *callsite.Table
+	mem    *world.Memory
+	tracer *world.Tracer
+	layout opsLayout
+	all    *Results
+
+	page  uint64 // see entry.CallbackPage
+	graph uint64 // address of ftrace_graph_active; 0 if there is none
+	ops   uint64
+}
+
+// Offsets in the page that entry.CallbackPage gives, beside entry.OffCallback.
+const (
+	offCallback2 = 0x080 // the callback after the update
+	offOwned     = 0x180 // a trampoline that the builder did not make
+	offSite      = 0x400 // where a trampoline returns to
+)
+
+// callbackAway is how far behind memory at the edge the callback is, in bytes.
+const callbackAway = 1 << 20
+
+// Build executes the image's builder of trampolines, if it has one, in every
+// Situation.
+func Build(table *callsite.Table) *Results {
+	all := &Results{}
+	im := table.Image
+	template := FindTemplate(table)
+	if template == nil {
+		all.None = &world.Lack{What: "no dynamic trampoline builder (the era is " + table.Era.String() + ")"}
+		return all
+	}
+	if all.Builder, all.None = strong(im, builderSymbol); all.None != nil {
+		return all
+	}
+	layout, err := readOpsLayout(im, all.Builder)
+	if err != nil {
+		all.Err = err
+		return all
+	}
+	for _, regs := range []bool{false, true} {
+		m, err := NewModel(table, template, regs)
+		if err != nil {
+			all.ModelErr = err
+			continue
+		}
+		all.Models = append(all.Models, m)
+	}
+	w := world.New(im)
+	t := &builder{World: w, table: table, mem: world.NewMemory(w), tracer: world.NewTracer(w), layout: layout, all: all, page: entry.CallbackPage(im)}
+	t.graph, _ = im.Addr("ftrace_graph_active")
+	t.hookOps()
+	for _, regs := range []bool{false, true} {
+		for _, graph := range t.graphStates() {
+			t.life(regs, graph)
+			t.places(regs, graph)
+		}
+		t.failing(regs)
+		t.badReleases(regs)
+		t.owned(regs)
+	}
+	return all
+}
+
+// hookOps stands for what tells the callback of an ops.
+func (t *builder) hookOps() {
+	t.Hook(func(string) error {
+		v, err := t.M.Read64(t.Arg(0) + t.layout.fn)
+		t.SetResult(v)
+		return err
+	}, "ftrace_ops_get_func")
+}
+
+// places builds where memory or callbacks are elsewhere.
+func (t *builder) places(regs, graph bool) {
+	for _, s := range []Situation{FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback} {
+		if t.placeMemory(s.Place) != 0 {
+			t.record(t.build(Case{Situation: s, Regs: regs, Graph: graph}, 0))
+		}
+	}
+	near := t.recorded(Near, regs, graph)
+	if near == nil || near.CallAt == 0 {
+		return
+	}
+	for _, d := range callsite.Borders {
+		if d != 0 {
+			t.record(t.build(Case{Situation: EdgeCallback, Regs: regs, Graph: graph, Distance: d}, near.CallAt))
+		}
+	}
+}
+
+// failing builds with something that fails.
+func (t *builder) failing(regs bool) {
+	t.record(t.build(Case{Situation: NoMemory, Regs: regs}, 0))
+	for n := range t.count(regs, func(e *world.Event) bool { return e.Kind == world.Copy && world.Fallible(e.Func) }) {
+		t.record(t.build(Case{Situation: BadCopy, Regs: regs, Fail: Failure{N: n + 1}}, 0))
+	}
+	for n := range t.count(regs, func(e *world.Event) bool { return e.Kind == world.Protect }) {
+		t.record(t.build(Case{Situation: BadPerm, Regs: regs, Fail: Failure{N: n + 1}}, 0))
+	}
+	for _, graph := range t.graphStates() {
+		for _, f := range t.failures(Near, regs, graph, world.ReadInsn, world.Patch, world.PatchLiteral) {
+			t.record(t.build(Case{Situation: BadPatch, Regs: regs, Graph: graph, Fail: f}, 0))
+		}
+	}
+	for _, role := range slotRoles {
+		label := slotLabels[role]
+		if _, ok := t.Image.Addr(label); !ok {
+			continue
+		}
+		for _, w := range Aliens {
+			t.record(t.build(Case{Situation: AlienSlot, Regs: regs, Graph: t.graph != 0, Slot: label, Alien: w}, 0))
+		}
+	}
+}
+
+// badReleases frees trampolines, with one of the changes of permissions that
+// that takes failing.
+func (t *builder) badReleases(regs bool) {
+	released := t.recorded(Released, regs, false)
+	if released == nil {
+		return
+	}
+	free, _ := strong(t.Image, "arch_ftrace_trampoline_free")
+	n := 0
+	for i := range released.Events {
+		if released.Events[i].Kind == world.Protect {
+			n++
+		}
+	}
+	for i := range min(n, maxFailures) {
+		near := t.build(Case{Situation: Near, Regs: regs}, 0)
+		if near.Err != nil || near.Trampoline == 0 {
+			return
+		}
+		bad := Run{Case: Case{Situation: BadRelease, Regs: regs, Fail: Failure{N: i + 1}}, Ops: t.ops, Func: near.Func, before: near.Events}
+		t.mem.Expect(i + 1)
+		t.run(&bad, free)
+		t.record(bad)
+	}
+}
+
+// slotRoles are the slots that builders patch, slotLabels their labels.
+var (
+	slotRoles  = []Role{CallSlot, GraphSlot}
+	slotLabels = map[Role]string{CallSlot: arch.ARM64.CallSlot, GraphSlot: arch.ARM64.GraphSlot}
+)
+
+// graphStates are the states of fgraph to build in.
+func (t *builder) graphStates() []bool {
+	if t.graph == 0 {
+		return []bool{false}
+	}
+	return []bool{false, true}
+}
+
+// maxFailures bounds the runs in which one call fails.
+const maxFailures = 8
+
+// recorded is the run in a situation, or nil.
+func (t *builder) recorded(s Situation, regs, graph bool) *Run {
+	for i := range t.all.Runs {
+		if r := &t.all.Runs[i]; r.Situation == s && r.Regs == regs && r.Graph == graph {
+			return r
+		}
+	}
+	return nil
+}
+
+// count is how many events there are with memory near.
+func (t *builder) count(regs bool, is func(e *world.Event) bool) (n int) {
+	if r := t.recorded(Near, regs, false); r != nil {
+		for i := range r.Events {
+			if is(&r.Events[i]) {
+				n++
+			}
+		}
+	}
+	return min(n, maxFailures)
+}
+
+// failures are the calls that a run has made of functions whose events are of
+// these kinds.
+func (t *builder) failures(s Situation, regs, graph bool, kinds ...world.EventKind) (out []Failure) {
+	r := t.recorded(s, regs, graph)
+	if r == nil {
+		return nil
+	}
+	calls := map[string]int{}
+	for i := range r.Events {
+		if e := &r.Events[i]; slices.Contains(kinds, e.Kind) && len(out) < maxFailures {
+			calls[e.Func]++
+			out = append(out, Failure{e.Func, calls[e.Func]})
+		}
+	}
+	return out
+}
+
+func (t *builder) record(r Run) { t.all.Runs = append(t.all.Runs, r) }
+
+// mustWrite64 writes to memory that is mapped.
+func (t *builder) mustWrite64(addr, v uint64) {
+	if err := t.M.Write64(addr, v); err != nil {
+		panic(err)
+	}
+}
+
+// placeMemory is where memory is allocated.
+func (t *builder) placeMemory(p Place) uint64 {
+	sections := t.Image.Sections()
+	lo, hi := sections[0].Addr&^0xffff, (sections[len(sections)-1].End()+0xffff)&^0xffff
+	switch p {
+	case AboveImage:
+		return hi + 192<<20
+	case BelowImage:
+		return lo - 192<<20
+	case AboveFirstSite, BelowLastSite:
+		return t.edge(p)
+	}
+	// As modules are, below the image; above it if that is nearer to all.
+	const gap = 4 << 20
+	if below := lo - gap; hi-below < 127<<20 {
+		return below
+	}
+	return hi + gap
+}
+
+// edge is the page next to the image from which a callsite is just out of
+// reach: the first, from above, or the last, from below. It is 0 if there is
+// none.
+func (t *builder) edge(p Place) uint64 {
+	addrs, page, reach := t.table.Addrs, t.mem.Page, t.table.Arch.Call
+	if len(addrs) == 0 {
+		return 0
+	}
+	if p == AboveFirstSite {
+		first := t.table.Site(addrs[0]).Call
+		return (first + uint64(reach.Max) + page) &^ (page - 1)
+	}
+	last := t.table.Site(addrs[len(addrs)-1]).Call
+	return (last+uint64(reach.Min)-1)&^(page-1) - page
+}
+
+// build executes the builder once for a fresh ops. callAt is where the slot of
+// the callback will be, where the case asks for a distance from there.
+func (t *builder) build(c Case, callAt uint64) Run {
+	r := Run{Case: c}
+	r.CallAt = callAt
+	t.start(&r)
+	t.update(&r)
+	if r.Err == nil {
+		switch r.Situation {
+		case Near, FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback, EdgeCallback, BadCopy, BadPatch:
+			t.execute(&r)
+			t.compare(&r)
+		}
+	}
+	return r
+}
+
+// start makes the world of a run.
+func (t *builder) start(r *Run) {
+	t.Reset()
+	t.mem.Reset(t.placeMemory(r.Situation.Place))
+	t.mem.FailAlloc = r.Situation.Fails == Allocation
+	t.Fail = nil
+	switch r.Situation.Fails {
+	case Copying:
+		t.mem.FailCopy = r.Fail.N
+	case Permissions:
+		t.mem.FailPerm = r.Fail.N
+	case Patching:
+		t.FailCall(r.Fail.Func, r.Fail.N)
+	}
+	t.M.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
+	t.ops = t.Object(callsite.OpsSize)
+	flags := t.layout.usual
+	if r.Regs {
+		flags |= t.layout.saveRegs
+	}
+	t.mustWrite64(t.ops+t.layout.flags, flags)
+	if t.graph != 0 && r.Graph {
+		r.Err = t.M.Write32(t.graph, 1)
+	}
+	r.Ops, r.Func = t.ops, t.page+entry.OffCallback
+	switch r.Situation.Place {
+	case CallbackAway:
+		r.Func = t.placeMemory(AboveImage) + entry.OffCallback
+	case CallbackAtEdge:
+		r.Func = r.CallAt + uint64(r.Distance)
+	case AboveFirstSite, BelowLastSite: // in reach, as it is to work but for the callsite
+		r.Func = t.mem.Base + callbackAway
+	}
+	if slot, ok := t.Image.Addr(r.Slot); ok {
+		r.Err = t.M.Write32(slot, r.Alien)
+	}
+}
+
+// update executes arch_ftrace_update_trampoline() on the run's ops.
+func (t *builder) update(r *Run) {
+	t.mustWrite64(t.ops+t.layout.fn, r.Func)
+	t.run(r, t.all.Builder)
+}
+
+// run executes a function on the run's ops and notes what came of it.
+func (t *builder) run(r *Run, fn uint64) {
+	t.Events = t.Events[:0]
+	before := t.opsNow(r)
+	if r.Err == nil {
+		r.Err = t.tracer.Execute(world.Subject{Name: t.Image.Name(fn), Fn: fn, Args: []uint64{t.ops}})
+	}
+	r.Events = slices.Clone(t.Events)
+	r.Numbers, r.made = t.tracer.Numbers, t.tracer.Made
+	member := func(off uint64) uint64 {
+		v, err := t.M.Read64(t.ops + off)
+		if err != nil {
+			r.Err = err
+		}
+		return v
+	}
+	r.Trampoline, r.Size, r.Flags = member(t.layout.trampoline), member(t.layout.size), member(t.layout.flags)
+	r.AllocTramp = r.Flags&t.layout.allocTramp != 0
+	r.Areas = nil
+	kept := uint64(0)
+	for _, a := range t.mem.Areas {
+		c := *a
+		c.Perms = slices.Clone(a.Perms)
+		if !a.Freed {
+			c.Bytes = make([]byte, min((a.Size+7)&^7, maxKept-kept))
+			kept += uint64(len(c.Bytes))
+			if err := t.M.Read(a.Addr, c.Bytes); err != nil && r.Err == nil {
+				r.Err = err
+			}
+		}
+		r.Areas = append(r.Areas, c)
+	}
+	if r.Err == nil {
+		t.conduct(r, fn, before)
+	}
+}
+
+// maxKept is how much of the areas of a run is kept, in bytes: a trampoline has
+// some hundred.
+const maxKept = 64 << 10
+
+// life builds a trampoline with memory near, executes it, has it updated, and
+// releases it. It ends where the trampoline is no longer what it was.
+func (t *builder) life(regs, graph bool) {
+	near := t.build(Case{Situation: Near, Regs: regs, Graph: graph}, 0)
+	t.record(near)
+	if near.Err != nil || near.Trampoline == 0 {
+		return
+	}
+	l := &lifetime{builder: t, near: near}
+	for _, what := range []func() (goesOn bool){l.updates, l.switchesGraph, l.updatesFar, l.failsToUpdate, l.meetsAliens} {
+		if !what() {
+			return
+		}
+	}
+	l.releases()
+}
+
+// A lifetime is what happens to a trampoline that was built with memory near.
+type lifetime struct {
+	*builder
+	near  Run // it was built
+	again Run // its first update
+}
+
+// next is a run that calls the builder again.
+func (l *lifetime) next(s Situation, fn uint64) Run {
+	c := Case{Situation: s, Regs: l.near.Regs, Graph: l.near.Graph}
+	return Run{Case: c, Ops: l.ops, Func: fn, before: l.near.Events, Product: Product{CallAt: l.again.CallAt, GraphAt: l.again.GraphAt}}
+}
+
+// stands reports whether the trampoline is where it was.
+func (l *lifetime) stands(r *Run) bool { return r.Err == nil && r.Trampoline == l.near.Trampoline }
+
+// first and second are the callbacks that it gets in turn.
+func (l *lifetime) first() uint64  { return l.page + entry.OffCallback }
+func (l *lifetime) second() uint64 { return l.page + offCallback2 }
+
+// updates gives it another callback.
+func (l *lifetime) updates() bool {
+	r := l.next(Updated, l.second())
+	l.update(&r)
+	if l.stands(&r) {
+		l.compare(&r)
+	}
+	l.record(r)
+	l.again = r
+	return l.stands(&r)
+}
+
+// switchesGraph switches fgraph on and off.
+func (l *lifetime) switchesGraph() bool {
+	if l.graph == 0 {
+		return true
+	}
+	for _, on := range []bool{!l.near.Graph, l.near.Graph} {
+		r := l.next(GraphSwitched, l.second())
+		r.Graph, r.CallAt, r.GraphAt = on, 0, 0
+		v := uint32(0)
+		if on {
+			v = 1
+		}
+		if r.Err = l.M.Write32(l.graph, v); r.Err == nil {
+			l.update(&r)
+		}
+		if l.stands(&r) {
+			l.compare(&r)
+		}
+		l.record(r)
+		if !l.stands(&r) {
+			return false
+		}
+	}
+	return true
+}
+
+// updatesFar gives it a callback that is out of reach.
+func (l *lifetime) updatesFar() bool {
+	r := l.next(FarUpdate, l.placeMemory(AboveImage)+entry.OffCallback)
+	r.Was = l.second()
+	l.update(&r)
+	if l.stands(&r) {
+		l.execute(&r)
+	}
+	l.record(r)
+	return l.stands(&r)
+}
+
+// failsToUpdate gives it another callback, with each read and patch of an
+// instruction that this takes failing.
+func (l *lifetime) failsToUpdate() bool {
+	for _, f := range l.failures(Updated, l.near.Regs, l.near.Graph, world.ReadInsn, world.Patch, world.PatchLiteral) {
+		old := l.next(Updated, l.first())
+		if l.update(&old); !l.stands(&old) {
+			return false
+		}
+		r := l.next(BadUpdate, l.second())
+		r.Fail, r.Was = f, l.first()
+		l.FailCall(f.Func, f.N)
+		l.update(&r)
+		l.Fail = nil
+		if l.stands(&r) {
+			l.execute(&r)
+		}
+		l.record(r)
+		if !l.stands(&r) {
+			return false
+		}
+	}
+	return true
+}
+
+// meetsAliens gives it another callback, with words in its slots that no builder
+// expects.
+func (l *lifetime) meetsAliens() bool {
+	for _, role := range slotRoles {
+		at := l.again.CallAt
+		if role == GraphSlot {
+			at = l.again.GraphAt
+		}
+		if at == 0 {
+			continue
+		}
+		old, _ := l.again.Word(at)
+		for _, w := range Aliens {
+			r := l.next(AlienUpdate, l.first())
+			r.Slot, r.Alien = slotLabels[role], w
+			if r.Err = l.M.Write32(at, w); r.Err == nil {
+				l.update(&r)
+				l.record(r)
+			}
+			if !l.stands(&r) || l.M.Write32(at, old) != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// releases frees it and, if the ops is as before then, builds another.
+func (l *lifetime) releases() {
+	free, none := strong(l.Image, "arch_ftrace_trampoline_free")
+	if none != nil {
+		return
+	}
+	flags := l.ops + l.layout.flags
+	gone := l.next(Released, l.first())
+	gone.CallAt, gone.GraphAt = 0, 0
+	l.mustWrite64(flags, l.near.Flags|otherFlags&^l.layout.saveRegs)
+	l.run(&gone, free)
+	l.mustWrite64(flags, gone.Flags&^otherFlags|l.near.Flags&l.layout.saveRegs)
+	l.record(gone)
+	if gone.Err != nil || gone.Trampoline != 0 {
+		return
+	}
+	anew := l.next(Rebuilt, l.first())
+	anew.before, anew.CallAt, anew.GraphAt = nil, 0, 0
+	l.update(&anew)
+	l.execute(&anew)
+	l.compare(&anew)
+	l.record(anew)
+}
+
+// otherFlags are flags of an ops that have nothing to do with its trampoline.
+const otherFlags = 0x1_ffff &^ (1 << 11)
+
+// owned calls the builder, and what frees, for an ops whose owner has set a
+// trampoline of its own: it is not theirs to touch ("ftrace/x86: Add dynamic
+// allocated trampoline for ftrace_ops").
+func (t *builder) owned(regs bool) {
+	flags := otherFlags &^ (t.layout.saveRegs | t.layout.allocTramp)
+	if regs {
+		flags |= t.layout.saveRegs
+	}
+	for _, s := range []Situation{Owned, OwnedFreed} {
+		fn := t.all.Builder
+		if s == OwnedFreed {
+			var none error
+			if fn, none = strong(t.Image, "arch_ftrace_trampoline_free"); none != nil {
+				continue
+			}
+		}
+		r := Run{Case: Case{Situation: s, Regs: regs}}
+		t.start(&r)
+		t.mustWrite64(t.ops+t.layout.flags, flags)
+		t.mustWrite64(t.ops+t.layout.trampoline, t.page+offOwned)
+		t.mustWrite64(t.ops+t.layout.fn, r.Func)
+		t.run(&r, fn)
+		t.record(r)
+	}
+}
+
+// errStop ends the execution of a trampoline.
+var errStop = errors.New("far enough")
+
+// execute runs the trampoline from a callsite, up to where it returns or goes
+// to ftrace_graph_caller.
+func (t *builder) execute(r *Run) {
+	m := t.M
+	if r.Trampoline == 0 || r.Err != nil {
+		return
+	}
+	r.Executed = true
+	m.Hook(r.Func, func(*emu.Machine) error {
+		if !r.Called {
+			r.Called, r.X2 = true, t.Arg(2)
+		}
+		return nil
+	})
+	defer m.Hook(r.Func, nil)
+	if caller, ok := t.Image.Addr("ftrace_graph_caller"); ok {
+		m.Hook(caller, func(*emu.Machine) error { r.Graphed = true; return errStop })
+		defer m.Hook(caller, nil)
+	}
+	limit := m.MaxSteps
+	defer func() { m.MaxSteps = limit }()
+	m.MaxSteps = 4096
+	m.SP = world.StackTop - 512
+	m.X[29] = m.SP + 64
+	m.X[9] = t.page + entry.OffCaller
+	m.X[30] = t.page + offSite
+	m.PC = r.Trampoline
+	errors.As(m.Run(t.page+offSite), &r.stop) // whether it comes back is for FT113 to see
+}

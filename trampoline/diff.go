@@ -1,0 +1,593 @@
+package trampoline
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// A DiffKind is how a trampoline that was built differs from the model.
+type DiffKind uint8
+
+const (
+	MissesReturn DiffKind = iota // FT103
+	PastReturn                   // FT105
+	Escapes                      // FT106
+	OpsWrong                     // FT108
+	Misaligned                   // FT109
+	Unreachable                  // FT110
+	WrongSlot                    // FT111
+	Unexplained                  // FT116
+	Misconduct                   // FT116, in any situation: what no builder may do
+)
+
+// A Diff is one difference between a trampoline that was built and the model.
+type Diff struct {
+	Kind   DiffKind
+	At     uint64 // address in the trampoline, or of what is wrong
+	Origin uint64 // address in the template of the instruction that belongs there; 0: none
+	Where  string // Origin in words
+	PC     uint64 // the builder's instruction that wrote it; 0: none did
+	What   string // what is there, and what the model has, in words
+}
+
+// built are the words of the trampoline, from its start to the end of its
+// memory or as far as a trampoline of the model can go.
+func (r *Run) built(m *Model) []uint32 {
+	var words []uint32
+	for i := range len(m.Insns) + 64 {
+		w, ok := r.Word(r.Trampoline + uint64(i)*a64.Size)
+		if !ok {
+			break
+		}
+		words = append(words, w)
+	}
+	return words
+}
+
+// Costs of alignment: the cheapest explanation of what was built is taken.
+const (
+	costKept    = 1 // what the builder should have rewritten stands there as it was
+	costNop     = 1 // a NOP too many
+	costMissing = 2
+	costExtra   = 2
+	costOther   = 3 // another instruction in its place
+)
+
+// align is for each instruction of the model the index of the word that stands
+// for it in the trampoline, or -1.
+func align(m *Model, r *Run) []int {
+	words := r.built(m)
+	n, k := len(m.Insns), len(words)
+	// cost[i][j]: of making the first j words out of the first i instructions.
+	cost := make([][]int, n+1)
+	for i := range cost {
+		cost[i] = make([]int, k+1)
+	}
+	extra := func(i, j int) int { // word j behind instruction i-1
+		switch {
+		case a64.Classify(words[j]) == a64.Landing && j == 0:
+			return 0
+		case words[j] == a64.NOP:
+			return costNop
+		}
+		return costExtra
+	}
+	missing := func(i int) int {
+		if m.Insns[i].Role.optional() {
+			return 0
+		}
+		return costMissing
+	}
+	for i := 0; i <= n; i++ {
+		for j := 0; j <= k; j++ {
+			switch {
+			case i == 0 && j == 0:
+			case i == 0:
+				cost[i][j] = cost[i][j-1] + extra(i, j-1)
+			case j == 0:
+				cost[i][j] = cost[i-1][j] + missing(i-1)
+			default:
+				cost[i][j] = min(cost[i-1][j-1]+m.mismatch(r, i-1, words[j-1], r.Trampoline+uint64(j-1)*a64.Size),
+					cost[i-1][j]+missing(i-1), cost[i][j-1]+extra(i, j-1))
+			}
+		}
+	}
+	end := 0 // what follows the code is not the model's
+	for j := range k + 1 {
+		if cost[n][j] < cost[n][end] {
+			end = j
+		}
+	}
+	place := make([]int, n)
+	for i, j := n, end; i > 0; {
+		switch {
+		case j > 0 && cost[i][j] == cost[i-1][j-1]+m.mismatch(r, i-1, words[j-1], r.Trampoline+uint64(j-1)*a64.Size):
+			i, j = i-1, j-1
+			place[i] = j
+		case cost[i][j] == cost[i-1][j]+missing(i-1):
+			i--
+			place[i] = -1
+		default:
+			j--
+		}
+	}
+	return place
+}
+
+// mismatch is the cost of having the word w at addr for instruction i. Where
+// PC-relative instructions aim is not looked at.
+func (m *Model) mismatch(r *Run, i int, w uint32, addr uint64) int {
+	insn := m.Insns[i]
+	kind := a64.Classify(w)
+	good, kept := false, w == insn.Word
+	switch insn.Role {
+	case Join, OpPage:
+		good = w == a64.NOP
+	case OpLoad:
+		good = kind == a64.LDRLit && a64.Rd(w) == 2
+		kept = kept || kind == a64.LDRLit || kind == a64.Break
+	case CallSlot:
+		to, _ := a64.Target(w, addr)
+		good = kind == a64.Call && to == r.Func
+		kept = kind == a64.Call || kind == a64.Nop || kind == a64.Break || slices.Contains(Aliens, w)
+	case GraphSlot:
+		good = kind == a64.Nop || kind == a64.Branch
+		kept = kind == a64.Call || kind == a64.Break || slices.Contains(Aliens, w)
+	default:
+		good = kept || kind.IsPCRelative() && sameButOffset(w, insn.Word)
+	}
+	switch {
+	case good:
+		return 0
+	case kept:
+		return costKept
+	}
+	return costOther
+}
+
+// sameButOffset reports whether two PC-relative instructions differ in where
+// they aim alone.
+func sameButOffset(a, b uint32) bool {
+	a, err1 := a64.Relocate(a, 0, 0)
+	b, err2 := a64.Relocate(b, 0, 0)
+	return err1 == nil && err2 == nil && a == b
+}
+
+// compare holds the trampoline that was built against the model.
+func (t *builder) compare(r *Run) {
+	m := t.all.Model(r)
+	if m == nil || r.Trampoline == 0 {
+		return
+	}
+	if r.Area(r.Trampoline) == nil {
+		r.Diffs = append(r.Diffs, Diff{Kind: Unexplained, At: r.Trampoline, PC: t.all.Builder,
+			What: fmt.Sprintf("ops->trampoline is %#x, which is not in memory that the builder has allocated", r.Trampoline)})
+		return
+	}
+	c := &comparison{im: t.Image, m: m, r: r, words: r.built(m), place: align(m, r), used: map[int]bool{}}
+	if i := c.indexOf(CallSlot); i >= 0 {
+		r.CallAt = c.at(i)
+	}
+	if i := c.indexOf(GraphSlot); i >= 0 {
+		r.GraphAt = c.at(i)
+	}
+	r.Code = c.codeSize(m.Offsets(false))
+	c.opLoad()
+	c.slots()
+	c.instructions()
+	c.tail()
+	if r.Situation == Near {
+		c.rest()
+	}
+}
+
+// A comparison finds the differences of one trampoline from the model.
+type comparison struct {
+	im    *elfscan.Image
+	m     *Model
+	r     *Run
+	words []uint32
+	place []int
+	used  map[int]bool // words that a difference explains
+}
+
+func (c *comparison) at(index int) uint64 { return c.r.Trampoline + uint64(index)*a64.Size }
+
+// find adds a difference, with who wrote what is at addr.
+func (c *comparison) find(kind DiffKind, addr, origin uint64, format string, args ...any) {
+	d := Diff{Kind: kind, At: addr, Origin: origin, What: fmt.Sprintf(format, args...)}
+	if origin != 0 {
+		d.Where = c.label(origin)
+	}
+	if e := c.r.Writer(addr); e != nil {
+		d.PC = e.PC
+	}
+	c.r.Diffs = append(c.r.Diffs, d)
+}
+
+// text is the word at index as it was built.
+func (c *comparison) text(index int) string {
+	return "`" + a64.Text(c.words[index], c.at(index), c.name) + "`"
+}
+
+// name is an address in words: of the image, the callback, or the trampoline.
+func (c *comparison) name(addr uint64) string {
+	switch a := c.r.Area(addr); {
+	case addr == c.r.Func:
+		return "the callback"
+	case a != nil:
+		return c.offset(addr)
+	}
+	return c.im.Name(addr)
+}
+
+// offset says where in the trampoline addr is.
+func (c *comparison) offset(addr uint64) string {
+	return fmt.Sprintf("trampoline+%#x", addr-c.r.Trampoline)
+}
+
+// label says where in the template an address is, from the start of its
+// region: other labels stand close by, those of ends on what follows.
+func (c *comparison) label(origin uint64) string {
+	for _, r := range []*Region{c.m.Entry, c.m.Common} {
+		if r.Contains(origin) {
+			return fmt.Sprintf("%s+%#x", r.Label, origin-r.Start)
+		}
+	}
+	return c.im.Name(origin)
+}
+
+// origin says where in the template instruction i is, and what it is.
+func (c *comparison) origin(i int) string {
+	insn := c.m.Insns[i]
+	return fmt.Sprintf("`%s` at %s", a64.Text(insn.Word, insn.Origin, c.im.Name), c.label(insn.Origin))
+}
+
+// indexOf is the index of the word that stands for the instruction with a
+// role, or -1.
+func (c *comparison) indexOf(role Role) int {
+	if i := c.m.Find(role); i >= 0 {
+		return c.place[i]
+	}
+	return -1
+}
+
+// opLoad judges how the ops gets into X2.
+func (c *comparison) opLoad() {
+	r := c.r
+	// The literal, by who wrote the pointer; the last one counts.
+	stored := uint64(0)
+	for i := range r.Events {
+		e := &r.Events[i]
+		if (e.Kind == world.Store || e.Kind == world.PatchLiteral || e.Kind == world.Copy) && !e.Err && e.Size == 8 && e.Value == r.Ops {
+			stored = e.Addr
+		}
+	}
+	index := c.indexOf(OpLoad)
+	if index < 0 {
+		return
+	}
+	at, w := c.at(index), c.words[index]
+	isLoad := a64.Classify(w) == a64.LDRLit && w>>24 == 0x58 && a64.Rd(w) == 2
+	if isLoad {
+		r.Literal, _ = a64.Target(w, at)
+	}
+	if stored != 0 && stored != r.Literal {
+		off := a64.Offset(at, stored)
+		switch reach := a64.ReachOf(a64.LDRLit); {
+		case !reach.Contains(off):
+			c.used[index] = true
+			c.find(Unreachable, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "the load of the ops literal is at %s (%#x) and the literal at %#x, %+#x bytes: LDR (literal) reaches %+#x..%+#x. %s stands there",
+				c.offset(at), at, stored, off, reach.Min, reach.Max, c.text(index))
+		case isLoad && cut(off, a64.Offset(at, r.Literal)) > 0:
+			c.used[index] = true
+			c.find(Unreachable, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "the offset of the ops literal is cut to %d bits of instructions: it is at %s, %+#x bytes from the load at %s, and %s loads from %s",
+				cut(off, a64.Offset(at, r.Literal)), c.offset(stored), off, c.offset(at), c.text(index), c.offset(r.Literal))
+		}
+	}
+	if stored != 0 && !isLoad {
+		r.Literal = stored
+	}
+	unreachable := len(r.Diffs) > 0
+	if r.Called && r.X2 != r.Ops && !unreachable {
+		c.used[index] = true
+		wrong := at
+		if isLoad && r.Area(r.Literal) != nil {
+			wrong = r.Literal
+		}
+		c.find(OpsWrong, wrong, c.m.Insns[c.m.Find(OpLoad)].Origin, "x2 is %s at the callback, the ops is %#x: %s at %s loads %s",
+			at0x(c.im, r.X2), r.Ops, c.text(index), c.offset(at), c.loadedFrom(isLoad, stored))
+	}
+	if s := r.stop; s != nil && !r.Called && s.PC == at && s.Access == emu.Read && !unreachable {
+		c.used[index] = true
+		c.find(OpsWrong, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "x2 is not the ops (%#x) at the callback: %s at %s reads %#x, where nothing of the image is",
+			r.Ops, c.text(index), c.offset(at), s.Addr)
+	}
+	if isLoad && r.Literal%8 != 0 && !unreachable {
+		c.find(Misaligned, r.Literal, 0, "its ops literal is at %s (%#x), %d bytes off 8-byte alignment, behind %#x bytes of code: its load and store are not single-copy atomic",
+			c.offset(r.Literal), r.Literal, r.Literal%8, r.Code)
+	}
+}
+
+// codeSize is the size of the code as it was built, to its return.
+func (c *comparison) codeSize(o Offsets) uint64 {
+	if i := c.indexOf(Return); i >= 0 {
+		return uint64(i+1) * a64.Size
+	}
+	return o.Code
+}
+
+func at0x(im *elfscan.Image, a uint64) string {
+	if n := im.Name(a); n != "" {
+		return fmt.Sprintf("%#x (%s)", a, n)
+	}
+	return fmt.Sprintf("%#x", a)
+}
+
+func (c *comparison) loadedFrom(isLoad bool, stored uint64) string {
+	switch {
+	case isLoad && stored == 0:
+		return fmt.Sprintf("from %s, where the builder has not put it", c.offset(c.r.Literal))
+	case isLoad:
+		return fmt.Sprintf("from %s, the literal is at %s", c.offset(c.r.Literal), c.offset(stored))
+	case stored != 0:
+		return fmt.Sprintf("something else, the literal is at %s", c.offset(stored))
+	}
+	return "something else, and there is no literal"
+}
+
+// cut is how many bits of an offset are left, if got is what is left of want;
+// 0 if it is not.
+func cut(want, got int64) int {
+	for bits := 1; bits < 19; bits++ {
+		if got>>2 == want>>2&(1<<bits-1) {
+			return bits
+		}
+	}
+	return 0
+}
+
+// slots judges where the builder put its branches.
+func (c *comparison) slots() {
+	caller, _ := c.im.Addr("ftrace_graph_caller")
+	for _, s := range []struct {
+		role   Role
+		label  string
+		target uint64
+		kind   a64.Kind
+		what   string
+	}{
+		{CallSlot, "ftrace_call", c.r.Func, a64.Call, "the callback's BL"},
+		{GraphSlot, "ftrace_graph_call", caller, a64.Branch, "fgraph's branch"},
+	} {
+		index := c.indexOf(s.role)
+		if s.role == GraphSlot && !c.r.Graph || c.m.Find(s.role) < 0 {
+			continue
+		}
+		aims := func(j int) bool {
+			to, _ := a64.Target(c.words[j], c.at(j))
+			return a64.Classify(c.words[j]) == s.kind && to == s.target
+		}
+		if index >= 0 && aims(index) {
+			continue
+		}
+		for j := range c.words {
+			e := c.r.Writer(c.at(j))
+			if !aims(j) || e == nil {
+				continue
+			}
+			c.used[j] = true
+			where := "its copy is not in the trampoline"
+			if index >= 0 {
+				c.used[index] = true
+				where = fmt.Sprintf("the copy of %s is at %s, where %s stays", s.label, c.offset(c.at(index)), c.text(index))
+			}
+			c.find(WrongSlot, c.at(j), c.m.Insns[c.m.Find(s.role)].Origin, "%s is written to %s, %s; what it overwrites is %s",
+				s.what, c.offset(c.at(j)), where, c.meant(j))
+			break
+		}
+	}
+}
+
+// meant is what the model has where word j stands.
+func (c *comparison) meant(j int) string {
+	for i := range c.place {
+		if c.place[i] != j {
+			continue
+		}
+		if role := c.m.Insns[i].Role; role != Plain {
+			return fmt.Sprintf("%v, %s", role, c.origin(i))
+		}
+		return c.origin(i)
+	}
+	return "no code of the model"
+}
+
+// placeOf is where the instruction from an address of the template is, or the
+// next one that is there at all.
+func (c *comparison) placeOf(origin uint64) (uint64, bool) {
+	for i := range c.m.Insns {
+		if c.m.Insns[i].Origin != origin {
+			continue
+		}
+		for ; i < len(c.place); i++ {
+			if c.place[i] >= 0 {
+				return c.at(c.place[i]), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// instructions judges what stands for each instruction of the model.
+func (c *comparison) instructions() {
+	for i, insn := range c.m.Insns {
+		j := c.place[i]
+		if j < 0 {
+			c.missing(i)
+			continue
+		}
+		if c.used[j] {
+			continue
+		}
+		w, at := c.words[j], c.at(j)
+		want := c.m.want(c.im, c.r, i, at, c.placeOf)
+		if w == want.Word && want.Err == nil {
+			continue
+		}
+		target, pcrel := a64.Target(w, at)
+		if insn.Role == Join && pcrel && a64.Classify(w) == a64.Branch {
+			if to, ok := c.placeOf(c.m.Common.Start); ok && to == target {
+				continue // it goes where the code goes on anyway
+			}
+		}
+		switch {
+		case insn.Role == OpLoad && c.hasOpDiff():
+		case insn.Role == Return:
+			c.find(MissesReturn, at, insn.Origin, "%s", c.sizes(fmt.Sprintf("%s stands where it belongs (%s)", c.text(j), c.offset(at))))
+		case pcrel && w == insn.Word:
+			aim, _ := a64.Target(w, insn.Origin)
+			c.find(Escapes, at, insn.Origin, "%s is copied to %s (%#x) unrewritten: there it is %s, %s was meant", c.origin(i), c.offset(at), at, c.text(j), at0x(c.im, aim))
+		default:
+			is := c.text(j)
+			if want.Err != nil {
+				c.find(Unexplained, at, insn.Origin, "%s at %s; the model has %s (from %s), but %v", is, c.offset(at), want.Text, c.label(insn.Origin), want.Err)
+				continue
+			}
+			c.find(Unexplained, at, insn.Origin, "%s at %s, the model has `%s` (from %s)", is, c.offset(at), want.Text, c.label(insn.Origin))
+		}
+	}
+	c.extra()
+}
+
+func (c *comparison) hasOpDiff() bool {
+	for _, d := range c.r.Diffs {
+		if d.Kind == OpsWrong || d.Kind == Unreachable {
+			return true
+		}
+	}
+	return false
+}
+
+// sizes says how much of the template is in the trampoline.
+func (c *comparison) sizes(instead string) string {
+	entry, common, last := 0, 0, -1
+	for i, j := range c.place {
+		switch {
+		case j < 0 || c.m.Insns[i].Role == Return:
+			continue
+		case c.m.Entry.Contains(c.m.Insns[i].Origin):
+			entry++
+		default:
+			common++
+		}
+		last = i
+	}
+	end := ""
+	if last >= 0 {
+		end = ", the last instruction is " + c.origin(last)
+	}
+	ret := c.m.Insns[len(c.m.Insns)-1]
+	return fmt.Sprintf("it copies %#x+%#x bytes%s; `%s` at %s is not in the copy, %s", entry*a64.Size, common*a64.Size, end,
+		a64.Text(ret.Word, ret.Origin, c.im.Name), c.label(ret.Origin), instead)
+}
+
+// missing judges an instruction of the model that nothing stands for.
+func (c *comparison) missing(i int) {
+	insn := c.m.Insns[i]
+	if insn.Role.optional() {
+		return
+	}
+	// Who wrote what comes next, or what came before.
+	near := len(c.words) - 1
+	for k := i - 1; k >= 0; k-- {
+		if c.place[k] >= 0 {
+			near = c.place[k]
+			break
+		}
+	}
+	if insn.Role == Return {
+		next := "the end of its memory"
+		if near+1 < len(c.words) {
+			next = fmt.Sprintf("%s: %08x %s", c.offset(c.at(near+1)), c.words[near+1], c.text(near+1))
+			if c.at(near+1) == c.r.Literal {
+				next = "the ops literal at " + c.offset(c.r.Literal)
+			}
+		}
+		c.find(MissesReturn, c.at(near), insn.Origin, "%s", c.sizes("and execution runs into "+next))
+		return
+	}
+	if near < 0 {
+		return
+	}
+	c.find(Unexplained, c.at(near), insn.Origin, "nothing for %s, which the model has behind %s", c.origin(i), c.offset(c.at(near)))
+}
+
+// extra judges words between those of the model.
+func (c *comparison) extra() {
+	taken, last := map[int]bool{}, -1
+	for _, j := range c.place {
+		if j >= 0 {
+			taken[j] = true
+			last = max(last, j)
+		}
+	}
+	for j := range last {
+		if taken[j] || c.used[j] || c.words[j] == a64.NOP || j == 0 && a64.Classify(c.words[j]) == a64.Landing {
+			continue
+		}
+		c.find(Unexplained, c.at(j), 0, "%s at %s, where the model has nothing", c.text(j), c.offset(c.at(j)))
+	}
+}
+
+// tail judges what follows the return.
+func (c *comparison) tail() {
+	ret := c.indexOf(Return)
+	if ret < 0 || c.words[ret] != c.m.Insns[len(c.m.Insns)-1].Word {
+		return
+	}
+	limit, n, code := c.m.Common.Limit(), 0, false
+	for j := ret + 1; j < len(c.words); j++ {
+		w, ok := c.im.Word(limit + uint64(n)*a64.Size)
+		if !ok || w != c.words[j] || c.r.Writer(c.at(j)) == nil {
+			break
+		}
+		n++
+		code = code || w != a64.NOP && w != 0
+	}
+	if code {
+		w, _ := c.im.Word(limit)
+		c.find(PastReturn, c.at(ret+1), limit, "it copies %d bytes past `%s` at %s, the first of them `%s` of %s",
+			n*a64.Size, a64.Text(c.words[ret], c.at(ret), nil), c.label(c.m.Common.Last), a64.Text(w, limit, c.im.Name), c.im.Name(limit))
+	}
+}
+
+// rest judges what is not an instruction: size and permissions.
+func (c *comparison) rest() {
+	r := c.r
+	a := r.Area(r.Trampoline)
+	if perm := a.PermAt(r.Trampoline); perm&emu.Exec == 0 {
+		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Protect), What: fmt.Sprintf("the builder returns with its page %#x %v: it is not executable", r.Trampoline, perm)}
+		r.Diffs = append(r.Diffs, d)
+	}
+	if avail := a.Addr + uint64(len(a.Perms))*emu.PageSize - r.Trampoline; r.Size < r.Code || r.Size > avail {
+		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Alloc), What: fmt.Sprintf("ops->trampoline_size is %#x: the code alone is %#x bytes, the memory %#x", r.Size, r.Code, avail)}
+		r.Diffs = append(r.Diffs, d)
+	}
+}
+
+// last is the builder's last call of a kind, or its allocation.
+func (c *comparison) last(kind world.EventKind) (pc uint64) {
+	for i := range c.r.Events {
+		switch e := &c.r.Events[i]; {
+		case e.Kind == kind, e.Kind == world.Alloc && pc == 0:
+			pc = e.PC
+		}
+	}
+	return pc
+}

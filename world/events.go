@@ -1,0 +1,90 @@
+package world
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// An EventKind is what executed code did to the rest of the kernel.
+type EventKind uint8
+
+const (
+	Alloc        EventKind = iota // memory for code: Addr, Size; Addr 0 if it failed
+	Free                          // Addr
+	Copy                          // Size bytes from From to Addr; Err if it failed
+	Store                         // a plain store of Size bytes, Value, to Addr
+	ReadInsn                      // aarch64_insn_read() of Addr: Value
+	Patch                         // Value replaces Old at Addr, through the patching interface
+	PatchLiteral                  // a 64-bit Value at Addr, likewise
+	Protect                       // Size bytes from Addr become Perm
+	ICache                        // instruction-cache maintenance of Size bytes from Addr
+	FlushReset                    // permissions of the area at Addr are reset when it is freed
+	Gen                           // an instruction maker returned Value
+	Trap                          // BRK with immediate Value: WARN() or BUG()
+)
+
+var eventNames = [...]string{"allocate", "free", "copy", "store", "read", "patch", "patch literal", "protect", "icache", "flush-reset", "make", "trap"}
+
+func (k EventKind) String() string { return eventNames[k] }
+
+// An Event is one thing that executed code did.
+type Event struct {
+	Kind       EventKind
+	PC         uint64 // of the instruction that did it: the BL, for a call
+	Addr, From uint64
+	Size       uint64 // bytes
+	Old, Value uint64
+	Perm       emu.Perm
+	Err        bool
+	Func       string // the function that was called
+}
+
+// InWords is the event as a listing shows it.
+func (e *Event) InWords(im *elfscan.Image) string {
+	at := func(a uint64) string {
+		if n := im.Name(a); n != "" {
+			return n
+		}
+		return fmt.Sprintf("%#x", a)
+	}
+	failed := ""
+	if e.Err {
+		failed = " fails"
+	}
+	switch e.Kind {
+	case Alloc:
+		if e.Addr == 0 {
+			return fmt.Sprintf("%s(%#x) fails", e.Func, e.Size)
+		}
+		return fmt.Sprintf("%s(%#x) gives %#x", e.Func, e.Size, e.Addr)
+	case Free, FlushReset:
+		return fmt.Sprintf("%s(%#x)", e.Func, e.Addr)
+	case Copy:
+		return fmt.Sprintf("%s(%#x, %s, %#x)%s", e.Func, e.Addr, at(e.From), e.Size, failed)
+	case Store:
+		return fmt.Sprintf("store of %#x (%d bytes) to %#x", e.Value, e.Size, e.Addr)
+	case Patch:
+		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed, e.Old, a64.Text(uint32(e.Old), e.Addr, im.Name), e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+	case PatchLiteral:
+		return fmt.Sprintf("%s(%s, %s)%s", e.Func, at(e.Addr), at(e.Value), failed)
+	case Protect:
+		return fmt.Sprintf("%s(%#x, %#x bytes)%s: %v", e.Func, e.Addr, e.Size, failed, e.Perm)
+	case ICache:
+		return fmt.Sprintf("%s(%#x, %#x bytes)", e.Func, e.Addr, e.Size)
+	case ReadInsn, Gen:
+		return fmt.Sprintf("%s%s: %08x %s", e.Func, failed, e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+	case Trap:
+		return fmt.Sprintf("brk #%#x", e.Value)
+	}
+	return e.Kind.String()
+}
+
+// ByInterface reports whether an event is of the patching interface, which
+// writes through an alias and maintains the caches.
+func (e *Event) ByInterface() bool {
+	return e.Kind == Patch || e.Kind == PatchLiteral || strings.HasPrefix(e.Func, "aarch64_insn_")
+}

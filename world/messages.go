@@ -1,0 +1,79 @@
+package world
+
+import (
+	"debug/elf"
+	"fmt"
+)
+
+// BadMessage is what is wrong with a message that the kernel is asked to
+// print, or "": format must be the address of a string, and so must be what
+// %s prints; what %ps and %pS print must be code. A message on a path that is
+// seldom taken breaks unnoticed, and then takes the kernel down.
+func (w *World) BadMessage(format uint64, args []uint64) string {
+	f, ok := w.message(format)
+	if !ok {
+		return fmt.Sprintf("the format at %#x is no string", format)
+	}
+	n := 0
+	for i := 0; i < len(f); i++ {
+		if f[i] != '%' {
+			continue
+		}
+		for i++; i < len(f) && f[i] != 0 && (f[i] >= '0' && f[i] <= '9' || f[i] == 'l' || f[i] == '#' || f[i] == '-' || f[i] == '.' || f[i] == 'z' || f[i] == '*'); i++ {
+		}
+		if i >= len(f) || f[i] == '%' || n >= len(args) {
+			continue
+		}
+		arg := args[n]
+		n++
+		symbol := f[i] == 'p' && i+1 < len(f) && (f[i+1] == 's' || f[i+1] == 'S')
+		switch _, isString := w.message(arg); {
+		case f[i] == 's' && !isString:
+			return fmt.Sprintf("%q: %%s of %#x, where no string is", f, arg)
+		case symbol && !w.Image.IsText(arg):
+			return fmt.Sprintf("%q: %%ps of %#x, where no code is", f, arg)
+		}
+	}
+	return ""
+}
+
+// BadRateLimit is what is wrong with the arguments of ___ratelimit(), or "":
+// the state is an object of the image's data, and the function's name a
+// string.
+func (w *World) BadRateLimit(state, name uint64) string {
+	im := w.Image
+	r, ok := im.SectionAt(state)
+	if s, named := im.SymbolAt(state); !ok || r.Executable() || r.Flags&elf.SHF_WRITE == 0 || named && s.Type == elf.STT_OBJECT && state != s.Addr && state < s.End() {
+		return fmt.Sprintf("at %#x is no state of a rate limit", state)
+	}
+	if _, ok := w.message(name); !ok {
+		return fmt.Sprintf("at %#x is no function's name", name)
+	}
+	return ""
+}
+
+// message is the string at addr, with the level that KERN_ERR and its kin
+// put before it. A string begins behind the end of another, or with a level.
+func (w *World) message(addr uint64) (string, bool) {
+	const longest = 256
+	const soh = 1 // KERN_SOH
+	text := make([]byte, 0, longest)
+	var before, b [1]byte
+	if w.M.Read(addr-1, before[:]) != nil {
+		return "", false
+	}
+	for n := range uint64(longest) {
+		if w.M.Read(addr+n, b[:]) != nil {
+			return "", false
+		}
+		switch c := b[0]; {
+		case c == 0:
+			return string(text), n > 0 && (before[0] == 0 || text[0] == soh)
+		case c == soh && n == 0, c == '\n', c == '\t', c >= ' ' && c < 0x7f:
+		default:
+			return "", false
+		}
+		text = append(text, b[0])
+	}
+	return "", false
+}

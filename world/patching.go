@@ -1,0 +1,73 @@
+package world
+
+import (
+	"github.com/ftlint/ftlint/a64"
+)
+
+// hookPatching stands for the interface that reads and writes text.
+func (w *World) hookPatching() {
+	p := w.arch.Patching
+	w.Hook(w.readInsn, p.Read...)
+	w.Hook(w.writeInsn, p.Write...)
+	w.Hook(w.writeLiteral, p.WriteLiteral...)
+}
+
+// readInsn stands for aarch64_insn_read(addr, word).
+func (w *World) readInsn(name string) error {
+	addr, to := w.Arg(0), w.Arg(1)
+	v, err := w.M.Read32(addr)
+	switch {
+	case atLimit(err):
+		return err
+	case err != nil || addr%a64.Size != 0:
+		return w.result(efault)
+	case w.fails(name):
+		w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
+		// What is on the stack may be anything, the word that is hoped for, too.
+		if v, err := w.M.Read32(to); err == nil && to-Stack < stackSize && unwritten(to, v) {
+			_ = w.M.Write32(to, a64.NOP)
+		}
+		return w.result(erange) // copy_from_kernel_nofault() gives that, too
+	}
+	w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Value: uint64(v), Func: name})
+	_ = w.result(0)
+	return w.M.Write32(to, v)
+}
+
+// writeInsn stands for aarch64_insn_write(addr, word), which writes through a
+// writable alias.
+func (w *World) writeInsn(name string) error {
+	addr, insn := w.Arg(0), uint32(w.Arg(1))
+	old, err := w.M.Read32(addr)
+	switch {
+	case atLimit(err):
+		return err
+	case addr%a64.Size != 0:
+		return w.result(einval)
+	case err != nil:
+		return w.result(efault)
+	case w.fails(name):
+		w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
+		return w.result(erange)
+	}
+	w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name})
+	_ = w.result(0)
+	return w.M.Write32(addr, insn)
+}
+
+// writeLiteral stands for aarch64_insn_write_literal_u64(addr, value).
+func (w *World) writeLiteral(name string) error {
+	addr, v := w.Arg(0), w.Arg(1)
+	if _, err := w.M.Read64(addr); atLimit(err) {
+		return err
+	} else if err != nil {
+		return w.result(efault)
+	}
+	if w.fails(name) {
+		w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
+		return w.result(erange)
+	}
+	w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})
+	_ = w.result(0)
+	return w.M.Write64(addr, v)
+}

@@ -1,0 +1,50 @@
+package world
+
+import (
+	"encoding/binary"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/emu"
+)
+
+// onBreak records a trap. WARN() goes on, BUG() does not: the kernel tells
+// them apart by a flag in its bug table.
+func (w *World) onBreak(pc uint64, imm uint16) emu.BreakAction {
+	w.event(Event{Kind: Trap, PC: pc, Value: uint64(imm)})
+	const bugBrkImm = 0x800
+	if imm == bugBrkImm && !w.isBug(pc) {
+		return emu.Continue
+	}
+	return emu.Halt
+}
+
+// isBug reports whether the bug table says that the trap at pc is BUG(): that
+// its entry lacks BUGFLAG_WARNING. A trap without an entry counts as WARN().
+func (w *World) isBug(pc uint64) bool {
+	start, ok1 := w.Image.Addr("__start___bug_table")
+	stop, ok2 := w.Image.Addr("__stop___bug_table")
+	if !ok1 || !ok2 || stop <= start || stop-start > 64<<20 {
+		return false
+	}
+	b, ok := w.Image.Bytes(start, int(stop-start))
+	if !ok {
+		return false
+	}
+	// struct bug_entry: s32 bug_addr_disp, in newer kernels s32 format_disp;
+	// with CONFIG_DEBUG_BUGVERBOSE s32 file_disp and u16 line; u16 flags.
+	le := binary.LittleEndian
+	target := func(off int) uint64 { return start + uint64(off) + uint64(int64(int32(le.Uint32(b[off:])))) }
+	for _, format := range []struct{ size, flags int }{{12, 10}, {16, 14}, {8, 4}} {
+		fits := len(b)%format.size == 0
+		for off := 0; fits && off < min(len(b), 8*format.size); off += format.size {
+			insn, ok := w.Image.Word(target(off))
+			fits = ok && a64.Classify(insn) == a64.Break
+		}
+		for off := 0; fits && off < len(b); off += format.size {
+			if target(off) == pc {
+				return le.Uint16(b[off+format.flags:])&1 == 0
+			}
+		}
+	}
+	return false
+}

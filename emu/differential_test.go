@@ -418,11 +418,11 @@ func (g generator) single(f *form) *testCase {
 		}
 		c.set(a64.Rn(w), to)
 	case fmtLiteral:
-		to := codeAt
+		to := 0 // from codeAt
 		if g.IntN(4) != 0 {
-			to = scratchAt
+			to = scratchAt - codeAt
 		}
-		w = setField(w, 5, 19, uint32(to+g.IntN(PageSize-16)&^3-codeAt)/4)
+		w = setField(w, 5, 19, uint32(to+g.IntN(PageSize-16)&^3)/4)
 	case fmtSYS:
 		sys := [...]uint32{sysReg(1, 3, 7, 10, 1), sysReg(1, 3, 7, 11, 1), sysReg(1, 3, 7, 14, 1), sysReg(1, 3, 7, 4, 1), sysReg(1, 3, 7, 5, 1)}
 		w = w&^sysRegMask | sys[g.IntN(len(sys))]

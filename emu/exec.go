@@ -491,49 +491,21 @@ func (m *Machine) run(until uint64) error {
 
 		// Loads and stores.
 		case opLoad, opLoadS, opLoadSW:
-			a, ok := m.address(o)
-			if !ok {
+			if !m.load(o) {
 				return m.stopped()
 			}
-			v, ok := m.ld(a, o.sh)
-			if !ok {
-				return m.stopped()
-			}
-			if o.code != opLoad {
-				v = signExtended(v, o)
-			}
-			m.writeback(o)
-			r[o.rd] = v
 		case opStore:
-			a, ok := m.address(o)
-			if !ok || !m.st(a, r[o.rd], o.sh) {
+			if !m.store(o) {
 				return m.stopped()
 			}
-			m.writeback(o)
 		case opLoadPair, opLoadPairS:
-			a, ok := m.address(o)
-			if !ok {
+			if !m.loadPair(o) {
 				return m.stopped()
 			}
-			v, ok := m.ld(a, o.sh)
-			if !ok {
-				return m.stopped()
-			}
-			w, ok := m.ld(a+uint64(o.sh), o.sh)
-			if !ok {
-				return m.stopped()
-			}
-			if o.code != opLoadPair {
-				v, w = signExtended(v, o), signExtended(w, o)
-			}
-			m.writeback(o)
-			r[o.rd], r[o.ra] = v, w
 		case opStorePair:
-			a, ok := m.address(o)
-			if !ok || !m.st(a, r[o.rd], o.sh) || !m.st(a+uint64(o.sh), r[o.ra], o.sh) {
+			if !m.storePair(o) {
 				return m.stopped()
 			}
-			m.writeback(o)
 		case opLdV, opStV, opLdpV, opStpV:
 			if !m.vectorLoadStore(o) {
 				return m.stopped()
@@ -766,6 +738,75 @@ func (m *Machine) writeback(o *op) {
 	if o.writesBase() {
 		m.r[o.rn] += o.imm
 	}
+}
+
+// load, store, loadPair and storePair execute loads and stores of general
+// registers. If they return false, m.stop says why.
+func (m *Machine) load(o *op) bool {
+	a, ok := m.r[o.rn]+o.imm, true
+	if o.mode != modeImm || o.rn == regSP {
+		if a, ok = m.addressSlow(o, m.r[o.rn]); !ok {
+			return false
+		}
+	}
+	var v uint64
+	if b := cached(&m.readable, a); b != nil {
+		v = getBytes(b, o.sh)
+	} else if v, ok = m.ldSlow(a, uint64(o.sh)); !ok {
+		return false
+	}
+	if o.code != opLoad {
+		v = signExtended(v, o)
+	}
+	m.writeback(o)
+	m.r[o.rd] = v
+	return true
+}
+
+func (m *Machine) store(o *op) bool {
+	a, ok := m.r[o.rn]+o.imm, true
+	if o.mode != modeImm || o.rn == regSP {
+		if a, ok = m.addressSlow(o, m.r[o.rn]); !ok {
+			return false
+		}
+	}
+	if b := cached(&m.writable, a); b != nil {
+		putBytes(b, m.r[o.rd], o.sh)
+	} else if !m.stSlow(a, m.r[o.rd], uint64(o.sh)) {
+		return false
+	}
+	m.writeback(o)
+	return true
+}
+
+func (m *Machine) loadPair(o *op) bool {
+	a, ok := m.address(o)
+	if !ok {
+		return false
+	}
+	v, ok := m.ld(a, o.sh)
+	if !ok {
+		return false
+	}
+	w, ok := m.ld(a+uint64(o.sh), o.sh)
+	if !ok {
+		return false
+	}
+	if o.code != opLoadPair {
+		v, w = signExtended(v, o), signExtended(w, o)
+	}
+	m.writeback(o)
+	m.r[o.rd], m.r[o.ra] = v, w
+	return true
+}
+
+func (m *Machine) storePair(o *op) bool {
+	a, ok := m.address(o)
+	if !ok || !m.st(a, m.r[o.rd], o.sh) || !m.st(a+uint64(o.sh), m.r[o.ra], o.sh) {
+		return false
+	}
+	m.writeback(o)
+	return true
 }
 
 // signExtended is v, of o.sh bytes, with its sign extended to 64 bits, or to 32

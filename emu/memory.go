@@ -412,12 +412,48 @@ func (m *Machine) access(addr uint64, kind Perm) *page {
 	return p
 }
 
+// cached is the 8 bytes at a, if pages has their page and they lie in it; else
+// nil.
+func cached(pages *[tlbSize]*page, a uint64) *[8]byte {
+	p := pages[a/PageSize%tlbSize]
+	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
+		return (*[8]byte)(p.data[off:])
+	}
+	return nil
+}
+
+// getBytes is the first size bytes of b, 1, 2, 4 or 8, as a number.
+func getBytes(b *[8]byte, size uint8) uint64 {
+	switch size {
+	case 8:
+		return binary.LittleEndian.Uint64(b[:])
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b[:]))
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b[:]))
+	}
+	return uint64(b[0])
+}
+
+// putBytes makes the low size bytes of v the first bytes of b.
+func putBytes(b *[8]byte, v uint64, size uint8) {
+	switch size {
+	case 8:
+		binary.LittleEndian.PutUint64(b[:], v)
+	case 4:
+		binary.LittleEndian.PutUint32(b[:], uint32(v))
+	case 2:
+		binary.LittleEndian.PutUint16(b[:], uint16(v))
+	default:
+		b[0] = byte(v)
+	}
+}
+
 // ld loads size bytes, 1, 2, 4 or 8, for an instruction. If it returns false,
 // m.stop says why.
 func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
-	p := m.readable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		return truncate(binary.LittleEndian.Uint64(p.data[off:]), size), true
+	if b := cached(&m.readable, a); b != nil {
+		return getBytes(b, size), true
 	}
 	return m.ldSlow(a, uint64(size))
 }
@@ -439,14 +475,12 @@ func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
 // st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If it
 // returns false, m.stop says why, and nothing was stored.
 func (m *Machine) st(a, v uint64, size uint8) bool {
-	p := m.writable[a/PageSize%tlbSize]
-	if off := a & pageMask; p != nil && p.addr == a-off && off <= PageSize-8 {
-		b := p.data[off : off+8]
-		keep := ^uint64(0) << (8*size - 1) << 1
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)&keep|v&^keep)
-		return true
+	b := cached(&m.writable, a)
+	if b == nil {
+		return m.stSlow(a, v, uint64(size))
 	}
-	return m.stSlow(a, v, uint64(size))
+	putBytes(b, v, size)
+	return true
 }
 
 func (m *Machine) stSlow(a, v uint64, size uint64) bool {

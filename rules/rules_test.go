@@ -46,8 +46,8 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s: %v", r.ID, r.Severity)
 		}
 	}
-	// An ID never goes away, and none is left out: a group has the IDs from 01
-	// on, and has not become shorter. Of a new rule that is lost the page is left.
+	// IDs are never removed or left out: a group has the IDs from 01 on, and has not
+	// become shorter. If a new rule is lost, its page is left over.
 	got := map[string]int{}
 	for _, r := range catalogue {
 		group := r.ID[:3]
@@ -63,7 +63,7 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// Each kind of difference from the model has a rule, which the report names.
+// Each kind of difference from the model has a rule, so that a report can name it.
 func TestAbout(t *testing.T) {
 	for kind := trampoline.MissesReturn; kind <= trampoline.Misconduct; kind++ {
 		if len(About(kind)) == 0 {
@@ -134,8 +134,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// pageHead is how the page of a rule begins: the part that repeats the
-// catalogue.
+// pageHead is the beginning of a rule's page, which repeats the catalogue.
 func pageHead(r Rule) string {
 	return fmt.Sprintf("# %s %s\n\nSeverity: %s. Seen by: %s.\n", r.ID, r.Name, r.Severity, seenBy(r))
 }
@@ -156,7 +155,7 @@ func withHead(t *testing.T, r Rule, page string) string {
 }
 
 // checkSections makes sure that no section of a page is a heading alone, that
-// rules it speaks of exist, and that each reference can be looked up: a commit
+// the rules it names exist, and that each reference can be looked up: a commit
 // by hash or subject, a part of a manual, a place in the kernel tree, a mail.
 func checkSections(t *testing.T, id, page string) {
 	t.Helper()

@@ -76,9 +76,9 @@ func (j *judge) report(s *Source, t patchscan.Token, related []analysis.RelatedI
 // reportPos reports a finding at a position. One line gets the same message once.
 func (j *judge) reportPos(pos token.Pos, related []analysis.RelatedInformation, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
-	key := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), message)
-	if !j.said[key] {
-		j.said[key] = true
+	line := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), message)
+	if !j.said[line] {
+		j.said[line] = true
 		j.pass.Report(analysis.Diagnostic{Pos: pos, Message: message, Related: related})
 	}
 }

@@ -133,7 +133,7 @@ func TestAlways(t *testing.T) {
 		{"deep", "deep_else", false}, {"first", "deep_else", true}, {"in_each", "last", false},
 	} {
 		if at[test.a] == 0 || at[test.b] == 0 {
-			t.Fatalf("%s or %s is no call: %v", test.a, test.b, at)
+			t.Fatalf("%s or %s is not a call: %v", test.a, test.b, at)
 		}
 		if got := f.Always(at[test.a], at[test.b]); got != test.want {
 			t.Errorf("%s always before %s: %t, want %t", test.a, test.b, got, test.want)

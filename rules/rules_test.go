@@ -19,7 +19,7 @@ func TestCatalogue(t *testing.T) {
 	)
 	for i, r := range catalogue {
 		if !id.MatchString(r.ID) {
-			t.Errorf("%q is no ID", r.ID)
+			t.Errorf("%q is not an ID", r.ID)
 		}
 		if i > 0 && r.ID <= catalogue[i-1].ID {
 			t.Errorf("%s stands after %s", r.ID, catalogue[i-1].ID)
@@ -129,7 +129,7 @@ func TestPages(t *testing.T) {
 	}
 	for _, f := range files {
 		if r, ok := Lookup(strings.TrimSuffix(f.Name(), ".md")); !ok || r.ID+".md" != f.Name() {
-			t.Errorf("pages/%s is no rule's page", f.Name())
+			t.Errorf("pages/%s is not the page of a rule", f.Name())
 		}
 	}
 }
@@ -180,7 +180,7 @@ func checkSections(t *testing.T, id, page string) {
 	}
 	for _, ref := range references {
 		if !reference.MatchString(ref) {
-			t.Errorf("%s: reference %q is no commit, no part of a manual, no place in the kernel tree and no mail", id, ref)
+			t.Errorf("%s: reference %q is not a commit, a part of a manual, a place in the kernel tree or a mail", id, ref)
 		}
 	}
 }
@@ -326,7 +326,7 @@ func TestX86(t *testing.T) {
 		if strings.HasPrefix(ism.Token, "0x") {
 			for b := range strings.FieldsSeq(ism.Token) {
 				if !regexp.MustCompile(`^0x[0-9a-f]{2}$`).MatchString(b) {
-					t.Errorf("token %q: %q is no byte", ism.Token, b)
+					t.Errorf("token %q: %q is not a byte", ism.Token, b)
 				}
 			}
 		}

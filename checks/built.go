@@ -18,7 +18,7 @@ import (
 )
 
 // Built is what the image's builder of dynamic trampolines builds,
-// *trampoline.Results. Nothing is executed in an image without one.
+// *trampoline.Results. In an image without a builder nothing is executed.
 var Built = &analysis.Analyzer{
 	Name:     "built",
 	Doc:      "execute the image's builder of dynamic trampolines",
@@ -32,8 +32,8 @@ var Built = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*trampoline.Results](),
 }
 
-// builtCheck makes the analyzer of a rule that looks at executed builders. run
-// is called with the runs in the situations that the rule is about.
+// builtCheck makes the analyzer of a rule that looks at the executed builder.
+// It calls run with the runs in the situations that the rule is about.
 func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), situations ...trampoline.Situation) *analysis.Analyzer {
 	return check(id, func(pass *analysis.Pass) (any, error) {
 		t := pass.ResultOf[Built].(*trampoline.Results)
@@ -73,8 +73,8 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 	}, Built)
 }
 
-// modelCheck is builtCheck for a rule about differences from the model: with
-// memory near, and after an update.
+// modelCheck is builtCheck for a rule about differences from the model, with
+// memory near and after an update. advice ends the message of each finding.
 func modelCheck(id string, advice string) *analysis.Analyzer {
 	rule, _ := rules.Lookup(id)
 	a := builtCheck(id, func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
@@ -89,8 +89,9 @@ func modelCheck(id string, advice string) *analysis.Analyzer {
 	return withModel(a)
 }
 
-// withModel has a rule about differences say so where there is no model. The
-// rule may require more.
+// withModel makes a rule about differences from the model inconclusive where the
+// image gives no model. It adds the analyzers that the rule requires beside
+// Built.
 func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.Analyzer {
 	a.Requires = append(a.Requires, requires...)
 	run := a.Run
@@ -106,24 +107,24 @@ func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.A
 	return a
 }
 
-// A spot is a line of the builder that a finding is about.
+// A spot is a finding about a line of the builder.
 type spot struct {
-	pc       uint64
-	key      string
-	text     string
-	variants []string
+	pc       uint64   // of the builder's instruction
+	key      string   // findings of one line with the same key are one finding
+	text     string   // the message, without the variants
+	variants []string // of the trampoline that show it
 	related  []analysis.RelatedInformation
 }
 
-// spots gathers findings, one for each line of source and each key: what many
-// runs show of one line is one finding.
+// spots gathers findings about the builder. Several runs that show the same of
+// one line make one finding.
 type spots struct {
 	pass *analysis.Pass
 	im   *elfscan.Image
 	list []*spot
 }
 
-// line is the source line of an address, or the address where lines are not
+// line is the source line of an address, or the address if its line is not
 // known.
 func (s *spots) line(pc uint64) string {
 	if l, ok := s.im.Line(pc); ok {
@@ -132,8 +133,8 @@ func (s *spots) line(pc uint64) string {
 	return fmt.Sprintf("%#x", pc)
 }
 
-// add adds a finding at pc about a run. It is the spot, to which more can be
-// added, or nil if that line has such a finding already.
+// add adds a finding at pc about a run. It returns the new spot, or nil if the
+// line has a finding with this key already.
 func (s *spots) add(r *trampoline.Run, pc uint64, key string, format string, args ...any) *spot {
 	key += " " + s.line(pc)
 	for _, have := range s.list {
@@ -159,31 +160,32 @@ func (s *spots) addDiff(r *trampoline.Run, d trampoline.Diff, advice string) {
 	if pc == 0 {
 		pc, _ = s.im.Addr("arch_ftrace_update_trampoline")
 	}
-	text := d.What
+	what := d.What
 	if r.Situation != trampoline.Near {
-		text = "with " + r.Situation.String() + ": " + text
+		what = "with " + r.Situation.String() + ": " + what
 	}
-	sp := s.add(r, pc, insn, "%s%s", text, advice)
+	sp := s.add(r, pc, insn, "%s%s", what, advice)
 	if sp != nil && d.Origin != 0 {
 		sp.related = []analysis.RelatedInformation{related(s.im, d.Origin, "in the template: %s (%#x)", d.Where, d.Origin)}
 	}
 }
 
-// inEncoder tells whether an instruction is of the kernel's own encoders,
-// inlined into the builder.
+// inEncoder reports whether the instruction at pc belongs to one of the kernel's
+// own encoders, which the compiler inlined into the builder.
 func (s *spots) inEncoder(pc uint64) bool {
 	l, ok := s.im.Line(pc)
 	return ok && (path.Base(l.File) == "insn.c" || path.Base(l.File) == "insn.h")
 }
 
-// report reports what was gathered.
+// report reports the findings that were gathered.
 func (s *spots) report() {
 	for _, sp := range s.list {
 		reportWith(s.pass, sp.pc, sp.related, "the trampoline for %s: %s", strings.Join(sp.variants, " and "), sp.text)
 	}
 }
 
-// at is a place in the trampoline of a run.
+// at is the name of an address in a run: relative to the trampoline, if it lies
+// in the trampoline's memory.
 func at(r *trampoline.Run, addr uint64) string {
 	if r.Trampoline != 0 && addr >= r.Trampoline && r.Area(r.Trampoline) == r.Area(addr) {
 		return fmt.Sprintf("trampoline+%#x", addr-r.Trampoline)
@@ -191,7 +193,7 @@ func at(r *trampoline.Run, addr uint64) string {
 	return fmt.Sprintf("%#x", addr)
 }
 
-// word is an instruction of a run's trampoline as findings show it.
+// word is an instruction of a run's trampoline in the form of findings.
 func word(im *elfscan.Image, r *trampoline.Run, w uint32, addr uint64) string {
 	return "`" + a64.Text(w, addr, func(a uint64) string {
 		switch {
@@ -204,5 +206,5 @@ func word(im *elfscan.Image, r *trampoline.Run, w uint32, addr uint64) string {
 	}) + "`"
 }
 
-// mebibytes is a distance in words.
+// mebibytes is a distance of n bytes in the form of findings.
 func mebibytes(n int64) string { return fmt.Sprintf("%+d MiB", n>>20) }

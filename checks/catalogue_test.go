@@ -17,9 +17,9 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// TestCatalogue says what is missing of a rule: its analyzer where the rule's
-// value says that there is one, the analyzer's line in All, or the input in the
-// rule's value.
+// TestCatalogue names what a rule lacks: an analyzer for an input that the rule's
+// value names, the analyzer's place in All, or the analyzer's input in the rule's
+// value.
 func TestCatalogue(t *testing.T) {
 	for _, pkg := range []struct {
 		name, dir, suffix string
@@ -55,8 +55,8 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// analyzers are the variables in a folder that are called like rules, each with
-// the file that declares it.
+// analyzers are the variables in a folder that have names of rules, each with the
+// file that declares it.
 func analyzers(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

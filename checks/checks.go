@@ -1,7 +1,7 @@
-// Package checks holds the rules' analyzers: one file per rule, each an
-// *analysis.Analyzer that takes its name, documentation and severity from the
-// catalogue in package rules, and what it looks at from shared analyzers
-// (Image, Sites, Entry, Template) through pass.ResultOf.
+// Package checks holds the analyzers of the rules on images: one file per rule.
+// Each is an *analysis.Analyzer. It takes its name and its documentation from
+// the catalogue in package rules, and its inputs (Image, Sites, Entry, Built
+// and other analyzers) through pass.ResultOf.
 //
 // A check reports only what it proved. It returns a finding.Outcome that says
 // what it examined, or why it could not run: a rule that did not run is never
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"go/token"
 	"reflect"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -30,14 +31,18 @@ var All = []*analysis.Analyzer{
 	FT601, FT602, FT603,
 }
 
+// examined is the outcome of a rule that reached a verdict. The text says what
+// was looked at.
 func examined(format string, args ...any) (any, error) {
 	return finding.Outcome{Examined: fmt.Sprintf(format, args...)}, nil
 }
 
+// notApplicable is the outcome of a rule that has nothing to look at.
 func notApplicable(format string, args ...any) (any, error) {
 	return finding.Outcome{Status: finding.NotApplicable, Why: fmt.Errorf(format, args...)}, nil
 }
 
+// inconclusive is the outcome of a rule that reached no verdict.
 func inconclusive(format string, args ...any) (any, error) {
 	return finding.Outcome{Status: finding.Inconclusive, Why: fmt.Errorf(format, args...)}, nil
 }
@@ -65,7 +70,8 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 	}
 }
 
-// ofModules is run for a rule that says nothing about a linked image.
+// ofModules restricts run to modules: to a linked image the rule is not
+// applicable.
 func ofModules(run func(*analysis.Pass) (any, error)) func(*analysis.Pass) (any, error) {
 	return func(pass *analysis.Pass) (any, error) {
 		if image(pass).Module() == nil {
@@ -100,6 +106,25 @@ func related(im *elfscan.Image, addr uint64, format string, args ...any) analysi
 	return analysis.RelatedInformation{Pos: im.Pos(addr), End: token.NoPos, Message: fmt.Sprintf(format, args...)}
 }
 
+// relatedTo is one related place: what it is, and its name.
 func relatedTo(im *elfscan.Image, addr uint64, what string) []analysis.RelatedInformation {
 	return []analysis.RelatedInformation{related(im, addr, "%s: %s", what, im.At(addr))}
 }
+
+// some joins the first n of list and says how many more there are.
+func some(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, "; ")
+	}
+	return strings.Join(list[:n], "; ") + "; and " + plural(len(list)-n, "more difference")
+}
+
+// plural is a number of things: "1 callsite", "2 callsites".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -9,8 +9,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// FT102 finds labels that stand where they cannot: outside text, between
-// instructions, out of order, or away from what they label.
+// FT102 finds labels in the wrong place: outside text, within an instruction,
+// out of order, or away from the code that they label.
 var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	era := table(pass).Era
@@ -18,7 +18,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("no ftrace in this image")
 	}
 	n := 0
-	placed := map[string]uint64{} // labels that are well placed on their own
+	placed := map[string]uint64{} // labels whose own place is right, with their addresses
 	for _, l := range era.Labels {
 		s, ok := im.Lookup(l.Name)
 		if !ok {
@@ -42,8 +42,8 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 
-	// A region's end lies behind its start, and what is left at the end is
-	// left by a branch or a return.
+	// The end of a region lies behind the start, and execution leaves the region
+	// there by a branch or a return.
 	regions := map[string]trampoline.Region{}
 	if t := pass.ResultOf[Template].(*TemplateRegions); t != nil {
 		for _, r := range t.Regions {
@@ -65,27 +65,28 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 			if s, mapped := im.SectionAt(end); mapped {
 				in = s.Name
 			}
-			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is no entry code", l.End, end, in, end-start, l.Start, start)
+			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is not entry code", l.End, end, in, end-start, l.Start, start)
 		case r.Last == 0:
 			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l.End, end, l.Start, text(im, end-a64.Size), text(im, end))
 		}
 	}
 
-	// What is patched or replaced must lie where the entry code runs.
+	// The words that ftrace patches, or a builder replaces, must lie on a path of
+	// the entry code.
+	code := pass.ResultOf[Entry].(*entry.Code)
 	common, inCommon := regions["ftrace_common"]
 	for _, name := range []string{"ftrace_call", "ftrace_graph_call", "function_trace_op_ptr"} {
 		at, ok := placed[name]
 		if !ok {
 			continue
 		}
-		entry := pass.ResultOf[Entry].(*entry.Code)
-		if _, reached := entry.Words[at]; !reached {
+		if _, reached := code.Words[at]; !reached {
 			report(pass, at, "%s (%#x, on %s) is not in the entry code: no path from ftrace_caller leads over it", name, at, text(im, at))
 		} else if inCommon && !common.Contains(at) {
 			report(pass, at, "%s (%#x) is outside ftrace_common..ftrace_common_end (%#x..%#x): the copy has no such slot", name, at, common.Start, common.End)
 		}
 	}
-	// era mcount has a NOP in ftrace_call, all have one in ftrace_graph_call
+	// Era mcount has a NOP at ftrace_call. Every era has a NOP at ftrace_graph_call.
 	if at, ok := placed["ftrace_call"]; ok {
 		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Call {
 			report(pass, at, "ftrace_call (%#x) is on %s: the slot of the callback is a BL or a NOP", at, text(im, at))
@@ -99,8 +100,8 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 	return examined("%d labels of era %s", n, era)
 }, Template, Entry)
 
-// endOf is the end label of a region's label, or of the end label itself: a
-// template may live outside text.
+// endOf is the end label of the region that the label begins or ends. ok reports
+// whether the label belongs to a template, which may lie outside text.
 func endOf(label string) (end string, ok bool) {
 	for _, l := range arch.ARM64.Regions {
 		if l.Start == label || l.End == label {

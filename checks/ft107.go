@@ -24,7 +24,7 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 	loaded, isPair := adrpLoad(im, at)
 	switch {
 	case !im.IsText(at) && !isPair:
-		return inconclusive("%s (%#x) is outside text: FT102 speaks of it", label, at)
+		return inconclusive("%s (%#x) is outside text: see FT102", label, at)
 	case isPair && loaded == op:
 	case isPair:
 		report(pass, at, "%s (%#x) is on an ADRP+LDR pair that loads %s, not function_trace_op (%#x): a builder that replaces it leaves the real load in the copy", label, at, im.At(loaded), op)

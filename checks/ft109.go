@@ -8,8 +8,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// FT109 finds literals that are not 8-byte aligned, and says of which variant
-// of the trampoline.
+// FT109 finds ops literals that are not 8-byte aligned, and says which variant of
+// the trampoline has such a literal.
 var FT109 = withModel(builtCheck("FT109", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, d := range r.Diffs {

@@ -23,7 +23,7 @@ var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 		if !ok || !im.IsText(start) {
 			continue
 		}
-		at = start // the last is what the others join: ftrace_common
+		at = start // the last region is ftrace_common, which the others branch to
 		words = append(words, fmt.Sprintf("%s (%#x)", l.Start, start))
 	}
 	if at != 0 {

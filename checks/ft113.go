@@ -2,7 +2,6 @@ package checks
 
 import (
 	"slices"
-	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -10,8 +9,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// FT113 executes a callsite through the entry code and finds what does not
-// come back as it was.
+// FT113 executes a callsite through the entry code and through trampolines, and
+// finds context that is not restored.
 var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -28,7 +27,8 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		if p.Err != nil {
 			stuck = append(stuck, p.Name+": "+p.Err.Error())
 		}
-		// What one path through an entry point shows, others mostly repeat.
+		// The paths through one entry point mostly differ in the same way: the
+		// first of them is reported.
 		first := slices.IndexFunc(runs, func(q entry.Run) bool { return q.Entry == p.Entry && len(q.Diffs) > 0 })
 		if len(p.Diffs) == 0 || first != i {
 			continue
@@ -55,16 +55,16 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	return examined("%d paths through the entry code and trampolines", len(runs)+len(tramps))
 }, Sites, EntryRuns, Built, TrampRuns)
 
-// reportTramps reports trampolines that do not give back what they must, where
-// no other rule says why, at the builder's line that made the difference. It
-// says which reached no verdict.
+// reportTramps reports trampolines that do not restore the context, unless
+// another rule explains the trampoline. The finding is at the builder's line that
+// made the difference. stuck are the executions that reached no verdict.
 func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck []string) {
 	s := &spots{pass: pass, im: image(pass)}
 	all := pass.ResultOf[Built].(*trampoline.Results)
 	for _, p := range tramps {
 		switch {
 		case explained(all, p.Of.Regs):
-			// FT103, FT105, FT106, FT108, FT110 or FT111
+			// by FT103, FT105, FT106, FT108, FT110 or FT111
 		case p.Err != nil:
 			stuck = append(stuck, p.Name+": "+p.Err.Error())
 		case len(p.Diffs) > 0:
@@ -86,7 +86,7 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 	return stuck
 }
 
-// explained tells whether a rule of its own says what is wrong with the
+// explained reports whether a rule about one kind of difference reports the
 // trampoline of a variant.
 func explained(all *trampoline.Results, regs bool) bool {
 	for i := range all.Runs {
@@ -101,12 +101,4 @@ func explained(all *trampoline.Results, regs bool) bool {
 		}
 	}
 	return false
-}
-
-// some joins the first n of list and says how many more there are.
-func some(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, "; ")
-	}
-	return strings.Join(list[:n], "; ") + "; and " + plural(len(list)-n, "more difference")
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// A metaTable is a table of the image whose entries point at code by a signed
-// 32-bit offset from themselves, first in each entry.
+// A metaTable is a table of the image whose entries point at code. Each entry
+// begins with the signed 32-bit offset from the entry to the code.
 type metaTable struct {
-	what, lost  string
+	what        string // what an entry is
+	lost        string // what an entry does not do for the copy
 	start, stop string // symbols
-	sizes       []int  // of an entry in bytes, newest first
-	length      int    // offset of the byte that says how many bytes of code it covers; 0 if one instruction
+	sizes       []int  // possible sizes of an entry in bytes, newest first
+	length      int    // offset of the byte with the number of bytes of code that the entry covers; 0 if it covers one instruction
 }
 
 var metaTables = []metaTable{
@@ -69,8 +70,8 @@ var FT115 = check("FT115", func(pass *analysis.Pass) (any, error) {
 	return examined("%d entries of %d tables", total, tables)
 }, Template)
 
-// entrySize is the size of the table's entries: the first of the known ones
-// under which every entry points at code. 0 if none fits.
+// entrySize is the size of the table's entries in bytes: the first of the
+// possible sizes with which every entry points at code, or 0 if no size fits.
 func entrySize(im *elfscan.Image, m metaTable, start uint64, b []byte) int {
 sizes:
 	for _, size := range m.sizes {

@@ -6,7 +6,7 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// FT116 finds what differs from the model and has no rule of its own.
+// FT116 finds differences from the model that no other rule is about.
 var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	type place struct {
 		regs   bool
@@ -20,7 +20,7 @@ var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*tram
 			}
 		}
 	}
-	context := map[bool]bool{} // variants of which FT113 speaks
+	context := map[bool]bool{} // variants that FT113 reports, by Regs
 	for _, p := range pass.ResultOf[TrampRuns].([]TrampPath) {
 		context[p.Of.Regs] = len(p.Diffs) > 0
 	}
@@ -36,12 +36,13 @@ var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*tram
 			}
 		}
 	}
-}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow, trampoline.FarCallback, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm,
-	trampoline.BadPatch, trampoline.AlienSlot, trampoline.Owned, trampoline.OwnedFreed, trampoline.Updated, trampoline.GraphSwitched, trampoline.FarUpdate, trampoline.BadUpdate,
-	trampoline.AlienUpdate, trampoline.Released, trampoline.BadRelease, trampoline.Rebuilt, trampoline.EdgeCallback), TrampRuns)
+}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow,
+	trampoline.FarCallback, trampoline.EdgeCallback, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm, trampoline.BadPatch,
+	trampoline.AlienSlot, trampoline.Owned, trampoline.OwnedFreed, trampoline.Released, trampoline.BadRelease, trampoline.Rebuilt,
+	trampoline.Updated, trampoline.GraphSwitched, trampoline.FarUpdate, trampoline.BadUpdate, trampoline.AlienUpdate), TrampRuns)
 
-// works tells whether a trampoline must be as the model has it: whether all is
-// in reach, and nothing fails.
+// works reports whether the trampoline must match the model: in the run's
+// situation everything is in reach, and nothing fails.
 func works(r *trampoline.Run) bool {
 	switch r.Situation {
 	case trampoline.Near, trampoline.Updated, trampoline.GraphSwitched, trampoline.Rebuilt:
@@ -50,7 +51,7 @@ func works(r *trampoline.Run) bool {
 	return false
 }
 
-// stays tells whether an update that failed left the trampoline as it was.
+// stays reports whether an update failed and left the trampoline as it was.
 func stays(r *trampoline.Run) bool {
 	switch r.Situation {
 	case trampoline.BadUpdate, trampoline.FarUpdate:
@@ -66,7 +67,8 @@ func stays(r *trampoline.Run) bool {
 	return false
 }
 
-// silent adds that an update has failed, and nobody is told.
+// silent adds the finding that an update failed and the builder did not report
+// the failure.
 func (s *spots) silent(r *trampoline.Run) {
 	pc, _ := s.im.Addr("arch_ftrace_update_trampoline")
 	s.add(r, pc, "silent", "with %v, the trampoline stays as it was, and the builder neither warns nor gives it up: ftrace goes on as if it called the new callback", r.Situation)

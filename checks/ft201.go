@@ -16,7 +16,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 	reach := a64.ReachOf(a64.Call)
 	n, worst := 0, int64(0)
 	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
-		entry, ok := im.Addr(name)
+		target, ok := im.Addr(name)
 		if !ok {
 			continue
 		}
@@ -26,13 +26,13 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 				continue // FT403
 			}
 			a, call := s.Entry, s.Call
-			off := a64.Offset(call, entry)
+			off := a64.Offset(call, target)
 			if abs(off) > abs(worst) {
 				worst = off
 			}
 			if !reach.Contains(off) {
-				reportWith(pass, a, relatedTo(im, entry, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
-					t.name(im, a), name, entry, call, off, reach.Min, reach.Max)
+				reportWith(pass, a, relatedTo(im, target, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
+					t.name(im, a), name, target, call, off, reach.Min, reach.Max)
 			}
 		}
 	}
@@ -41,5 +41,3 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 	}
 	return examined("%d callsites, the farthest %+.1f MiB from its entry code", len(t.Addrs), float64(worst)/(1<<20))
 }, Sites)
-
-func abs(n int64) int64 { return max(n, -n) }

@@ -10,8 +10,8 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// FT202 finds builders whose memory can be out of reach, and that do nothing
-// about it.
+// FT202 finds builders whose memory can be out of reach, and that neither have a
+// PLT nor fail.
 var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		if r.Situation == trampoline.FarCallback || farBreaks(runs, r) == 0 {
@@ -31,13 +31,13 @@ var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*trampoline.Run
 	}
 }, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow)
 
-// allocRegion is where the kernel's allocator can place memory, in words, and
-// the worst distance from there to the image, in bytes.
+// allocRegion is a description of the region in which the kernel's allocator can
+// place memory, and the worst distance from there to the image, in bytes.
 func allocRegion(im *elfscan.Image, e *world.Event) (region string, worst uint64) {
 	has := func(name string) bool { _, ok := im.Lookup(name); return ok }
 	sections := im.Sections()
 	lo, hi := sections[0].Addr, sections[len(sections)-1].End()
-	if e.Value != 0 { // it asked for a range
+	if e.Value != 0 { // the builder asked for a range
 		return fmt.Sprintf("%#x..%#x", e.From, e.Value), max(hi-min(e.From, hi), e.Value-min(lo, e.Value))
 	}
 	const full = 2 << 30

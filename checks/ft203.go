@@ -19,16 +19,16 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 		plt = plt || r.Trampoline != 0 && r.Called && (far || r.Situation == trampoline.FarCallback)
 		broken = broken || far && farBreaks(runs, r) != 0
 	}
-	// An update repeats what building shows.
-	var first, updates []*trampoline.Run
+	// An update shows the same as building does, so that it comes last.
+	var built, updated []*trampoline.Run
 	for _, r := range runs {
 		if r.Situation == trampoline.FarUpdate {
-			updates = append(updates, r)
+			updated = append(updated, r)
 		} else {
-			first = append(first, r)
+			built = append(built, r)
 		}
 	}
-	runs = append(first, updates...)
+	runs = append(built, updated...)
 	for _, r := range runs {
 		slot := farBreaks(runs, r)
 		if slot == 0 {
@@ -46,7 +46,8 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 			label = "ftrace_graph_call"
 			target, _ = s.im.Addr("ftrace_graph_caller")
 		}
-		// Where the instruction was made, rather than where it was put.
+		// The finding is where the instruction was made, if that is known, else
+		// where it was stored.
 		pc, advice := uint64(0), "it does not reach, and nothing tests that: test the distance before"
 		if e := r.Writer(slot); e != nil {
 			pc = e.PC
@@ -65,10 +66,11 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 			sp.related = relatedTo(s.im, e.PC, "written here")
 		}
 	}
-}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow, trampoline.FarCallback, trampoline.EdgeCallback, trampoline.FarUpdate)
+}, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow, trampoline.EdgeAbove, trampoline.EdgeBelow,
+	trampoline.FarCallback, trampoline.EdgeCallback, trampoline.FarUpdate)
 
-// addEdge adds that a builder without a PLT takes memory that a callsite does
-// not reach.
+// addEdge adds the finding that a builder without a PLT takes memory that a
+// callsite does not reach.
 func (s *spots) addEdge(r *trampoline.Run) {
 	for _, e := range r.Events {
 		if e.Kind == world.Alloc && e.Addr != 0 {
@@ -78,18 +80,19 @@ func (s *spots) addEdge(r *trampoline.Run) {
 	}
 }
 
-// farBreaks is the address of the slot whose branch does not arrive in a run
-// with something out of reach, though it does with all in reach; else 0.
+// farBreaks is the address of the slot whose branch does not arrive in a run with
+// something out of reach, while it arrives with everything in reach. It is 0 if
+// there is no such slot.
 func farBreaks(runs []*trampoline.Run, r *trampoline.Run) uint64 {
 	switch r.Situation {
 	case trampoline.Near, trampoline.EdgeAbove, trampoline.EdgeBelow:
 		return 0
-	case trampoline.FarUpdate: // to refuse it is right
+	case trampoline.FarUpdate: // a builder may refuse the update
 		if r.Kept() || !slices.ContainsFunc(r.Events, func(e world.Event) bool { return e.Addr == r.CallAt && e.Kind == world.Patch }) {
 			return 0
 		}
 	}
-	if r.Area(r.Trampoline) == nil { // FT308 speaks of a pointer to none
+	if r.Area(r.Trampoline) == nil { // not a trampoline: FT308
 		return 0
 	}
 	for _, near := range runs {
@@ -106,8 +109,9 @@ func farBreaks(runs []*trampoline.Run, r *trampoline.Run) uint64 {
 	return 0
 }
 
-// addGap adds that a builder with a PLT makes no trampoline for a callback at
-// one distance, though it does for others nearer and farther.
+// addGap adds the finding that a builder with a PLT makes no trampoline for a
+// callback at one distance, while it makes trampolines for nearer and farther
+// callbacks.
 func (s *spots) addGap(r *trampoline.Run) {
 	for _, e := range r.Events {
 		if e.Kind == world.Alloc {

@@ -9,27 +9,27 @@ const (
 	littleRoom  = 16 << 20  // bytes below which modules soon spill over
 )
 
-// FT207 finds an image so large that modules get no or little room where
-// direct branches to it reach.
+// FT207 finds an image so large that little or no room is left for modules in
+// reach of direct branches.
 var FT207 = check("FT207", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	text, ok1 := im.Addr("_text")
+	start, ok1 := im.Addr("_text")
 	etext, ok2 := im.Addr("_etext")
 	end, ok3 := im.Addr("_end")
 	if !ok1 || !ok2 || !ok3 {
 		return inconclusive("the image lacks one of _text, _etext, _end")
 	}
-	// Which part of the image shares the 128 MiB with the modules, and what
-	// the region is called, changed with "arm64: module: rework module VA
-	// range selection": before it the region ends at _etext.
-	size, span, region := end-text, "_end - _text", "module_direct_base"
+	// The 128 MiB hold the modules and a part of the image. That part, and the
+	// name of the region, changed with "arm64: module: rework module VA range
+	// selection": before this commit the region ends at _etext.
+	size, span, region := end-start, "_end - _text", "module_direct_base"
 	if _, old := im.Addr("module_alloc_base"); old {
-		size, span, region = etext-text, "_etext - _text", "module_alloc_base"
+		size, span, region = etext-start, "_etext - _text", "module_alloc_base"
 	} else if _, ok := im.Addr("module_direct_base"); !ok {
 		region = "the direct module region"
 	}
-	if end < text || etext < text {
-		return inconclusive("_text is %#x, _etext %#x, _end %#x: reversed", text, etext, end)
+	if end < start || etext < start {
+		return inconclusive("_text is %#x, _etext %#x, _end %#x: reversed", start, etext, end)
 	}
 	mib := func(n uint64) float64 { return float64(n) / (1 << 20) }
 	switch room := int64(directRange) - int64(size); {

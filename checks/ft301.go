@@ -29,8 +29,9 @@ var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*trampoline.Run
 	}
 }, trampoline.Near)
 
-// permEvents are what allocated an area and the last change of its
-// permissions that made it writable and executable; nil if there was none.
+// permEvents are the allocation of an area, and the change of its permissions
+// that made the area writable and executable for good. last is nil if no change
+// did that.
 func permEvents(r *trampoline.Run, a *world.Area) (alloc, last *world.Event) {
 	for i := range r.Events {
 		e := &r.Events[i]

@@ -9,7 +9,7 @@ import (
 
 // FT302 finds pages that are writable and executable for a while.
 var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
-	forGood := false // FT301 speaks of it
+	forGood := false // the page stays writable and executable: FT301
 	for _, r := range runs {
 		a := r.Area(r.Trampoline)
 		forGood = forGood || r.Situation == trampoline.Near && a != nil && a.PermAt(r.Trampoline)&writeExec == writeExec
@@ -17,7 +17,7 @@ var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*trampoline.Run
 	for _, r := range runs {
 		for i := range r.Areas {
 			a := &r.Areas[i]
-			var from *world.Event // that made it so
+			var from *world.Event // made the area writable and executable
 			calls := 0
 			for k := range r.Events {
 				e := &r.Events[k]

@@ -10,8 +10,8 @@ import (
 var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	m := im.Module()
-	// Of a kernel that is not known, or whose loader says nothing, the names
-	// that a loader may rewrite are taken for those that it does.
+	// If the kernel is not known, or its loader cannot be executed, the loader is
+	// taken to rewrite every section that a loader may rewrite.
 	view, err := loader(pass).View()
 	const wx = elf.SHF_WRITE | elf.SHF_EXECINSTR
 	for i, s := range m.Sections {
@@ -21,10 +21,10 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 		switch {
 		case !s.Rewritten:
 			reportImage(pass, "section %s (index %d, %#x bytes) has flags %s, writable and executable: the loader refuses the module (ENOEXEC), or without STRICT_MODULE_RWX maps it so. Take \"w\" or \"x\" out of its .section directive",
-				s.Name, i, s.Size, flags(s.Flags))
+				s.Name, i, s.Size, flagString(s.Flags))
 		case err == nil && !view.Rewrites[s.Name]:
 			reportImage(pass, "section %s (index %d) has flags %s, writable and executable, and this kernel's module_frob_arch_sections, executed, does not rewrite them: the loader refuses the module (ENOEXEC). Build the module against this kernel's headers",
-				s.Name, i, flags(s.Flags))
+				s.Name, i, flagString(s.Flags))
 		}
 	}
 	return examined("%d sections", len(m.Sections))

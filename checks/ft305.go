@@ -31,8 +31,8 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*trampoline.Run
 	}
 }, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback)
 
-// madeSo says which call made the page that event i stores to read-only, or
-// executable.
+// madeSo names the call that made the page read-only or executable to which event
+// i stores.
 func madeSo(s *spots, r *trampoline.Run, i int) string {
 	e := &r.Events[i]
 	bad := func(p emu.Perm) bool {

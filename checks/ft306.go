@@ -9,8 +9,8 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// FT306 finds trampolines with instructions that no maintenance of the
-// instruction cache follows.
+// FT306 finds trampolines with instructions whose last store is not followed by
+// maintenance of the instruction cache.
 var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		area := r.Area(r.Trampoline)
@@ -18,10 +18,12 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run
 			continue
 		}
 		size := r.Code
-		if size == 0 { // what the builder says, which may be anything
+		if size == 0 { // the builder's own number, which may be anything
 			size = min(r.Size, area.Addr+area.Size-r.Trampoline)
 		}
-		stale, first, last := 0, uint64(0), -1 // words, the first of them, the last store to any
+		// The number of stale words, the address of the first, and the index of the
+		// last store to one of them.
+		stale, first, last := 0, uint64(0), -1
 		for a := r.Trampoline; a < r.Trampoline+size; a += a64.Size {
 			if a-r.Literal < 8 {
 				continue
@@ -58,8 +60,9 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run
 	}
 }, trampoline.Near, trampoline.Updated)
 
-// lastStore is the index of the plain store that last wrote what is at addr;
-// -1 if none did, or what wrote it maintains the caches.
+// lastStore is the index of the event that last wrote the word at addr, if that
+// is a plain store. It is -1 if nothing wrote the word, or if the patching
+// interface did, which maintains the caches.
 func lastStore(events []world.Event, addr uint64) int {
 	for i := len(events) - 1; i >= 0; i-- {
 		e := &events[i]
@@ -77,9 +80,9 @@ func lastStore(events []world.Event, addr uint64) int {
 	return -1
 }
 
-// maintained tells whether the cache line of addr is maintained.
+// maintained reports whether one of the events maintains the cache line of addr.
 func maintained(events []world.Event, addr uint64) bool {
-	const line = 64 // that of today's processors, in bytes
+	const line = 64 // bytes: the size on today's processors
 	for i := range events {
 		e := &events[i]
 		if e.Kind != world.ICache || e.Size == 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// FT307 finds executable memory that is given back as it is.
+// FT307 finds executable memory that is freed without a reset of its permissions.
 var FT307 = builtCheck("FT307", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, e := range r.Events {
@@ -17,4 +17,5 @@ var FT307 = builtCheck("FT307", func(pass *analysis.Pass, runs []*trampoline.Run
 			}
 		}
 	}
-}, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback, trampoline.NoMemory, trampoline.BadCopy, trampoline.AlienSlot, trampoline.Released, trampoline.BadRelease)
+}, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback,
+	trampoline.NoMemory, trampoline.BadCopy, trampoline.AlienSlot, trampoline.Released, trampoline.BadRelease)

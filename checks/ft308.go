@@ -11,8 +11,8 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// FT308 executes the builder where it must fail, and finds what it leaves
-// behind.
+// FT308 executes the builder in situations in which it must fail, and finds
+// memory, pointers and flags that the builder leaves behind.
 var FT308 = builtCheck("FT308", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	seen := map[string]bool{}
 	for _, r := range runs {
@@ -24,10 +24,12 @@ var FT308 = builtCheck("FT308", func(pass *analysis.Pass, runs []*trampoline.Run
 		pc, what := failing(r)
 		s.add(r, pc, kinds, "with %s, the builder %s. Set the members of the ops last, when nothing can fail any more, and free what was allocated on every way out", what, strings.Join(left, ", "))
 	}
-}, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm, trampoline.BadPatch, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback, trampoline.AlienSlot)
+}, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm, trampoline.BadPatch,
+	trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback, trampoline.AlienSlot)
 
-// residue is what a builder that failed has left behind; nil if nothing, or if
-// it did not fail.
+// residue lists the things that a builder left behind when it failed. The list is
+// nil if there are none, or if the builder did not fail. kinds names the kinds of
+// these things, for comparison.
 func residue(r *trampoline.Run) (left []string, kinds string) {
 	broken := brokenBy(r)
 	if r.Trampoline != 0 && broken == "" {
@@ -53,15 +55,15 @@ func residue(r *trampoline.Run) (left []string, kinds string) {
 	return left, kinds
 }
 
-// brokenBy says what is wrong with the trampoline that a builder has left in a
-// run where something failed; "" if it works all the same, or if the builder
-// has told of it. What it tells of memory that is missing does not make it
-// memory.
+// brokenBy says what is wrong with the trampoline that a builder left in a run in
+// which something failed. It is "" if the trampoline works nevertheless, or if
+// the builder warned. A warning is no excuse for a pointer to memory that was not
+// allocated or that is freed.
 func brokenBy(r *trampoline.Run) string {
 	a := r.Area(r.Trampoline)
 	switch {
 	case r.Situation == trampoline.NoMemory:
-		return "where there is none"
+		return "where no memory was given"
 	case a == nil && (r.Situation == trampoline.BadCopy || r.Situation == trampoline.BadPerm || r.Situation == trampoline.BadPatch):
 		return "which is freed memory"
 	case r.Situation == trampoline.BadCopy && !r.Called:
@@ -76,8 +78,8 @@ func brokenBy(r *trampoline.Run) string {
 	return ""
 }
 
-// failing is what failed in a run, and the address of the builder's call of
-// it.
+// failing names the call that failed in a run, and the address at which the
+// builder makes this call.
 func failing(r *trampoline.Run) (pc uint64, what string) {
 	what = r.Situation.String()
 	n := 0

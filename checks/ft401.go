@@ -1,18 +1,11 @@
 package checks
 
 import (
-	"fmt"
-	"strings"
-
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/arch"
-	"github.com/ftlint/ftlint/elfscan"
 )
 
-// FT401 finds callsites whose words are those of no era. Words of another
-// era's shape are FT410.
+// FT401 finds callsites whose words match the shape of no era. FT410 finds those
+// with the shape of another era.
 var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -36,20 +29,3 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)
-
-// words shows the instructions of a callsite.
-func words(im *elfscan.Image, entry uint64, shape *arch.Shape) string {
-	n := shape.Words
-	var out []string
-	for a := entry; len(out) < n; a += a64.Size {
-		w, ok := im.Word(a)
-		if !ok {
-			break
-		}
-		out = append(out, fmt.Sprintf("%08x %s", w, text(im, a)))
-		if shape.Literal != 0 && len(out) == 3 && w == a64.BTIc {
-			n++
-		}
-	}
-	return strings.Join(out, ", ")
-}

@@ -4,7 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// FT403 finds entries of the callsite table that point at no code.
+// FT403 finds entries of the callsite table that do not point at code.
 var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)

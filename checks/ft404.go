@@ -6,7 +6,8 @@ import (
 	"github.com/ftlint/ftlint/a64"
 )
 
-// FT404 finds callsites that are the same, or share words.
+// FT404 finds entries of the callsite table that are equal, and callsites that
+// share words.
 var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)

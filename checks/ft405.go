@@ -9,7 +9,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// noinstr are parts of text in which no callsite may lie, by their boundary
+// noinstr lists the parts of text that must not have callsites, by their boundary
 // symbols.
 var noinstr = []struct{ start, end, why string }{
 	{"__noinstr_text_start", "__noinstr_text_end", "code that runs while RCU, lockdep or the entry state is not set up"},
@@ -53,11 +53,11 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	return examined("%d callsites, %d parts of text", len(t.Addrs), n)
 }, Sites)
 
-// noinstrNames are the beginnings of the names of sections of modules in which
-// no callsite may lie.
+// noinstrNames are the beginnings of the names of those sections of modules that
+// must not have callsites.
 var noinstrNames = []string{".noinstr.text", ".entry.text", ".hyp.text", ".idmap.text", ".hyp.idmap.text"}
 
-// noinstrSections judges a module, whose text has sections and no boundary
+// noinstrSections judges a module. Its text has sections instead of boundary
 // symbols.
 func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any, error) {
 	im := image(pass)

@@ -20,14 +20,14 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		}
 		const leftover = "This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"
 		if !t.Shape.SavesLR {
-			// behind the prologue: it lies in some function
+			// The callsite stands behind the prologue, so it lies within a function.
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
 				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", t.name(im, a), s.Name, s.End(), leftover)
 			}
 			continue
 		}
 		if site.AtFunc || !site.OK {
-			continue // a malformed one is FT401's
+			continue // a malformed callsite: FT401
 		}
 		if _, mixed := t.otherShape(a); mixed {
 			continue // FT410

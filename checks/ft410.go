@@ -19,8 +19,8 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 		if site.OK && (!t.Shape.SavesLR || site.AtFunc) {
 			continue
 		}
-		// The words are not the era's, or they are but no function begins
-		// where it should.
+		// Either the words do not match the era's shape, or they do and no
+		// function begins where the shape asks for one.
 		other, mixed := t.otherShape(a)
 		if !mixed {
 			continue // FT401, FT407

@@ -7,8 +7,8 @@ import (
 	"github.com/ftlint/ftlint/entry"
 )
 
-// FT411 compares the register that callsites save LR in with the one that the
-// entry code reads.
+// FT411 compares the register in which callsites save LR with the register from
+// which the entry code reads the caller.
 var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -28,7 +28,7 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 	}
 	place := relatedTo(kernel, at, "the entry code reads it here")
 
-	// Callsites that are initialised say the register themselves.
+	// A callsite that is initialised in the image shows its register.
 	n := 0
 	for _, s := range t.Callsites {
 		a := s.Entry
@@ -43,7 +43,8 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 	if n == len(t.Addrs) {
 		return examined("%d callsites", n)
 	}
-	// The others are NOPs until ftrace_init_nop() writes what it makes.
+	// The other callsites are NOPs until ftrace_init_nop() writes the instruction
+	// that saves LR.
 	init, ok := kernel.Addr("ftrace_init_nop")
 	if !ok {
 		return inconclusive("callsites are NOPs, and the image has no ftrace_init_nop that says what they become")

@@ -7,7 +7,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// makers are the kernel's functions that make instructions, by their kind.
+// makers are the kernel's functions that make instructions, by the instruction's
+// kind.
 var makers = map[a64.Kind]string{
 	a64.Branch: "aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_NOLINK)",
 	a64.Call:   "aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_LINK)",
@@ -21,7 +22,7 @@ var makers = map[a64.Kind]string{
 	a64.LDRLit: "aarch64_insn_gen_load_literal(pc, addr, reg, true)",
 }
 
-// FT601 finds instructions that the builder makes of a constant of its own.
+// FT601 finds instructions that the builder makes from a constant of its own.
 var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, h := range r.HandMade(s.im) {
@@ -33,8 +34,8 @@ var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*trampoline.Run
 				use = "its encoder in arch/arm64/lib/insn.c, or add one"
 			}
 			c := uint32(h.Constant.Out)
-			// Compilers put constants into registers ahead of the statement or
-			// behind it; where the offset is cut to its field, it is that.
+			// Compilers load a constant before or after the statement that uses it.
+			// Where the offset is cut to its field, the mask's place is better.
 			pc := h.Constant.PC
 			if h.Mask != nil {
 				pc = h.Mask.PC

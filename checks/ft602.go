@@ -9,8 +9,8 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// FT602 executes the builder with a word in a slot that nobody expects there,
-// and finds it overwritten.
+// FT602 executes the builder with an unexpected word in a slot, or with reads that
+// fail, and finds slots that the builder overwrites nevertheless.
 var FT602 = builtCheck("FT602", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for i, e := range r.Events {

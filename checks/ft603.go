@@ -7,17 +7,19 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// FT603 finds offsets that the builder cuts to the width of a field, with no
-// comparison that bounds them.
+// FT603 finds offsets that the builder cuts to the width of a field without a
+// comparison that bounds the offset.
 var FT603 = builtCheck("FT603", func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 	for _, r := range runs {
 		for _, h := range r.HandMade(s.im) {
 			if h.Mask == nil || s.inEncoder(h.Mask.PC) {
 				continue
 			}
-			reach := a64.ReachOf(a64.Classify(h.Word))
+			kind := a64.Classify(h.Word)
+			reach := a64.ReachOf(kind)
 			s.add(r, h.Mask.PC, "", "%s cuts %#x to %d bits for the offset of %s, stored to %s (%s), and nothing compares it with the range of %v, %+#x..%+#x: test it, or use %s",
-				text(s.im, h.Mask.PC), h.Mask.In, h.Mask.Width, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC), a64.Classify(h.Word), reach.Min, reach.Max, makers[a64.Classify(h.Word)])
+				text(s.im, h.Mask.PC), h.Mask.In, h.Mask.Width, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC),
+				kind, reach.Min, reach.Max, makers[kind])
 		}
 	}
 }, trampoline.Near, trampoline.Updated)

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -14,9 +15,9 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// Image is the kernel image itself, *elfscan.Image. The driver opens it and
-// puts it in ResultOf; on its own the analyzer opens the one file that
-// Pass.OtherFiles names.
+// Image is the kernel image or the module, *elfscan.Image. The driver opens the
+// image and puts it into ResultOf. Without the driver the analyzer opens the one
+// file that Pass.OtherFiles names.
 var Image = &analysis.Analyzer{
 	Name: "image",
 	Doc:  "open the kernel image",
@@ -35,11 +36,11 @@ var Image = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*elfscan.Image](),
 }
 
-// SiteTable is the callsite table with every callsite taken apart.
+// SiteTable is the callsite table with every callsite decoded.
 type SiteTable struct {
 	*callsite.Table
 	Callsites []callsite.Site // the entries that are not blank, by address
-	BTI       int             // callsites with a landing pad
+	BTI       int             // number of callsites with a landing pad
 }
 
 // Sites is the callsite table, *SiteTable.
@@ -63,8 +64,8 @@ var Sites = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SiteTable](),
 }
 
-// sitesOf is the callsite table, or why a rule about callsites has nothing to
-// look at: a *world.Lack.
+// sitesOf is the callsite table. If a rule about callsites has nothing to look
+// at, t is nil and none, a *world.Lack, says why.
 func sitesOf(pass *analysis.Pass) (t *SiteTable, none error) {
 	t = pass.ResultOf[Sites].(*SiteTable)
 	switch {
@@ -78,27 +79,28 @@ func sitesOf(pass *analysis.Pass) (t *SiteTable, none error) {
 	return t, nil
 }
 
-// name is a callsite as findings name it: its function, where one begins at
-// it, and the address of its entry.
-func (t *SiteTable) name(im *elfscan.Image, entry uint64) string {
-	if s := t.Site(entry); s.Func != entry && s.AtFunc {
-		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), entry)
+// name is the name of the callsite whose table entry is addr, for findings: its
+// function, if a function begins at the callsite, and addr.
+func (t *SiteTable) name(im *elfscan.Image, addr uint64) string {
+	if s := t.Site(addr); s.Func != addr && s.AtFunc {
+		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), addr)
 	}
-	return im.At(entry)
+	return im.At(addr)
 }
 
-// otherShape is the shape of another era, if the callsite at entry has that:
-// its words are those of it, and a function begins where that shape has it.
-func (t *SiteTable) otherShape(entry uint64) (*arch.Shape, bool) {
-	shape := t.Guess(entry)
+// otherShape is the shape of another era, if the callsite whose table entry is
+// addr has that shape: its words match, and a function begins where the shape
+// asks for one.
+func (t *SiteTable) otherShape(addr uint64) (*arch.Shape, bool) {
+	shape := t.Guess(addr)
 	if shape == nil || shape == t.Shape {
 		return nil, false
 	}
-	return shape, !shape.SavesLR || t.SiteAs(entry, shape).AtFunc
+	return shape, !shape.SavesLR || t.SiteAs(addr, shape).AtFunc
 }
 
-// table is the callsite table of the image that the pass looks at; for what is
-// said of it when it cannot be read, see Sites.
+// table is the callsite table of the image that the pass looks at. It drops the
+// error of a table that cannot be read: Sites returns that error.
 func table(pass *analysis.Pass) *callsite.Table {
 	t, _ := callsite.Of(image(pass))
 	return t
@@ -111,18 +113,36 @@ var Entry = &analysis.Analyzer{
 	Requires: []*analysis.Analyzer{Image},
 	Run: func(pass *analysis.Pass) (any, error) {
 		if image(pass).Module() != nil {
-			return &entry.Code{}, nil // a module has none
+			return &entry.Code{}, nil // a module has no entry code
 		}
 		return entry.Walk(image(pass)), nil
 	},
 	ResultType: reflect.TypeFor[*entry.Code](),
 }
 
-// text is the instruction at addr as findings show it: "`bl ftrace_stub`".
+// text is the instruction at addr in the form of findings: "`bl ftrace_stub`".
 func text(im *elfscan.Image, addr uint64) string {
 	w, ok := im.Word(addr)
 	if !ok {
 		return "(nothing)"
 	}
 	return "`" + a64.Text(w, addr, im.Name) + "`"
+}
+
+// words is the instructions of the callsite whose table entry is addr, in the form
+// of findings.
+func words(im *elfscan.Image, addr uint64, shape *arch.Shape) string {
+	n := shape.Words
+	var out []string
+	for a := addr; len(out) < n; a += a64.Size {
+		w, ok := im.Word(a)
+		if !ok {
+			break
+		}
+		out = append(out, fmt.Sprintf("%08x %s", w, text(im, a)))
+		if shape.Literal != 0 && len(out) == 3 && w == a64.BTIc {
+			n++
+		}
+	}
+	return strings.Join(out, ", ")
 }

@@ -26,10 +26,10 @@ type cell struct {
 
 func (c cell) String() string { return fmt.Sprintf("%s %s, pages of %d KiB", c.cc, c.flags, c.pages) }
 
-// matrix is the cells that the expectations of the samples hold in: each
-// compiler, at both levels that a kernel is compiled at, without marks, with
-// signed return addresses, with landing pads as well, and with the shadow call
-// stack; and each with larger pages.
+// matrix is the cells in which the expectations of the samples must hold: each
+// compiler at -O2 and -Os, without marks, with signed return addresses, with
+// landing pads as well, and with the shadow call stack; and each compiler with
+// larger pages.
 func matrix() []cell {
 	var cells []cell
 	for _, cc := range []string{"gcc", "clang"} {
@@ -48,9 +48,9 @@ func matrix() []cell {
 	return cells
 }
 
-// TestMatrix builds the samples in C in every cell of the matrix, and holds what
-// is found against what they expect: every seeded defect is found, and nothing
-// else. Under the race detector it takes one cell.
+// TestMatrix builds the samples in C in every cell of the matrix, and compares the
+// findings with the expectations: every seeded defect is found, and nothing else.
+// Under the race detector it takes one cell.
 func TestMatrix(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
@@ -143,10 +143,10 @@ func TestMatrix(t *testing.T) {
 	t.Logf("\n%s", b.String())
 }
 
-// around are the places of a finding that an expectation may name in its stead:
-// where the function that it lies in is inlined, as addr2line knows it, and the
-// line before and behind. Compilers differ in which of two statements a merged
-// store belongs to, and whether a function begins at its brace.
+// around are the places that an expectation may name instead of the place of a
+// finding: the lines at which the finding's function is inlined, by addr2line, and
+// the lines before and after each. Compilers differ in which of two statements a
+// merged store belongs to, and whether a function begins at its brace.
 func around(t *testing.T, path string, f finding.Finding) []finding.Place {
 	if f.Addr == 0 {
 		return nil

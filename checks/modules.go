@@ -16,16 +16,16 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A Loader is the kernel that modules are loaded into, with what is worked out
-// once for all of them. Its methods may be called from any number of
-// goroutines. The zero value stands for a kernel that is not known.
+// A Loader is the kernel that modules are loaded into, with the results that are
+// computed once for all modules. Its methods may be called from several
+// goroutines. A Loader without a Kernel stands for a kernel that is not known.
 type Loader struct {
-	Kernel *elfscan.Image // nil if it is not known
-	None   error          // why it is not known: "no vmlinux was given"
+	Kernel *elfscan.Image // nil if the kernel is not known
+	None   error          // why the kernel is not known: "no vmlinux was given"
 
 	view  func() (callsite.LoaderView, error)
-	first func() (*callsite.ModuleExecutor, error) // never executed: others are made from it. Or why there are none
-	funcs chan *callsite.ModuleExecutor            // that are not in use
+	first func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
+	idle  chan *callsite.ModuleExecutor            // executors that are not in use
 }
 
 // NewLoader is the Loader of a kernel.
@@ -33,22 +33,23 @@ func NewLoader(kernel *elfscan.Image) *Loader {
 	l := &Loader{
 		Kernel: kernel,
 		view:   sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
-		funcs:  make(chan *callsite.ModuleExecutor, 64),
+		idle:   make(chan *callsite.ModuleExecutor, 64),
 	}
 	l.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
-		view, _ := l.View() // of a loader that cannot be executed nothing is known
+		view, _ := l.View() // empty if the loader cannot be executed
 		table, _ := callsite.Of(kernel)
 		first, err := callsite.NewModuleExecutor(table, view)
 		if err != nil {
 			return nil, err
 		}
-		l.funcs <- first.Fork()
+		l.idle <- first.Fork()
 		return first, nil
 	})
 	return l
 }
 
-// View is what the kernel's loader, executed, makes of the sections it knows.
+// View is the result of executing the kernel's loader on the sections that the
+// loader knows.
 func (l *Loader) View() (callsite.LoaderView, error) {
 	if l.Kernel == nil {
 		return callsite.LoaderView{}, l.None
@@ -56,20 +57,21 @@ func (l *Loader) View() (callsite.LoaderView, error) {
 	return l.view()
 }
 
-// Prepare works out what all modules need, if that was not done before. While
-// it is, nothing about modules can be said: it is well done beforehand.
+// Prepare computes the results that all modules share, unless that was done
+// before. The first module waits for these results, so a caller can have them
+// computed while modules are being read.
 func (l *Loader) Prepare() {
 	if l.Kernel == nil {
 		return
 	}
 	defer elfscan.Guard()()
-	defer func() { _ = recover() }() // withFuncs gets the panic again
+	defer func() { _ = recover() }() // withExecutor gets the panic again
 	l.first()
 }
 
-// withFuncs calls f with the kernel's site functions, ready to be executed on
-// callsites of modules. The error, a *world.Lack, says why there are none.
-func (l *Loader) withFuncs(f func(*callsite.ModuleExecutor)) error {
+// withExecutor calls f with an executor of the kernel's functions on callsites of
+// modules. The error, a *world.Lack, says why there is no executor.
+func (l *Loader) withExecutor(f func(*callsite.ModuleExecutor)) error {
 	if l.Kernel == nil {
 		return l.None
 	}
@@ -79,20 +81,20 @@ func (l *Loader) withFuncs(f func(*callsite.ModuleExecutor)) error {
 	}
 	var m *callsite.ModuleExecutor
 	select {
-	case m = <-l.funcs:
+	case m = <-l.idle:
 	default:
 		m = first.Fork()
 	}
 	f(m)
 	select {
-	case l.funcs <- m:
+	case l.idle <- m:
 	default:
 	}
 	return nil
 }
 
 // InKernel is the kernel that the module is loaded into, *Loader. The driver
-// supplies it; on its own the analyzer knows of none.
+// supplies it. Without the driver the kernel is not known.
 var InKernel = &analysis.Analyzer{
 	Name: "inkernel",
 	Doc:  "the kernel that a module is loaded into",
@@ -104,8 +106,8 @@ var InKernel = &analysis.Analyzer{
 
 func loader(pass *analysis.Pass) *Loader { return pass.ResultOf[InKernel].(*Loader) }
 
-// flags is section flags as readelf shows them.
-func flags(f elf.SectionFlag) string {
+// flagString is the flags of a section in readelf's letters.
+func flagString(f elf.SectionFlag) string {
 	var b strings.Builder
 	for _, x := range []struct {
 		flag elf.SectionFlag
@@ -118,9 +120,9 @@ func flags(f elf.SectionFlag) string {
 	return b.String()
 }
 
-// kernelOf is the image whose entry code and functions the callsites belong
-// to: the image itself or, of a module, its kernel. none says why that is not
-// known.
+// kernelOf is the image with the entry code and the functions of the callsites:
+// the image itself or, of a module, its kernel. none says why the kernel of a
+// module is not known.
 func kernelOf(pass *analysis.Pass) (kernel *elfscan.Image, none error) {
 	im := image(pass)
 	if im.Module() == nil {
@@ -130,8 +132,8 @@ func kernelOf(pass *analysis.Pass) (kernel *elfscan.Image, none error) {
 	return l.Kernel, l.None
 }
 
-// reportRun reports that fn, executed on callsite s, does what it must not: at
-// fn or, if the kernel is another image, at the callsite.
+// reportRun reports that fn, executed on callsite s, does what it must not. The
+// finding is at fn or, if the kernel is another image, at the callsite.
 func reportRun(pass *analysis.Pass, kernel *elfscan.Image, fn uint64, s callsite.Site, format string, args ...any) {
 	im := image(pass)
 	if kernel != im {
@@ -141,9 +143,9 @@ func reportRun(pass *analysis.Pass, kernel *elfscan.Image, fn uint64, s callsite
 	reportWith(pass, fn, relatedTo(im, s.Entry, "the callsite"), format, args...)
 }
 
-// A ModuleKind is what can make a kernel's functions treat one callsite of a
-// module otherwise than another.
-type ModuleKind struct {
+// A moduleKind holds everything that can make a kernel's functions treat two
+// callsites of modules differently.
+type moduleKind struct {
 	Shape        *arch.Shape
 	BTI          bool
 	Part         elfscan.Part
@@ -156,7 +158,7 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 	im, m := image(pass), image(pass).Module()
 	res := &SiteResults{Saved: -1}
 	settings := pass.ResultOf[Options].(Settings)
-	kind := ModuleKind{Shape: t.Shape}
+	kind := moduleKind{Shape: t.Shape}
 	_, kind.PLT = m.Section(arch.ARM64.Modules.PLT)
 	_, kind.InitPLT = m.Section(arch.ARM64.Modules.InitPLT)
 	var sites []callsite.Site
@@ -177,7 +179,7 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 		res.None = errNoneAsBuilt
 		return res
 	}
-	res.None = loader(pass).withFuncs(func(f *callsite.ModuleExecutor) {
+	res.None = loader(pass).withExecutor(func(f *callsite.ModuleExecutor) {
 		if reg, ok := f.Saved(im, sites[0]); ok {
 			res.Saved = reg
 		}
@@ -190,7 +192,7 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 
 // runModule executes callsites of a module, near the kernel and far from it.
 func (r *SiteResults) runModule(f *callsite.ModuleExecutor, im *elfscan.Image, sites []callsite.Site) {
-	never := f.CanBeFar(im)
+	never := f.CanBeFar(im) // why the module cannot be far
 	r.Placed = "near and far"
 	if never != nil {
 		r.Placed = fmt.Sprintf("near (not far: %v)", never)

@@ -19,8 +19,8 @@ const moduleSamples = "../testdata/module-samples"
 // kernelComment names the kernel that a sample of a module is for.
 var kernelComment = regexp.MustCompile(`(?m)^// kernel: (\S+)$`)
 
-// lintWith lints a module as one of the kernel, or without one if that is "",
-// and gives its result.
+// lintWith lints a module with a kernel, or without a kernel if kernel is "", and
+// returns the module's result.
 func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *finding.Result {
 	t.Helper()
 	args := []string{module}
@@ -48,9 +48,9 @@ func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *finding.Res
 	return got
 }
 
-// TestModuleSamples holds what is found in each sample of a module against
-// what its source expects, both ways; and the samples without a defect without
-// a kernel, too.
+// TestModuleSamples compares the findings in each sample of a module with the
+// expectations in its source, both ways. It lints the samples without a defect
+// without a kernel, too.
 func TestModuleSamples(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(moduleSamples, "*.ko"))
 	if err != nil || len(paths) == 0 {
@@ -87,7 +87,7 @@ func TestModuleSamples(t *testing.T) {
 			}
 			for _, f := range res.Findings {
 				triggered[f.Rule.ID] = true
-				if !met(wants, f) {
+				if !meet(wants, f, nil) {
 					t.Errorf("%s:%d: unexpected finding: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
 				}
 			}
@@ -117,7 +117,7 @@ func TestModuleSamples(t *testing.T) {
 	}
 	for _, r := range rules.All() {
 		switch r.ID {
-		case "FT406", "FT408", "FT411": // of the kernel, by its own samples
+		case "FT406", "FT408", "FT411": // about the kernel: its samples trigger them
 		default:
 			if r.On&rules.Modules != 0 && !triggered[r.ID] {
 				t.Errorf("no sample of a module triggers %s: write one in testdata/module-samples, with // want %[1]s \"...\" at the line of the finding", r.ID)
@@ -126,22 +126,8 @@ func TestModuleSamples(t *testing.T) {
 	}
 }
 
-// met finds the expectation that a finding meets, and marks it.
-func met(wants []*want, f finding.Finding) bool {
-	for _, w := range wants {
-		if w.met || w.rule != f.Rule.ID || !w.re.MatchString(f.Message) {
-			continue
-		}
-		if w.line == f.Line && (w.line == 0 || w.file == filepath.Base(f.Path)) {
-			w.met = true
-			return true
-		}
-	}
-	return false
-}
-
-// A module placed out of reach goes through its PLT, which is executed: in each
-// era the kernel's functions come to that.
+// A module placed out of reach goes through its PLT, which is executed. The
+// kernel's functions do that in each era.
 func TestModuleIsPlacedFar(t *testing.T) {
 	for name, kernel := range map[string]string{
 		"good-callops": "kernel-callops", "good-callops-bti": "kernel-callops", "good-callops-6.12": "kernel-callops-6.12",
@@ -156,8 +142,8 @@ func TestModuleIsPlacedFar(t *testing.T) {
 	}
 }
 
-// TestModuleLoaders executes the loader of each sample of a kernel on modules
-// that are made up: without BTF, where that is asked for alone.
+// TestModuleLoaders executes the loader of each sample of a kernel on made-up
+// modules. The samples have no BTF, so that only an exhaustive run does that.
 func TestModuleLoaders(t *testing.T) {
 	wants := map[string]string{
 		"kernel-plt-wrong":    `^module_finalize, executed on a module with all sections, writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`,

@@ -68,8 +68,8 @@ func readWants(t *testing.T, file string) []*want {
 	return wants
 }
 
-// sourceOf is the source that a sample was built from: variants of one sample
-// (callops-good-rela.elf) share the source whose name is their beginning.
+// sourceOf is the source that a sample was built from. Variants of one sample
+// (callops-good-rela.elf) share a source: their names begin with its name.
 func sourceOf(t *testing.T, elf string) string {
 	t.Helper()
 	for name := strings.TrimSuffix(elf, ".elf"); name != ""; {
@@ -85,9 +85,8 @@ func sourceOf(t *testing.T, elf string) string {
 	return ""
 }
 
-// wantsOf reads the expectations of all that a sample was built from: its
-// source, the sources that its build line links with it, and what they
-// include.
+// wantsOf reads the expectations in every source of a sample: its own, those that
+// its build line links with it, and the files that these include.
 func wantsOf(t *testing.T, elf string) []*want {
 	t.Helper()
 	files := []string{sourceOf(t, elf)}
@@ -138,8 +137,8 @@ func elfs(t *testing.T) []string {
 	return names
 }
 
-// TestSamples holds what is found in each sample against what its source
-// expects, both ways.
+// TestSamples compares the findings in each sample with the expectations in its
+// source, both ways.
 func TestSamples(t *testing.T) {
 	triggered, passed := map[string]bool{}, map[string]bool{}
 	for _, elf := range elfs(t) {
@@ -166,8 +165,8 @@ func TestSamples(t *testing.T) {
 			}
 		})
 	}
-	// A template outside text has other labels than those of live entry code
-	// (dyntramp-good), so that the rule does not even apply there.
+	// A template outside text has other labels than live entry code has
+	// (dyntramp-good), so that the rule is not applicable there.
 	passed["FT112"] = true
 	for _, r := range rules.All() {
 		if r.On&rules.Kernels == 0 {
@@ -182,9 +181,9 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// compare holds what was found in a sample against what its sources expect,
-// both ways, and gives the expectations. also, if not nil, are other places that
-// a finding counts for as well, if nothing else is found there.
+// compare compares the findings in a sample with the expectations in its sources,
+// both ways, and returns the expectations. also, if not nil, gives other places of
+// a finding: it counts there if no other finding does.
 func compare(t *testing.T, elf string, res *finding.Result, also func(finding.Finding) []finding.Place) []*want {
 	t.Helper()
 	for _, err := range res.Errors {
@@ -223,8 +222,8 @@ func exists(sample string) bool {
 	return err == nil
 }
 
-// meet marks the expectation that the finding meets, where it is or at one of
-// the places.
+// meet marks the expectation that the finding meets, at its own place or at one of
+// the given places, and reports whether there is one.
 func meet(wants []*want, f finding.Finding, places []finding.Place) bool {
 	if places == nil {
 		places = []finding.Place{f.Place}

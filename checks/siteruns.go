@@ -19,12 +19,13 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// Settings are what a user can choose of how checks run.
+// Settings are what a user can choose about how checks run.
 type Settings struct {
 	Exhaustive bool // execute every callsite, not one of each kind
-	ByModel    bool // execute no callsite of modules: only tell their kinds
+	ByModel    bool // find the kinds of a module's callsites, and execute none of them
 
-	// Stopped, if not nil, tells why a run ends early: nil if it does not.
+	// Stopped, if not nil, returns why the run ends early, or nil while it
+	// goes on.
 	Stopped func() error
 }
 
@@ -35,8 +36,8 @@ func (s Settings) stopped() error {
 	return s.Stopped()
 }
 
-// Options is the Settings. The driver supplies them; on its own the analyzer
-// gives the defaults.
+// Options are the settings of the run, Settings. The driver supplies them.
+// Without the driver the analyzer gives the defaults.
 var Options = &analysis.Analyzer{
 	Name:       "options",
 	Doc:        "what the user chose",
@@ -44,10 +45,10 @@ var Options = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[Settings](),
 }
 
-// Types is the layout of some of the kernel's structures, *callsite.Types.
+// Types are the layouts of some of the kernel's structures, *callsite.Types.
 var Types = &analysis.Analyzer{
 	Name:     "types",
-	Doc:      "read the layout of some structures from BTF or, to execute all, from DWARF",
+	Doc:      "read the layouts of some structures from BTF or, in an exhaustive run, from DWARF",
 	Requires: []*analysis.Analyzer{Image, Options},
 	Run: func(pass *analysis.Pass) (any, error) {
 		return callsite.ReadTypes(image(pass), pass.ResultOf[Options].(Settings).Exhaustive), nil
@@ -55,26 +56,26 @@ var Types = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*callsite.Types](),
 }
 
-// errNoneAsBuilt is why no callsite is executed.
+// errNoneAsBuilt says why no callsite is executed.
 var errNoneAsBuilt = &world.Lack{What: "no callsite has the words that ftrace expects"}
 
-// SiteResults is what came of executing the site functions.
+// SiteResults are the results of executing ftrace's functions on callsites.
 type SiteResults struct {
-	None     error          // they could not be executed at all: a *world.Lack
-	Executed int            // callsites
-	Placed   string         // of a module: where it was placed meanwhile
-	Saved    int            // the register that ftrace_init_nop has callsites save LR in; -1 if not known
-	Failed   []callsite.Run // whose life differs from the model, by address
-	Stuck    []callsite.Run // that reached no verdict, by address
-	Borders  []callsite.Border
-	Corners  []callsite.Run // of one callsite, and of some that a module could have
-	Untried  error          // what of the corners could not be executed: a *world.Lack, or nil
+	None     error             // why nothing could be executed: a *world.Lack, or nil
+	Executed int               // number of callsites
+	Placed   string            // of a module: the places that it was executed in
+	Saved    int               // number of the register in which ftrace_init_nop has callsites save LR; -1 if not known
+	Failed   []callsite.Run    // whose life differs from the model, by address
+	Stuck    []callsite.Run    // that reached no verdict, by address
+	Borders  []callsite.Border // with targets at the borders of BL's range
+	Corners  []callsite.Run    // corner cases: of one callsite, and of some that a module could have
+	Untried  error             // why some corner cases could not be executed: a *world.Lack, or nil
 
-	kinds []ModuleKind // of a module: the kinds of its callsites that can be executed
+	kinds []moduleKind // of a module: the kinds of its callsites that can be executed
 }
 
-// Kinds are the kinds of a module's callsites that can be executed. Of callsites
-// of one kind in many modules it is enough to execute one.
+// Kinds are the kinds of a module's callsites that can be executed. If several
+// modules have callsites of one kind, it is enough to execute one of these.
 func (r *SiteResults) Kinds() (names []string) {
 	for _, k := range r.kinds {
 		names = append(names, fmt.Sprintf("%+v", k))
@@ -82,10 +83,10 @@ func (r *SiteResults) Kinds() (names []string) {
 	return names
 }
 
-// Sound reports whether execution found nothing wrong, and always came to a
-// verdict.
+// Sound reports whether every executed callsite behaved as the model says.
 func (r *SiteResults) Sound() bool { return len(r.Failed)+len(r.Stuck) == 0 }
 
+// whySuffix ends a message with the reason why nothing was executed.
 func (r *SiteResults) whySuffix() string {
 	if r.None != nil {
 		return ": " + r.None.Error()
@@ -93,8 +94,8 @@ func (r *SiteResults) whySuffix() string {
 	return ""
 }
 
-// SiteRuns executes ftrace's functions on callsites, *SiteResults: on one of
-// each kind, or on all.
+// SiteRuns executes ftrace's functions on one callsite of each kind, or on all,
+// *SiteResults.
 var SiteRuns = &analysis.Analyzer{
 	Name:     "siteruns",
 	Doc:      "execute ftrace_call_adjust, ftrace_init_nop, ftrace_make_call, ftrace_modify_call and ftrace_make_nop on callsites",
@@ -138,8 +139,9 @@ var SiteRuns = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SiteResults](),
 }
 
-// runnable are the callsites that can be executed: those in text, as built,
-// aligned, that reach their entry code. The others have rules of their own.
+// runnable are the callsites that can be executed: in text, with the words that
+// compilers emit, aligned, and in reach of the entry code. Other rules report
+// the rest.
 func runnable(im *elfscan.Image, t *SiteTable) []callsite.Site {
 	reach := a64.ReachOf(a64.Call)
 	caller, _ := im.Addr("ftrace_caller")
@@ -157,23 +159,24 @@ func runnable(im *elfscan.Image, t *SiteTable) []callsite.Site {
 	return out
 }
 
-// oneOfEach is one callsite of each kind, a kind being what can make ftrace's
-// functions treat one callsite otherwise than another: its shape, its
-// alignment, whether it crosses a page, and how far its entry code is.
+// oneOfEach picks one callsite of each kind. Callsites are of one kind if
+// ftrace's functions have no reason to treat them differently: they have the
+// same shape and alignment, both or neither cross a page, and their entry code
+// is about as far away.
 func oneOfEach(im *elfscan.Image, sites []callsite.Site) []callsite.Site {
 	caller, _ := im.Addr("ftrace_caller")
-	var seen [16 * 16]bool // a kind of bits: distance, alignment, and the rest
+	var seen [16 * 16]bool // by kind: bits of distance, of alignment, of the rest
 	var out []callsite.Site
 	for _, s := range sites {
 		off := int64(caller - s.Call)
 		kind := 0
 		for d := abs(off); d > 1<<20; d >>= 2 {
-			kind++ // up to 4, as all reach their entry code
+			kind++ // up to 4: all callsites reach their entry code
 		}
 		kind = kind<<2 | int(s.Entry%16/a64.Size)
-		for _, is := range []bool{s.BTI, off > 0, s.Entry&^0xfff != s.Call&^0xfff} {
+		for _, bit := range []bool{s.BTI, off > 0, s.Entry&^0xfff != s.Call&^0xfff} {
 			kind <<= 1
-			if is {
+			if bit {
 				kind |= 1
 			}
 		}
@@ -185,11 +188,11 @@ func oneOfEach(im *elfscan.Image, sites []callsite.Site) []callsite.Site {
 	return out
 }
 
-// run executes the callsites, the many split among the processors, until
-// stopped gives an error.
+// run executes the callsites until stopped returns an error. It splits many
+// callsites among the processors.
 func (r *SiteResults) run(first *callsite.Executor, sites []callsite.Site, stopped func() error) {
-	const worth = 1024 // callsites that are worth a world of their own
-	workers := min(runtime.GOMAXPROCS(0), 1+len(sites)/worth)
+	const share = 1024 // number of callsites that pay for one more executor
+	workers := min(runtime.GOMAXPROCS(0), 1+len(sites)/share)
 	var mu sync.Mutex
 	parallel.Do(workers, workers, func(i int) {
 		f := first
@@ -219,8 +222,70 @@ func (r *SiteResults) run(first *callsite.Executor, sites []callsite.Site, stopp
 	r.Executed = len(sites)
 }
 
-// EntryRuns executes a callsite through the entry code, []entry.Run:
-// none if the image has no callsite to start from.
+// inCase names the corner case of a step, for messages.
+func inCase(s *callsite.Step) string {
+	if s.Case == "" {
+		return ""
+	}
+	return " (" + s.Case + ")"
+}
+
+// judgeSites makes the outcome of a rule about some of ftrace's functions. It
+// calls differs once for each function that differs from the model, with the first
+// callsite on which the function does: an ordinary callsite or, if there is none,
+// a corner case. more says on how many other callsites the function differs.
+func judgeSites(pass *analysis.Pass, funcs []string, differs func(run *callsite.Run, t *SiteTable, more string)) (any, error) {
+	t, none := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%v", none)
+	}
+	runs := pass.ResultOf[SiteRuns].(*SiteResults)
+	if runs.None != nil {
+		return notApplicable("%v", runs.None)
+	}
+	for _, fn := range funcs {
+		inFunc := func(r callsite.Run) bool { step := r.Failed(); return step != nil && step.Func == fn }
+		if i := slices.IndexFunc(runs.Failed, inFunc); i >= 0 {
+			n := 0
+			for _, r := range runs.Failed {
+				if inFunc(r) {
+					n++
+				}
+			}
+			differs(&runs.Failed[i], t, andMore(n))
+		} else if i := slices.IndexFunc(runs.Corners, inFunc); i >= 0 {
+			differs(&runs.Corners[i], t, "")
+		}
+	}
+	stuck := append(slices.Clone(runs.Stuck), runs.Corners...)
+	i := slices.IndexFunc(stuck, func(s callsite.Run) bool { return s.KeptFrom(funcs) })
+	if i >= 0 {
+		return inconclusive("callsite %s: %v%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
+	}
+	untried := ""
+	if runs.Untried != nil {
+		untried = "; not executed: " + runs.Untried.Error()
+	}
+	switch {
+	case runs.kinds == nil:
+	case runs.Placed == "":
+		return examined("%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
+	default:
+		return examined("%d of %d callsites executed, the module placed %s", runs.Executed, len(t.Addrs), runs.Placed)
+	}
+	return examined("%d of %d callsites executed, one in %d corner cases%s", runs.Executed, len(t.Addrs), len(runs.Corners), untried)
+}
+
+// andMore says that the same holds for n-1 other callsites.
+func andMore(n int) string {
+	if n <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (and so on %s)", plural(n-1, "more callsite"))
+}
+
+// EntryRuns executes a callsite through the entry code, []entry.Run. The result
+// is empty if the image has no callsite to start from.
 var EntryRuns = &analysis.Analyzer{
 	Name:     "entryruns",
 	Doc:      "execute a callsite through every path of the entry code",
@@ -236,11 +301,12 @@ var EntryRuns = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[[]entry.Run](),
 }
 
-// startSites are callsites (their entries in the table) that can be executed
-// through the entry code or a trampoline, in a pass that has Sites and Entry:
-// one or, in era callops, one of each alignment, with a landing pad and
-// without, as the entry code finds the literal by that. guarded tells whether
-// the image is built with landing pads.
+// startSites are callsites that can be executed through the entry code or a
+// trampoline, as addresses in the table. The pass must have Sites and Entry. An
+// era with a literal before the function has one callsite of each alignment, with
+// and without a landing pad: the entry code finds the literal by these. Another
+// era has one callsite. guarded reports whether the image is built with landing
+// pads.
 func startSites(pass *analysis.Pass) (sites []uint64, guarded bool) {
 	t, _ := sitesOf(pass)
 	if t == nil {
@@ -256,7 +322,7 @@ func startSites(pass *analysis.Pass) (sites []uint64, guarded bool) {
 		if s.BTI {
 			kind = &seen[1][s.Call%16/a64.Size]
 		}
-		// One that the entry code itself calls would not come back: FT406.
+		// A function that the entry code itself calls would not return: FT406.
 		if *kind || slices.ContainsFunc(calls, func(c entry.Call) bool { return c.Target == s.Func }) {
 			continue
 		}
@@ -270,11 +336,11 @@ func startSites(pass *analysis.Pass) (sites []uint64, guarded bool) {
 // builder made.
 type TrampPath struct {
 	entry.Run
-	Of *trampoline.Run
+	Of *trampoline.Run // the run that made the trampoline
 }
 
 // TrampRuns executes a callsite through the trampolines that were built with
-// all in reach, []TrampPath.
+// memory and callback in reach, []TrampPath.
 var TrampRuns = &analysis.Analyzer{
 	Name:     "tramprun",
 	Doc:      "execute a callsite through the trampolines that the builder made",

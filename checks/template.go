@@ -9,8 +9,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// Template is the template of a dynamic trampoline, *TemplateRegions: nil if
-// the image has no label of one.
+// Template is the template of dynamic trampolines, *TemplateRegions: nil if the
+// image has no label of a template.
 var Template = &analysis.Analyzer{
 	Name:     "template",
 	Doc:      "find the regions that a builder of dynamic trampolines copies, by their labels",
@@ -32,14 +32,15 @@ var Template = &analysis.Analyzer{
 // TemplateRegions are the regions that a builder would copy.
 type TemplateRegions struct {
 	*trampoline.Template
-	words []string // of each region
+	words []string // a description of each region
 }
 
-// AddFacts has a summary describe the regions.
+// AddFacts adds the descriptions of the regions to the facts of a summary.
 func (t *TemplateRegions) AddFacts(facts *finding.ImageFacts) {
 	if t != nil {
 		facts.Template = t.words
 	}
 }
 
+// noTemplate says why a rule about the template is not applicable.
 const noTemplate = "no dynamic trampoline template (no ftrace_caller_end, ftrace_regs_caller_end, ftrace_common_end or function_trace_op_ptr)"

@@ -8,14 +8,16 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// A flow is what a function does, as far as its text tells.
+// A flow is a function with its calls, its assignments, and the variables that
+// point into memory for code. Memory for code is memory that the function, or one
+// that calls it, allocates to put code into, or that belongs to a trampoline.
 type flow struct {
 	*patchscan.Func
 	src     *Source
 	calls   []patchscan.Call
 	assigns []patchscan.Assign
-	given   map[string]bool // parameters that other functions pass such memory in
-	memory  map[string]bool // variables that point into memory for code that is allocated here or belongs to a trampoline
+	given   map[string]bool // parameters in which other functions pass memory for code
+	memory  map[string]bool // variables that point into memory for code
 }
 
 func newFlow(s *Source, f *patchscan.Func, allocators map[string]bool) *flow {
@@ -24,6 +26,7 @@ func newFlow(s *Source, f *patchscan.Func, allocators map[string]bool) *flow {
 	return fl
 }
 
+// findMemory sets memory.
 func (fl *flow) findMemory(allocators map[string]bool) {
 	fl.memory = fl.derived(func(v []patchscan.Token) bool {
 		return callsAny(v, allocators) || mentions(v, trampolineMember) || mentions(v, fl.given)
@@ -31,9 +34,9 @@ func (fl *flow) findMemory(allocators map[string]bool) {
 	maps.Copy(fl.memory, fl.given)
 }
 
-// pass finds the parameters that functions are given memory for code in, by
-// other functions of the input.
-func (set *SourceSet) pass() {
+// passMemory finds the parameters in which functions of the input pass each other
+// memory for code.
+func (set *SourceSet) passMemory() {
 	byName := map[string][]*flow{}
 	for _, s := range set.Files {
 		for _, fl := range s.Flows {
@@ -62,7 +65,7 @@ func (set *SourceSet) pass() {
 	}
 }
 
-// params are the names of the function's parameters.
+// params are the names of the function's parameters; "" if a name is not known.
 func (fl *flow) params() []string {
 	end := fl.Body - 1 // the opening brace
 	for end > fl.NameAt && fl.Tokens[end].Text != ")" {
@@ -72,7 +75,7 @@ func (fl *flow) params() []string {
 		return nil
 	}
 	var names []string
-	for _, p := range splitOperands(fl.Tokens[fl.NameAt+2 : end]) {
+	for _, p := range patchscan.SplitArgs(fl.Tokens[fl.NameAt+2 : end]) {
 		name := ""
 		if n := len(p); n > 1 && p[n-1].Kind == patchscan.Ident {
 			name = p[n-1].Text
@@ -82,17 +85,18 @@ func (fl *flow) params() []string {
 	return names
 }
 
-// trampolineMember is ops->trampoline: where the core keeps the address of
-// what the builder made.
+// trampolineMember is ops->trampoline, in which ftrace's core keeps the address of
+// the trampoline that the builder made.
 var trampolineMember = map[string]bool{"->trampoline": true}
 
-// allocators of memory that code may be put into.
+// allocators are the kernel's functions that allocate memory for code.
 var allocators = map[string]bool{
 	"module_alloc": true, "execmem_alloc": true, "execmem_alloc_rw": true, "bpf_jit_alloc_exec": true,
 	"vmalloc": true, "__vmalloc": true, "vmalloc_exec": true, "__vmalloc_node_range": true,
 }
 
-// withWrappers adds the functions of files that give what an allocator gives.
+// withWrappers is allocators, with the functions of the files that return what an
+// allocator returns.
 func withWrappers(files []*Source) map[string]bool {
 	known := map[string]bool{}
 	for name := range allocators {
@@ -117,6 +121,7 @@ func withWrappers(files []*Source) map[string]bool {
 	return known
 }
 
+// untilSemicolon is the tokens before the first semicolon.
 func untilSemicolon(tokens []patchscan.Token) []patchscan.Token {
 	for i, t := range tokens {
 		if t.Text == ";" {
@@ -126,7 +131,7 @@ func untilSemicolon(tokens []patchscan.Token) []patchscan.Token {
 	return tokens
 }
 
-// callsAny tells whether one of the functions is called in tokens.
+// callsAny reports whether one of the functions is called in tokens.
 func callsAny(tokens []patchscan.Token, names map[string]bool) bool {
 	for i := range len(tokens) - 1 {
 		if tokens[i+1].Text == "(" && names[tokens[i].Text] {
@@ -136,7 +141,7 @@ func callsAny(tokens []patchscan.Token, names map[string]bool) bool {
 	return false
 }
 
-// mentions tells whether tokens name one of the variables. A member counts as
+// mentions reports whether tokens name one of the variables. A member counts as
 // "->name", whatever it is a member of.
 func mentions(tokens []patchscan.Token, names map[string]bool) bool {
 	for i, t := range tokens {
@@ -154,8 +159,8 @@ func mentions(tokens []patchscan.Token, names map[string]bool) bool {
 	return false
 }
 
-// key is the variable that is assigned to: "p" for p[1], "->trampoline" for
-// ops->trampoline.
+// key is the name under which an assigned variable is known: "p" for p[1],
+// "->trampoline" for ops->trampoline.
 func key(name string) string {
 	name, _, _ = strings.Cut(name, "[")
 	if i := strings.LastIndex(name, "->"); i >= 0 {
@@ -167,8 +172,8 @@ func key(name string) string {
 	return name
 }
 
-// derived finds the variables whose value comes from what seed accepts, over
-// any number of assignments.
+// derived finds the variables whose value comes from a value that seed accepts,
+// through any number of assignments.
 func (fl *flow) derived(seed func(value []patchscan.Token) bool) map[string]bool {
 	names := map[string]bool{}
 	for more := true; more; {
@@ -182,25 +187,26 @@ func (fl *flow) derived(seed func(value []patchscan.Token) bool) map[string]bool
 	return names
 }
 
-// pointsInto tells whether tokens compute an address in memory for code.
+// pointsInto reports whether tokens compute an address in memory for code.
 func (fl *flow) pointsInto(tokens []patchscan.Token) bool {
 	return mentions(tokens, fl.memory) || mentions(tokens, trampolineMember)
 }
 
-// A store puts bytes into memory for code, by plain stores.
+// A store is a plain store, or a copy, into memory for code.
 type store struct {
 	at     patchscan.Token
 	index  int               // of at, in Func.Tokens
-	source []patchscan.Token // what is stored
-	word   bool              // one instruction, not a run of them
+	source []patchscan.Token // the value, or the source of the copy
+	word   bool              // one instruction, not several
 }
 
+// copiers are the functions that copy or fill memory by plain stores.
 var copiers = map[string]bool{
 	"memcpy": true, "__memcpy": true, "memmove": true, "probe_kernel_read": true, "copy_from_kernel_nofault": true,
 	"__copy_from_user": true, "memset": true,
 }
 
-// stores are the plain stores into memory for code, in their order.
+// stores are the stores into memory for code, in the order of the text.
 func (fl *flow) stores() []store {
 	var out []store
 	for _, c := range fl.calls {
@@ -217,7 +223,7 @@ func (fl *flow) stores() []store {
 	return out
 }
 
-// isWordSize tells whether a size is that of one instruction.
+// isWordSize reports whether a size is that of one instruction.
 func isWordSize(size []patchscan.Token) bool {
 	switch s := text(size); s {
 	case "AARCH64_INSN_SIZE", "MCOUNT_INSN_SIZE", "4", "sizeof(u32)", "sizeof(__le32)", "sizeof(insn)", "sizeof(nop)", "sizeof(new)":
@@ -226,7 +232,7 @@ func isWordSize(size []patchscan.Token) bool {
 	return false
 }
 
-// funcs calls do for each C function of arm64.
+// funcs calls do for each C function of the files, and returns their number.
 func (j *judge) funcs(do func(*Source, *flow)) (n int) {
 	for _, s := range j.Files {
 		for _, fl := range s.Flows {

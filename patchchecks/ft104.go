@@ -11,7 +11,8 @@ var FT104 = check("FT104", func(j *judge) finding.Outcome {
 	for _, s := range j.Files {
 		for _, r := range regions(s) {
 			n++
-			// Behind the label: one instruction that ends the function, and its end.
+			// Behind the label stand one instruction that ends the function, and the
+			// function's end.
 			last := -1
 			for i := r.end + 1; i < len(s.Stmts); i++ {
 				st := s.Stmts[i]

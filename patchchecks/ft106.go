@@ -7,12 +7,12 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT106 finds PC-relative instructions of a copied region that aim outside
-// it. It knows the regions that the code of the same input copies by their
-// labels, and trusts what that code rewrites: an instruction behind a label
-// that it names, and the last one if it writes a NOP or a branch.
+// FT106 finds PC-relative instructions of a copied region that aim outside the
+// region. A region counts as copied if C code of the same input names both its
+// labels. If that code makes instructions, it is trusted to rewrite each
+// instruction behind a label that it names, and the last instruction of the region.
 var FT106 = check("FT106", func(j *judge) finding.Outcome {
-	used := map[string]bool{} // names in the C code of functions that copy
+	used := map[string]bool{} // identifiers in the bodies of C functions
 	rewrites, relocates := false, false
 	j.funcs(func(s *Source, fl *flow) {
 		for _, t := range fl.Tokens[max(fl.Body, 0):] {
@@ -43,7 +43,7 @@ var FT106 = check("FT106", func(j *judge) finding.Outcome {
 					inside[st.Label] = true
 				}
 			}
-			slot := false // behind a label that the builder knows
+			slot := false // behind a label that the builder names
 			for i := max(r.start, 0); i < r.end; i++ {
 				st := s.Stmts[i]
 				if st.Kind == patchscan.StmtLabel {
@@ -69,11 +69,12 @@ var FT106 = check("FT106", func(j *judge) finding.Outcome {
 	return examined("%d regions", n)
 })
 
-// pcRelative tells what symbol an instruction, or a macro of the kernel that
-// makes one, reaches from its own address.
+// pcRelative is the symbol that an instruction reaches from its own address. The
+// kernel's macros for such instructions count as well.
 func pcRelative(st patchscan.Stmt) (target string, ok bool) {
 	op, _, _ := strings.Cut(st.Op, ".")
-	arg := len(splitOperands(st.Args)) - 1
+	operands := patchscan.SplitArgs(st.Args)
+	arg := len(operands) - 1
 	switch op {
 	case "b", "bl", "cbz", "cbnz", "tbz", "tbnz", "adr", "adrp":
 	case "adr_l", "ldr_l", "str_l":
@@ -85,7 +86,6 @@ func pcRelative(st patchscan.Stmt) (target string, ok bool) {
 	default:
 		return "", false
 	}
-	operands := splitOperands(st.Args)
 	if arg < 0 || arg >= len(operands) || len(operands[arg]) == 0 {
 		return "", false
 	}
@@ -96,29 +96,8 @@ func pcRelative(st patchscan.Stmt) (target string, ok bool) {
 	return t.Text, true
 }
 
-func splitOperands(tokens []patchscan.Token) [][]patchscan.Token {
-	var out [][]patchscan.Token
-	begin, depth := 0, 0
-	for i, t := range tokens {
-		switch t.Text {
-		case "[", "(":
-			depth++
-		case "]", ")":
-			depth--
-		case ",":
-			if depth == 0 {
-				out = append(out, tokens[begin:i])
-				begin = i + 1
-			}
-		}
-	}
-	if len(tokens) > 0 {
-		out = append(out, tokens[begin:])
-	}
-	return out
-}
-
-// isLocal tells whether a target is a numeric label, or one of the file.
+// isLocal reports whether a target is a numeric label, or a label of the file
+// alone: 1b, .Lout.
 func isLocal(target string) bool {
 	return target != "" && (target[0] >= '0' && target[0] <= '9' || strings.HasPrefix(target, ".L"))
 }

@@ -13,8 +13,8 @@ import (
 var FT112 = check("FT112", func(j *judge) finding.Outcome {
 	builders := 0
 	j.funcs(func(s *Source, fl *flow) {
-		// What points at live code: the entry code's labels, and variables
-		// that were given their address.
+		// Names that point at live code: the labels of the entry code, and
+		// variables to which their addresses are assigned.
 		live := fl.derived(func(v []patchscan.Token) bool { return mentions(v, entryCode) })
 		for name := range entryCode {
 			live[name] = true
@@ -26,7 +26,7 @@ var FT112 = check("FT112", func(j *judge) finding.Outcome {
 			switch {
 			case mentions(st.source, live) && !st.word:
 				copies = append(copies, st)
-			case st.word && len(copies) > 0 && !strings.Contains(text(st.source), "long"): // no pointer, which is data
+			case st.word && len(copies) > 0 && !strings.Contains(text(st.source), "long"): // a pointer is data
 				patches = append(patches, st)
 			}
 		}
@@ -55,8 +55,8 @@ var FT112 = check("FT112", func(j *judge) finding.Outcome {
 	})
 	labels := 0
 	for _, s := range j.Files {
-		var marks []patchscan.Token // end labels that are added
-		var live []string           // the functions that they are in
+		var marks []patchscan.Token // the end labels that the patch adds
+		var live []string           // the functions that these labels are in
 		last := ""
 		for _, r := range regions(s) {
 			if !entryCode[r.fn] {

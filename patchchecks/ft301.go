@@ -6,7 +6,7 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// setsReadOnly tells whether a function other than fl makes memory for code
+// setsReadOnly reports whether a function other than fl makes memory for code
 // read-only.
 func (j *judge) setsReadOnly(fl *flow) (found bool) {
 	j.funcs(func(_ *Source, other *flow) {
@@ -30,7 +30,7 @@ var FT301 = check("FT301", func(j *judge) finding.Outcome {
 			n++
 			why := "no set_memory_ro() comes before it"
 			var related []analysis.RelatedInformation
-			readOnly := len(fl.given) > 0 && j.setsReadOnly(fl) // by whoever gave it the memory
+			readOnly := len(fl.given) > 0 && j.setsReadOnly(fl) // another function that has the memory sets that
 			for _, ro := range fl.calls {
 				if (ro.Name != "set_memory_ro" && ro.Name != "set_memory_rox") || len(ro.Args) == 0 || !fl.pointsInto(ro.Args[0]) {
 					continue

@@ -6,19 +6,20 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// cacheCalls keep instruction caches coherent with stores.
+// cacheCalls are the functions that make instruction caches coherent with stores.
 var cacheCalls = map[string]bool{
 	"flush_icache_range": true, "__flush_icache_range": true, "caches_clean_inval_pou": true, "caches_clean_inval_pou_macro": true,
 	"sync_icache_aliases": true, "bpf_flush_icache": true, "flush_icache_user_range": true, "icache_inval_all_pou": true,
 	"icache_inval_pou": true, "__flush_cache_user_range": true,
-	// These do it for all they write.
+	// These functions do that for everything they write.
 	"aarch64_insn_copy": true, "aarch64_insn_set": true, "text_poke_copy": true,
 }
 
 // FT306 finds code that becomes executable with no cache maintenance behind
 // the last plain store.
 var FT306 = check("FT306", func(j *judge) finding.Outcome {
-	// A function of the input that does the maintenance does it for its callers.
+	// A function of the input that calls one of cacheCalls maintains the caches for
+	// its callers.
 	maintain := map[string]bool{}
 	for name := range cacheCalls {
 		maintain[name] = true

@@ -12,7 +12,7 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT601 finds constants that are A64 instructions and are stored as such.
+// FT601 finds constants that are A64 instructions and are stored as instructions.
 var FT601 = check("FT601", func(j *judge) finding.Outcome {
 	constants := 0
 	for _, s := range j.Files {
@@ -57,9 +57,7 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 				}
 			}
 			for _, c := range fl.calls {
-				for _, arg := range sinkArgs(c) {
-					find(arg, fl.Tokens[c.At])
-				}
+				find(writtenBy(c), fl.Tokens[c.At])
 			}
 		}
 		for _, table := range codeTables(s) {
@@ -77,16 +75,16 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 	return examined("%d constants that are stored as instructions", constants)
 })
 
-// isFramework tells whether the file is where the kernel makes instructions
-// of constants, as it should be.
+// isFramework reports whether the file belongs to the kernel's own encoders, which
+// must make instructions from constants.
 func isFramework(path string) bool {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	return base == "insn.c" || base == "insn.h" || base == "insn-def.h" || base == "brk-imm.h" || base == "debug-monitors.h" || base == "bpf_jit.h"
 }
 
-// instructionWord is the instruction that a constant of 8 hexadecimal digits
-// is.
-func instructionWord(t patchscan.Token) (uint32, bool) {
+// instructionWord is the value of a constant of 8 hexadecimal digits. ok reports
+// whether that is an A64 instruction.
+func instructionWord(t patchscan.Token) (w uint32, ok bool) {
 	digits, ok := strings.CutPrefix(strings.ToLower(strings.TrimRight(t.Text, "uUlL")), "0x")
 	if !ok || len(digits) != 8 {
 		return 0, false
@@ -98,29 +96,31 @@ func instructionWord(t patchscan.Token) (uint32, bool) {
 	return uint32(v), !strings.HasPrefix(a64.Text(uint32(v), 0, nil), ".inst")
 }
 
+// insnName matches names of variables that hold an instruction.
 var insnName = regexp.MustCompile(`(?i)^(insn|inst|instr|opcode|.*_(insn|inst|instr|opcode)s?|(insn|instr|opcode)_.*)$`)
 
-// writers write the instruction in the given argument to text.
+// writers are the functions that write an instruction to text, each with the index
+// of the argument that is the instruction.
 var writers = map[string]int{
 	"aarch64_insn_patch_text_nosync": 1, "aarch64_insn_write": 1, "ftrace_modify_code": 2, "cpu_to_le32": 0,
 	"put_unaligned_le32": 0,
 }
 
-// sinkArgs are the arguments of a call that are stored as instructions.
-func sinkArgs(c patchscan.Call) [][]patchscan.Token {
+// writtenBy is the argument of a call that is written as an instruction, or nil.
+func writtenBy(c patchscan.Call) []patchscan.Token {
 	if i, ok := writers[c.Name]; ok && i < len(c.Args) {
-		return c.Args[i : i+1]
+		return c.Args[i]
 	}
 	return nil
 }
 
-// storedAsCode tells whether what is assigned ends up as an instruction in
-// memory, and where.
+// storedAsCode reports whether the assigned value is stored as an instruction, and
+// at which token.
 func (fl *flow) storedAsCode(a patchscan.Assign) (sink patchscan.Token, ok bool) {
 	if a.Deref || strings.Contains(a.Name, "[") {
 		return fl.Tokens[a.At], fl.memory[key(a.Name)] || insnName.MatchString(key(a.Name))
 	}
-	// The variable, and those that it is given to.
+	// The variable, and the variables that its value is assigned to.
 	name := key(a.Name)
 	names := fl.derived(func(v []patchscan.Token) bool { return mentions(v, map[string]bool{name: true}) })
 	names[name] = true
@@ -131,10 +131,8 @@ func (fl *flow) storedAsCode(a patchscan.Assign) (sink patchscan.Token, ok bool)
 		if copiers[c.Name] && len(c.Args) == 3 && len(c.Args[1]) > 1 && c.Args[1][0].Text == "&" && mentions(c.Args[1], names) {
 			return fl.Tokens[c.At], true
 		}
-		for _, arg := range sinkArgs(c) {
-			if mentions(arg, names) && c.Name != "cpu_to_le32" {
-				return fl.Tokens[c.At], true
-			}
+		if c.Name != "cpu_to_le32" && mentions(writtenBy(c), names) {
+			return fl.Tokens[c.At], true
 		}
 	}
 	for _, b := range fl.assigns {
@@ -145,8 +143,8 @@ func (fl *flow) storedAsCode(a patchscan.Assign) (sink patchscan.Token, ok bool)
 	return sink, false
 }
 
-// codeTables are the initialisers of arrays that are called after code, if
-// each constant in them is an instruction: u32 insns[] = { 0x58000051, ... }.
+// codeTables are the initialisers of arrays with a name for code in which each
+// constant is an instruction: u32 insns[] = { 0x58000051, ... }.
 func codeTables(s *Source) [][]patchscan.Token {
 	var out [][]patchscan.Token
 	for i := 2; i+1 < len(s.Tokens); i++ {
@@ -174,9 +172,11 @@ func codeTables(s *Source) [][]patchscan.Token {
 	return out
 }
 
+// tableName matches names of arrays that hold code.
 var tableName = regexp.MustCompile(`(?i)(insn|code|tramp|templ|veneer|plt)`)
 
-// disassemble shows the instruction, at no address in particular.
+// disassemble is the instruction in the assembler's syntax, with targets relative
+// to its own address.
 func disassemble(w uint32) string {
 	return a64.Text(w, 0, func(addr uint64) string {
 		if addr == 0 {
@@ -186,43 +186,42 @@ func disassemble(w uint32) string {
 	})
 }
 
-// encoder says what of the kernel makes the instruction.
+// encoder is advice: the kernel's function that makes the instruction.
 func encoder(w uint32) string {
 	reg := func(r int) string { return fmt.Sprintf("AARCH64_INSN_REG_%d", r) }
-	use := "use "
 	switch a64.Classify(w) {
 	case a64.LDRLit:
-		return use + fmt.Sprintf("aarch64_insn_gen_load_literal(pc, addr, %s, %t), which checks the range", reg(a64.Rd(w)), w>>30 == 1)
+		return fmt.Sprintf("use aarch64_insn_gen_load_literal(pc, addr, %s, %t), which checks the range", reg(a64.Rd(w)), w>>30 == 1)
 	case a64.Branch:
-		return use + "aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_NOLINK), which checks the range"
+		return "use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_NOLINK), which checks the range"
 	case a64.Call:
-		return use + "aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_LINK), which checks the range"
+		return "use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_LINK), which checks the range"
 	}
 	mnemonic, _, _ := strings.Cut(a64.Text(w, 0, nil), " ")
 	switch mnemonic, _, _ = strings.Cut(mnemonic, "."); mnemonic {
 	case "nop":
-		return use + "aarch64_insn_gen_nop()"
+		return "use aarch64_insn_gen_nop()"
 	case "br", "blr", "ret":
-		return use + "aarch64_insn_gen_branch_reg()"
+		return "use aarch64_insn_gen_branch_reg()"
 	case "adr", "adrp":
-		return use + "aarch64_insn_gen_adr()"
+		return "use aarch64_insn_gen_adr()"
 	case "movz", "movk", "movn":
-		return use + "aarch64_insn_gen_movewide()"
+		return "use aarch64_insn_gen_movewide()"
 	case "mov":
 		if w>>24&0x1f == 0x0a { // ORR of registers
-			return use + "aarch64_insn_gen_move_reg()"
+			return "use aarch64_insn_gen_move_reg()"
 		}
-		return use + "aarch64_insn_gen_movewide()"
+		return "use aarch64_insn_gen_movewide()"
 	case "cbz", "cbnz":
-		return use + "aarch64_insn_gen_comp_branch_imm()"
+		return "use aarch64_insn_gen_comp_branch_imm()"
 	case "b":
-		return use + "aarch64_insn_gen_cond_branch_imm()"
+		return "use aarch64_insn_gen_cond_branch_imm()"
 	case "stp", "ldp":
-		return use + "aarch64_insn_gen_load_store_pair()"
+		return "use aarch64_insn_gen_load_store_pair()"
 	case "ldr", "str":
-		return use + "aarch64_insn_gen_load_store_imm()"
+		return "use aarch64_insn_gen_load_store_imm()"
 	case "add", "sub":
-		return use + "aarch64_insn_gen_add_sub_imm()"
+		return "use aarch64_insn_gen_add_sub_imm()"
 	}
 	return "teach the instruction framework (arch/arm64/lib/insn.c) to encode it"
 }

@@ -9,30 +9,31 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT602 finds instructions that are overwritten unseen. In one function it
-// speaks once: of the first, with the others beside it.
+// FT602 finds instructions that are overwritten without a check of the old
+// instruction. One function gets one finding, at the first of them; the others are
+// related places.
 var FT602 = check("FT602", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token
-		var what string
+		var message string // about the first
 		add := func(t patchscan.Token, words string) {
 			if !s.Added(t) {
 				return
 			}
 			if at = append(at, t); len(at) == 1 {
-				what = words
+				message = words
 			}
 		}
 		for _, c := range fl.calls {
 			if c.Name == "ftrace_modify_code" && len(c.Args) == 4 && fl.computed(c.Args[0], c.At) {
 				n++
 				if v := text(c.Args[3]); v == "false" || v == "0" {
-					add(fl.Tokens[c.At], text(fl.Tokens[c.At:closing(fl, c)])+" writes a slot at a computed address with no check of the old instruction: pass the instruction that the builder put there, and true")
+					add(fl.Tokens[c.At], text(fl.Tokens[c.At:c.End])+" writes a slot at a computed address with no check of the old instruction: pass the instruction that the builder put there, and true")
 				}
 			}
 		}
-		looks := fl.looks()
+		compares := fl.compares()
 		copied := false
 		for _, st := range fl.stores() {
 			if !st.word {
@@ -42,7 +43,7 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 			if !copied || !copiers[fl.Tokens[st.index].Text] {
 				continue
 			}
-			if n++; !looks {
+			if n++; !compares {
 				add(st.at, text(untilSemicolon(fl.Tokens[st.index:]))+" overwrites an instruction of the copy with no check of what it is: a label in the wrong place goes unnoticed until the code runs. Compare with the instruction that is expected there first")
 			}
 		}
@@ -52,7 +53,7 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 				if len(c.Args) == 0 || !fl.pointsInto(c.Args[0]) {
 					continue
 				}
-				if n++; !looks {
+				if n++; !compares {
 					add(fl.Tokens[c.At], c.Name+"() writes to a trampoline with no check of the old instruction: read it with aarch64_insn_read() and compare first")
 				}
 			}
@@ -62,7 +63,7 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 			for _, t := range at[1:] {
 				related = append(related, note(s, t, "and here"))
 			}
-			j.report(s, at[0], related, "%s", what)
+			j.report(s, at[0], related, "%s", message)
 		}
 	})
 	if n == 0 {
@@ -71,24 +72,9 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 	return examined("%d writes of instructions", n)
 })
 
-func closing(fl *flow, c patchscan.Call) int {
-	depth := 0
-	for i := c.At + 1; i < len(fl.Tokens); i++ {
-		switch fl.Tokens[i].Text {
-		case "(":
-			depth++
-		case ")":
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(fl.Tokens)
-}
-
-// computed tells whether an address, as an argument of a call at token
-// index at, is the result of a computation in this function, and not the
-// address of a symbol.
+// computed reports whether an address is the result of a computation in this
+// function, and not the address of a symbol. The address is an argument of the
+// call at token index at.
 func (fl *flow) computed(arg []patchscan.Token, at int) bool {
 	isComputed := func(v []patchscan.Token) bool {
 		for i, t := range v {
@@ -112,8 +98,8 @@ func (fl *flow) computed(arg []patchscan.Token, at int) bool {
 	return false
 }
 
-// looks tells whether the function reads instructions before it writes them.
-func (fl *flow) looks() bool {
+// compares reports whether the function reads or compares instructions.
+func (fl *flow) compares() bool {
 	for _, c := range fl.calls {
 		if c.Name == "aarch64_insn_read" || c.Name == "memcmp" || strings.HasPrefix(c.Name, "aarch64_insn_is_") {
 			return true

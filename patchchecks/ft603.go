@@ -11,13 +11,13 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT603 finds offsets that are cut to the width of an instruction's field
-// with no test of their range.
+// FT603 finds offsets that are cut to the width of an instruction's field without
+// a test of their range.
 var FT603 = check("FT603", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		if isFramework(s.File.Path) {
-			return // its callers test
+			return // callers of the encoders test the range
 		}
 		for _, a := range fl.assigns {
 			m, ok := findMask(a.Value)
@@ -29,7 +29,7 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 			}
 			n++
 			at := fl.Tokens[a.At]
-			if line, tested := fl.rangeTested(m.offset, a.At); !tested {
+			if alignment, tested := fl.rangeTested(m.offset, a.At); !tested {
 				field := "a field"
 				if bits := fl.maskBits(m.mask); bits > 0 {
 					field = fmt.Sprintf("%d bits", bits)
@@ -39,9 +39,9 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 				}
 				var related []analysis.RelatedInformation
 				test := "nothing tests its range"
-				if line != nil {
-					test = fmt.Sprintf("%s tests its alignment, nothing its range", s.where(*line))
-					related = append(related, note(s, *line, "a test of the alignment alone"))
+				if alignment != nil {
+					test = fmt.Sprintf("%s tests its alignment, nothing its range", s.where(*alignment))
+					related = append(related, note(s, *alignment, "a test of the alignment alone"))
 				}
 				j.report(s, at, related, "`%s` cuts `%s` to %s of an instruction, and %s: an offset that does not fit is encoded as another one. Test it, or use an encoder that does (aarch64_insn_gen_*)",
 					text(m.all), text(m.offset), field, test)
@@ -54,11 +54,10 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 	return examined("%d masked offsets", n)
 })
 
-// A masked is (offset & mask) << shift.
+// A masked is an expression (offset & mask) << shift.
 type masked struct{ all, offset, mask []patchscan.Token }
 
-// findMask finds (offset & mask) << shift, with a constant or a variable for
-// a mask.
+// findMask finds an expression (offset & mask) << shift in a value.
 func findMask(v []patchscan.Token) (m masked, ok bool) {
 	for i, t := range v {
 		if t.Text != "(" {
@@ -91,7 +90,7 @@ func findMask(v []patchscan.Token) (m masked, ok bool) {
 	return m, false
 }
 
-// isMask tells whether tokens are a mask by their look: GENMASK(18, 0), 0x7ffff.
+// isMask reports whether tokens look like a mask: GENMASK(18, 0), 0x7ffff.
 func isMask(tokens []patchscan.Token) bool {
 	for _, t := range tokens {
 		if t.Text == "GENMASK" || t.Text == "BIT" || strings.Contains(strings.ToLower(t.Text), "mask") {
@@ -101,7 +100,7 @@ func isMask(tokens []patchscan.Token) bool {
 	return len(tokens) == 1 && tokens[0].Kind == patchscan.Number
 }
 
-// maskBits is the number of bits of a mask, 0 if its text does not tell.
+// maskBits is the number of bits of a mask, or 0 if the number is not known.
 func (fl *flow) maskBits(mask []patchscan.Token) int {
 	s := strings.ReplaceAll(text(mask), " ", "")
 	var n, lo int
@@ -127,10 +126,10 @@ func (fl *flow) maskBits(mask []patchscan.Token) int {
 	return 0
 }
 
-// rangeTested tells whether the offset, or what it was computed from, is
-// compared with something, or given to a function that tests ranges, before
-// the token at. line is a test of its alignment.
-func (fl *flow) rangeTested(offset []patchscan.Token, at int) (line *patchscan.Token, tested bool) {
+// rangeTested reports whether the offset, or a value that it is computed from, is
+// compared or passed to a function that tests ranges, before the token at. If only
+// the alignment is tested, alignment is the place of that test.
+func (fl *flow) rangeTested(offset []patchscan.Token, at int) (alignment *patchscan.Token, tested bool) {
 	names := map[string]bool{}
 	for _, t := range offset {
 		if t.Kind == patchscan.Ident {
@@ -154,8 +153,8 @@ func (fl *flow) rangeTested(offset []patchscan.Token, at int) (line *patchscan.T
 				return nil, true
 			}
 		case "%":
-			if near && line == nil {
-				line = &fl.Tokens[i-1]
+			if near && alignment == nil {
+				alignment = &fl.Tokens[i-1]
 			}
 		}
 	}
@@ -171,9 +170,9 @@ func (fl *flow) rangeTested(offset []patchscan.Token, at int) (line *patchscan.T
 			strings.HasPrefix(c.Name, "check") || strings.HasPrefix(c.Name, "sign_extend")) {
 			return nil, true
 		}
-		if uses && c.Name == "IS_ALIGNED" && line == nil {
-			line = &fl.Tokens[c.At]
+		if uses && c.Name == "IS_ALIGNED" && alignment == nil {
+			alignment = &fl.Tokens[c.At]
 		}
 	}
-	return line, false
+	return alignment, false
 }

@@ -11,23 +11,23 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// Functions are compared if they have at least minShape tokens: shorter ones
-// are alike by nature. Those with more than maxShape are not compared.
+// Functions are compared if they have from minShape to maxShape tokens. Shorter
+// functions are alike by nature, and the comparison of longer ones takes too long.
 const (
 	minShape = 45
 	maxShape = 3000
 )
 
-// What two functions must have in common to be called near-duplicates: of
-// their shapes, of all tokens as they stand, and of the names and constants
-// at places where the shapes are the same.
+// The parts that two functions must share to be near-duplicates: of the shapes, of
+// the tokens as they stand, and of the names and constants where the shapes are
+// the same.
 const (
 	sameShape  = 0.92
 	sameTokens = 0.90
 	sameNames  = 0.65
 )
 
-// FT604 finds functions that are the same but for names and constants.
+// FT604 finds functions that differ in names and constants alone.
 var FT604 = check("FT604", func(j *judge) finding.Outcome {
 	n := 0
 	for _, s := range j.Files {
@@ -44,12 +44,12 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 			}
 			for _, a := range whole[:i] {
 				d, ok := a.compare(b)
-				if !ok || a.fl.Name == b.fl.Name { // one name: variants under #ifdef
+				if !ok || a.fl.Name == b.fl.Name { // variants of one function under #ifdef
 					continue
 				}
 				j.report(s, b.fl.Tokens[b.fl.NameAt], []analysis.RelatedInformation{note(s, a.fl.Tokens[a.fl.NameAt], "%s is here", a.fl.name())},
 					"%s is %s%s: %d of %d tokens are the same. Make one function of them, with what differs as an argument",
-					b.fl.name(), a.fl.name(), d.words(), d.same, d.of)
+					b.fl.name(), a.fl.name(), d, d.same, d.of)
 				break
 			}
 		}
@@ -60,7 +60,7 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 	return examined("%d functions", n)
 })
 
-// mostlyAdded tells whether the patch adds the function, or nearly all of it.
+// mostlyAdded reports whether the patch adds the function, or nearly all of it.
 func (s *Source) mostlyAdded(fl *flow) bool {
 	added := 0
 	for _, t := range fl.Tokens {
@@ -71,21 +71,24 @@ func (s *Source) mostlyAdded(fl *flow) bool {
 	return added*10 >= len(fl.Tokens)*9
 }
 
-// A shape is a function's tokens with names and constants made alike.
+// A shape is the body of a function, in tokens and in their kinds. All names are
+// of one kind, and so are all numbers and all strings.
 type shape struct {
 	fl     *flow
 	tokens []patchscan.Token // of the body
 	kinds  []uint32          // of each token
-	count  map[uint32]int
+	count  map[uint32]int    // number of tokens of each kind
 }
 
-// Shapes of what is not punctuation or a keyword.
+// Kinds of tokens. Keywords have the kinds from 16 on, punctuation those from 256
+// on.
 const (
 	aName uint32 = iota
 	aNumber
 	aString
 )
 
+// shapeWords are the keywords that have a kind of their own.
 var shapeWords = map[string]uint32{}
 
 func init() {
@@ -122,13 +125,14 @@ func newShape(fl *flow) *shape {
 	return sh
 }
 
-// A difference is what two functions of one shape do not share.
+// A difference is the result of comparing two functions.
 type difference struct {
-	same, of int // tokens
-	pairs    [][2]string
+	same, of int         // number of equal tokens, and of all tokens of the longer function
+	pairs    [][2]string // names and constants that differ, of the first and of the second
 }
 
-func (d *difference) words() string {
+// String ends the sentence "b() is a()": " with x for y".
+func (d *difference) String() string {
 	switch {
 	case len(d.pairs) == 0:
 		return ""
@@ -142,7 +146,8 @@ func (d *difference) words() string {
 	return " with " + strings.Join(w, ", ")
 }
 
-// compare tells whether the two are near-duplicates, and what differs.
+// compare reports whether the two functions are near-duplicates, and d is their
+// difference.
 func (a *shape) compare(b *shape) (d *difference, ok bool) {
 	n, m := len(a.kinds), len(b.kinds)
 	longer := max(n, m)

@@ -11,20 +11,20 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT605 finds names in comments and diagrams that nothing defines and that
-// are one edit away from one that the patch defines or, in a diagram, uses.
-// Words of a sentence are not held against names that are merely used: the
-// kernel is full of names that no patch shows.
+// FT605 finds names in comments and diagrams that the code does not have, and that
+// are one edit away from a name that the patch defines or, in a diagram, uses. A
+// word of a sentence is compared only with names that the patch defines: it may be
+// one of the kernel's many names that no patch shows.
 var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
 	n := 0
 	judgeFiles := func(files []*Source, messages []*Commit) {
-		var names *knownNames // made when there is something to compare
-		look := func(diagram bool, text string, pos func(col int) token.Pos) {
-			eachWord(text, func(word string, at int) {
-				if !isLabel(word) || kernelNames[word] || !standsAlone(text, word, at) {
+		var names *knownNames // made when the first word must be compared
+		look := func(diagram bool, line string, pos func(col int) token.Pos) {
+			eachWord(line, func(word string, at int) {
+				if !isLabel(word) || kernelNames[word] || !standsAlone(line, word, at) {
 					return
 				}
 				if names == nil {
@@ -40,7 +40,7 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 				}
 				for _, name := range near {
 					if isTypo(word, name) {
-						j.reportPos(pos(at), nil, "`%s` is named here, which nothing defines; one letter away is `%s`, which the patch has", word, name)
+						j.reportPos(pos(at), nil, "`%s` is named here, and nothing defines it; the patch has `%s`, one letter away", word, name)
 						return
 					}
 				}
@@ -76,20 +76,20 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	return examined("%d names in comments and diagrams that the code does not have", n)
 })
 
-// standsAlone tells whether a word of a text is a name, and not a part of a
-// path, a member, a pattern: ftrace_(regs_)caller_end.
-func standsAlone(text, word string, at int) bool {
-	if at > 0 && strings.IndexByte(")%.-/", text[at-1]) >= 0 {
+// standsAlone reports whether the word at an offset of a line is a name, and not a
+// part of a path, a member or a pattern: ftrace_(regs_)caller_end.
+func standsAlone(line, word string, at int) bool {
+	if at > 0 && strings.IndexByte(")%.-/", line[at-1]) >= 0 {
 		return false
 	}
-	rest := text[at+len(word):]
+	rest := line[at+len(word):]
 	return rest == "" || strings.IndexByte("(-/", rest[0]) < 0 || strings.HasPrefix(rest, "()")
 }
 
 // knownNames are the names of a patch's files.
 type knownNames struct {
-	used, removed map[string]bool // in code; in lines that are removed
-	all, defined  []string        // used, and of these the ones that are defined, sorted
+	used, removed map[string]bool // in the code; in lines that the patch removes
+	all, defined  []string        // used, and those that the files define; sorted
 }
 
 func newKnownNames(files []*Source) *knownNames {
@@ -124,20 +124,20 @@ func newKnownNames(files []*Source) *knownNames {
 	return k
 }
 
-// isLabel tells whether a word is a name that is worth comparing: long
-// enough, made of parts, no constant.
+// isLabel reports whether a word is worth comparing: it is long enough, has parts,
+// and is not a constant.
 func isLabel(word string) bool {
 	return len(word) >= 7 && strings.Contains(strings.Trim(word, "_"), "_") && !strings.HasSuffix(word, "_") && word != strings.ToUpper(word)
 }
 
-// isDiagram tells whether a line of text belongs to a drawing.
+// isDiagram reports whether a line of text belongs to a drawing.
 func isDiagram(t string) bool {
 	return strings.Contains(t, "=>") || strings.Contains(t, "--+") || strings.Contains(t, "+--") || strings.Count(t, "|") >= 2 && !strings.Contains(t, "||")
 }
 
-// isTypo tells whether word is name with one edit in it that no one makes on
-// purpose: a letter changed, left out or put in, or two swapped. A digit is
-// changed on purpose, and an s at the end is a plural.
+// isTypo reports whether word is name with one edit that nobody makes on purpose: a
+// letter changed, left out or put in, or two letters swapped. A changed digit is
+// meant, and an s at the end is a plural.
 func isTypo(word, name string) bool {
 	if len(word) < len(name) {
 		return isTypo(name, word)
@@ -162,6 +162,7 @@ func isTypo(word, name string) bool {
 	return i+1 < len(name) && word[i] == name[i+1] && word[i+1] == name[i] && word[i+2:] == name[i+2:]
 }
 
+// lastPart is the part of a name behind its last underscore.
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '_')+1:] }
 
 // kernelNames are names of the kernel that a comment may speak of and a patch

@@ -10,18 +10,18 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// FT608 finds patches that make code memory and branch to or from it with
-// neither a PLT nor a test of the range. There are two directions: from the
-// memory, by the branches that the patch makes, and to it, by the BL that
-// ftrace puts into callsites for an ops->trampoline.
+// FT608 finds patches that allocate memory for code, and branch to or from that
+// memory with neither a PLT nor a test of the range. The patch makes the branches
+// from the memory. For an ops->trampoline ftrace writes the branches to the memory:
+// the BL of callsites.
 var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	type place struct {
 		s  *Source
 		fl *flow
 		t  patchscan.Token
 	}
-	var alloc, offers *place // the first allocation; the first sign that callsites are to call it
-	var branches []place
+	var alloc, offers *place // the first allocation; the first sign that callsites will call the memory
+	var branches []place     // that leave the memory, untested
 	plt := false
 	for _, s := range j.Files {
 		for _, t := range s.Tokens {
@@ -57,15 +57,15 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	b := branches[0]
 	related := []analysis.RelatedInformation{from}
 	for _, more := range branches[1:] {
-		related = append(related, note(more.s, more.t, "this branch neither"))
+		related = append(related, note(more.s, more.t, "nothing tests this branch either"))
 	}
 	j.report(b.s, b.t, related,
 		"this branch leaves a trampoline in memory from %s() (%s); neither its range nor the result (AARCH64_BREAK_FAULT) is tested, and there is no PLT: BL reaches 128 MiB, %s() may give memory 2 GiB away",
 		alloc.t.Text, alloc.s.where(alloc.t), alloc.t.Text)
 	if offers != nil {
 		pos, known := offers.s.pos(offers.t), ""
-		if row, col, ok := j.spokenOf(); ok {
-			pos, known = j.In.MessagePos(row, col), "the message knows that reach is missing; it is missing in both directions: "
+		if row, col, ok := j.aboutReach(); ok {
+			pos, known = j.In.MessagePos(row, col), "the message says that reach is missing, and it is missing in both directions: "
 		}
 		j.reportPos(pos, []analysis.RelatedInformation{from, note(b.s, b.t, "the other direction: from the trampoline")},
 			"%scallsites call the trampoline by BL, which reaches 128 MiB, %s() may give memory 2 GiB away, and nothing refuses a trampoline that a callsite cannot reach", known, alloc.t.Text)
@@ -73,11 +73,11 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	return examined("1 or more allocations, %d branches that nothing tests", len(branches))
 })
 
-// pltName is a name that has to do with a PLT.
+// pltName matches names that have to do with a PLT.
 var pltName = regexp.MustCompile(`(?i)(^|_)(plts?|veneers?)(_|$)`)
 
-// testsRange tells whether the function tests the range of a branch, or
-// whether the encoder made one.
+// testsRange reports whether the function tests the range of a branch, or the
+// encoder's result.
 func (fl *flow) testsRange() bool {
 	for _, t := range fl.Tokens {
 		if t.Text == "AARCH64_BREAK_FAULT" || t.Text == "SZ_128M" {
@@ -90,10 +90,11 @@ func (fl *flow) testsRange() bool {
 	return false
 }
 
+// longJump matches words about the reach of a branch.
 var longJump = regexp.MustCompile(`(?i)far away|long jump|out of (range|reach)|too far|128 ?M`)
 
-// spokenOf finds where a message speaks of reach.
-func (j *judge) spokenOf() (row patchscan.TextRow, col int, ok bool) {
+// aboutReach finds the first line of a message that is about reach.
+func (j *judge) aboutReach() (row patchscan.TextRow, col int, ok bool) {
 	for _, c := range j.Patches {
 		if len(c.Files) == 0 {
 			continue

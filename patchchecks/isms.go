@@ -21,7 +21,8 @@ var FT502 = isms("FT502", "`%s` is an x86 register")
 // FT504 finds names that only x86 has, in code and in comments.
 var FT504 = isms("FT504", "%s is a name that only x86 has")
 
-// isms makes the check of one rule's words.
+// isms makes the check of the words of one rule. form is the message, with %s for
+// the word.
 func isms(rule, form string) *analysis.Analyzer {
 	table := map[string]rules.Ism{}
 	for _, ism := range rules.X86 {
@@ -34,15 +35,15 @@ func isms(rule, form string) *analysis.Analyzer {
 			return notApplicable(noCode)
 		}
 		for _, s := range j.Files {
-			var used map[string]bool // names of the code: a variable rsp is none of x86's
-			words(s, rule == "FT504", func(t patchscan.Token, word string, col int) {
+			var used map[string]bool // identifiers of the code: a variable rsp is not x86's register
+			eachName(s, rule == "FT504", func(t patchscan.Token, word string, col int) {
 				ism, ok := table[word]
 				if !ok || !s.Added(t) {
 					return
 				}
 				if t.Kind == patchscan.Comment && s.File.Lang == patchscan.LangC && rule == "FT502" && word[0] != '%' {
 					if used == nil {
-						used = names(s)
+						used = identifiers(s)
 					}
 					if used[word] {
 						return
@@ -60,8 +61,8 @@ func isms(rule, form string) *analysis.Analyzer {
 	})
 }
 
-// names are the identifiers in the file's code.
-func names(s *Source) map[string]bool {
+// identifiers are the identifiers in the file's code.
+func identifiers(s *Source) map[string]bool {
 	m := map[string]bool{}
 	for _, t := range s.Tokens {
 		if t.Kind == patchscan.Ident {
@@ -71,7 +72,7 @@ func names(s *Source) map[string]bool {
 	return m
 }
 
-// aboutX86 tells whether a comment speaks of x86 and knows it.
+// aboutX86 reports whether a comment names x86, so that its x86 words are meant.
 func aboutX86(comment string) bool {
 	for _, word := range []string{"x86", "X86", "i386", "amd64", "AMD64", "Intel", "intel"} {
 		if strings.Contains(comment, word) {
@@ -81,12 +82,12 @@ func aboutX86(comment string) bool {
 	return false
 }
 
-// words calls do for each word that is read as an instruction, a register or
-// a symbol: those of comments that do not speak of x86, of assembly, inline
-// too, and if code is true those of C. A register comes as "%rip", then as
-// "rip".
-func words(s *Source, code bool, do func(t patchscan.Token, word string, col int)) {
-	compares := map[int32]bool{} // comments about x86
+// eachName calls do for each word that may be an instruction, a register or a
+// symbol: the words of comments that do not name x86, of assembly and inline
+// assembly and, if code is true, the identifiers of C. A register with a % comes
+// with the %. col is the offset of the word in the token t, in bytes.
+func eachName(s *Source, code bool, do func(t patchscan.Token, word string, col int)) {
+	compares := map[int32]bool{} // comments that name x86
 	jumps := map[int32]bool{}    // comments about BPF, which has a jmp of its own
 	for _, t := range s.Tokens {
 		if t.Kind == patchscan.Comment {
@@ -99,7 +100,7 @@ func words(s *Source, code bool, do func(t patchscan.Token, word string, col int
 		}
 	}
 	asm := s.File.Lang == patchscan.LangAsm
-	inline := 0 // parentheses open in asm(...)
+	inline := 0 // behind asm: 1 and the number of open parentheses; else 0
 	for i, t := range s.Tokens {
 		switch t.Kind {
 		case patchscan.Comment:
@@ -146,30 +147,30 @@ func isAsm(word string) bool {
 	return word == "asm" || word == "__asm__" || word == "asm_inline" || word == "ALTERNATIVE" || word == "__ALTERNATIVE"
 }
 
-// eachWord calls do for each word of text, one behind a % with it and again
-// without.
-func eachWord(text string, do func(word string, col int)) {
+// eachWord calls do for each word of a text. A word behind a % comes with the %.
+// col is the offset of the word in bytes.
+func eachWord(s string, do func(word string, col int)) {
 	isWord := func(c byte) bool {
 		return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 	}
-	for i := 0; i < len(text); {
-		if !isWord(text[i]) {
+	for i := 0; i < len(s); {
+		if !isWord(s[i]) {
 			i++
 			continue
 		}
 		end := i
-		for end < len(text) && isWord(text[end]) {
+		for end < len(s) && isWord(s[end]) {
 			end++
 		}
-		if text[i] > '9' {
-			percent := i > 0 && text[i-1] == '%'
+		if s[i] > '9' {
+			percent := i > 0 && s[i-1] == '%'
 			switch {
-			case percent && i > 1 && text[i-2] == '%': // %%rip, in inline assembly
-				do(text[i-1:end], i-2)
+			case percent && i > 1 && s[i-2] == '%': // %%rip, in inline assembly
+				do(s[i-1:end], i-2)
 			case percent:
-				do(text[i-1:end], i-1)
+				do(s[i-1:end], i-1)
 			default:
-				do(text[i:end], i)
+				do(s[i:end], i)
 			}
 		}
 		i = end
@@ -209,12 +210,13 @@ var FT503 = check("FT503", func(j *judge) finding.Outcome {
 	return examined("%d opcodes and names", len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns))
 })
 
+// An opcodeRun is an opcode of several bytes.
 type opcodeRun struct {
 	bytes []uint64
 	ism   rules.Ism
 }
 
-// The table of FT503: names, bytes that stand alone, runs of bytes.
+// The table of FT503: macros by name, opcodes of one byte, opcodes of several.
 var (
 	opcodeNames = map[string]rules.Ism{}
 	opcodeBytes = map[uint64]rules.Ism{}
@@ -252,7 +254,7 @@ func number(t patchscan.Token) (uint64, bool) {
 	return v, err == nil
 }
 
-// runAt finds the opcode whose bytes stand at tokens[i], commas between.
+// runAt finds the opcode whose bytes stand at tokens[i], with commas between them.
 func runAt(tokens []patchscan.Token, i int) *opcodeRun {
 	for r := range opcodeRuns {
 		ok := true
@@ -276,8 +278,8 @@ func runAt(tokens []patchscan.Token, i int) *opcodeRun {
 
 var codeName = regexp.MustCompile(`(?i)^(opcode|insn|code|.*_(opcode|insn|code)|(opcode|insn|code)_.*)$`)
 
-// storesOpcode tells whether the number tokens[i] is stored as one byte or
-// into something that is called opcode, insn or code; stmt is the statement.
+// storesOpcode reports whether the number tokens[i] is stored as one byte, or into
+// a variable that is called opcode, insn or code. stmt is the statement.
 func storesOpcode(tokens []patchscan.Token, i int) (stmt string, ok bool) {
 	begin := i
 	for begin > 0 && i-begin < 40 {
@@ -311,8 +313,8 @@ func storesOpcode(tokens []patchscan.Token, i int) (stmt string, ok bool) {
 	return text(tokens[begin : i+1]), true
 }
 
-// callArithmetic tells whether the number 5 at tokens[i] is added to or taken
-// from an instruction's address.
+// callArithmetic reports whether the number 5 at tokens[i] is added to or
+// subtracted from the address of an instruction. near is the expression.
 func callArithmetic(tokens []patchscan.Token, i int) (near string, ok bool) {
 	if i < 2 {
 		return "", false

@@ -11,10 +11,11 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
+// noPatch says why a rule about messages is not applicable.
 const noPatch = "a source file, not a patch"
 
-// FT606 finds the open points that a patch brings with it. It speaks once of
-// the message, and once of each comment.
+// FT606 finds open points that a patch brings with it: at most one finding for the
+// message, and one for each comment.
 var FT606 = check("FT606", func(j *judge) finding.Outcome {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
@@ -63,13 +64,15 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 
 var (
 	openMark = regexp.MustCompile(`\b(TODO|FIXME|XXX)\b`)
-	// In a message the word stands apart: a heading, a remark in parentheses.
-	openInMessage = regexp.MustCompile(`\((TODO|FIXME|XXX)\b|^\W*(TODO|FIXME|XXX)\b|\b(TODO|FIXME|XXX) ?:|^\W*(?i:known (issues?|problems?|bugs?|limitations?)|open issues?) ?(:|$)`)
-	aboutOthers   = regexp.MustCompile(`(?i)\b(remove|drop|resolve|fix|address|do|delete)(s|d|es|ed)? (a|the|this|that|an old|the old)\b`)
+	// In a message the word is a heading, or a remark in parentheses.
+	openInMessage = regexp.MustCompile(`\((TODO|FIXME|XXX)\b|^\W*(TODO|FIXME|XXX)\b|\b(TODO|FIXME|XXX) ?:` +
+		`|^\W*(?i:known (issues?|problems?|bugs?|limitations?)|open issues?) ?(:|$)`)
+	// The patch removes an open point of others.
+	aboutOthers = regexp.MustCompile(`(?i)\b(remove|drop|resolve|fix|address|do|delete)(s|d|es|ed)? (a|the|this|that|an old|the old)\b`)
 )
 
-// openPoint finds a mark of an open point in a line of a message, one that is
-// the patch's own and none that it does away with.
+// openPoint finds the mark of an open point in a line of a message: begin and end
+// of the mark, or nil. An open point that the patch removes does not count.
 func openPoint(t string) []int {
 	if !hasAny(t, "TODO", "FIXME", "XXX", "nown", "NOWN", "pen issue") {
 		return nil // most lines
@@ -84,8 +87,8 @@ func hasAny(t string, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t, w) })
 }
 
-// FT607 finds messages that claim speed and give no figure. A figure in the
-// cover letter is one for each patch of the series.
+// FT607 finds messages that claim speed and give no figure. A figure in the cover
+// letter counts for each patch of the series.
 var FT607 = check("FT607", func(j *judge) finding.Outcome {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
@@ -101,8 +104,8 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 			continue
 		}
 		n++
-		if row, col, words, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
-			j.reportPos(j.In.MessagePos(row, col), nil, "the message says %q and gives no figure: say what a call costs before and after the patch, and where that matters", words)
+		if row, col, quote, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
+			j.reportPos(j.In.MessagePos(row, col), nil, "the message says %q and gives no figure: say what a call costs before and after the patch, and where that matters", quote)
 		}
 	}
 	if n == 0 {
@@ -111,18 +114,19 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 	return examined("%d messages", n)
 })
 
-// claims are words that say that something is fast or slow.
+// claims matches words that say that something is fast or slow.
 var claims = regexp.MustCompile(`(?i)\b(?:(?:very|too|quite|so|more|less|highly|really|extremely|rather|pretty) (?:in)?(?:efficient|efficiently|slow|fast|expensive|costly)` +
 	`|inefficient|slower|faster|speeds? up|speedup` +
 	`|(?:improv|increas|boost|degrad|hurt)\w* (?:the |its |our )?(?:\w+ )?(?:performance|throughput|latency)` +
 	`|(?:better|worse|poor|good|bad) performance|performance (?:gain|win|boost|improvement|penalty|impact|hit|overhead)s?` +
 	`|(?:reduc|lower|sav|avoid|eliminat)\w* (?:the |its |this |that |some |a lot of )?(?:\w+ )?(?:overhead|latency|cpu time))\b`)
 
+// denied matches text before a claim that denies the claim, or doubts it.
 var denied = regexp.MustCompile(`(?i)\b(no|not|without|any|isn't|doesn't|don't|aren't|n't|never|nor|should|may|might|could)\b[^.]{0,24}$`)
 
-// claim finds the first claim in a message. The words of one may stand on two
-// lines; it is then at the second.
-func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, words string, ok bool) {
+// claim finds the first claim in a message, and quotes it. The position of a claim
+// on two lines is on the second.
+func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, quote string, ok bool) {
 	var b strings.Builder
 	starts := make([]int, len(message))
 	for i, r := range message {
@@ -149,11 +153,13 @@ func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, words s
 
 var (
 	figure = regexp.MustCompile(`(?i)\b\d[\d.,]*\s?(?:%|x\b|×|times (?:faster|slower|as|more|less|fewer)\b|fold\b|ns\b|us\b|µs\b|usecs?\b|nsecs?\b|ms\b|msecs?\b|s\b|secs?\b|seconds?\b|cycles\b|instructions\b|[kmg]i?b/s\b|[kmg]?bps\b|[kmg]?ops\b|calls/s)`)
-	table  = regexp.MustCompile(`(?:\b\d[\d.,]*\b\D+){2}`)
+
+	// A row of a table has two numbers.
+	numbers = regexp.MustCompile(`(?:\b\d[\d.,]*\b\D+){2}`)
 )
 
-// hasFigure tells whether a message, or the remarks below it, have figures:
-// a number with a unit of speed or time, or a table.
+// hasFigure reports whether the message of a patch, or its remarks, have a figure:
+// a number with a unit of speed or time, or a table of numbers.
 func hasFigure(p *patchscan.Patch) bool {
 	for _, rows := range [][]patchscan.TextRow{p.Message, p.Remarks} {
 		rowsOfTable := 0
@@ -161,7 +167,7 @@ func hasFigure(p *patchscan.Patch) bool {
 			if figure.MatchString(r.Text) && !strings.HasPrefix(r.Text, "Date:") {
 				return true
 			}
-			if strings.Count(r.Text, "|") >= 2 && table.MatchString(r.Text) {
+			if strings.Count(r.Text, "|") >= 2 && numbers.MatchString(r.Text) {
 				if rowsOfTable++; rowsOfTable >= 2 {
 					return true
 				}

@@ -1,12 +1,12 @@
-// Package patchchecks holds the analyzers that judge patches and source files.
-// They report under the same rules as those of package checks, which judge
-// images: one file per rule, or per family of rules.
+// Package patchchecks holds the analyzers of the rules on patches and source
+// files: one file per rule, except that isms.go has the four rules about x86, and
+// message.go the two about messages. Package checks judges images by the same
+// catalogue.
 //
-// Only lines that a patch adds are judged; its context is known. Files of
-// other architectures are not judged, nor are files of none: arm64's rules
-// are for arm64's code.
+// An analyzer judges the lines that a patch adds, and sees the context around
+// them. It judges files of arm64 only.
 //
-// An analyzer is called after its rule: FT104patch reports FT104.
+// An analyzer's name is the rule's ID and Suffix: FT104patch reports FT104.
 package patchchecks
 
 import (
@@ -56,16 +56,15 @@ func check(id string, run func(*judge) finding.Outcome) *analysis.Analyzer {
 	}
 }
 
-// A judge is what a check works with.
+// A judge is the pass of one check, with the files that the check judges.
 type judge struct {
 	pass *analysis.Pass
 	*SourceSet
-	said map[string]bool
+	said map[string]bool // findings that were reported, as line and message
 }
 
-// report reports a finding at a token of a file, if it is on a line that is
-// judged; otherwise it says nothing and returns false. The same words are
-// said once at one line.
+// report reports a finding at a token of a file, if the token is on a line that is
+// judged. It reports whether that is so.
 func (j *judge) report(s *Source, t patchscan.Token, related []analysis.RelatedInformation, format string, args ...any) bool {
 	if !s.Added(t) {
 		return false
@@ -74,11 +73,12 @@ func (j *judge) report(s *Source, t patchscan.Token, related []analysis.RelatedI
 	return true
 }
 
+// reportPos reports a finding at a position. One line gets the same message once.
 func (j *judge) reportPos(pos token.Pos, related []analysis.RelatedInformation, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
-	key := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), message)
-	if !j.said[key] {
-		j.said[key] = true
+	line := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), message)
+	if !j.said[line] {
+		j.said[line] = true
 		j.pass.Report(analysis.Diagnostic{Pos: pos, Message: message, Related: related})
 	}
 }
@@ -96,10 +96,11 @@ func notApplicable(format string, args ...any) finding.Outcome {
 	return finding.Outcome{Status: finding.NotApplicable, Why: fmt.Errorf(format, args...)}
 }
 
-// noCode says why a rule about code has nothing to look at.
+// noCode says why a rule about code is not applicable.
 const noCode = "no C or assembly of arm64"
 
-// text is how tokens are shown: as they stand, blanks made one.
+// text is tokens in the form of messages: as they stand, with one blank for any
+// number of blanks and line ends.
 func text(tokens []patchscan.Token) string {
 	var b strings.Builder
 	for i, t := range tokens {
@@ -111,7 +112,7 @@ func text(tokens []patchscan.Token) string {
 	return short(b.String())
 }
 
-// short bounds what a message quotes, and keeps it on one line.
+// short makes one line of at most 80 characters, for a message that quotes s.
 func short(s string) string {
 	s = strings.ToValidUTF8(s, "?")
 	s = strings.Map(func(r rune) rune {

@@ -25,7 +25,7 @@ import (
 //
 //	// want FT501 "regexp" FT502 "regexp"
 //
-// It is cut off before the line is linted.
+// The comment is cut off before the line is linted.
 type want struct {
 	path string
 	line int
@@ -39,8 +39,8 @@ var (
 	wantItem    = regexp.MustCompile(`(FT\d+) "((?:[^"\\]|\\.)*)"`)
 )
 
-// sample makes a patch of an archive: the comment is its message, the files
-// are new.
+// sample makes a patch of an archive: the archive's comment is the message, and
+// its files are new files.
 func sample(t *testing.T, file string) (patch string, wants []*want) {
 	t.Helper()
 	ar, err := txtar.ParseFile(file)
@@ -88,7 +88,7 @@ func lintText(t *testing.T, name, text string, cfg lint.Config) *finding.Result 
 	return res
 }
 
-// What is found in each sample is held against what it expects, both ways.
+// The findings in each sample are compared with its expectations, both ways.
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -146,7 +146,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Only added lines are judged, unless all are asked for; never removed ones.
+// Added lines are judged, context lines with AllLines, removed lines never.
 func TestContext(t *testing.T) {
 	b, err := os.ReadFile("testdata/context.patch")
 	if err != nil {
@@ -163,8 +163,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// A claim of speed without a figure is found; with one, and where nothing is
-// claimed, there is nothing to find.
+// A claim of speed without a figure gives a finding. A claim with a figure, and a
+// message without a claim, give none.
 func TestClaims(t *testing.T) {
 	for message, want := range map[string]string{
 		"But this is very\ninefficient.":                                   "very inefficient",
@@ -197,7 +197,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// A figure in the cover letter is one for the whole series.
+// A figure in the cover letter counts for the whole series.
 func TestCoverLetter(t *testing.T) {
 	mail := func(subject, body string) string {
 		return "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: " + subject + "\n\n" + body + "\n"
@@ -211,7 +211,7 @@ func TestCoverLetter(t *testing.T) {
 	}
 }
 
-// A file whose path tells no architecture is judged if its words are arm64's.
+// A file whose path names no architecture is judged if its words are arm64's.
 func TestUnknownArch(t *testing.T) {
 	for _, test := range []struct {
 		path, text string
@@ -231,8 +231,8 @@ func TestUnknownArch(t *testing.T) {
 	}
 }
 
-// Whatever the patch: the checks come to an end, in memory by its size, without
-// a panic, with the same findings twice, at lines and columns that exist.
+// On any patch the checks end without a panic, use memory in proportion to the
+// patch, and report the same findings twice, at lines and columns that exist.
 func FuzzChecks(f *testing.F) {
 	// Short seeds: the engine minimises what it finds, at the speed of a run.
 	for _, seed := range []string{

@@ -13,9 +13,9 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// Patch is the input: patches or a source file, *patchscan.Input. The driver
-// reads it and puts it in ResultOf; on its own the analyzer reads the one
-// file that Pass.OtherFiles names.
+// Patch is the input: patches or a source file, *patchscan.Input. The driver reads
+// the input and puts it into ResultOf. Without the driver the analyzer reads the
+// one file that Pass.OtherFiles names.
 var Patch = &analysis.Analyzer{
 	Name: "patch",
 	Doc:  "read patches, or a source file",
@@ -33,20 +33,20 @@ var Patch = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*patchscan.Input](),
 }
 
-// A SourceSet is what is judged of an input.
+// A SourceSet is the part of an input that is judged.
 type SourceSet struct {
 	In      *patchscan.Input
 	Files   []*Source // arm64's C and assembly
-	Patches []*Commit // those that touch arm64's code or ftrace; nil for a source file
+	Patches []*Commit // patches that touch arm64's code or ftrace; nil for a source file
 
-	allocators map[string]bool // of memory that code may be put into
+	allocators map[string]bool // functions that allocate memory for code
 }
 
-// A Source is a file of arm64, taken apart.
+// A Source is a file of arm64, in tokens.
 type Source struct {
 	*patchscan.Code
 	In    *patchscan.Input
-	Flows []*flow // of Funcs
+	Flows []*flow // one for each of Funcs
 }
 
 // A Commit is a patch with its files of arm64.
@@ -57,7 +57,7 @@ type Commit struct {
 
 func (s *Source) pos(t patchscan.Token) token.Pos { return s.In.Pos(&s.Lines[t.Line], int(t.Col)) }
 
-// Added tells whether the token stands on a line that is judged.
+// Added reports whether the token stands on a line that is judged.
 func (s *Source) Added(t patchscan.Token) bool { return s.In.AllLines || s.Code.Added(t) }
 
 // where names the line of a token, for messages: "ftrace.c:82".
@@ -66,10 +66,10 @@ func (s *Source) where(t patchscan.Token) string {
 	return fmt.Sprintf("%s:%d", name, s.Lines[t.Line].Num)
 }
 
-// Sources takes apart what is judged, *SourceSet.
+// Sources finds and parses the files that are judged, *SourceSet.
 var Sources = &analysis.Analyzer{
 	Name:     "sources",
-	Doc:      "take apart the files of arm64 that the patches touch",
+	Doc:      "parse the files of arm64 that the patches touch",
 	Requires: []*analysis.Analyzer{Patch},
 	Run: func(pass *analysis.Pass) (any, error) {
 		in := pass.ResultOf[Patch].(*patchscan.Input)
@@ -108,14 +108,14 @@ var Sources = &analysis.Analyzer{
 				s.Flows = append(s.Flows, newFlow(s, f, set.allocators))
 			}
 		}
-		set.pass()
+		set.passMemory()
 		return set, nil
 	},
 	ResultType: reflect.TypeFor[*SourceSet](),
 }
 
-// foreign tells whether the file is of another architecture, or of none and
-// known not to be arm64's alone.
+// foreign reports whether the file belongs to another architecture, or to a part
+// of the kernel that is common to all architectures.
 func foreign(f *patchscan.File) bool {
 	if f.Arch != "" {
 		return f.Arch != "arm64"
@@ -134,7 +134,8 @@ var (
 	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+)$`)
 )
 
-// looksLikeARM64 judges a file whose path tells no architecture by its words.
+// looksLikeARM64 reports whether the words of a file are those of arm64's code. It
+// decides about a file whose path names no architecture.
 func looksLikeARM64(c *patchscan.Code) bool {
 	arm, x86 := 0, 0
 	for _, t := range c.Tokens {
@@ -150,7 +151,8 @@ func looksLikeARM64(c *patchscan.Code) bool {
 	return arm > 0 && arm >= x86
 }
 
-// AddFacts has a summary say what is judged, and what the patches touch.
+// AddFacts adds to the facts of a summary the numbers of files and lines that are
+// judged, and the lines and functions that the patches touch.
 func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
 	for _, s := range set.Files {
 		facts.Judged++
@@ -163,8 +165,8 @@ func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
 	}
 }
 
-// touched are the lines that a patch adds to the file, and the functions that it
-// touches.
+// touched are the runs of lines that a patch adds to the file, and the functions
+// that the patch touches.
 func (s *Source) touched() []finding.Span {
 	var spans []finding.Span
 	for i := range s.Lines {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Code is what a patch shows of a file, after the patch, taken apart.
+// Code is the part of a patched file that a patch shows, in tokens.
 type Code struct {
 	File   *File
 	Lines  []Line  // of all hunks, without the removed ones
@@ -14,8 +14,8 @@ type Code struct {
 	Stmts  []Stmt  // in assembly
 }
 
-// Parse takes the file apart. It knows C and assembly; of other files the
-// lines alone.
+// Parse splits the file into tokens, functions and statements. Of a file that is
+// neither C nor assembly it gives the lines alone.
 func (f *File) Parse() *Code {
 	c := &Code{File: f}
 	var s Scanner
@@ -49,7 +49,7 @@ func (f *File) Parse() *Code {
 	return c
 }
 
-// Added tells whether the token stands on a line that is judged.
+// Added reports whether the token stands on a line that is judged.
 func (c *Code) Added(t Token) bool { return c.Lines[t.Line].Op == '+' }
 
 // A Func is a C function, or what is shown of one.
@@ -60,11 +60,11 @@ type Func struct {
 	NameAt int     // index of the name; -1 if it is not shown
 	Body   int     // index of the first token behind the opening brace; 0 if that is not shown
 
-	cond   []int32 // for each token the conditional statement it is in
-	parent []int32 // of each conditional statement, the one it is in
+	cond   []int32 // of each token, the conditional statement around it
+	parent []int32 // of each conditional statement, the one around it
 }
 
-// keywords that a parenthesis may follow.
+// keywords are the words that are not functions, though a parenthesis may follow.
 var keywords = map[string]bool{
 	"if": true, "for": true, "while": true, "switch": true, "return": true, "sizeof": true, "do": true, "else": true,
 	"case": true, "goto": true, "typeof": true, "__typeof__": true, "__attribute__": true, "asm": true, "__asm__": true,
@@ -88,10 +88,10 @@ func (c *Code) functions(tokens []Token, section string) {
 		f.conditions()
 		c.Funcs = append(c.Funcs, f)
 	}
-	start, depth := 0, 0 // where the declaration begins; braces open
+	start, depth := 0, 0 // where the declaration begins; number of open braces
 	var open *Func       // the function that is being read
-	openAt := 0
-	inside := false // at depth 0 there are statements: the hunk begins within a function
+	openAt := 0          // where its declaration begins
+	inside := false      // at depth 0 there are statements: the hunk begins within a function
 	for i, t := range code {
 		switch t.Text {
 		case "{":
@@ -135,8 +135,8 @@ func (c *Code) functions(tokens []Token, section string) {
 	}
 }
 
-// declares finds the name in the declaration of a function, whose body
-// follows: static int name(args).
+// declares finds the name in the declaration of a function that a body follows:
+// static int name(args).
 func declares(d []Token) (name int, ok bool) {
 	n := len(d)
 	for n > 0 && d[n-1].Kind == Ident && strings.HasPrefix(d[n-1].Text, "__") { // int f(void) __cold
@@ -181,38 +181,40 @@ func sectionName(section string) string {
 	return head
 }
 
-// maxNesting bounds how deep statements lie in statements.
+// maxNesting is the most levels of statements within statements that are read.
 const maxNesting = 200
 
 // conditions finds for each token the conditional statement (if, else, loop,
-// switch) in whose body it is.
+// switch) whose body the token is in.
 func (f *Func) conditions() {
 	f.cond = make([]int32, len(f.Tokens))
 	f.parent = []int32{0}
-	p := statements{f: f}
+	p := conditionReader{f: f}
 	for i := max(f.Body, 0); i < len(f.Tokens); {
 		next := p.statement(i, 0, 0)
 		i = max(next, i+1)
 	}
 }
 
-type statements struct{ f *Func }
+// A conditionReader reads the statements of a function and sets its cond and
+// parent.
+type conditionReader struct{ f *Func }
 
-func (p statements) text(i int) string {
+func (p conditionReader) text(i int) string {
 	if i < len(p.f.Tokens) {
 		return p.f.Tokens[i].Text
 	}
 	return ""
 }
 
-func (p statements) mark(from, to int, cond int32) {
+func (p conditionReader) mark(from, to int, cond int32) {
 	for i := from; i < min(to, len(p.f.cond)); i++ {
 		p.f.cond[i] = cond
 	}
 }
 
-// statement marks the statement at i and returns where it ends.
-func (p statements) statement(i int, cond int32, depth int) int {
+// statement marks the statement at i and returns the index behind it.
+func (p conditionReader) statement(i int, cond int32, depth int) int {
 	if i >= len(p.f.Tokens) || depth > maxNesting {
 		return len(p.f.Tokens)
 	}
@@ -267,13 +269,14 @@ func (p statements) statement(i int, cond int32, depth int) int {
 	return end
 }
 
-// isLoopMacro knows the kernel's loops: for_each_possible_cpu(cpu).
+// isLoopMacro reports whether t is one of the kernel's loops:
+// for_each_possible_cpu(cpu).
 func isLoopMacro(t Token) bool {
 	return t.Kind == Ident && (strings.Contains(t.Text, "for_each") || strings.HasPrefix(t.Text, "do_for_each"))
 }
 
-// matching is the index behind the parenthesis that closes the one at i; i if
-// there is none.
+// matching is the index behind the parenthesis that closes the one at i. It is
+// len(tokens) if no parenthesis does, and i if no parenthesis stands at i.
 func matching(tokens []Token, i int) int {
 	if i >= len(tokens) || tokens[i].Text != "(" {
 		return i
@@ -292,9 +295,9 @@ func matching(tokens []Token, i int) int {
 	return i
 }
 
-// Always tells whether whenever token b is reached token a, which stands
-// before it, was: a is in no conditional statement that b is not in. (A goto
-// between them is not seen.)
+// Always reports whether token a, which stands before token b, is executed
+// whenever b is: every conditional statement around a is also around b. A goto
+// between them is not seen.
 func (f *Func) Always(a, b int) bool {
 	if a >= b {
 		return false
@@ -313,7 +316,8 @@ func (f *Func) Always(a, b int) bool {
 type Call struct {
 	Name string
 	At   int       // index of the name in Func.Tokens
-	Args [][]Token // of the arguments
+	End  int       // index behind the closing parenthesis in Func.Tokens
+	Args [][]Token // the arguments
 }
 
 // Calls are the calls in the body of f, in their order.
@@ -325,15 +329,18 @@ func (f *Func) Calls() []Call {
 			continue
 		}
 		end := matching(f.Tokens, i+1)
-		if end <= i+1 || f.Tokens[end-1].Text != ")" {
-			end++ // not closed here
+		last := end
+		if f.Tokens[end-1].Text == ")" { // else the call is not closed here
+			last--
 		}
-		calls = append(calls, Call{t.Text, i, splitArgs(f.Tokens[i+2 : min(max(end-1, i+2), len(f.Tokens))])})
+		calls = append(calls, Call{t.Text, i, end, SplitArgs(f.Tokens[i+2 : max(last, i+2)])})
 	}
 	return calls
 }
 
-func splitArgs(tokens []Token) [][]Token {
+// SplitArgs splits the arguments of a call, or the operands of an instruction, at
+// the commas outside parentheses, brackets and braces.
+func SplitArgs(tokens []Token) [][]Token {
 	var args [][]Token
 	depth, begin := 0, 0
 	for i, t := range tokens {
@@ -357,7 +364,7 @@ func splitArgs(tokens []Token) [][]Token {
 
 // An Assign is an assignment to a variable, or through a pointer.
 type Assign struct {
-	Name  string // the variable; of ops->trampoline and p[1] the whole, "ops->trampoline", "p[1]"
+	Name  string // the variable with its members and indexes: "ops->trampoline", "p[1]"
 	Deref bool   // through a pointer: *p = x
 	Op    string // "=", "|=", ...
 	At    int    // index of the variable in Func.Tokens
@@ -436,11 +443,11 @@ const (
 	StmtOther StmtKind = iota // an instruction, a directive, a macro
 	StmtLabel                 // a label within a function
 	StmtStart                 // the start of a function: ENTRY(f), SYM_CODE_START(f)
-	StmtEnd                   // its end: ENDPROC(f), SYM_CODE_END(f)
+	StmtEnd                   // the end of a function: ENDPROC(f), SYM_CODE_END(f)
 	StmtGap                   // lines are missing here
 )
 
-// statements takes assembly apart.
+// statements splits assembly into statements.
 func (c *Code) statements() {
 	var cur []Token
 	flush := func() {
@@ -485,8 +492,8 @@ func (c *Code) statement(tokens []Token) []Token {
 	return nil
 }
 
-// IsInstruction tells whether s is code: an instruction, or a macro that may
-// be some.
+// IsInstruction reports whether s is code: an instruction, or a macro that may
+// stand for instructions.
 func (s Stmt) IsInstruction() bool {
 	return s.Kind == StmtOther && s.Op != "" && s.Op[0] != '.' && !strings.HasPrefix(s.Op, "_asm_") &&
 		!slices.Contains([]string{"export_symbol", "nokprobe", "_asm_nokprobe"}, s.Op)

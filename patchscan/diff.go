@@ -11,17 +11,16 @@ import (
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
 )
 
-// A shown is a row of the input without its quoting: a line of the body that
-// a patch is looked for in.
+// A shown is a row of the input without its quoting.
 type shown struct {
 	text string
-	row  int32
-	skip int32
+	row  int32 // index into Input.rows
+	skip int32 // bytes of quoting before text
 }
 
-// readBody finds the patches in the rows from first on: the body of one mail.
-// A patch may be quoted ("> +code"); then the rows that are not quoted as
-// deep are someone's answer to it, and no part of it.
+// readBody finds the patches in the body of one mail: the rows from first on. A
+// patch may be quoted ("> +code"). Rows that are quoted less deep are then an
+// answer to the patch, and not a part of it.
 func (in *Input) readBody(subject string, line int, first int32) {
 	rows := in.rows[first:]
 	var prefixes []string
@@ -45,8 +44,8 @@ func (in *Input) readBody(subject string, line int, first int32) {
 		}
 	}
 	reply := quoted && (strings.HasPrefix(strings.ToLower(subject), "re:") || slices.Contains(prefixes, "") && len(prefixes) > 1)
-	// What is quoted with "> " is so with ">", too: it is read once, as the
-	// former.
+	// Lines that begin with "> " also begin with ">". They are read once, with the
+	// longer prefix.
 	slices.SortStableFunc(prefixes, func(a, b string) int {
 		switch {
 		case a == b+" ":
@@ -58,7 +57,7 @@ func (in *Input) readBody(subject string, line int, first int32) {
 	})
 	taken := map[int32]bool{}
 	for _, prefix := range prefixes {
-		r := diffReader{in: in, subject: subject, line: line, words: prefix != "" || !reply}
+		r := diffReader{in: in, subject: subject, line: line, hasMessage: prefix != "" || !reply}
 		r.show(rows, first, prefix, taken)
 		before := len(in.Patches)
 		r.read()
@@ -84,7 +83,7 @@ func (in *Input) readBody(subject string, line int, first int32) {
 	}
 }
 
-// quotePrefix is what t is quoted with: "", "> ", "> > ", ">>", ...
+// quotePrefix is the marks with which t is quoted: "", "> ", "> > ", ">>", ...
 func quotePrefix(t string) string {
 	n := 0
 	for n < len(t) && t[n] == '>' {
@@ -96,25 +95,25 @@ func quotePrefix(t string) string {
 	return t[:n]
 }
 
-// beginsFile tells whether a file of a diff begins at the line t.
+// beginsFile reports whether a file of a diff begins at the line t.
 func beginsFile(t, next string) bool {
 	return strings.HasPrefix(t, "diff --git ") || strings.HasPrefix(t, "--- ") && strings.HasPrefix(next, "+++ ")
 }
 
 // A diffReader reads the patches of one body.
 type diffReader struct {
-	in      *Input
-	subject string
-	line    int  // of the input, where the mail begins
-	words   bool // the text before the diff is the commit's message
-	v       []shown
-	lost    int   // context lines that have lost the blank they begin with
-	lostAt  int32 // row of the first
-	stray   int   // added or removed lines in no hunk
-	strayAt int32
+	in         *Input
+	subject    string
+	line       int     // of the input, where the mail begins
+	hasMessage bool    // the text before the diff is the commit's message
+	v          []shown // the rows that are read
+	lost       int     // number of context lines that have lost their first blank
+	lostAt     int32   // row of the first of them
+	stray      int     // number of added or removed lines outside hunks
+	strayAt    int32   // row of the first of them
 }
 
-// show picks the rows that are quoted with prefix, and not taken.
+// show adds the rows that are quoted with prefix and are not taken.
 func (r *diffReader) show(rows []row, first int32, prefix string, taken map[int32]bool) {
 	bare := strings.TrimRight(prefix, " ")
 	for i := range rows {
@@ -148,7 +147,8 @@ func (r *diffReader) text(i int) string {
 	return ""
 }
 
-// ends tells whether what was read of a file ends before v[i].
+// ends reports whether a file, or a patch, begins at v[i], so that the file before
+// it ends.
 func (r *diffReader) ends(i int) bool {
 	t := r.v[i].text
 	return t != "" && (t[0] == 'd' || t[0] == '-') && beginsFile(t, r.text(i+1)) || isCommit(t)
@@ -156,9 +156,10 @@ func (r *diffReader) ends(i int) bool {
 
 var commit = regexp.MustCompile(`^commit [0-9a-f]{7,64}( \(.*\))?$`)
 
-// isCommit tells whether t begins a commit of git log or git show.
+// isCommit reports whether t begins a commit of git log or git show.
 func isCommit(t string) bool { return strings.HasPrefix(t, "commit ") && commit.MatchString(t) }
 
+// read reads the patches.
 func (r *diffReader) read() {
 	p := &Patch{Subject: r.subject, Line: r.line}
 	begin := 0 // of the message
@@ -172,8 +173,8 @@ func (r *diffReader) read() {
 			i++
 			begin = i
 		case r.ends(i):
-			if len(p.Files) == 0 && r.words {
-				p.words(r.v[begin:i])
+			if len(p.Files) == 0 && r.hasMessage {
+				p.addText(r.v[begin:i])
 			}
 			var f *File
 			f, i = r.readFile(i)
@@ -196,9 +197,9 @@ func (r *diffReader) read() {
 	}
 }
 
-// words takes the lines before the diff apart: the message, and behind a
-// line of "---" what is not committed.
-func (p *Patch) words(v []shown) {
+// addText adds the lines before the diff: those before a line "---" to the
+// message, those behind it to the remarks.
+func (p *Patch) addText(v []shown) {
 	to := &p.Message
 	for _, s := range v {
 		if s.text == "---" {
@@ -214,7 +215,7 @@ func (p *Patch) words(v []shown) {
 
 var diffstat = regexp.MustCompile(`^\s*\S.* \| +(\d+|Bin)\b|^ ?\d+ files? changed`)
 
-// readFile reads the file that begins at v[i], and returns where it ends.
+// readFile reads the file that begins at v[i], and returns the index behind it.
 func (r *diffReader) readFile(i int) (*File, int) {
 	f := &File{}
 	begin, size := i, 0
@@ -263,7 +264,7 @@ func (r *diffReader) readFile(i int) (*File, int) {
 		case strings.HasPrefix(t, "@@"):
 			r.in.note(r.at(i), "hunk header %s is not understood: its lines are not read", quote(t))
 		case isSignature(t):
-			// What follows is the mail's end: a version, a list's footer.
+			// The end of the mail follows: a version, a list's footer.
 			for i < len(r.v) && !r.ends(i) && !strings.HasPrefix(r.v[i].text, "@@ ") {
 				i++
 			}
@@ -282,11 +283,11 @@ func (r *diffReader) readFile(i int) (*File, int) {
 	return f, i
 }
 
-// maxFile is the most that is judged of the change of one file, in bytes. The
-// largest source file of a kernel has some 20 MiB, all of it generated.
+// maxFile is the size of the largest change of one file that is judged, in bytes.
+// The largest source file of a kernel has some 20 MiB, and is generated.
 const maxFile = 32 << 20
 
-// isExtended tells whether t is a line of git's own header of a file.
+// isExtended reports whether t is a line of git's own header of a file.
 func isExtended(t string) bool {
 	for _, p := range []string{"index ", "old mode ", "new mode ", "new file mode ", "deleted file mode ", "similarity index ",
 		"dissimilarity index ", "rename from ", "rename to ", "copy from ", "copy to "} {
@@ -297,7 +298,8 @@ func isExtended(t string) bool {
 	return false
 }
 
-// gitHeader takes from git's header what the lines --- and +++ do not tell.
+// gitHeader sets what the lines --- and +++ leave open: whether the file is new or
+// deleted, and its path.
 func (r *diffReader) gitHeader(f *File, header []string, at int) {
 	files, _, err := gitdiff.Parse(strings.NewReader(strings.Join(header, "\n") + "\n"))
 	if err == nil && len(files) == 1 {
@@ -329,7 +331,7 @@ func diffName(t, prefix string) string {
 	return strings.TrimPrefix(name, prefix)
 }
 
-// isSignature tells whether t is the "-- " that git format-patch and mail
+// isSignature reports whether t is the "-- " that git format-patch and mail
 // programs end with.
 func isSignature(t string) bool { return t == "-- " || t == "--" }
 
@@ -339,8 +341,8 @@ type hunkHeader struct {
 	section                      string
 }
 
-// hunkForm also takes what archives that hide mail addresses make of "@@":
-// " - at - " or " at " for each @.
+// hunkForm is the form of a hunk's header. Archives that hide mail addresses write
+// " - at - " or " at " for each @ of "@@".
 var hunkForm = regexp.MustCompile(`^(?:@@|(?: ?-? ?at ?-? ?){2}) ?-(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? ?(?:@@|(?: ?-? ?at ?-? ?){2})(.*)$`)
 
 func parseHunkHeader(t string) (h hunkHeader, ok bool) {
@@ -364,12 +366,12 @@ func parseHunkHeader(t string) (h hunkHeader, ok bool) {
 	return hunkHeader{number(m[1]), number(m[2]), number(m[3]), number(m[4]), strings.TrimSpace(m[5])}, true
 }
 
-// readHunk reads the hunk whose header is v[i], and returns where it ends.
+// readHunk reads the hunk whose header is v[i], and returns the index behind it.
 func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 	hunk := &Hunk{Line: r.at(i), Section: h.section}
 	num := h.new
 	if h.newLines == 0 {
-		num++ // it names the line before; there may be lines that the header does not count
+		num++ // the header names the line before; lines that it does not count may follow
 	}
 	if num == 0 {
 		r.in.note(r.at(i), "the hunk says that it begins at line 0: its lines are counted from 1")
@@ -389,7 +391,7 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		}
 		hunk.Lines = append(hunk.Lines, l)
 	}
-	ended := false // by something that begins, not by the count
+	ended := false // by the next header or a signature, not by the count
 	for i++; i < len(r.v) && !ended && (oldLeft > 0 || newLeft > 0); {
 		t := r.v[i].text
 		_, header := parseHunkHeader(t)
@@ -413,7 +415,7 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		}
 		i++
 	}
-	// Blank lines at the end of the text are no context.
+	// Blank lines at the end of the text are not context.
 	for n := len(hunk.Lines); (ended || i >= len(r.v)) && (oldLeft > 0 || newLeft > 0) && n > 0 && hunk.Lines[n-1].Op == ' ' && hunk.Lines[n-1].Text == ""; n-- {
 		hunk.Lines = hunk.Lines[:n-1]
 		oldLeft, newLeft = oldLeft+1, newLeft+1
@@ -440,8 +442,8 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 	return hunk, i
 }
 
-// goesOn tells whether v[i], behind the last line that a hunk's header
-// promised, looks like one more.
+// goesOn reports whether v[i], behind the last line that a hunk's header counts,
+// looks like one more line of the hunk.
 func (r *diffReader) goesOn(i int) bool {
 	t := r.v[i].text
 	if t == "" || t[0] != '+' && t[0] != '-' && t[0] != ' ' || isSignature(t) || r.ends(i) {
@@ -451,14 +453,15 @@ func (r *diffReader) goesOn(i int) bool {
 	return !header
 }
 
-// lastWords tells whether the signature at v[i] ends the patch, and does not
-// remove a line "- ": a version number follows, or nothing.
+// lastWords reports whether the signature at v[i] ends the patch: a version number
+// follows, or nothing. Otherwise it is a removed line "- ".
 func (r *diffReader) lastWords(i int) bool {
 	next := r.text(i + 1)
 	return i+1 >= len(r.v) || next == "" || next[0] >= '0' && next[0] <= '9'
 }
 
-// quote shows a line that may be long, or no text.
+// quote quotes a line for a note: at most 60 bytes, with control characters
+// escaped.
 func quote(t string) string {
 	if len(t) > 60 {
 		t = t[:60] + "..."

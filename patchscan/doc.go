@@ -2,10 +2,10 @@
 // writes, mails and mailboxes, replies that quote a patch, plain diffs, and C
 // and assembly as they are.
 //
-// It keeps two positions of every line: where it stands in the input, and
-// where in the patched file. It reads what mailing lists really carry
-// (encoded bodies, lost white space, hunks cut short) and says in notes what
-// it could not read: nothing is dropped in silence.
+// Every line has two positions: one in the input, one in the patched file. The
+// package reads patches as mailing lists deliver them: with encoded bodies, with
+// lost white space, with hunks cut short. Notes name everything that it could
+// not read.
 //
 // Lines are counted from 1, columns in bytes from 1.
 package patchscan

@@ -34,7 +34,7 @@ func seeds(f *testing.F, add func(text string)) {
 	}
 }
 
-// dump is all that was read.
+// dump is everything that was read of an input, as text.
 func dump(in *Input) string {
 	var b strings.Builder
 	for _, p := range in.Patches {
@@ -49,9 +49,10 @@ func dump(in *Input) string {
 	return b.String() + fmt.Sprint(in.Notes)
 }
 
-// read parses the text, twice the same and in memory by its size; nil if it is
-// refused, in one line that names it. What is read is where it says: positions
-// are inside of the text, lines of a hunk count up, tokens stand in their lines.
+// read parses the text, and is nil if the text is refused. It fails the test
+// unless two readings are equal, memory is in proportion to the text, an error is
+// one line that names the input, positions are inside the text, the lines of a
+// hunk count up, and tokens stand in their lines.
 func read(t *testing.T, name, text string) (in *Input) {
 	t.Helper()
 	var again *Input
@@ -142,8 +143,7 @@ func read(t *testing.T, name, text string) (in *Input) {
 	return in
 }
 
-// Whatever the text, under whatever name: it is refused, or is read as what it
-// is; see read.
+// Any text under any name is refused, or read as the function read asks.
 func FuzzParse(f *testing.F) {
 	seeds(f, func(text string) {
 		f.Add("x.patch", text)
@@ -154,9 +154,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, text string) { read(t, name, text) })
 }
 
-// FuzzMail reads mails. One of any header and body is refused or read, see
-// read; and a patch is the same after a mail program has sent it: encoded,
-// wrapped in parts, and behind the mail of somebody else in a mailbox.
+// FuzzMail reads mails. A mail of any header and body is refused, or read as the
+// function read asks. A patch is the same after a mail program has sent it:
+// encoded, wrapped in parts, and behind another mail in a mailbox.
 func FuzzMail(f *testing.F) {
 	seeds(f, func(text string) {
 		for way := range uint8(ways) {
@@ -194,7 +194,7 @@ func FuzzMail(f *testing.F) {
 
 const ways = 7
 
-// send is a mail with the body, sent in one of the ways from 1 on.
+// send is a mail with the body, sent in one of several ways, numbered from 1.
 func send(way int, body string) string {
 	header, encoded := "", body
 	switch way {
@@ -223,8 +223,8 @@ func send(way int, body string) string {
 		"\n--=-=none of the body's=-=\nContent-Type: application/pgp-signature\n\nabc\n--=-=none of the body's=-=--\n"
 }
 
-// Tokens stand one behind the other, each where it says, and leave nothing
-// out but blanks.
+// Tokens stand one behind the other, each at its own position, and leave out only
+// blanks.
 func FuzzScan(f *testing.F) {
 	seeds(f, func(text string) { f.Add(text) })
 	f.Add("a /* b\n c */ \"d\\\" e\" 'f' // g\n#define h \\\n i\n\tldr x0, =0x1f")
@@ -259,8 +259,8 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// What gitdiff reads without complaint is read alike, unless a note says what
-// differs.
+// A diff that gitdiff accepts is read as gitdiff reads it, unless a note names the
+// difference.
 func FuzzGitdiff(f *testing.F) {
 	seeds(f, func(text string) {
 		if i := strings.Index(text, "diff --git"); i >= 0 {

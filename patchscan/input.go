@@ -15,27 +15,29 @@ import (
 	"unicode/utf8"
 )
 
-// MaxInput is the most that is read of one input, in bytes.
+// MaxInput is the size of the largest input that is read, in bytes.
 const MaxInput = 256 << 20
 
-// memoryPerByte is the most that reading and judging an input takes, in bytes
-// for each of its own, with garbage not yet collected. Without, it is 66 for added
-// lines that are empty, some 20 for code, 6 for a patch with little of arm64.
+// memoryPerByte is the most memory that reading and judging an input takes, in
+// bytes for each byte of the input, including garbage that is not collected yet.
+// Without garbage it is 66 for added lines that are empty, some 20 for code, and 6
+// for a patch with little of arm64.
 const memoryPerByte = 128
 
-// An Input is what one file, or standard input, holds: patches, or one source
-// file.
+// An Input is the contents of one file or of standard input: patches, or one
+// source file.
 type Input struct {
 	Path    string
-	Patches []*Patch // in their order; a cover letter is a Patch without Files
-	Source  *File    // the source file that the input is, all its lines; nil for patches
-	Notes   []Note   // what was skipped or looked wrong, by line
+	Patches []*Patch // in the order of the input; a cover letter is a Patch without Files
+	Source  *File    // the source file, with all its lines; nil for patches
+	Notes   []Note   // things that were skipped or looked wrong
 
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
-	rows []row // all lines that were read, decoded
-	file *token.File
+	rows     []row // all lines that were read, decoded
+	file     *token.File
+	notShown int // number of notes beyond maxNotes
 }
 
 // A row is one decoded line of the input.
@@ -44,44 +46,44 @@ type row struct {
 	at   int32  // the line of the input on which it begins
 }
 
-// A Note says what of an input was not read, or not as it stands.
+// A Note names a part of the input that was not read, or not read as it stands.
 type Note struct {
 	Line int // of the input; 0 for all of it
 	Text string
 }
 
-// A Patch is one commit: a message and changes to files. In a mailbox each
-// mail is one.
+// A Patch is one commit: a message and changes to files. Each mail of a mailbox
+// is one Patch.
 type Patch struct {
-	Subject string    // decoded, "" if there is none
-	Line    int       // of the input, where it begins
-	Message []TextRow // the commit message, up to its "---"
-	Remarks []TextRow // what follows the "---", without the diffstat: it is not committed
+	Subject string    // decoded; "" if the patch has none
+	Line    int       // of the input, where the patch begins
+	Message []TextRow // the commit message, up to the "---"
+	Remarks []TextRow // the text behind the "---", without the diffstat; git does not commit it
 	Files   []*File
 }
 
 // A TextRow is a line of a message.
 type TextRow struct {
 	Text string
-	row  int32
-	skip int32
+	row  int32 // index into Input.rows
+	skip int32 // bytes of the row before Text
 }
 
-// A File is one file as a patch shows it: parts of it, in hunks.
+// A File is one file as a patch shows it: parts of the file, in hunks.
 type File struct {
-	Path    string // after the patch; of a file that is removed, before
+	Path    string // after the patch; of a removed file, before the patch
 	Lang    Lang
-	Arch    string // "arm64", "x86", ...; "" for none, or one that the path does not tell
+	Arch    string // "arm64", "x86", ...; "" if the path names no architecture
 	Hunks   []*Hunk
 	New     bool
 	Deleted bool
 	Binary  bool
-	Whole   bool // all lines are here, and all are judged: a source file
+	Whole   bool // a source file: all lines are here, and all are judged
 }
 
 // A Hunk is a run of lines of a file.
 type Hunk struct {
-	Line    int    // of the input, of its header
+	Line    int    // of the input, where the header stands
 	Section string // what the header shows behind the second @@
 	Lines   []Line
 }
@@ -90,14 +92,14 @@ type Hunk struct {
 type Line struct {
 	Op   byte   // '+' added, '-' removed, ' ' neither
 	Text string // without operator, quoting, line end
-	Num  int    // in the patched file; 0 for a removed line, and where the hunk does not tell
-	row  int32
-	skip int32 // bytes of the row before Text
+	Num  int    // in the patched file; 0 for a removed line
+	row  int32  // index into Input.rows
+	skip int32  // bytes of the row before Text
 }
 
-// Open reads the file at path; "-" is standard input. A file that is named
-// like C or assembly (.c, .h, .S, .s) is a source file, unless it begins as a
-// mail or a diff does.
+// Open reads the file at path; "-" is standard input. A file whose name ends as
+// C or assembly does (.c, .h, .S, .s) is a source file, unless it begins like a
+// mail or a diff.
 func Open(path string) (*Input, error) {
 	name, r := path, io.Reader(os.Stdin)
 	if path == "-" {
@@ -113,7 +115,7 @@ func Open(path string) (*Input, error) {
 	return Read(name, r)
 }
 
-// Read is Open for what r gives; name is its path.
+// Read is Open for a reader; name is the path of the input.
 func Read(name string, r io.Reader) (*Input, error) {
 	var text strings.Builder
 	if f, ok := r.(*os.File); ok {
@@ -129,12 +131,12 @@ func Read(name string, r io.Reader) (*Input, error) {
 	case n > most && most < MaxInput:
 		return nil, fmt.Errorf("%s: more than %d KiB, which may need more memory than GOMEMLIMIT has", name, most>>10)
 	case n > MaxInput:
-		return nil, fmt.Errorf("%s: more than %d MiB: that is no patch", name, MaxInput>>20)
+		return nil, fmt.Errorf("%s: more than %d MiB: that is not a patch", name, MaxInput>>20)
 	}
 	return Parse(name, text.String())
 }
 
-// Parse is Open for text; name is its path.
+// Parse is Open for a text; name is the path of the input.
 func Parse(name, text string) (*Input, error) {
 	in := &Input{Path: name}
 	if strings.TrimSpace(text) == "" {
@@ -153,14 +155,14 @@ func Parse(name, text string) (*Input, error) {
 	return in, nil
 }
 
-// looksLikePatch tells whether text, of a file named like a source, is a
-// patch nevertheless.
+// looksLikePatch reports whether the text of a file with the name of a source file
+// is a patch nevertheless.
 func looksLikePatch(text string) bool {
 	head, _, _ := strings.Cut(text, "\n")
 	return strings.HasPrefix(head, "diff --git ") || isMboxFrom(head) || strings.HasPrefix(head, "--- a/")
 }
 
-// readSource makes a file of all lines.
+// readSource makes the source file, of all lines of the input.
 func (in *Input) readSource(text string) {
 	f := &File{Path: sourcePath(in.Path), Lang: LangOf(in.Path), Whole: true}
 	f.Arch = ArchOf(f.Path)
@@ -191,7 +193,7 @@ func splitLines(text string) []string {
 	return lines
 }
 
-// noteBytes notes bytes that no text has.
+// noteBytes notes lines with bytes that do not belong in a text.
 func (in *Input) noteBytes() {
 	nul, bad := 0, 0
 	var nulAt, badAt int32
@@ -216,27 +218,29 @@ func (in *Input) noteBytes() {
 	}
 }
 
-// maxNotes bounds the notes kept of one input; how many more there were is
-// the last note. maxNote bounds the text of each, in bytes.
+// maxNotes is the number of notes that are kept of one input; the last note then
+// counts the others. maxNote is the most bytes that one note has.
 const (
 	maxNotes = 200
 	maxNote  = 300
 )
 
+// note adds a note about a line of the input; line 0 is the whole input.
 func (in *Input) note(line int, format string, args ...any) {
 	switch n := len(in.Notes); {
 	case n < maxNotes:
 		in.Notes = append(in.Notes, Note{line, oneLine(fmt.Sprintf(format, args...))})
 	case n == maxNotes:
 		in.Notes = append(in.Notes, Note{0, "1 more note is not shown"})
+		in.notShown = 1
 	default:
-		var more int
-		fmt.Sscanf(in.Notes[maxNotes].Text, "%d", &more)
-		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", more+1)
+		in.notShown++
+		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", in.notShown)
 	}
 }
 
-// oneLine is a text that may quote the input, as a line of no great length.
+// oneLine makes one line of a text that may quote the input: without control
+// characters, and of maxNote bytes at most.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -250,7 +254,8 @@ func oneLine(text string) string {
 	return text
 }
 
-// line is the line of a file that row r is, nil if it is none.
+// line is the line of a file that stands at row r, or nil if row r is not a line
+// of a file.
 func (in *Input) line(r int32) (*File, *Line) {
 	for _, f := range in.Files() {
 		for _, h := range f.Hunks {
@@ -278,8 +283,8 @@ func (in *Input) Files() []*File {
 	return files
 }
 
-// Changes tells whether the lines from first to last of the patched file have
-// one that was added, or one removed between them.
+// Changes reports whether the patch adds a line between first and last, which are
+// lines of the patched file, or removes one there.
 func (f *File) Changes(first, last int) bool {
 	for _, h := range f.Hunks {
 		at := 0
@@ -296,10 +301,10 @@ func (f *File) Changes(first, last int) bool {
 	return false
 }
 
-// AddTo adds the input to a file set. Positions exist only after it. A token.Pos
-// is an int: on a 32-bit host a file set has room for 2 GiB of patches. Where fset
-// is half full, which leaves room for what is added at the same time, the input is
-// the only file of another set.
+// AddTo adds the input to a file set. The input has no positions before. A
+// token.Pos is an int, so that on a 32-bit host a file set has room for 2 GiB of
+// patches. If fset is half full, the input becomes the only file of a new set: the
+// other half is for files that are added at the same time.
 func (in *Input) AddTo(fset *token.FileSet) {
 	offsets := make([]int, len(in.rows))
 	size := 0
@@ -314,10 +319,10 @@ func (in *Input) AddTo(fset *token.FileSet) {
 	in.file.SetLines(offsets)
 }
 
-// Pos is the position of the byte col of the line's Text, from 0.
+// Pos is the position of byte col of the line's Text, counted from 0.
 func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, col) }
 
-// MessagePos is the position of the byte col of a line of a message, from 0.
+// MessagePos is the position of byte col of a line of a message, counted from 0.
 func (in *Input) MessagePos(t TextRow, col int) token.Pos { return in.pos(t.row, t.skip, col) }
 
 func (in *Input) pos(r, skip int32, col int) token.Pos {
@@ -325,19 +330,19 @@ func (in *Input) pos(r, skip int32, col int) token.Pos {
 	return in.file.LineStart(int(r)+1) + token.Pos(col)
 }
 
-// A Place is a position, spelt out.
+// A Place is a position as path, line and column.
 type Place struct {
-	Path string // of the patched file; of the input where no patched file has the line
+	Path string // of the patched file, or of the input if no patched file has the line
 	Line int
 	Col  int
 	Text string // the line
 
-	InputLine int // the same in the input
+	InputLine int // the same position in the input
 	InputCol  int
 	InputText string
 }
 
-// Place spells out a position of this input.
+// Place is the place of a position of this input.
 func (in *Input) Place(pos token.Pos) Place {
 	if in.file == nil || pos < in.file.Pos(0) || int(pos) > in.file.Base()+in.file.Size() {
 		return Place{Path: in.Path}

@@ -9,14 +9,14 @@ import (
 type Lang uint8
 
 const (
-	LangOther Lang = iota // not read beyond its lines
+	LangOther Lang = iota // only the lines are read
 	LangC                 // C and headers
-	LangAsm               // assembly that the C preprocessor has seen
+	LangAsm               // assembly, preprocessed or not
 )
 
 func (l Lang) String() string { return [...]string{"other", "C", "assembly"}[l] }
 
-// LangOf tells a file's language by its name.
+// LangOf is the language of a file, by its name.
 func LangOf(name string) Lang {
 	switch path.Ext(name) {
 	case ".c", ".h":
@@ -27,9 +27,9 @@ func LangOf(name string) Lang {
 	return LangOther
 }
 
-// ArchOf tells the architecture whose file this is: the folder under arch/,
-// or an architecture's folder elsewhere in the kernel (tools/testing/
-// selftests/arm64). It is "" for files of no architecture.
+// ArchOf is the architecture of a file, by its path: the folder under arch/, or a
+// folder arm64 or x86 elsewhere in the kernel (tools/testing/selftests/arm64). It
+// is "" if the path names no architecture.
 func ArchOf(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts[:len(parts)-1] {

@@ -27,7 +27,7 @@ func (in *Input) readPatches(text string) error {
 		}
 	}
 	if len(in.Files()) == 0 {
-		notes := "" // of which a hostile mail can have 200
+		notes := "" // two at most: a hostile mail can have 200
 		for i, n := range in.Notes {
 			if i == 2 {
 				notes += "; and more"
@@ -43,6 +43,7 @@ func (in *Input) readPatches(text string) error {
 	return nil
 }
 
+// A lineRange is the lines from start to before end.
 type lineRange struct{ start, end int }
 
 // splitMbox splits an mbox at its From_ lines; other text is one mail.
@@ -63,19 +64,19 @@ var (
 	headerField = regexp.MustCompile(`^[!-9;-~]+:`)
 )
 
-// isMboxFrom tells whether l is the line that begins a mail in an mbox:
+// isMboxFrom reports whether l is the line that begins a mail in an mbox:
 // "From 0123abc... Mon Sep 17 00:00:00 2001".
 func isMboxFrom(l string) bool { return strings.HasPrefix(l, "From ") && mboxFrom.MatchString(l) }
 
-// mailFields are those that tell a mail's header from text that happens to
-// have colons.
+// mailFields are the fields that distinguish a mail's header from other text with
+// colons. Names are in lower case.
 var mailFields = map[string]bool{
 	"from": true, "to": true, "subject": true, "date": true, "message-id": true, "received": true,
 	"return-path": true, "delivered-to": true, "mime-version": true, "content-type": true,
 }
 
-// headerEnd is the number of lines of the mail header that lines begin with,
-// without the empty line behind it; 0 if they begin with none.
+// headerEnd is the number of lines of the mail header at the beginning of lines,
+// without the empty line behind the header. It is 0 if there is no header.
 func headerEnd(lines []string) int {
 	known := false
 	for i, l := range lines {
@@ -102,8 +103,8 @@ func headerEnd(lines []string) int {
 	return len(lines)
 }
 
-// readMail reads one mail, or text with no header; at is the input's line
-// that lines[0] is, from 0.
+// readMail reads one mail, or a text without a header. at is the number of the
+// line of the input at which lines begin, from 0.
 func (in *Input) readMail(lines []string, at int32) {
 	begin := int(at) + 1
 	if len(lines) > 0 && isMboxFrom(lines[0]) {
@@ -126,7 +127,7 @@ func (in *Input) readMail(lines []string, at int32) {
 	in.readBody(strings.Join(strings.Fields(subject), " "), begin, first)
 }
 
-// header parses a mail header. Lines that are none are noted and left out.
+// header parses a mail header. A malformed header gets a note.
 func (in *Input) header(lines []string, at int32) message.Header {
 	h, err := textproto.ReadHeader(bufio.NewReader(strings.NewReader(strings.Join(lines, "\r\n") + "\r\n\r\n")))
 	if err != nil {
@@ -135,10 +136,10 @@ func (in *Input) header(lines []string, at int32) message.Header {
 	return message.Header{Header: h}
 }
 
-// maxParts bounds how deep parts lie in parts.
+// maxParts is the most levels of parts within parts that are read.
 const maxParts = 8
 
-// readPart appends the rows of one part of a mail: its text, decoded.
+// readPart appends the decoded rows of one part of a mail.
 func (in *Input) readPart(h message.Header, lines []string, at int32, depth int) {
 	typ, params, err := h.ContentType()
 	if err != nil {
@@ -155,7 +156,7 @@ func (in *Input) readPart(h message.Header, lines []string, at int32, depth int)
 		n := headerEnd(lines)
 		in.readPart(in.header(lines[:n], at), lines[min(n+1, len(lines)):], at+int32(n)+1, depth+1)
 	case typ == "application/pgp-signature" || typ == "application/pkcs7-signature":
-		// No words of anyone's.
+		// A signature has no text.
 	case strings.HasPrefix(typ, "text/") && typ != "text/html" || isPatchName(fileName(h, params)):
 		in.readText(h, params["charset"], lines, at)
 	default:
@@ -208,8 +209,8 @@ func isPatchName(name string) bool {
 	return false
 }
 
-// readText appends the rows of a text: undoes its transfer encoding, then its
-// character set.
+// readText appends the rows of a text. It decodes the transfer encoding, then the
+// character set cs.
 func (in *Input) readText(h message.Header, cs string, lines []string, at int32) {
 	if len(lines) == 0 {
 		return // headers alone
@@ -249,7 +250,7 @@ func (in *Input) readText(h message.Header, cs string, lines []string, at int32)
 	}
 }
 
-// transfer undoes a transfer encoding.
+// transfer decodes a transfer encoding.
 func (in *Input) transfer(enc string, body []byte, at int32) []byte {
 	var h message.Header
 	h.Set("Content-Type", "application/octet-stream") // characters come later
@@ -266,7 +267,7 @@ func (in *Input) transfer(enc string, body []byte, at int32) []byte {
 	return decoded
 }
 
-// decode gives UTF-8 for text in the character set cs.
+// decode converts a text in the character set cs to UTF-8.
 func (in *Input) decode(cs string, body []byte, at int32) string {
 	r, err := charset.Reader(cs, bytes.NewReader(body))
 	if err != nil {
@@ -284,9 +285,8 @@ func (in *Input) decode(cs string, body []byte, at int32) string {
 	return string(text)
 }
 
-// rawLines gives for each decoded line the index of the raw line that it
-// begins on. body is what the raw lines encode, before its characters are
-// decoded.
+// rawLines gives for each decoded line the index of the raw line in which it
+// begins. body is the text that the raw lines encode, in its own character set.
 func rawLines(enc string, lines []string, body []byte) []int32 {
 	var where []int32
 	switch enc {
@@ -304,7 +304,7 @@ func rawLines(enc string, lines []string, body []byte) []int32 {
 		}
 		return append(where, min(begin, int32(len(lines)-1)))
 	case "base64":
-		raw, digits := 0, 0 // digits up to and with line raw
+		raw, digits := 0, 0 // a raw line, and the number of digits up to its end
 		count := func() {
 			if raw < len(lines) {
 				digits += len(strings.TrimRight(strings.TrimSpace(lines[raw]), "="))

@@ -101,7 +101,7 @@ func TestFormatPatch(t *testing.T) {
 	}
 }
 
-// A patch is the same patch however it was sent.
+// A patch is the same patch in every form in which it is sent.
 func TestTransports(t *testing.T) {
 	text := testdata(t, "simple.patch")
 	header, body, _ := strings.Cut(text, "\n\n")
@@ -166,9 +166,9 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// A line of a patch in base64 stands on the raw line with its first byte: of 57
-// bytes a line, also where the two begin together, and in a body that ends
-// within its encoding.
+// A line of a patch in base64 stands on the raw line that has its first byte. A
+// raw line encodes 57 bytes. The test has lines that begin with a raw line, and a
+// body that ends within its encoding.
 func TestBase64Rows(t *testing.T) {
 	const header = "From: a@example.org\nContent-Transfer-Encoding: base64\n\n"
 	diff := "--- /dev/null\n+++ b/a.c\n@@ -0,0 +1,121 @@\n"
@@ -237,7 +237,7 @@ func quoteWith(prefix, body string) string {
 	return "Re: something\n\nSomeone wrote:\n" + prefix + strings.ReplaceAll(strings.TrimSuffix(body, "\n"), "\n", "\n"+prefix) + "\n\nI agree.\n"
 }
 
-// What is read of the mails in testdata, and what is said of them.
+// The mails in testdata give the expected patches and notes.
 func TestCorpus(t *testing.T) {
 	for _, test := range []struct {
 		file    string
@@ -326,7 +326,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// The words of a reply are no message, nor are those around a patch of its own.
+// The text of a reply is not a commit message, nor is the text around a patch in
+// the reply.
 func TestWordsOfOthers(t *testing.T) {
 	for file, want := range map[string][]string{
 		"reply.eml":   {"Nobody can tell how many there are. Count them.||Signed-off-by: A Developer <dev@example.org>"},
@@ -350,7 +351,7 @@ func TestWordsOfOthers(t *testing.T) {
 	}
 }
 
-// A mailbox is a series: each mail a patch, the cover letter too.
+// A mailbox is a series: each mail is a patch, and so is the cover letter.
 func TestMbox(t *testing.T) {
 	patch := testdata(t, "simple.patch")
 	from, _, _ := strings.Cut(patch, "\n")
@@ -375,7 +376,8 @@ func TestMbox(t *testing.T) {
 	}
 }
 
-// What is no patch is an error that says what was read and what was wanted.
+// An input that is not a patch gives an error, which names the input and says what
+// was expected.
 func TestNoPatch(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"empty":     {" \n\n", "x: it is empty"},
@@ -397,7 +399,7 @@ func TestNoPatch(t *testing.T) {
 	}
 }
 
-// Damage is noted, and what can be read is read.
+// Damage gets a note, and the undamaged parts are read.
 func TestDamage(t *testing.T) {
 	text := testdata(t, "simple.patch")
 	header, body, _ := strings.Cut(text, "\n\n")
@@ -444,7 +446,7 @@ func TestDamage(t *testing.T) {
 	})
 }
 
-// A source file is one file, all lines of it; its name says what it is.
+// A source file is one file with all its lines. Its name decides its language.
 func TestSource(t *testing.T) {
 	in := parse(t, "./arch/arm64/kernel/x.S", "a\nb\r\n")
 	f := in.Source

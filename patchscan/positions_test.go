@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// An input has positions of its own where the file set has no room for it: on a
-// 32-bit host that comes after 2 GiB of patches.
+// An input gets a file set of its own where the given one has no room for the
+// input. On a 32-bit host that happens after 2 GiB of patches.
 func TestPositionsWithoutRoom(t *testing.T) {
 	in, err := Parse("a.c", "int a;\nint b;\n")
 	if err != nil {

@@ -32,8 +32,8 @@ type Token struct {
 var operators = []string{"<<=", ">>=", "...", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||",
 	"+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "##"}
 
-// A Scanner takes lines apart. What reaches over the end of a line (a
-// comment, a directive that a backslash continues) it remembers.
+// A Scanner splits lines into tokens. It remembers what goes on behind the end of
+// a line: a comment, or a directive that a backslash continues.
 type Scanner struct {
 	Lang      Lang
 	inComment bool
@@ -41,8 +41,8 @@ type Scanner struct {
 	block     int32
 }
 
-// Begin tells the scanner the lines that come next, after a gap: from them it
-// guesses whether they begin within a comment.
+// Begin prepares the scanner for lines behind a gap. It guesses from the lines
+// whether they begin within a comment.
 func (s *Scanner) Begin(lines []Line) {
 	s.inComment, s.directive = false, false
 	s.block++
@@ -106,7 +106,7 @@ func (s *Scanner) Line(tokens []Token, n int32, t string) []Token {
 			add(Comment, len(t))
 			s.block++
 		case asm && c == '#' && !s.directive && strings.TrimSpace(t[:i]) == "" && !isImmediate(t[i:]):
-			add(Comment, len(t)) // as gas has it: a # that begins a line
+			add(Comment, len(t)) // gas takes a # that begins a line for a comment
 			s.block++
 		case c == '"' || c == '\'' && !(asm && !strings.Contains(t[i+1:], "'")):
 			end := i + 1
@@ -159,7 +159,7 @@ func (s *Scanner) Line(tokens []Token, n int32, t string) []Token {
 	return tokens
 }
 
-// isDirective tells whether t is a line for the preprocessor.
+// isDirective reports whether t is a line for the preprocessor.
 func isDirective(t string) bool {
 	t = strings.TrimLeft(t, " \t")
 	if t == "" || t[0] != '#' {
@@ -177,6 +177,6 @@ func isDirective(t string) bool {
 	return false
 }
 
-// isImmediate tells whether the # that t begins with stands before an
-// operand that was moved to a line of its own.
+// isImmediate reports whether the # at the beginning of t stands before an operand
+// on a line of its own.
 func isImmediate(t string) bool { return len(t) > 1 && (isDigit(t[1]) || t[1] == '-' || t[1] == '(') }

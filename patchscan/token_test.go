@@ -67,8 +67,8 @@ func TestFuncs(t *testing.T) {
 		{"plain", "int f(void)\n{\n\treturn 0;\n}\n", "f whole"},
 		{"two", "static void f(int a) { }\n\nu32 *g(void)\n{\n}\n", "f whole, g whole"},
 		{"statements are none", "int f(void)\n{\n\tif (x) {\n\t\ty();\n\t}\n\twhile (z) { }\n}\n", "f whole"},
-		{"data is none", "struct a {\n\tint b;\n};\nstatic struct ops o = { .f = g, };\nint h(void) { }\n", "h whole"},
-		{"prototype is none", "int f(void);\nint g(void) { }", "g whole"},
+		{"data is not a function", "struct a {\n\tint b;\n};\nstatic struct ops o = { .f = g, };\nint h(void) { }\n", "h whole"},
+		{"a prototype is not a function", "int f(void);\nint g(void) { }", "g whole"},
 		{"attributes", "static int __init f(void) __releases(x)\n{\n}\n", "f whole"},
 		{"not closed", "int f(void)\n{\n\treturn 0;\n", "f part"},
 		{"macro", "SYSCALL_DEFINE1(f, int, a)\n{\n}\n", "SYSCALL_DEFINE1 whole"},
@@ -83,7 +83,8 @@ func TestFuncs(t *testing.T) {
 	}
 }
 
-// A hunk that begins in a function is that function's, by its header.
+// A hunk that begins within a function belongs to the function that its header
+// names.
 func TestPartOfFunc(t *testing.T) {
 	in := parse(t, "x", "--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n"+
 		"@@ -10,3 +10,4 @@ static u32 *f(unsigned long pc,\n \ta();\n+\tb();\n \tc();\n }\n"+
@@ -132,7 +133,7 @@ func TestAlways(t *testing.T) {
 		{"deep", "deep_else", false}, {"first", "deep_else", true}, {"in_each", "last", false},
 	} {
 		if at[test.a] == 0 || at[test.b] == 0 {
-			t.Fatalf("%s or %s is no call: %v", test.a, test.b, at)
+			t.Fatalf("%s or %s is not a call: %v", test.a, test.b, at)
 		}
 		if got := f.Always(at[test.a], at[test.b]); got != test.want {
 			t.Errorf("%s always before %s: %t, want %t", test.a, test.b, got, test.want)
@@ -201,7 +202,7 @@ EXPORT_SYMBOL(f)
 	}
 }
 
-// scan takes lines apart that follow each other.
+// scan splits consecutive lines into tokens.
 func scan(lang Lang, lines []string) []Token {
 	var tokens []Token
 	s := Scanner{Lang: lang}

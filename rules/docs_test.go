@@ -30,22 +30,22 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// groups are the hundreds, with what a reader should know of all their rules.
+// groups are the hundreds, each with an introduction to its rules.
 var groups = []struct{ prefix, title, about string }{
 	{"FT1", "The trampoline: template, copy and result", `A dynamic trampoline is a copy of the entry code, made at run time for one ` + "`ftrace_ops`" + `. FT101, FT102, FT113 and FT114
-are about the entry code itself and apply to every kernel; the others ask for a builder of trampolines, or for the labels of
-one.`},
+are about the entry code itself and apply to every kernel. The others apply to a kernel with a builder of trampolines, or with
+the labels of a builder.`},
 	{"FT2", "Reach", `BL reaches -128 MiB .. +128 MiB-4. Image, modules and trampolines can be farther apart than that.`},
-	{"FT3", "W^X and caches", `Who may write and who may execute which page, and whether the CPU sees new code.`},
+	{"FT3", "W^X and caches", `Permissions to write and to execute pages, and the caches that must see new code.`},
 	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
-	{"FT5", "x86-isms", `What was carried over from x86. The words are data: [rules/x86.go](../rules/x86.go).`},
-	{"FT6", "The builder's source and the patch", `How code is written that makes code. FT601 to FT603 are also seen in an image, by executing the builder.`},
+	{"FT5", "x86-isms", `Words of x86 in arm64 code. The table is data: [rules/x86.go](../rules/x86.go).`},
+	{"FT6", "The builder's source and the patch", `The way in which a builder's code is written. FT601 to FT603 are also seen in an image, by executing the builder.`},
 }
 
 var evidenceNames = [...]string{"sites", "symbols", "sections", "model", "execution"}
 
-// seenBy is what a check looks at, as pages and docs/rules.md print it: "model,
-// execution; patch".
+// seenBy lists the things that a rule looks at, as pages and docs/rules.md print
+// them: "model, execution; patch".
 func seenBy(r Rule) string {
 	var image []string
 	for i, name := range evidenceNames {

@@ -1,9 +1,9 @@
 // Package rules is the catalogue: one value a rule, which holds everything
 // about the rule, and the table of x86-isms that rules share.
 //
-// It is data. The checks are elsewhere; they name their rule by its ID and
-// take everything they say about it from here. So do the driver and the
-// reports: no other package holds a fact about one rule.
+// The package is data. The checks are in packages checks and patchchecks: a check
+// names its rule by the ID. Checks, driver and reports take every fact about a
+// single rule from the catalogue.
 package rules
 
 import (
@@ -43,8 +43,8 @@ func ParseSeverity(s string) (Severity, error) {
 	return 0, fmt.Errorf("severity %q: want %s", s, strings.Join(severityNames[:], ", "))
 }
 
-// Inputs is a set of the kinds of input that a rule has something to say
-// about. To another input the rule is not applicable.
+// Inputs is a set of the kinds of input that a rule is about. The rule is not
+// applicable to other inputs.
 type Inputs uint8
 
 const (
@@ -53,15 +53,15 @@ const (
 	Patches                    // patches and source files
 )
 
-// Evidence is a set of what is looked at in an image. The order of the
-// constants is the order in which pages name them.
+// Evidence is a set of the things that a rule looks at in an image. Pages name them
+// in the order of the constants.
 type Evidence uint8
 
 const (
 	Callsites Evidence = 1 << iota // the callsite table and the words at callsites
 	Symbols
 	Sections
-	Model     // what the template says that a builder should make of it
+	Model     // the trampoline that a correct builder makes of the template
 	Execution // the image's own code, executed
 )
 
@@ -78,14 +78,15 @@ func differences(kinds ...trampoline.DiffKind) (d Differences) {
 // Has reports whether the kind is in the set.
 func (d Differences) Has(kind trampoline.DiffKind) bool { return d&(1<<kind) != 0 }
 
-// A Picture is what a report draws of an image that shows what a rule is about.
+// A Picture is a drawing of an image in a report. A rule names the one that shows
+// its findings.
 type Picture uint8
 
 const (
 	NoPicture   Picture = iota
 	BesideModel         // a trampoline beside the model
 	Building            // how a trampoline was built, step by step
-	Situations          // how the builder fared in each situation
+	Situations          // the result of the builder in each situation
 	AddressMap          // where image, callsites and modules are
 )
 
@@ -95,16 +96,17 @@ type Rule struct {
 	ID       string // "FT103"
 	Name     string // "copy-misses-ret"
 	Severity Severity
-	Title    string // one line: what is wrong
+	Title    string // one line that says what is wrong
 
-	On   Inputs   // what the rule has something to say about
-	Sees Evidence // what is looked at in an image; empty if On is Patches alone
+	On   Inputs   // the inputs that the rule is about
+	Sees Evidence // the things that the rule looks at in an image; empty if On is Patches alone
 
-	Picture     Picture     // that shows a finding in an image
-	Differences Differences // from the model, that the rule is about
+	Picture     Picture     // shows a finding in an image
+	Differences Differences // the kinds of difference from the model that the rule is about
 
-	// Twin is the ID of the rule that says of a patch what this one says of the
-	// image built from the patch: "" if that is this rule, or there is none.
+	// Twin is the ID of the rule that reports in a patch the defect which this rule
+	// reports in the image built from the patch. It is "" if this rule reports the
+	// defect in both, or if no rule reports the defect in patches.
 	Twin string
 }
 
@@ -112,8 +114,8 @@ type Rule struct {
 // kernel's functions on the module's callsites.
 func (r Rule) ExecutesModules() bool { return r.On&Modules != 0 && r.Sees&Execution != 0 }
 
-// InPatches is the ID under which a patch's finding says what a finding of r
-// says of the image built from the patch.
+// InPatches is the ID of the rule that reports in a patch the defect which r
+// reports in the image built from the patch: Twin, or r's own.
 func (r Rule) InPatches() string { return cmp.Or(r.Twin, r.ID) }
 
 // About returns the rules that are about a kind of difference from the model,
@@ -142,8 +144,8 @@ func Lookup(s string) (Rule, bool) {
 	return catalogue[i], true
 }
 
-// Select returns the rules that spec names, in ID order: one by its ID or its
-// name, or all whose ID begins with spec ("FT4", "FT10"). Case is ignored.
+// Select returns the rules that spec names, in ID order: one rule by its ID or its
+// name, or all rules whose ID begins with spec ("FT4", "FT10"). Case is ignored.
 func Select(spec string) ([]Rule, error) {
 	spec = strings.TrimSpace(spec)
 	if r, ok := Lookup(spec); ok {
@@ -167,9 +169,9 @@ func Select(spec string) ([]Rule, error) {
 	return nil, fmt.Errorf("no rule is called %q: want an ID (FT103), a name (copy-misses-ret) or the beginning of an ID (FT1)", spec)
 }
 
-// near gives what spec may have been meant to be, nearest first, at most
-// four: for a number the rules of its hundred that differ least, for a word
-// the names that are a few letters away or contain it.
+// near lists at most four rules that spec may mean, nearest first: the rules of the
+// same hundred whose ID differs in one character, and the rules whose name is a few
+// letters away or contains spec.
 func near(spec string) []string {
 	type candidate struct {
 		text string
@@ -225,13 +227,13 @@ func EditDistance(a, b string) int {
 //go:embed pages/*.md
 var pages embed.FS
 
-// Page returns the rule's page, markdown; false if it has none.
-func (r Rule) Page() (string, bool) {
+// Page returns the rule's page, in Markdown. ok is false if the rule has no page.
+func (r Rule) Page() (page string, ok bool) {
 	b, err := pages.ReadFile("pages/" + r.ID + ".md")
 	return string(b), err == nil
 }
 
-// URL is where the rule's page can be read.
+// URL is the address of the rule's page.
 func (r Rule) URL() string {
 	return "https://github.com/ftlint/ftlint/blob/main/rules/pages/" + r.ID + ".md"
 }

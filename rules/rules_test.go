@@ -19,7 +19,7 @@ func TestCatalogue(t *testing.T) {
 	)
 	for i, r := range catalogue {
 		if !id.MatchString(r.ID) {
-			t.Errorf("%q is no ID", r.ID)
+			t.Errorf("%q is not an ID", r.ID)
 		}
 		if i > 0 && r.ID <= catalogue[i-1].ID {
 			t.Errorf("%s stands after %s", r.ID, catalogue[i-1].ID)
@@ -46,8 +46,8 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s: %v", r.ID, r.Severity)
 		}
 	}
-	// An ID never goes away, and none is left out: a group has the IDs from 01
-	// on, and has not become shorter. Of a new rule that is lost the page is left.
+	// IDs are never removed or left out: a group has the IDs from 01 on, and has not
+	// become shorter. If a new rule is lost, its page is left over.
 	got := map[string]int{}
 	for _, r := range catalogue {
 		group := r.ID[:3]
@@ -63,7 +63,7 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// Each kind of difference from the model has a rule, which the report names.
+// Each kind of difference from the model has a rule, so that a report can name it.
 func TestAbout(t *testing.T) {
 	for kind := trampoline.MissesReturn; kind <= trampoline.Misconduct; kind++ {
 		if len(About(kind)) == 0 {
@@ -129,13 +129,12 @@ func TestPages(t *testing.T) {
 	}
 	for _, f := range files {
 		if r, ok := Lookup(strings.TrimSuffix(f.Name(), ".md")); !ok || r.ID+".md" != f.Name() {
-			t.Errorf("pages/%s is no rule's page", f.Name())
+			t.Errorf("pages/%s is not the page of a rule", f.Name())
 		}
 	}
 }
 
-// pageHead is how the page of a rule begins: the part that repeats the
-// catalogue.
+// pageHead is the beginning of a rule's page, which repeats the catalogue.
 func pageHead(r Rule) string {
 	return fmt.Sprintf("# %s %s\n\nSeverity: %s. Seen by: %s.\n", r.ID, r.Name, r.Severity, seenBy(r))
 }
@@ -156,7 +155,7 @@ func withHead(t *testing.T, r Rule, page string) string {
 }
 
 // checkSections makes sure that no section of a page is a heading alone, that
-// rules it speaks of exist, and that each reference can be looked up: a commit
+// the rules it names exist, and that each reference can be looked up: a commit
 // by hash or subject, a part of a manual, a place in the kernel tree, a mail.
 func checkSections(t *testing.T, id, page string) {
 	t.Helper()
@@ -181,7 +180,7 @@ func checkSections(t *testing.T, id, page string) {
 	}
 	for _, ref := range references {
 		if !reference.MatchString(ref) {
-			t.Errorf("%s: reference %q is no commit, no part of a manual, no place in the kernel tree and no mail", id, ref)
+			t.Errorf("%s: reference %q is not a commit, a part of a manual, a place in the kernel tree or a mail", id, ref)
 		}
 	}
 }
@@ -327,7 +326,7 @@ func TestX86(t *testing.T) {
 		if strings.HasPrefix(ism.Token, "0x") {
 			for b := range strings.FieldsSeq(ism.Token) {
 				if !regexp.MustCompile(`^0x[0-9a-f]{2}$`).MatchString(b) {
-					t.Errorf("token %q: %q is no byte", ism.Token, b)
+					t.Errorf("token %q: %q is not a byte", ism.Token, b)
 				}
 			}
 		}

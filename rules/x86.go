@@ -3,20 +3,20 @@ package rules
 // Ism is a thing of one architecture that has no place in the code of
 // another.
 //
-// FT501 and FT504: Token is a whole word, in this case.
-// FT502: a Token with % counts only with it (rsi is the Arm CCA Realm
-// Services Interface, rip is English); one without counts with and without.
-// FT503: Token is a macro's name, or opcode bytes as a C initialiser has them,
-// one space between them. One byte alone proves nothing: it counts where it
-// is given to a store of one byte or to something named opcode, insn or code.
+// FT501 and FT504: Token is a whole word; case matters.
+// FT502: a Token with % counts only behind a % (rsi is the Arm CCA Realm Services
+// Interface, rip is English), and a Token without % only where there is no %.
+// FT503: Token is the name of a macro, or the bytes of an opcode as a C initialiser
+// has them, with one space between them. A single byte counts only if it is stored
+// as one byte, or into a variable named opcode, insn or code.
 type Ism struct {
 	Rule    string // ID
 	Token   string
-	Instead string // what arm64 has in its place, in a few words; "" if nothing
+	Instead string // arm64's counterpart, in a few words; "" if arm64 has none
 }
 
-// X86 is what x86 code leaves behind when it is carried over to arm64. Words
-// that are also English, C, or something else on arm64 are not in it: ret,
+// X86 is the table of words that x86 code leaves behind when somebody carries it
+// over to arm64. Words that are also English, C, or arm64's are not in it: ret,
 // call, push, pop, mov, lea, int, enter, leave, hlt, movw, xchg, text_poke
 // (what "arm64: patching: implement text_poke API" calls its own interface).
 // Nor are names that other architectures have too (ftrace_nop_replace,

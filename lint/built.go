@@ -22,7 +22,7 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
-	res.Quiet = slices.DeleteFunc(res.Quiet, func(f finding.Finding) bool {
+	res.Uncounted = slices.DeleteFunc(res.Uncounted, func(f finding.Finding) bool {
 		switch {
 		case !touches(patches, f):
 			return true
@@ -69,12 +69,12 @@ func touches(patches []*finding.Result, f finding.Finding) bool {
 func confirm(patches []*finding.Result, f finding.Finding, image string) bool {
 	best, bestAt := 0, (*finding.Finding)(nil)
 	for _, p := range patches {
-		for i := range len(p.Findings) + len(p.Quiet) {
+		for i := range len(p.Findings) + len(p.Uncounted) {
 			var own *finding.Finding
 			if i < len(p.Findings) {
 				own = &p.Findings[i]
 			} else {
-				own = &p.Quiet[i-len(p.Findings)]
+				own = &p.Uncounted[i-len(p.Findings)]
 			}
 			if own.Rule.ID != f.Rule.InPatches() {
 				continue

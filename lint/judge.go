@@ -50,8 +50,8 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 				res.Errors = append(res.Errors, withPath(res.Path, err))
 			}
 		}
-		quiet := d.sift(res, &run, act.diagnostics, s, sieve)
-		sieve.Settle(res, &run, quiet, object)
+		uncounted := d.sift(res, &run, act.diagnostics, s, sieve)
+		sieve.Settle(res, &run, uncounted, object)
 		res.Rules = append(res.Rules, run)
 	}
 	sortRules(res.Rules)
@@ -62,7 +62,7 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 // are kept, counts them in run, and gives those that do not count. Source lines
 // are looked up for the former alone, unless where a finding is decides whether
 // it counts.
-func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (quiet []finding.Finding) {
+func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (uncounted []finding.Finding) {
 	slices.SortStableFunc(diagnostics, s.compare)
 	limit := finding.Limit{Most: d.MaxPerRule}
 	lines := d.allPlaces || sieve.AsksPaths(run.Rule)
@@ -76,7 +76,7 @@ func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []a
 			s.locate(&f, diag)
 		}
 		if !sieve.Pass(&f) {
-			quiet = append(quiet, f)
+			uncounted = append(uncounted, f)
 			continue
 		}
 		run.Findings++
@@ -89,7 +89,7 @@ func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []a
 		s.relate(&f, diag)
 		res.Findings = append(res.Findings, f)
 	}
-	return quiet
+	return uncounted
 }
 
 func sortRules(list []finding.RuleRun) {

@@ -47,18 +47,18 @@ func htmlFile(name string) string {
 
 // A pageView is what the page shows, in the words that it shows.
 type pageView struct {
-	Title   string
-	Version string
-	Counts  []severityCount
-	Rules   []*ruleView // that have findings or are undecided
-	Passed  int         // outcomes, over all inputs
-	NotApp  int
-	Undec   int
-	Quiet   int      // findings that do not count
-	Shown   int      // findings
-	Errors  []string // about no single input
-	Inputs  []*inputView
-	Modules *modulesView
+	Title     string
+	Version   string
+	Counts    []severityCount
+	Rules     []*ruleView // that have findings or are undecided
+	Passed    int         // outcomes, over all inputs
+	NotApp    int
+	Undec     int
+	Uncounted int      // findings that do not count
+	Shown     int      // findings
+	Errors    []string // about no single input
+	Inputs    []*inputView
+	Modules   *modulesView
 
 	tree   sourceTree
 	byRule map[string]*ruleView
@@ -113,7 +113,7 @@ type ruleRef struct {
 type modulesView struct {
 	Count, Callsites, Without, Unread int
 	Outcomes                          []*ruleCount
-	Quiet                             []string // what was found that does not count
+	Uncounted                         []string // what was found that does not count
 	List                              []moduleView
 	Code                              []listingView
 }
@@ -256,7 +256,7 @@ func newPageView(run *Run) *pageView {
 			}
 		}
 		v.Shown += len(res.Findings)
-		v.Quiet += len(res.Quiet)
+		v.Uncounted += len(res.Uncounted)
 	}
 	for _, s := range severities {
 		v.Counts = append(v.Counts, severityCount{s, n[s]})
@@ -321,7 +321,7 @@ func (v *pageView) fill(in *inputView, many bool) {
 	if many && res.IsModule {
 		return
 	}
-	for _, line := range slices.Concat(facts(res), quiet([]*finding.Result{res}, false), configLine(res)) {
+	for _, line := range slices.Concat(facts(res), uncounted([]*finding.Result{res}, false), configLine(res)) {
 		in.Facts = append(in.Facts, clean(line))
 	}
 	for _, status := range statuses {
@@ -350,8 +350,8 @@ func (v *pageView) fill(in *inputView, many bool) {
 func (v *pageView) gatherModules(results []*finding.Result) {
 	m := &modulesView{Outcomes: countRules(results)}
 	v.Modules = m
-	for _, line := range modulesQuiet(results, false) {
-		m.Quiet = append(m.Quiet, clean(line))
+	for _, line := range modulesUncounted(results, false) {
+		m.Uncounted = append(m.Uncounted, clean(line))
 	}
 	for i, res := range results {
 		if !res.IsModule {

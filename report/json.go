@@ -37,39 +37,39 @@ type jsonFinding struct {
 }
 
 type jsonRule struct {
-	Rule     string `json:"rule"`
-	Name     string `json:"name"`
-	Severity string `json:"severity"`
-	Status   string `json:"status"` // passed, findings, known, suppressed, not applicable, inconclusive
-	Findings int    `json:"findings"`
-	Known    int    `json:"known,omitempty"`      // by the baseline, not among findings
-	Quiet    int    `json:"suppressed,omitempty"` // not among findings
-	Fixed    int    `json:"fixed,omitempty"`      // of the baseline
-	Examined string `json:"examined,omitempty"`
-	Why      string `json:"why,omitempty"`
+	Rule       string `json:"rule"`
+	Name       string `json:"name"`
+	Severity   string `json:"severity"`
+	Status     string `json:"status"` // passed, findings, known, suppressed, not applicable, inconclusive
+	Findings   int    `json:"findings"`
+	Known      int    `json:"known,omitempty"`      // by the baseline, not among findings
+	Suppressed int    `json:"suppressed,omitempty"` // not among findings
+	Fixed      int    `json:"fixed,omitempty"`      // of the baseline
+	Examined   string `json:"examined,omitempty"`
+	Why        string `json:"why,omitempty"`
 }
 
 type jsonInput struct {
-	Path        string        `json:"path"`
-	Config      string        `json:"config,omitempty"` // the configuration file
-	Errors      []string      `json:"errors,omitempty"`
-	Patches     *jsonPatches  `json:"patches,omitempty"`
-	Module      string        `json:"module,omitempty"` // its name
-	Vermagic    string        `json:"vermagic,omitempty"`
-	Era         string        `json:"era,omitempty"`
-	Callsites   int           `json:"callsites"`
-	Blank       int           `json:"blank_entries"`
-	LineProblem string        `json:"line_problem,omitempty"`
-	Template    []string      `json:"template,omitempty"`
-	Findings    []jsonFinding `json:"findings"`
-	Quiet       []jsonQuiet   `json:"quiet,omitempty"` // findings that do not count
-	Fixed       []jsonEntry   `json:"fixed,omitempty"` // of the baseline
-	Rules       []jsonRule    `json:"rules"`
+	Path        string          `json:"path"`
+	Config      string          `json:"config,omitempty"` // the configuration file
+	Errors      []string        `json:"errors,omitempty"`
+	Patches     *jsonPatches    `json:"patches,omitempty"`
+	Module      string          `json:"module,omitempty"` // its name
+	Vermagic    string          `json:"vermagic,omitempty"`
+	Era         string          `json:"era,omitempty"`
+	Callsites   int             `json:"callsites"`
+	Blank       int             `json:"blank_entries"`
+	LineProblem string          `json:"line_problem,omitempty"`
+	Template    []string        `json:"template,omitempty"`
+	Findings    []jsonFinding   `json:"findings"`
+	Uncounted   []jsonUncounted `json:"quiet,omitempty"` // findings that do not count
+	Fixed       []jsonEntry     `json:"fixed,omitempty"` // of the baseline
+	Rules       []jsonRule      `json:"rules"`
 }
 
-// jsonQuiet is a finding that does not count, and why: its status is "known" or
+// jsonUncounted is a finding that does not count, and why: its status is "known" or
 // "suppressed".
-type jsonQuiet struct {
+type jsonUncounted struct {
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
 	By     string `json:"by,omitempty"` // where the suppression stands
@@ -136,13 +136,13 @@ func inputOf(res *finding.Result) jsonInput {
 		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 	}
-	for i := range res.Quiet {
-		f := &res.Quiet[i]
-		q := jsonQuiet{Status: "known", jsonFinding: findingOf(f, fingerprints{})}
+	for i := range res.Uncounted {
+		f := &res.Uncounted[i]
+		q := jsonUncounted{Status: "known", jsonFinding: findingOf(f, fingerprints{})}
 		if by := f.SuppressedBy; by != nil {
 			q.Status, q.Reason, q.By = "suppressed", by.Reason, by.From
 		}
-		in.Quiet = append(in.Quiet, q)
+		in.Uncounted = append(in.Uncounted, q)
 	}
 	for _, e := range res.Fixed {
 		in.Fixed = append(in.Fixed, jsonEntry{e.Rule, e.Object, e.Symbol, e.Text, e.Count})
@@ -194,15 +194,15 @@ func Status(r finding.RuleRun) (status, why string) {
 	case r.Status == finding.NotApplicable:
 		return "not applicable", why
 	case r.Known > 0:
-		return "known", quietly(r)
+		return "known", countUncounted(r)
 	case r.Suppressed > 0:
-		return "suppressed", quietly(r)
+		return "suppressed", countUncounted(r)
 	}
 	return "passed", ""
 }
 
-// quietly counts what a rule found that does not count.
-func quietly(r finding.RuleRun) string {
+// countUncounted counts what a rule found that does not count.
+func countUncounted(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
 		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))

@@ -90,7 +90,7 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
 	}
-	writeLines(w, quiet([]*finding.Result{res}, verbose))
+	writeLines(w, uncounted([]*finding.Result{res}, verbose))
 	writeLines(w, configLine(res))
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
 }

@@ -33,7 +33,7 @@ type jsonFinding struct {
 	Related  []jsonRelated `json:"related,omitempty"`
 
 	Confirmed   bool   `json:"confirmed,omitempty"` // by the patch and the image
-	Fingerprint string `json:"fingerprint"`         // the same when lines and addresses move
+	Fingerprint string `json:"fingerprint"`         // stays the same when lines and addresses move
 }
 
 type jsonRule struct {
@@ -72,7 +72,7 @@ type jsonInput struct {
 type jsonUncounted struct {
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
-	By     string `json:"by,omitempty"` // where the suppression stands
+	By     string `json:"by,omitempty"` // where the suppression is written
 	jsonFinding
 }
 
@@ -84,7 +84,7 @@ type jsonEntry struct {
 	Count  int    `json:"count"`
 }
 
-// jsonPatches is what was read of patches, or of a source file.
+// jsonPatches are the facts about patches, or about a source file.
 type jsonPatches struct {
 	Source  bool       `json:"source_file,omitempty"`
 	Patches int        `json:"patches"`
@@ -120,7 +120,7 @@ func writeJSON(w io.Writer, run *Run) error {
 	return enc.Encode(doc)
 }
 
-// inputOf is an input but for its findings.
+// inputOf returns an input without its findings.
 func inputOf(res *finding.Result) jsonInput {
 	in := jsonInput{Path: res.Path, Config: res.ConfigFile, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
 	if p := res.Patch; p != nil {
@@ -180,8 +180,8 @@ func place(p finding.Place) jsonPlace {
 	return j
 }
 
-// Status is what became of a rule, in a word, and why if it did not run to a
-// verdict.
+// Status returns the outcome of a rule in a word, and the reason if there is no
+// verdict or if findings do not count.
 func Status(r finding.RuleRun) (status, why string) {
 	if r.Why != nil {
 		why = r.Why.Error()
@@ -201,7 +201,7 @@ func Status(r finding.RuleRun) (status, why string) {
 	return "passed", ""
 }
 
-// countUncounted counts what a rule found that does not count.
+// countUncounted says how many findings of a rule do not count.
 func countUncounted(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
@@ -213,8 +213,8 @@ func countUncounted(r finding.RuleRun) string {
 	return strings.Join(parts, ", ")
 }
 
-// Worst is the highest severity among the findings of results that count; ok is false if
-// there are none.
+// Worst returns the highest severity among the findings of results that count. ok
+// is false if no finding counts.
 func Worst(results []*finding.Result) (s rules.Severity, ok bool) {
 	for _, res := range results {
 		for _, r := range res.Rules {

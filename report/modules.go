@@ -11,14 +11,14 @@ import (
 	"github.com/ftlint/ftlint/lint"
 )
 
-// A ruleCount is what became of a rule over many modules.
+// A ruleCount counts the outcomes of a rule over many modules.
 type ruleCount struct {
 	run                                            finding.RuleRun // of some module
 	findings, in, passed, notApplicable, undecided int             // all but findings: modules
 	uncounted                                      int             // modules in which all that was found does not count
 }
 
-// countRules adds up what became of each rule over the modules among results.
+// countRules counts the outcomes of each rule over the modules among results.
 func countRules(results []*finding.Result) []*ruleCount {
 	var out []*ruleCount
 	byID := map[string]*ruleCount{}
@@ -52,7 +52,7 @@ func countRules(results []*finding.Result) []*ruleCount {
 	return out
 }
 
-// More writes how many findings about modules were left out.
+// More writes how many findings about modules Write left out.
 func (t *Text) More(results []*finding.Result) error {
 	w := bufio.NewWriter(t.W)
 	for _, c := range countRules(results) {
@@ -63,7 +63,7 @@ func (t *Text) More(results []*finding.Result) error {
 	return w.Flush()
 }
 
-// moduleFacts are what was looked at of one module.
+// moduleFacts returns the summary's first line about a module.
 func moduleFacts(im *finding.ImageFacts) string {
 	m := im.Module
 	s := "module"
@@ -77,11 +77,11 @@ func moduleFacts(im *finding.ImageFacts) string {
 	return s
 }
 
-// uncountedColumn is written if any module needs it.
+// uncountedColumn is the column that is written only if a module needs it.
 const uncountedColumn = 2
 
-// Modules writes a table of what became of many modules, and if verbose which
-// of them took longest.
+// Modules writes a table of the outcomes of rules over many modules. If verbose,
+// it also lists the modules that took longest.
 func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose bool) {
 	callsites, without, findings, unread := 0, 0, 0, 0
 	var modules []*finding.Result

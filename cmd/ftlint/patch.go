@@ -36,7 +36,8 @@ func (f *patchFlags) check(files []string) error {
 	return nil
 }
 
-// inputs are the files of a run, and what else it looks at.
+// inputs returns the files of a run, with the image and the git tree that it
+// reads.
 func (f *patchFlags) inputs(files []string) []string {
 	if f.image != "" {
 		files = append(slices.Clone(files), f.image)

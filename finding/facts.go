@@ -1,56 +1,56 @@
 package finding
 
-// ImageFacts is what a summary says of an image.
+// ImageFacts are what a summary says about an image.
 type ImageFacts struct {
 	Object    string // the image as identities name it: "vmlinux", or the name of a module
 	Era       string
 	Callsites int
-	Blank     int    // entries of the callsite table that are zero
+	Blank     int    // zero entries of the callsite table
 	Form      string // how the table's values are stored
 	Entries   []NamedAddr
 	Template  []string // what a builder would copy, in words
-	// LineProblem says why findings lack source lines: "" if they do not.
+	// LineProblem says why findings lack source lines; "" if they have them.
 	LineProblem string
 	Module      *ModuleFacts // nil for a kernel image
 }
 
-// ModuleFacts is what a summary says of a module.
+// ModuleFacts are what a summary says about a module.
 type ModuleFacts struct {
-	Name, Vermagic string // by its .modinfo
+	Name, Vermagic string // from its .modinfo
 	Shape          string // of its callsites
-	// Mismatch says why it was judged without the kernel that was given: nil if
-	// it was judged with it, or none was given.
+	// Mismatch says why the module was judged without the kernel that was given;
+	// nil if it was judged with that kernel, or if no kernel was given.
 	Mismatch error
 }
 
-// A NamedAddr is a symbol and its address.
+// A NamedAddr is a symbol and its link-time virtual address.
 type NamedAddr struct {
 	Name string
 	Addr uint64
 }
 
-// PatchFacts is what a summary says of patches or a source file.
+// PatchFacts are what a summary says about patches or a source file.
 type PatchFacts struct {
-	Source  bool // a source file
+	Source  bool // the input is a source file
 	Patches int
 	Files   int // of all patches
-	Judged  int // of these, arm64's C and assembly
+	Judged  int // files that are arm64's C or assembly
 	Added   int // lines that were judged
 	Notes   []Note
-	Touched []Span // by the patches
+	Touched []Span // what the patches touch
 }
 
-// A Note says what of patches was not read, or not as it stands.
+// A Note names a part of the patches that was skipped, or was not read literally.
 type Note struct {
-	Line int // of the input; 0 for all of it
+	Line int // of the input; 0 for the input as a whole
 	Text string
 }
 
-// A Span is a function that a patch touches, or lines that it adds.
+// A Span is a function that a patch touches, or a run of lines that a patch adds.
 type Span struct {
 	Path        string
 	First, Last int    // lines of the patched file
-	Func        string // the name of the function; "" for lines
+	Func        string // the name of the function; "" for a run of lines
 }
 
 // Holds reports whether the line of the file is in the span.

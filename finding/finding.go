@@ -1,6 +1,6 @@
-// Package finding is what a run finds and says, as plain data: findings and
-// where they are, what became of each rule, what an input was. Checks and the
-// driver make it, reports write it.
+// Package finding is plain data about a run: findings and their places, the
+// outcome of each rule, and facts about each input. Checks and the driver make
+// this data; reports write it.
 package finding
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A Place is where a finding, or something it speaks of, is.
+// A Place is the place of a finding, or of something that a finding names.
 type Place struct {
 	Path string
 	Line int // 0: the file as a whole
@@ -25,35 +25,36 @@ type Finding struct {
 	Rule    rules.Rule
 	Message string
 	Related []Related
-	Source  string // the line itself, if the input has it: a patch's line
-	Symbol  string // of an address: symbol+offset, "" if none is near
-	Insn    string // of an address: the instruction there, "" if it is not code
+	Source  string // the text of the line, if the input (a patch) contains it
+	Symbol  string // symbol+offset of Addr; "" if no symbol is near
+	Insn    string // the instruction at Addr; "" if Addr is not code
 
-	Identity Identity // what stays of it over builds
+	Identity Identity // the same in every build
 
-	Patched   Place // of a finding in a patch: the same in the patched file
+	Patched   Place // of a finding in a patch: the place in the patched file
 	Confirmed bool  // found in the patch and in the image built from it
 
-	// Of a finding that does not count:
-	Known        bool         // it is in the baseline
-	SuppressedBy *Suppression // nil for none
+	// Why the finding does not count:
+	Known        bool         // the baseline has it
+	SuppressedBy *Suppression // nil: it is not suppressed
 }
 
-// Related is another place that a finding speaks of.
+// Related is another place that a finding names.
 type Related struct {
 	Place
 	Message string
 }
 
-// A Suppression names findings that do not count. What is "" fits all.
+// A Suppression selects findings that do not count. A field that is "" fits all
+// findings.
 type Suppression struct {
 	Rule   string // an ID, a name, or the beginning of an ID
 	Object string // pattern of "vmlinux", or of a module's name
 	Symbol string // pattern
-	Path   string // pattern of the source's path, or of the input's
-	Text   string // what the instruction, or the line of the source, contains
+	Path   string // pattern of the path of the source or of the input
+	Text   string // a part of the instruction or of the source line
 	Reason string
-	From   string // where it stands
+	From   string // where the suppression is written: ".ftlint.yaml:4"
 }
 
 // Compare orders findings by their place, then by rule and message.
@@ -68,69 +69,70 @@ func Compare(a, b Finding) int {
 	)
 }
 
-// A Status is how the run of a rule ended, findings aside.
+// A Status says how the run of a rule ended, whether or not it had findings.
 type Status uint8
 
 const (
 	Judged        Status = iota // the rule came to a verdict
 	NotApplicable               // the rule says nothing about this input
-	Inconclusive                // no verdict was reached
+	Inconclusive                // the rule came to no verdict
 )
 
 // An Outcome is what a check returns beside its findings.
 type Outcome struct {
 	Status   Status
-	Examined string // what was looked at, with numbers: "44216 callsites"
-	Why      error  // there is no verdict; nil if there is one
+	Examined string // what the rule looked at, with numbers: "44216 callsites"
+	Why      error  // why there is no verdict; nil if there is one
 }
 
-// Outcome is o: the driver takes outcomes from results that have this method.
+// Outcome returns o. The driver takes outcomes from results that have this method.
 func (o Outcome) Outcome() Outcome { return o }
 
-// A RuleRun is what became of one rule.
+// A RuleRun is the outcome of one rule on one input.
 type RuleRun struct {
 	Rule     rules.Rule
-	Findings int // found that count, of which Result.Findings may hold fewer
+	Findings int // findings that count; Result.Findings may hold fewer
 
 	Suppressed, Known int // findings that do not count
-	Fixed             int // findings of the baseline that there are no more
+	Fixed             int // findings of the baseline that are gone
 	Outcome
 }
 
-// An Entry is so many findings of one identity that a baseline knows.
+// An Entry of a baseline is an identity and the number of findings that have it.
 type Entry struct {
 	Identity
 	Count int
 }
 
-// A Result is what became of one input.
+// A Result is the outcome of one input.
 type Result struct {
-	Path     string
-	Image    *ImageFacts // nil if the input could not be opened, or is not an image
-	Patch    *PatchFacts // nil if the input could not be read, or is not a patch
-	Findings []Finding   // ordered by place
-	Quiet    []Finding   // those that do not count, all of them; most have no line
-	Fixed    []Entry     // of the baseline, of which there are fewer
-	Rules    []RuleRun   // ordered by ID
-	Errors   []error     // what kept the input from being judged in full
-	Elapsed  time.Duration
+	Path      string
+	Image     *ImageFacts // nil if the input could not be opened, or is not an image
+	Patch     *PatchFacts // nil if the input could not be read, or is not a patch
+	Findings  []Finding   // ordered by place
+	Uncounted []Finding   // all findings that do not count; most have no line
+	Fixed     []Entry     // entries of the baseline, with the number of findings that are gone
+	Rules     []RuleRun   // ordered by ID
+	Errors    []error     // what kept the input from being judged in full
+	Elapsed   time.Duration
 
-	ConfigFile string // that the input was judged by; "" for none
+	ConfigFile string // the configuration file in force; "" for none
 	IsModule   bool   // the input is a module, or should be one
-	Partial    bool   // findings are looked for in some places alone
+	Partial    bool   // only findings in some places are kept
 
 	// Pictures are the results of the analyzers that draw, or an error in place
 	// of a result.
 	Pictures []any
 }
 
-// A Limit lets so many findings of each rule through.
+// A Limit bounds the number of findings that are kept of each rule.
 type Limit struct {
 	Most int // 0: all
 	kept map[string]int
 }
 
-// Take reports whether one more finding of the rule is within the limit.
+// Take reports whether one more finding of the rule is within the limit, and
+// counts it if so.
 func (l *Limit) Take(id string) bool {
 	if l.Full(id) {
 		return false
@@ -142,8 +144,8 @@ func (l *Limit) Take(id string) bool {
 	return true
 }
 
-// Full reports whether no more findings of the rule are within the limit.
+// Full reports whether the limit of the rule is reached.
 func (l *Limit) Full(id string) bool { return l.Most > 0 && l.kept[id] >= l.Most }
 
-// Taken is how many findings of the rule were let through.
+// Taken returns the number of findings of the rule that Take has counted.
 func (l *Limit) Taken(id string) int { return l.kept[id] }

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// An Identity is what stays of a finding when the kernel is built again, or
-// the lines of a source file move: no address, no line, no offset. Two findings
-// may share one.
+// An Identity is the part of a finding that stays the same when the kernel is
+// built again, or when the lines of a source file move. It has no address, no
+// line and no offset. Two findings may share an identity.
 type Identity struct {
 	Rule   string // its ID
 	Object string // "vmlinux", the name of a module, or the path of a patched file
-	Symbol string // that the address, or its callsite, is in, without an offset; "" for none
+	Symbol string // the symbol around the address or its callsite, without offset; "" for none
 	// Text is the instruction at the address or the line of the source, without
 	// numbers. A finding that has neither has its message.
 	Text string
 }
 
-// Fingerprint is a short name of the identity: 32 hexadecimal digits.
+// Fingerprint returns a short name of the identity: 32 hexadecimal digits.
 func (id Identity) Fingerprint() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{id.Rule, id.Object, id.Symbol, id.Text}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
-// Valid is the identity as a file can have it: names in an image may be any
-// bytes, and a module may have none.
+// Valid returns the identity in a form that a file can hold. Names in an image
+// may be any bytes, and a module may have no name.
 func (id Identity) Valid() Identity {
 	id.Object = cmp.Or(id.Object, "?")
 	for _, s := range []*string{&id.Object, &id.Symbol, &id.Text} {
@@ -37,17 +37,17 @@ func (id Identity) Valid() Identity {
 }
 
 var (
-	// number is what another build changes in an instruction or a message.
+	// number matches what another build changes in an instruction or a message.
 	number = regexp.MustCompile(`[-+]?\b(?:0x[0-9a-f]+|\d+)\b`)
 	spaces = regexp.MustCompile(`\s+`)
 )
 
-// WithoutNumbers is the text of an instruction or a message as an Identity has
-// it.
+// WithoutNumbers returns the text of an instruction or a message in the form that
+// Identity.Text has.
 func WithoutNumbers(text string) string {
 	text = strings.ReplaceAll(number.ReplaceAllString(text, "#"), "##", "#")
 	return strings.TrimSpace(OneBlank(text))
 }
 
-// OneBlank is text with each run of white space made one blank.
+// OneBlank returns text with each run of white space replaced by one blank.
 func OneBlank(text string) string { return spaces.ReplaceAllString(text, " ") }

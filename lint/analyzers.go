@@ -18,22 +18,22 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// What the driver takes from the result of an analyzer, if the result has it.
+// The driver asks the result of an analyzer for these, if the result has them.
 type (
 	outcome    interface{ Outcome() finding.Outcome }
 	imageFacts interface{ AddFacts(*finding.ImageFacts) }
 	patchFacts interface{ AddFacts(*finding.PatchFacts) }
-	// A sampled result is about a module that has things of some kinds, of
-	// which it is enough to execute one each over all modules.
+	// A sampled result is about a module whose callsites are of some kinds. It is
+	// enough to execute one callsite of each kind over all modules.
 	sampled interface {
 		Kinds() []string
-		Sound() bool // nothing was wrong with those that were executed
+		Sound() bool // reports whether all callsites that were executed passed
 	}
 )
 
-// Found is the findings about the image, []finding.Finding. The driver supplies
-// it to the analyzers that draw, which run last; on its own the analyzer gives
-// none.
+// Found gives the findings about the image, []finding.Finding. The driver
+// supplies them to the analyzers that draw, which run last. Without the driver
+// Found gives no findings.
 var Found = &analysis.Analyzer{
 	Name:       "found",
 	Doc:        "the findings of all checks",
@@ -46,9 +46,9 @@ type runner struct {
 	ctx     context.Context
 	fset    *token.FileSet
 	seed    map[*analysis.Analyzer]any // results that the driver supplies
-	slots   chan struct{}              // bounds what runs at once; nil: all runs in this goroutine
+	slots   chan struct{}              // bounds what runs at once; nil: run all in this goroutine
 	actions map[*analysis.Analyzer]*action
-	order   []*action // each behind what it requires
+	order   []*action // each after the actions that it requires
 }
 
 // An action is one analyzer on one input.
@@ -65,7 +65,7 @@ func newRunner(ctx context.Context, fset *token.FileSet, seed map[*analysis.Anal
 	return &runner{ctx: ctx, fset: fset, seed: seed, slots: slots, actions: map[*analysis.Analyzer]*action{}}
 }
 
-// add adds an analyzer and what it requires, if they are not there yet.
+// add adds an analyzer and the analyzers that it requires, if they are missing.
 func (r *runner) add(a *analysis.Analyzer) *action {
 	if act, ok := r.actions[a]; ok {
 		return act
@@ -81,8 +81,8 @@ func (r *runner) add(a *analysis.Analyzer) *action {
 	return act
 }
 
-// run runs the analyzers of list, and those that they require, but for those
-// that ran before.
+// run runs the analyzers of list, and those that they require, except those that
+// ran before.
 func (r *runner) run(list []*analysis.Analyzer) {
 	before := len(r.order)
 	for _, a := range list {
@@ -139,9 +139,9 @@ func (r *runner) exec(act *action) {
 	})
 }
 
-// Rule is the rule that an analyzer reports. One that is not of the catalogue
-// is a rule of its own, a warning: its ID is the analyzer's name, and the first
-// line of the analyzer's Doc is "name: title", or the title alone.
+// Rule returns the rule that an analyzer reports. If the catalogue does not have
+// it, the rule is a warning whose ID is the name of the analyzer; the first line
+// of the analyzer's Doc is "name: title", or only the title.
 func Rule(a *analysis.Analyzer) rules.Rule {
 	id := a.Name
 	if judgesPatches(a) {
@@ -161,7 +161,7 @@ func Rule(a *analysis.Analyzer) rules.Rule {
 	return r
 }
 
-// Rules are the rules that the analyzers report, each once.
+// Rules returns the rules that the analyzers report, each once.
 func Rules(list []*analysis.Analyzer) (out []rules.Rule) {
 	seen := map[string]bool{}
 	for _, a := range list {
@@ -173,7 +173,7 @@ func Rules(list []*analysis.Analyzer) (out []rules.Rule) {
 	return out
 }
 
-// Reporting are the analyzers of list that report one of the rules.
+// Reporting returns the analyzers of list that report one of the rules in kept.
 func Reporting(list []*analysis.Analyzer, kept []rules.Rule) (out []*analysis.Analyzer) {
 	for _, a := range list {
 		id := Rule(a).ID
@@ -184,7 +184,7 @@ func Reporting(list []*analysis.Analyzer, kept []rules.Rule) (out []*analysis.An
 	return out
 }
 
-// rule is the rule that an analyzer reports, with the severity that it has.
+// rule returns the rule that an analyzer reports, with its severity in this run.
 func (d *driver) rule(a *analysis.Analyzer) rules.Rule {
 	r := Rule(a)
 	if s, ok := d.Severity[r.ID]; ok {
@@ -193,8 +193,8 @@ func (d *driver) rule(a *analysis.Analyzer) rules.Rule {
 	return r
 }
 
-// patchAnalyzers are the analyzers of list that judge patches; all of them if
-// list is nil.
+// patchAnalyzers returns the analyzers of list that judge patches;
+// patchchecks.All if list is nil.
 func patchAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
 	if list == nil {
 		return patchchecks.All
@@ -202,7 +202,8 @@ func patchAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
 	return slices.DeleteFunc(slices.Clone(list), func(a *analysis.Analyzer) bool { return !judgesPatches(a) })
 }
 
-// imageAnalyzers are those that judge images.
+// imageAnalyzers returns the analyzers of list that judge images; checks.All if
+// list is nil.
 func imageAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
 	if list == nil {
 		return checks.All
@@ -210,8 +211,8 @@ func imageAnalyzers(list []*analysis.Analyzer) []*analysis.Analyzer {
 	return slices.DeleteFunc(slices.Clone(list), judgesPatches)
 }
 
-// judgesPatches reports whether an analyzer looks at patches: whether it
-// requires, over any number of others, the patch.
+// judgesPatches reports whether an analyzer judges patches: whether it requires
+// patchchecks.Patch, directly or through other analyzers.
 func judgesPatches(a *analysis.Analyzer) bool {
 	return a == patchchecks.Patch || slices.ContainsFunc(a.Requires, judgesPatches)
 }

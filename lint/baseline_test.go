@@ -83,10 +83,10 @@ func TestBaselineSurvivesRebuild(t *testing.T) {
 	known := parsed(t, text)
 	for _, path := range []string{build, rebuild} {
 		res := lintQuietly(t, path, &policy.Policy{Baseline: known})
-		if r := ruleRun(t, res, "FT407"); len(res.Findings) != 0 || r.Findings != 0 || r.Known != 2 || r.Fixed != 0 || len(res.Quiet) != 2 {
+		if r := ruleRun(t, res, "FT407"); len(res.Findings) != 0 || r.Findings != 0 || r.Known != 2 || r.Fixed != 0 || len(res.Uncounted) != 2 {
 			t.Errorf("%s: %d findings, %+v", path, len(res.Findings), r)
 		}
-		for _, f := range res.Quiet {
+		for _, f := range res.Uncounted {
 			if !f.Known || f.SuppressedBy != nil || f.Line != 0 {
 				t.Errorf("%s: known %v, at line %d: DWARF need not be read for it", path, f.Known, f.Line)
 			}
@@ -237,7 +237,7 @@ func TestSuppressedModuleHidesNoOther(t *testing.T) {
 					new = append(new, filepath.Base(res.Path))
 				}
 			}
-			for range res.Quiet {
+			for range res.Uncounted {
 				quiet = append(quiet, filepath.Base(res.Path))
 			}
 		})
@@ -342,8 +342,8 @@ func TestBaselineOfPatches(t *testing.T) {
 	}
 	base := policy.NewBaseline([]*finding.Result{first})
 	res := lintPatch("Subject: moved\n\nmore text\n\n"+string(b), &policy.Policy{Baseline: parsed(t, written(t, base))})
-	if len(res.Findings) != 0 || len(res.Quiet) != len(first.Findings) || len(res.Fixed) != 0 {
-		t.Errorf("%d findings, %d known of %d", len(res.Findings), len(res.Quiet), len(first.Findings))
+	if len(res.Findings) != 0 || len(res.Uncounted) != len(first.Findings) || len(res.Fixed) != 0 {
+		t.Errorf("%d findings, %d known of %d", len(res.Findings), len(res.Uncounted), len(first.Findings))
 	}
 	res = lintPatch(string(b), &policy.Policy{Suppress: []finding.Suppression{{Rule: "FT503", Path: "arch/arm64/**", Text: "code[0]  = 0xe8", Reason: "x"}}})
 	if r := ruleRun(t, res, "FT503"); r.Suppressed != 1 || len(res.Findings) != len(first.Findings)-1 {
@@ -370,8 +370,8 @@ func TestQuietPatchWithImage(t *testing.T) {
 		"by path":    {Suppress: []finding.Suppression{{Rule: "FT1", Path: "**", Reason: "x"}}},
 	} {
 		patch, res := run(q)
-		if len(patch.Findings) != 0 || len(patch.Quiet) != n || len(res.Findings) != 0 {
-			t.Errorf("%s: the patch has %d findings and %d quiet ones, the image %d", name, len(patch.Findings), len(patch.Quiet), len(res.Findings))
+		if len(patch.Findings) != 0 || len(patch.Uncounted) != n || len(res.Findings) != 0 {
+			t.Errorf("%s: the patch has %d findings and %d that do not count, the image %d", name, len(patch.Findings), len(patch.Uncounted), len(res.Findings))
 		}
 		for _, r := range res.Rules {
 			if r.Findings != 0 {
@@ -393,8 +393,8 @@ func TestQuietPatchWithImage(t *testing.T) {
 	for _, r := range res.Rules {
 		known += r.Known
 	}
-	if len(patch.Quiet) != 0 || len(res.Quiet) != 2 || known != 2 {
-		t.Errorf("recorded of the patch %d, of the image %d and %d by rule; want 0, 2 and 2", len(patch.Quiet), len(res.Quiet), known)
+	if len(patch.Uncounted) != 0 || len(res.Uncounted) != 2 || known != 2 {
+		t.Errorf("recorded of the patch %d, of the image %d and %d by rule; want 0, 2 and 2", len(patch.Uncounted), len(res.Uncounted), known)
 	}
 }
 
@@ -407,8 +407,8 @@ func TestBaselineOfRealKernel(t *testing.T) {
 	if len(lines) < 20 {
 		t.Fatalf("few findings are left of what bookworm's kernel had:\n%s", text)
 	}
-	if res := lintQuietly(t, path, &policy.Policy{Baseline: parsed(t, text)}); len(res.Findings) != 0 || len(res.Fixed) != 0 || len(res.Quiet) < 200 {
-		t.Errorf("%d findings, %d fixed, %d known", len(res.Findings), len(res.Fixed), len(res.Quiet))
+	if res := lintQuietly(t, path, &policy.Policy{Baseline: parsed(t, text)}); len(res.Findings) != 0 || len(res.Fixed) != 0 || len(res.Uncounted) < 200 {
+		t.Errorf("%d findings, %d fixed, %d known", len(res.Findings), len(res.Fixed), len(res.Uncounted))
 	}
 	short := strings.Join(slices.Delete(lines, 5, 6), "")
 	if res := lintQuietly(t, path, &policy.Policy{Baseline: parsed(t, short)}); len(res.Findings) == 0 || len(res.Fixed) != 0 {

@@ -10,10 +10,10 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// built lints the image at path, which was built with the patches, beside
-// them. Of its findings those are kept that are on a line that a patch adds or
-// in a function that one touches. A defect that both show is the patch's
-// finding, marked as confirmed, with what the image shows beside it.
+// built lints the image at path, which was built with the patches. It keeps the
+// image's findings on lines that a patch adds and in functions that a patch
+// touches. A defect found in both is the patch's finding: built marks it as
+// confirmed and adds the image's message to it.
 func (d *driver) built(ctx context.Context, path string, patches []*finding.Result) *finding.Result {
 	began := time.Now()
 	whole := *d
@@ -22,7 +22,7 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
-	res.Quiet = slices.DeleteFunc(res.Quiet, func(f finding.Finding) bool {
+	res.Uncounted = slices.DeleteFunc(res.Uncounted, func(f finding.Finding) bool {
 		switch {
 		case !touches(patches, f):
 			return true
@@ -53,7 +53,8 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	return res
 }
 
-// touches reports whether an image's finding is where one of the patches is.
+// touches reports whether an image's finding is on lines or in a function that a
+// patch touches.
 func touches(patches []*finding.Result, f finding.Finding) bool {
 	return slices.ContainsFunc(patches, func(p *finding.Result) bool {
 		return p.Patch != nil && slices.ContainsFunc(p.Patch.Touched, func(s finding.Span) bool {
@@ -62,19 +63,19 @@ func touches(patches []*finding.Result, f finding.Finding) bool {
 	})
 }
 
-// confirm marks the patches' finding that the image's finding f confirms: one
-// of the same rule at the same line or, if there is none, in the same function.
-// What does not count in the patch does not count for the image. It reports
-// whether there is such a finding.
+// confirm marks the patches' finding that the image's finding f confirms, and
+// reports whether there is one. The two findings are of the same rule, at the
+// same line or else in the same function. If the patch's finding does not count,
+// the image's does not count either.
 func confirm(patches []*finding.Result, f finding.Finding, image string) bool {
 	best, bestAt := 0, (*finding.Finding)(nil)
 	for _, p := range patches {
-		for i := range len(p.Findings) + len(p.Quiet) {
+		for i := range len(p.Findings) + len(p.Uncounted) {
 			var own *finding.Finding
 			if i < len(p.Findings) {
 				own = &p.Findings[i]
 			} else {
-				own = &p.Quiet[i-len(p.Findings)]
+				own = &p.Uncounted[i-len(p.Findings)]
 			}
 			if own.Rule.ID != f.Rule.InPatches() {
 				continue
@@ -96,9 +97,9 @@ func confirm(patches []*finding.Result, f finding.Finding, image string) bool {
 	return true
 }
 
-// closeness is how near the patch's own finding is to the image's: 3 at the
-// same line, 2 in the same lines of a function, 1 in the function of that name,
-// 0 elsewhere.
+// closeness returns how near the patch's own finding is to the image's finding f:
+// 3 at the same line, 2 in the same lines of a function, 1 in the function of
+// that name, 0 elsewhere.
 func closeness(touched []finding.Span, own *finding.Finding, f finding.Finding) int {
 	within := func(same func(finding.Span) bool) bool {
 		return slices.ContainsFunc(touched, func(s finding.Span) bool {

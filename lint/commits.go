@@ -15,7 +15,7 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// commits lints the commits of a range of the git tree here.
+// commits lints a range of commits of the git tree in the current folder.
 func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) {
 	name := "git " + rng
 	fail := func(err error) *finding.Result { return &finding.Result{Path: name, Errors: []error{err}} }
@@ -37,11 +37,12 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	err = git(ctx, rng, func(stdout io.Reader) (err error) {
 		r := bufio.NewReader(stdout)
 		if _, err := r.Peek(1); err == io.EOF {
-			return fmt.Errorf("%s: there is no commit in this range that is no merge", name)
+			return fmt.Errorf("%s: this range has no commits, or only merges", name)
 		}
 		in, err = patchscan.Read(name, r)
 		return err
-	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=", "log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
+	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=",
+		"log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
 		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
 	if err != nil {
 		return fail(err)
@@ -55,12 +56,12 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	return res
 }
 
-// git runs git here about a range and has read read what it prints. Objects that
-// a partial clone lacks are not fetched: from where, and by which program, is up
-// to the tree.
+// git runs git in the current folder on a range, and gives its output to read.
+// Objects that a partial clone lacks are not fetched: the configuration of the
+// tree would choose the server, and the program that fetches.
 func git(ctx context.Context, rng string, read func(stdout io.Reader) error, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", append(args, rng, "--")...)
-	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none") // an older git knows the latter alone
+	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none") // an older git knows only the latter
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -71,7 +72,7 @@ func git(ctx context.Context, rng string, read func(stdout io.Reader) error, arg
 		return err
 	}
 	unread := read(stdout)
-	stdout.Close() // which ends git, if not all was read
+	stdout.Close() // ends git if read stopped early
 	err = cmd.Wait()
 	said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
 	switch {

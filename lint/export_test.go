@@ -18,8 +18,8 @@ func Image(ctx context.Context, im *elfscan.Image, cfg Config) *finding.Result {
 // and that is not itself judged. It is not closed.
 func Module(ctx context.Context, path string, kernel *elfscan.Image, cfg Config) *finding.Result {
 	d := newDriver(cfg)
-	t := d.tree([]string{path})
-	t.use(kernel)
-	res, _ := t.module(ctx, path, new(elfscan.Buffer), false)
+	m := d.moduleSet([]string{path})
+	m.use(kernel)
+	res, _ := m.module(ctx, path, new(elfscan.Buffer), false)
 	return res
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// imageFile lints the image at path; partial says that its findings are looked
-// for in some places alone.
+// imageFile lints the image at path. partial says that only findings in some
+// places will be kept.
 func (d *driver) imageFile(ctx context.Context, path string, partial bool) *finding.Result {
 	began := time.Now()
 	res := &finding.Result{Path: path, Partial: partial}
@@ -33,7 +33,7 @@ func (d *driver) imageFile(ctx context.Context, path string, partial bool) *find
 	return res
 }
 
-// judge runs the checks over a kernel image that is open.
+// judge runs the checks over an open kernel image.
 func (d *driver) judge(ctx context.Context, res *finding.Result, im *elfscan.Image) {
 	defer elfscan.Guard()()
 	defer catch(&res)
@@ -53,8 +53,8 @@ func (d *driver) add(im *elfscan.Image) {
 	}
 }
 
-// conclude makes the result of what the analyzers of list made of the image,
-// then has it drawn.
+// conclude turns the results of the analyzers in list into the result about the
+// image, then runs the analyzers that draw.
 func (d *driver) conclude(res *finding.Result, r *runner, list []*analysis.Analyzer, im *elfscan.Image) {
 	d.gather(res, r, list, imageSubject{im})
 	res.Image = factsOf(im)
@@ -67,7 +67,7 @@ func (d *driver) conclude(res *finding.Result, r *runner, list []*analysis.Analy
 		return
 	}
 	r.seed[Found] = res.Findings
-	r.run(d.Pictures) // behind the facts: the source lines of pictures are no finding's
+	r.run(d.Pictures) // after the facts: LineProblem is about findings, not pictures
 	failed := map[string]bool{}
 	for _, a := range d.Pictures {
 		act := r.actions[a]
@@ -81,7 +81,7 @@ func (d *driver) conclude(res *finding.Result, r *runner, list []*analysis.Analy
 	}
 }
 
-// objectOf is the image as an Identity names it.
+// objectOf returns the name of the image in an Identity.
 func objectOf(im *elfscan.Image) string {
 	if m := im.Module(); m != nil {
 		return finding.Identity{Object: m.Info.Name}.Valid().Object
@@ -92,7 +92,7 @@ func objectOf(im *elfscan.Image) string {
 func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 	defer elfscan.Guard()()
 	defer func() {
-		if v := recover(); v != nil { // the file is gone: the checks have said so
+		if v := recover(); v != nil { // the file is gone; the checks have reported that
 			f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
 		}
 	}()
@@ -150,7 +150,7 @@ func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 	return f
 }
 
-// function is the name of the symbol that addr, or its callsite, is in.
+// function returns the name of the symbol around addr or its callsite.
 func (im imageSubject) function(addr uint64) string {
 	if fn, ok := callsite.FuncAt(im.Image, addr); ok {
 		addr = fn

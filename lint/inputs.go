@@ -15,27 +15,27 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// Inputs are what a command line names, told apart by their contents: each
-// once, by name, in whatever order they were named.
+// Inputs are the inputs that a command line names, sorted into kinds by their
+// contents. Each list is sorted by name and has each name once.
 type Inputs struct {
 	Patches []string // patches, mails, source files; "-" for standard input
-	Ranges  []string // of commits, of the git tree here
+	Ranges  []string // ranges of commits of the git tree in the current folder
 	Built   string   // an image built with these patches and commits; "" for none
-	Images  []string // kernel images, and files that opening says are not
+	Images  []string // kernel images, and files of no known kind: opening those fails
 	Modules []string
-	Errors  []error // folders that could not be read, or that hold no module
+	Errors  []error // about folders that could not be read, or that have no modules
 }
 
-// moduleNames are the names that modules have in a folder.
+// moduleNames are the suffixes of the names of modules.
 var moduleNames = []string{".ko", ".ko.xz", ".ko.gz", ".ko.zst"}
 
 func hasModuleName(path string) bool {
 	return slices.ContainsFunc(moduleNames, func(ext string) bool { return strings.HasSuffix(path, ext) })
 }
 
-// Find finds out what the named files are by their contents (packed files
-// called .ko.xz and the like are modules), and walks folders for modules. It
-// follows symbolic links that are named, and none in a folder.
+// Find sorts the named files into kinds by their contents, and searches folders
+// for modules. A packed file called .ko.xz and the like is a module. Find follows
+// symbolic links that are named, but no links in a folder.
 func Find(args []string) Inputs {
 	var in Inputs
 	for _, arg := range args {
@@ -47,7 +47,7 @@ func Find(args []string) Inputs {
 		switch {
 		case err == nil && info.IsDir():
 			in.walk(arg)
-		case hasModuleName(arg) && !elfscan.IsImage(arg), err == nil && elfscan.IsModule(arg): // or there is no such module
+		case hasModuleName(arg) && !elfscan.IsImage(arg), err == nil && elfscan.IsModule(arg): // a missing .ko is a module too
 			in.Modules = append(in.Modules, arg)
 		default:
 			in.Images = append(in.Images, arg)
@@ -69,7 +69,7 @@ func (in *Inputs) walk(dir string) {
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			in.Errors = append(in.Errors, plain(err))
-			return nil // on with the rest
+			return nil // go on with the rest
 		}
 		if d.Type().IsRegular() && hasModuleName(path) {
 			in.Modules = append(in.Modules, path)
@@ -81,7 +81,8 @@ func (in *Inputs) walk(dir string) {
 	}
 }
 
-// kernel is the kernel image that the modules are loaded into; "" for none.
+// kernel returns the path of the kernel image that the modules are loaded into;
+// "" for none.
 func (in *Inputs) kernel() (string, error) {
 	switch {
 	case len(in.Modules) == 0 || len(in.Images) == 0:
@@ -92,9 +93,9 @@ func (in *Inputs) kernel() (string, error) {
 	return in.Images[0], nil
 }
 
-// IsPatch reports whether the file at path is for patchscan: patches, a mail, a
-// source file. "-", standard input, is, and so is a pipe, which can be read but
-// once. A file that cannot be read is not.
+// IsPatch reports whether the file at path is an input of patchscan: patches, a
+// mail, or a source file. "-" (standard input) and pipes count as patches,
+// because they can be read only once. A file that cannot be read does not.
 func IsPatch(path string) bool {
 	if path == "-" || patchscan.LangOf(path) != patchscan.LangOther {
 		return true
@@ -122,5 +123,5 @@ func IsPatch(path string) bool {
 	return patchSign.Match(append(head[:n], rest...))
 }
 
-// patchSign is what patches and mails have near their beginning.
+// patchSign matches what patches and mails have near their beginning.
 var patchSign = regexp.MustCompile(`(?m)^[> ]*(diff --git |@@ -\d)|^[> ]*--- .*\r?\n[> ]*\+\+\+ |\A(From \S+ |(?i:From|Subject|Date|To|Message-ID|Received|Return-Path|Delivered-To|MIME-Version|Content-Type):)`)

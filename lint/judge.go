@@ -12,19 +12,20 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A subject is an input that was judged: how findings are made of diagnostics
-// about it.
+// A subject is an input that was judged. It makes findings of diagnostics about
+// that input.
 type subject interface {
-	// compare orders diagnostics of one rule: the first are kept.
+	// compare orders diagnostics of one rule. If there are too many, the first are
+	// kept.
 	compare(a, b analysis.Diagnostic) int
-	// finding is the finding of a diagnostic, without what takes long.
+	// finding makes the finding of a diagnostic, without the parts that take long.
 	finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding
-	// locate fills in where in the source the finding is.
+	// locate fills in the source position of the finding.
 	locate(f *finding.Finding, d analysis.Diagnostic)
-	// relate fills in what else the finding speaks of.
+	// relate fills in the other places that the finding names.
 	relate(f *finding.Finding, d analysis.Diagnostic)
-	// object is the subject as entries of a baseline name it; "" if nobody
-	// knows what of it was left out.
+	// object returns the name of the subject in entries of a baseline; "" if the
+	// input may be only a part of the object.
 	object() string
 }
 
@@ -50,19 +51,19 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 				res.Errors = append(res.Errors, withPath(res.Path, err))
 			}
 		}
-		quiet := d.sift(res, &run, act.diagnostics, s, sieve)
-		sieve.Settle(res, &run, quiet, object)
+		uncounted := d.sift(res, &run, act.diagnostics, s, sieve)
+		sieve.Settle(res, &run, uncounted, object)
 		res.Rules = append(res.Rules, run)
 	}
 	sortRules(res.Rules)
 	slices.SortStableFunc(res.Findings, finding.Compare)
 }
 
-// sift adds to res the findings of a rule's diagnostics that count, as many as
-// are kept, counts them in run, and gives those that do not count. Source lines
-// are looked up for the former alone, unless where a finding is decides whether
-// it counts.
-func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (quiet []finding.Finding) {
+// sift makes findings of a rule's diagnostics. It adds the findings that count to
+// res, up to the limit, counts them all in run, and returns the findings that do
+// not count. Only findings in res get a source position, unless the position
+// decides whether a finding counts.
+func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (uncounted []finding.Finding) {
 	slices.SortStableFunc(diagnostics, s.compare)
 	limit := finding.Limit{Most: d.MaxPerRule}
 	lines := d.allPlaces || sieve.AsksPaths(run.Rule)
@@ -76,7 +77,7 @@ func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []a
 			s.locate(&f, diag)
 		}
 		if !sieve.Pass(&f) {
-			quiet = append(quiet, f)
+			uncounted = append(uncounted, f)
 			continue
 		}
 		run.Findings++
@@ -89,17 +90,17 @@ func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []a
 		s.relate(&f, diag)
 		res.Findings = append(res.Findings, f)
 	}
-	return quiet
+	return uncounted
 }
 
 func sortRules(list []finding.RuleRun) {
 	slices.SortFunc(list, func(a, b finding.RuleRun) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
 }
 
-// trim drops findings of rules of which the limit lets no more through.
+// trim drops the findings that are beyond the limit of their rule.
 func trim(res *finding.Result, limit *finding.Limit) {
 	res.Findings = slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return !limit.Take(f.Rule.ID) })
 }
 
-// compareMessages orders diagnostics at one place.
+// compareMessages orders diagnostics at one place by their messages.
 func compareMessages(a, b analysis.Diagnostic) int { return strings.Compare(a.Message, b.Message) }

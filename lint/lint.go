@@ -1,6 +1,5 @@
-// Package lint is the driver: it takes inputs, runs the analyzers over each of
-// them, each shared one once, and gathers what they found, what ran, what did
-// not apply and what was inconclusive.
+// Package lint is the driver. It runs the analyzers over each input, a shared
+// analyzer once, and gathers the findings and the outcome of each rule.
 package lint
 
 import (
@@ -22,33 +21,33 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A Config says how to run. Its zero value runs all checks and keeps all
+// A Config configures a run. Its zero value runs all checks and keeps all
 // findings.
 type Config struct {
 	Checks     []*analysis.Analyzer // nil: checks.All for images, patchchecks.All for patches
-	Pictures   []*analysis.Analyzer // of images, run when the findings are known; their results are Result.Pictures
+	Pictures   []*analysis.Analyzer // run on images after the checks; their results are Result.Pictures
 	MaxPerRule int                  // findings kept of each rule; 0: all
-	Workers    int                  // analyzers, modules, or patches, that run at once; 0: one a processor
+	Workers    int                  // how many analyzers, modules or patches run at once; 0: one a processor
 	Settings   checks.Settings
 
-	DebugFile string   // a separate debug file: of the image or, without an image, of the one module
+	DebugFile string   // a separate debug file of the image or, without an image, of the one module
 	DebugDirs []string // folders with debug files of modules, laid out like /usr/lib/debug
 
 	Severity   map[string]rules.Severity // of rules, by ID, in place of their own
 	Policy     *policy.Policy            // which findings count; nil: all do
-	ConfigFile string                    // where these come from, for summaries; "" for no file
+	ConfigFile string                    // the file that these come from, for summaries; "" for no file
 
 	AllLines bool // judge the context lines of patches too
 	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
 
-	Progress func(done int) // called now and then with how many modules are done; nil for nobody
+	Progress func(done int) // called with the number of modules that are done; may be nil
 }
 
-// A Total is what became of many inputs.
+// A Total adds up the results of a run.
 type Total struct {
 	Modules int // named, or found
 	Judged  int // modules of which a result was emitted
-	Unread  int // of those, that could not be read
+	Unread  int // judged modules that could not be read
 	// Errors are about no single input: patches that were not judged, modules
 	// of another kernel.
 	Errors []error
@@ -58,12 +57,11 @@ type Total struct {
 	Elapsed     time.Duration
 }
 
-// Run lints the inputs and gives emit the result of each, in their order:
-// patches, several at once; ranges of commits; the image that was built with
-// them; images, one after the other; and modules, many at once, as modules of
-// the kernel image among the images. When ctx is done Run ends soon; it leaves
-// behind only what takes longer than grace to see it, and what waits for
-// standard input.
+// Run lints the inputs and calls emit with the result of each, in this order:
+// patches (several are linted at once), ranges of commits, the image built with
+// them, images (one after the other), and modules (several at once) as modules
+// of the kernel image among the images. Run ends within grace after ctx is done;
+// goroutines that take longer, or that wait for standard input, are left behind.
 func Run(ctx context.Context, in Inputs, cfg Config, emit func(*finding.Result)) (*Total, error) {
 	total := &Total{Modules: len(in.Modules)}
 	kernel, err := in.kernel()
@@ -95,18 +93,18 @@ func File(ctx context.Context, path string, cfg Config) *finding.Result {
 	return res
 }
 
-// Patch lints patches, or a source file, that were read.
+// Patch lints patches, or a source file, that patchscan has read.
 func Patch(ctx context.Context, in *patchscan.Input, cfg Config) *finding.Result {
 	return newDriver(cfg).patch(ctx, in)
 }
 
-// A driver is one run.
+// A driver is the state of one run.
 type driver struct {
 	Config
 	fset  *token.FileSet
 	slots chan struct{} // bounds what runs at once
 
-	allPlaces bool // look up source lines of findings that do not count, too
+	allPlaces bool // look up the source positions of all findings, counted or not
 }
 
 func newDriver(cfg Config) *driver {
@@ -115,7 +113,7 @@ func newDriver(cfg Config) *driver {
 	return d
 }
 
-// workers is how many checks, modules or patches run at once.
+// workers returns how many checks, modules or patches run at once.
 func (d *driver) workers() int {
 	if d.Workers > 0 {
 		return d.Workers
@@ -123,14 +121,14 @@ func (d *driver) workers() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// settings are those of the checks.
+// settings returns the settings of the checks. ctx stops them.
 func (d *driver) settings(ctx context.Context) checks.Settings {
 	s := d.Settings
 	s.Stopped = func() error { return stopped(ctx) }
 	return s
 }
 
-// stopped is why the run ends early, nil if it does not.
+// stopped returns why the run ends early; nil if it does not.
 func stopped(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -138,11 +136,11 @@ func stopped(ctx context.Context) error {
 	return fmt.Errorf("not judged in full: %w", context.Cause(ctx))
 }
 
-// grace is how long a run that is to end waits for what is under way.
+// grace is how long a run that was stopped waits for its goroutines.
 const grace = 2 * time.Second
 
-// soon is what judge makes of the input at path. When ctx is done soon ends
-// soon, and leaves judge behind if it takes longer.
+// soon returns the result of judge for the input at path. It returns within grace
+// after ctx is done, and leaves judge behind if judge takes longer.
 func soon(ctx context.Context, path string, judge func() *finding.Result) *finding.Result {
 	done := make(chan *finding.Result, 1)
 	go func() {
@@ -165,14 +163,15 @@ func soon(ctx context.Context, path string, judge func() *finding.Result) *findi
 	}
 }
 
-// catch, deferred, makes a panic outside of the checks an error of the input.
+// catch is deferred. It turns a panic outside of the checks into an error of the
+// input.
 func catch(res **finding.Result) {
 	if v := recover(); v != nil {
 		(*res).Errors = append((*res).Errors, withPath((*res).Path, panicked("driver", v)))
 	}
 }
 
-// panicked is what a panic of a check, or of what it asked, means.
+// panicked turns a panic of a check, or of code that it called, into an error.
 func panicked(name string, v any) error {
 	if _, fault := v.(interface{ Addr() uintptr }); fault {
 		return errors.New("the file changed while it was read")
@@ -190,7 +189,7 @@ func plain(err error) error {
 	return err
 }
 
-// withPath is err with the path in front, unless it names the place itself.
+// withPath returns err with the path in front, unless err has a path already.
 func withPath(path string, err error) error {
 	if e := (*elfscan.Error)(nil); errors.As(err, &e) {
 		return err

@@ -24,26 +24,27 @@ import (
 type judged struct {
 	n     int // of the input
 	res   *finding.Result
-	kinds []string // of a module: see sampled
+	kinds []string // of a module's callsites: see sampled
 }
 
-// images lints images, one after the other, and modules, many at once, as
-// modules of the kernel, which is one of the images or "". When ctx is done it
-// ends soon; it leaves behind only what takes longer than grace to see it.
+// images lints images, one after the other, and modules, several at once, as
+// modules of the kernel. The kernel is one of the images, or "" for none. images
+// ends within grace after ctx is done, and leaves behind goroutines that take
+// longer.
 func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *Total, emit func(*finding.Result)) {
 	began := time.Now()
-	t := d.tree(in.Modules)
+	m := d.moduleSet(in.Modules)
 	if len(in.Images) == 0 && len(in.Modules) == 1 {
-		t.debugFile = d.DebugFile
+		m.debugFile = d.DebugFile
 	}
-	var image *elfscan.Image                                     // the kernel's, to be closed in the end
-	results := make(chan judged, len(in.Images)+len(in.Modules)) // nobody waits to send
-	opened, ready := make(chan struct{}), make(chan struct{})    // the kernel: open, and prepared for modules
+	var image *elfscan.Image                                     // the kernel image, closed at the end
+	results := make(chan judged, len(in.Images)+len(in.Modules)) // sending never blocks
+	opened, ready := make(chan struct{}), make(chan struct{})    // closed when the kernel is open, and prepared for modules
 	files := func() {
 		open := sync.OnceFunc(func() { close(opened) })
 		defer open()
 		if kernel == "" {
-			t.loader = &checks.Loader{None: errNoKernel}
+			m.loader = &checks.Loader{None: errNoKernel}
 			open()
 		}
 		for i, path := range in.Images {
@@ -53,7 +54,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 			}
 			began := time.Now()
 			res := &finding.Result{Path: path}
-			image = t.open(res)
+			image = m.open(res)
 			open()
 			if image != nil {
 				d.judge(ctx, res, image)
@@ -65,7 +66,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 	prepare := func() {
 		defer close(ready)
 		<-opened
-		t.loader.Prepare()
+		m.loader.Prepare()
 	}
 	var next atomic.Int64
 	modules := func() {
@@ -77,7 +78,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 				return
 			}
 			d.slots <- struct{}{}
-			res, kinds := t.module(ctx, in.Modules[i], &buf, !d.Settings.Exhaustive)
+			res, kinds := m.module(ctx, in.Modules[i], &buf, !d.Settings.Exhaustive)
 			<-d.slots
 			results <- judged{len(in.Images) + i, res, kinds}
 		}
@@ -92,7 +93,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 		defer func() { broken = recover() }()
 		parallel.Do(len(work), len(work), func(i int) { work[i]() })
 	}()
-	n, abandoned := t.inOrder(ctx, results, len(in.Images), total, emit)
+	n, abandoned := m.inOrder(ctx, results, len(in.Images), total, emit)
 	if !abandoned && broken != nil {
 		panic(broken)
 	}
@@ -101,9 +102,9 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 	}
 	all := n == len(in.Images)+len(in.Modules)
 	if all {
-		total.Errors = append(total.Errors, t.errors()...)
+		total.Errors = append(total.Errors, m.errors()...)
 	}
-	if !all || t.cut {
+	if !all || m.cut {
 		what := ""
 		if total.Modules > 0 {
 			what = fmt.Sprintf(": %d of %d modules were judged", total.Judged, total.Modules)
@@ -112,12 +113,12 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 	}
 }
 
-// inOrder emits the results in the order of the inputs, of which the first are
-// images. It gives how many were emitted; abandoned says that something is
-// still under way.
-func (t *tree) inOrder(ctx context.Context, results <-chan judged, images int, total *Total, emit func(*finding.Result)) (n int, abandoned bool) {
+// inOrder emits the results in the order of the inputs: first images, then
+// modules. It returns the number of results that it emitted. abandoned reports
+// whether goroutines are still running.
+func (m *moduleSet) inOrder(ctx context.Context, results <-chan judged, images int, total *Total, emit func(*finding.Result)) (n int, abandoned bool) {
 	waiting := map[int]judged{}
-	limit := finding.Limit{Most: t.MaxPerRule}
+	limit := finding.Limit{Most: m.MaxPerRule}
 	done := 0
 	cut, late := ctx.Done(), (<-chan time.Time)(nil)
 	for {
@@ -136,61 +137,62 @@ func (t *tree) inOrder(ctx context.Context, results <-chan judged, images int, t
 		}
 		waiting[r.n] = r
 		if r.n >= images {
-			if done++; t.Progress != nil {
-				t.Progress(done)
+			if done++; m.Progress != nil {
+				m.Progress(done)
 			}
 		}
 		for ; waiting[n].res != nil; n++ {
 			res := waiting[n].res
 			if n >= images {
-				res = t.execute(ctx, waiting[n])
+				res = m.execute(ctx, waiting[n])
 				total.Judged++
 				if res.Image == nil {
 					total.Unread++
 				}
 				trim(res, &limit)
-				t.strange(res)
+				m.strange(res)
 			}
 			delete(waiting, n)
-			t.cut = t.cut || slices.ContainsFunc(res.Errors, func(err error) bool { return errors.Is(err, context.Cause(ctx)) })
+			m.cut = m.cut || slices.ContainsFunc(res.Errors, func(err error) bool { return errors.Is(err, context.Cause(ctx)) })
 			emit(res)
 		}
 	}
 }
 
-// A tree is modules that are linted with one kernel.
-type tree struct {
+// A moduleSet is the modules of a run, which are linted with one kernel.
+type moduleSet struct {
 	*driver
 	inputs    []string
 	debugFile string // of the module, if there is but one
 	loader    *checks.Loader
 	checks    []*analysis.Analyzer
-	apart     []finding.RuleRun // of the rules that are not about modules
-	cut       bool              // an input was not judged in full, because the run was to end
+	apart     []finding.RuleRun // outcomes of the rules that are not about modules
+	cut       bool              // the end of the run kept an input from being judged in full
 
-	vermagic string      // that the kernel expects
+	vermagic string      // the vermagic that the kernel expects of modules
 	shape    *arch.Shape // of the kernel's callsites
 
-	executed map[string]bool // kinds that were, without a finding
+	executed map[string]bool // kinds of which a callsite was executed without a finding
 	buf      elfscan.Buffer  // for execute
 
-	others, otherEra []*finding.Result // modules of another kernel, by vermagic or by their callsites
+	others, otherEra []*finding.Result // modules of another kernel: their vermagic, or their callsites, differ
 }
 
-// tree tells the checks that are about modules from the others.
-func (d *driver) tree(modules []string) *tree {
-	t := &tree{driver: d, inputs: modules, executed: map[string]bool{}}
+// moduleSet returns the modules of a run, with the checks that are about modules.
+// The other checks get an outcome if there is only one module.
+func (d *driver) moduleSet(modules []string) *moduleSet {
+	m := &moduleSet{driver: d, inputs: modules, executed: map[string]bool{}}
 	if len(modules) == 0 {
-		return t
+		return m
 	}
 	for _, a := range imageAnalyzers(d.Checks) {
 		if rule := d.rule(a); rule.On&rules.Modules != 0 {
-			t.checks = append(t.checks, a)
+			m.checks = append(m.checks, a)
 		} else if len(modules) == 1 {
-			t.apart = append(t.apart, finding.RuleRun{Rule: rule, Outcome: finding.Outcome{Status: finding.NotApplicable, Why: errNotAboutModules}})
+			m.apart = append(m.apart, finding.RuleRun{Rule: rule, Outcome: finding.Outcome{Status: finding.NotApplicable, Why: errNotAboutModules}})
 		}
 	}
-	return t
+	return m
 }
 
 var (
@@ -201,10 +203,11 @@ var (
 	errKernelUnread = errors.New("the vmlinux that was given could not be read")
 )
 
-// open opens the kernel image that res is about; nil if it cannot be read.
-func (t *tree) open(res *finding.Result) (im *elfscan.Image) {
-	t.loader = &checks.Loader{None: errKernelUnread}
-	opened, err := elfscan.Open(res.Path, t.DebugFile)
+// open opens the kernel image at res.Path. It returns nil, and adds an error to
+// res, if the image cannot be read.
+func (m *moduleSet) open(res *finding.Result) (im *elfscan.Image) {
+	m.loader = &checks.Loader{None: errKernelUnread}
+	opened, err := elfscan.Open(res.Path, m.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
 		return nil
@@ -215,37 +218,37 @@ func (t *tree) open(res *finding.Result) (im *elfscan.Image) {
 		}
 	}()
 	defer catch(&res)
-	t.use(opened)
+	m.use(opened)
 	return opened
 }
 
-// use has modules judged as modules of the kernel image.
-func (t *tree) use(im *elfscan.Image) {
-	t.add(im)
+// use makes im the kernel that modules are judged with.
+func (m *moduleSet) use(im *elfscan.Image) {
+	m.add(im)
 	table, _ := callsite.Of(im)
-	t.vermagic, t.shape = im.Vermagic(), table.Shape
-	t.loader = checks.NewLoader(im)
+	m.vermagic, m.shape = im.Vermagic(), table.Shape
+	m.loader = checks.NewLoader(im)
 }
 
-// execute executes callsites of a module if it has some of a kind that no
-// module before it has had executed without a finding: its result is then
-// another. Modules come here in the order of the inputs, so that which are
-// executed does not depend on how many are judged at once.
-func (t *tree) execute(ctx context.Context, j judged) *finding.Result {
-	if t.Settings.Exhaustive || !slices.ContainsFunc(j.kinds, func(k string) bool { return !t.executed[k] }) {
+// execute lints a module again, and executes its callsites, if one of them is of
+// a kind that was not executed without a finding before. It returns the new
+// result, or the old one. Modules come here in the order of the inputs, so that
+// the number of workers does not decide which modules are executed.
+func (m *moduleSet) execute(ctx context.Context, j judged) *finding.Result {
+	if m.Settings.Exhaustive || !slices.ContainsFunc(j.kinds, func(k string) bool { return !m.executed[k] }) {
 		return j.res
 	}
-	res, kinds := t.module(ctx, j.res.Path, &t.buf, false)
+	res, kinds := m.module(ctx, j.res.Path, &m.buf, false)
 	for _, k := range kinds {
-		t.executed[k] = true
+		m.executed[k] = true
 	}
 	return res
 }
 
-// module lints one module, without executing callsites if byModel. kinds are
-// those of its callsites that were judged by the model or, if they were
-// executed, that were found to be sound.
-func (t *tree) module(ctx context.Context, path string, buf *elfscan.Buffer, byModel bool) (res *finding.Result, kinds []string) {
+// module lints one module. If byModel, callsites are only compared with the
+// model, not executed. kinds are the kinds of callsites that were judged by the
+// model or, if they were executed, that had no finding.
+func (m *moduleSet) module(ctx context.Context, path string, buf *elfscan.Buffer, byModel bool) (res *finding.Result, kinds []string) {
 	began := time.Now()
 	res = &finding.Result{Path: path, IsModule: true}
 	defer func() {
@@ -255,38 +258,39 @@ func (t *tree) module(ctx context.Context, path string, buf *elfscan.Buffer, byM
 		res.Elapsed = time.Since(began)
 	}()
 	defer elfscan.Guard()()
-	im, err := elfscan.OpenModule(path, elfscan.ModuleOptions{Kernel: t.loader.Kernel, Buffer: buf, DebugFile: t.debugFile, DebugDirs: t.DebugDirs})
+	im, err := elfscan.OpenModule(path, elfscan.ModuleOptions{Kernel: m.loader.Kernel, Buffer: buf, DebugFile: m.debugFile, DebugDirs: m.DebugDirs})
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
 		return res, nil
 	}
 	defer im.Close()
-	loader := t.loader
-	mismatch := t.mismatch(im)
+	loader := m.loader
+	mismatch := m.mismatch(im)
 	if mismatch != nil {
 		im.WithoutKernel()
 		loader = &checks.Loader{None: mismatch}
 	}
-	im.AddTo(t.fset)
+	im.AddTo(m.fset)
 	callsite.Attach(im)
-	settings := t.settings(ctx)
+	settings := m.settings(ctx)
 	settings.ByModel = byModel
-	r := newRunner(ctx, t.fset, map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader}, nil) // what runs at once is several modules
-	r.run(t.checks)
+	seed := map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader}
+	r := newRunner(ctx, m.fset, seed, nil) // modules run at once, not their analyzers
+	r.run(m.checks)
 	for _, act := range r.order {
 		if s, ok := act.result.(sampled); ok && act.err == nil && (byModel || s.Sound()) {
 			kinds = append(kinds, s.Kinds()...)
 		}
 	}
-	t.conclude(res, r, t.checks, im)
-	res.Rules = append(res.Rules, t.apart...)
+	m.conclude(res, r, m.checks, im)
+	res.Rules = append(res.Rules, m.apart...)
 	sortRules(res.Rules)
 	info := im.Module().Info
 	res.Image.Module = &finding.ModuleFacts{Name: info.Name, Vermagic: info.Vermagic, Shape: shapeOf(im), Mismatch: mismatch}
 	return res, kinds
 }
 
-// shapeOf is the shape of the module's callsites, in words.
+// shapeOf returns the shape of the module's callsites, in words.
 func shapeOf(im *elfscan.Image) (shape string) {
 	defer func() {
 		if v := recover(); v != nil { // the file is gone
@@ -297,55 +301,56 @@ func shapeOf(im *elfscan.Image) (shape string) {
 	return table.Shape.String()
 }
 
-// An otherKernel is why a module is not one of the kernel: its vermagic.
+// An otherKernel says that a module's vermagic is not that of the kernel.
 type otherKernel struct{ vermagic string }
 
 func (e *otherKernel) Error() string {
 	return fmt.Sprintf("it is made for another kernel (vermagic %q)", e.vermagic)
 }
 
-// mismatch is why the module does not belong to the kernel; nil if it does, or
-// if there is none.
-func (t *tree) mismatch(im *elfscan.Image) error {
-	if t.loader.Kernel == nil {
+// mismatch returns why the module does not belong to the kernel; nil if it does,
+// or if there is no kernel.
+func (m *moduleSet) mismatch(im *elfscan.Image) error {
+	if m.loader.Kernel == nil {
 		return nil
 	}
 	info := im.Module().Info
-	if !info.MadeFor(t.vermagic) {
+	if !info.MadeFor(m.vermagic) {
 		return &otherKernel{info.Vermagic}
 	}
-	if table, _ := callsite.Of(im); table.Shape != nil && table.Shape != t.shape {
-		return fmt.Errorf("its callsites (%v) are not those of that kernel (%v)", table.Shape, t.shape)
+	if table, _ := callsite.Of(im); table.Shape != nil && table.Shape != m.shape {
+		return fmt.Errorf("its callsites (%v) are not those of that kernel (%v)", table.Shape, m.shape)
 	}
 	return nil
 }
 
-// strange notes a module that does not belong to the kernel.
-func (t *tree) strange(res *finding.Result) {
+// strange remembers a module that does not belong to the kernel.
+func (m *moduleSet) strange(res *finding.Result) {
 	if res.Image == nil || res.Image.Module.Mismatch == nil {
 		return
 	}
 	if e := (*otherKernel)(nil); errors.As(res.Image.Module.Mismatch, &e) {
-		t.others = append(t.others, res)
+		m.others = append(m.others, res)
 	} else {
-		t.otherEra = append(t.otherEra, res)
+		m.otherEra = append(m.otherEra, res)
 	}
 }
 
-// errors says once what is wrong with modules as a whole.
-func (t *tree) errors() (errs []error) {
+// errors returns one error about all modules of another vermagic, and one about
+// all modules with other callsites.
+func (m *moduleSet) errors() (errs []error) {
 	say := func(list []*finding.Result, kernel string) {
 		if len(list) == 0 {
 			return
 		}
 		more := ""
 		if n := len(list) - 1; n > 0 {
-			more = fmt.Sprintf(" (and so on %d more of %d modules)", n, len(t.inputs))
+			more = fmt.Sprintf(" (and so on %d more of %d modules)", n, len(m.inputs))
 		}
 		errs = append(errs, fmt.Errorf("%s: does not belong to %s: %w%s%s. It was judged without that kernel",
-			list[0].Path, t.loader.Kernel.Path, list[0].Image.Module.Mismatch, kernel, more))
+			list[0].Path, m.loader.Kernel.Path, list[0].Image.Module.Mismatch, kernel, more))
 	}
-	say(t.others, fmt.Sprintf("; the kernel has %q", t.vermagic))
-	say(t.otherEra, "")
+	say(m.others, fmt.Sprintf("; the kernel has %q", m.vermagic))
+	say(m.otherEra, "")
 	return errs
 }

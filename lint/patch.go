@@ -18,7 +18,8 @@ import (
 )
 
 // patches lints patches, source files and ranges of commits, and the image that
-// was built with them, which has a say in what becomes of them.
+// was built with them. That image can confirm their findings, so results are
+// emitted after it is judged.
 func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func(*finding.Result)) {
 	var results []*finding.Result
 	add := func(res *finding.Result) {
@@ -47,12 +48,13 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 	}
 }
 
-// patchFiles lints files with patches, several at once, and gives what became
-// of each in their order. When ctx is done it gives no more, and leaves behind
-// what waits for standard input.
+// patchFiles lints files with patches, several at once, and yields the results in
+// the order of the files. It stops when ctx is done, and leaves behind a file
+// that waits for standard input.
 func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*finding.Result] {
 	return func(yield func(*finding.Result) bool) {
-		// A result for each file; no more than some are read ahead of yield.
+		// A result for each file. The capacity bounds how far files are read ahead
+		// of yield.
 		results := make(chan chan *finding.Result, 4*d.workers())
 		stop := make(chan struct{})
 		defer close(stop)
@@ -99,14 +101,14 @@ func (d *driver) patchFile(ctx context.Context, path string) (res *finding.Resul
 	return d.patch(ctx, in)
 }
 
-// patch lints patches, or a source file, that were read.
+// patch lints patches, or a source file, that patchscan has read.
 func (d *driver) patch(ctx context.Context, in *patchscan.Input) (res *finding.Result) {
 	res = &finding.Result{Path: in.Path}
 	defer catch(&res)
 	in.AllLines = d.AllLines
 	in.AddTo(d.fset)
 	list := patchAnalyzers(d.Checks)
-	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: in}, nil) // what runs at once is several inputs
+	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: in}, nil) // inputs run at once, not their analyzers
 	r.run(list)
 	d.gather(res, r, list, patchSubject{in, d.AtPatch})
 	res.Patch = &finding.PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Files: len(in.Files())}
@@ -127,8 +129,8 @@ type patchSubject struct {
 	atPatch bool // findings are at the patch's line, not the patched file's
 }
 
-// object is the path of a source file: of a patch nobody knows what it leaves
-// out.
+// object returns the path of a source file; "" for a patch, which is only a part
+// of the files that it changes.
 func (in patchSubject) object() string {
 	if in.Source == nil {
 		return ""
@@ -138,8 +140,9 @@ func (in patchSubject) object() string {
 
 func (in patchSubject) compare(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) }
 
-// places are where a finding is and, in the patched file or in the patch, where
-// it is as well; text is the line at the former.
+// places returns the two places of a position, in the patched file and in the
+// patch: here is the one that findings are reported at, there the other. text is
+// the line at here.
 func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text string) {
 	p := in.Place(pos)
 	here = finding.Place{Path: p.Path, Line: p.Line, Col: p.Col}
@@ -153,8 +156,8 @@ func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text st
 	return here, there, p.Text
 }
 
-// finding makes a finding of a diagnostic: at the patched file, with the
-// patch's line beside it, or the other way round.
+// finding makes a finding of a diagnostic, with its other place as a related
+// place.
 func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
 	here, there, text := in.places(d.Pos)
 	f := finding.Finding{Place: here, Rule: rule, Message: d.Message, Source: text, Patched: here}
@@ -177,6 +180,6 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 	return f
 }
 
-// Nothing about a patch takes long: finding did all.
+// No part of a patch's finding takes long, so finding has filled in all of it.
 func (in patchSubject) locate(*finding.Finding, analysis.Diagnostic) {}
 func (in patchSubject) relate(*finding.Finding, analysis.Diagnostic) {}

@@ -14,10 +14,11 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// An AddressMap says where things are.
+// An AddressMap says where the image, its modules and trampolines are. Addresses
+// are link-time virtual addresses.
 type AddressMap struct {
 	Regions []Region          // by address
-	Entry   finding.NamedAddr // the entry code that callsites call; Addr 0: there is none
+	Entry   finding.NamedAddr // the entry code that callsites call; Addr 0: none
 	// A BL at WindowLo..WindowHi, both included, reaches the entry code.
 	WindowLo, WindowHi uint64
 }
@@ -42,8 +43,8 @@ const (
 // maxMapped is how many sections a map shows.
 const maxMapped = 12
 
-// Map says where the image, its modules and trampolines are, *AddressMap: nil
-// for a module.
+// Map gives an *AddressMap: where the image, its modules and trampolines are. It
+// is nil for a module.
 var Map = &analysis.Analyzer{
 	Name:     "map",
 	Doc:      "say where the image, its modules and trampolines are",
@@ -64,7 +65,7 @@ var Map = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*AddressMap](),
 }
 
-// calledEntry is the entry code that callsites call.
+// calledEntry returns the entry code that callsites call; Addr 0 for none.
 func calledEntry(im *elfscan.Image) finding.NamedAddr {
 	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller", "_mcount"} {
 		if a, ok := im.Addr(name); ok {
@@ -74,7 +75,7 @@ func calledEntry(im *elfscan.Image) finding.NamedAddr {
 	return finding.NamedAddr{}
 }
 
-// imageRegions are the image, its larger sections, and where modules go.
+// imageRegions returns the regions of the image, its larger sections, and modules.
 func imageRegions(im *elfscan.Image) []Region {
 	var out []Region
 	add := func(kind RegionKind, name, note string, start, end uint64) {
@@ -108,7 +109,7 @@ func imageRegions(im *elfscan.Image) []Region {
 	return out
 }
 
-// builtRegions are where trampolines were placed.
+// builtRegions returns the regions in which trampolines were placed.
 func builtRegions(t *trampoline.Results) []Region {
 	var out []Region
 	seen := map[uint64]bool{}
@@ -131,7 +132,7 @@ func builtRegions(t *trampoline.Results) []Region {
 	return out
 }
 
-// arrival says what became of a trampoline where it was placed.
+// arrival says whether the trampoline of a run reaches its callback.
 func arrival(r *trampoline.Run) string {
 	switch {
 	case r.Err != nil:
@@ -146,8 +147,8 @@ func arrival(r *trampoline.Run) string {
 
 // SiteDistances says how far callsites are from their entry code.
 type SiteDistances struct {
-	Callsites int // with a call: those in text
-	InReach   int
+	Callsites int   // callsites in text
+	InReach   int   // of these, callsites whose BL reaches the entry code
 	Min, Max  int64 // from a callsite's BL to the entry code, in bytes
 	Bins      []Bin
 }
@@ -158,8 +159,8 @@ type Bin struct {
 	N      int
 }
 
-// Distances says how far callsites are from their entry code, *SiteDistances:
-// nil for a module, and without callsites or entry code.
+// Distances gives a *SiteDistances: how far callsites are from their entry code.
+// It is nil for a module, and for an image without callsites or entry code.
 var Distances = &analysis.Analyzer{
 	Name:     "distances",
 	Doc:      "say how far callsites are from their entry code",
@@ -193,13 +194,13 @@ var Distances = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SiteDistances](),
 }
 
-// binned counts distances, of which the ends are lo and hi, in at most some
-// forty bins. Their width is a power of two, so that the ends of BL's range are
-// edges of bins.
+// binned counts distances between lo and hi (bytes) in at most forty bins. The
+// width of bins is a power of two, so that the ends of BL's range are edges of
+// bins.
 func binned(distances []int64, lo, hi int64) []Bin {
 	const most = 40
 	width := int64(1 << 10)
-	floor := func(d int64) int64 { return d &^ (width - 1) } // of a negative one, too
+	floor := func(d int64) int64 { return d &^ (width - 1) } // negative distances too
 	for (floor(hi)-floor(lo))/width+1 > most {
 		width *= 2
 	}

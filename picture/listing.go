@@ -28,13 +28,13 @@ type Listing struct {
 // A Line is one instruction, or one literal.
 type Line struct {
 	Addr    uint64   `json:"address"`
-	Labels  []string `json:"labels,omitempty"` // that stand here
+	Labels  []string `json:"labels,omitempty"` // labels at Addr
 	Word    uint64   `json:"word"`
 	Text    string   `json:"text"`
-	Model   string   `json:"model,omitempty"`   // what the model has here, where there is a builder to compare
+	Model   string   `json:"model,omitempty"`   // the model's instruction, if it is compared
 	Differs bool     `json:"differs,omitempty"` // from the model
 	Note    string   `json:"note,omitempty"`
-	Bytes   uint64   `json:"bytes,omitempty"`   // of words that are not laid out, which the line stands for
+	Bytes   uint64   `json:"bytes,omitempty"`   // size of the words that the line stands for, in bytes; 0: it is one instruction or literal
 	Missing bool     `json:"missing,omitempty"` // the code lacks what the model has here: there is no address
 }
 
@@ -45,8 +45,8 @@ var slotNotes = map[string]string{
 	arch.ARM64.OpLoad:    "op load: the builder replaces this pair",
 }
 
-// labelsOf are the labels of the entry code: inner ones, entry points, and those
-// of a template's ends.
+// labelsOf returns the labels of the entry code: inner labels, entry points, and
+// the ends of a template's parts.
 func labelsOf(a *arch.Arch) []string {
 	labels := append([]string{a.CallSlot, a.GraphSlot, a.OpLoad, "ftrace_common_return"}, a.EntryPoints...)
 	for _, r := range a.Regions {
@@ -59,7 +59,7 @@ func labelsOf(a *arch.Arch) []string {
 // a gap.
 type EntryCode []Listing
 
-// Entry lays out the entry code, EntryCode.
+// Entry gives the EntryCode of an image.
 var Entry = &analysis.Analyzer{
 	Name:     "entrycode",
 	Doc:      "lay out the entry code",
@@ -99,10 +99,10 @@ var Entry = &analysis.Analyzer{
 // SiteLife is a callsite in each state of its life.
 type SiteLife struct {
 	Listings []Listing
-	Err      error // why its life goes no further, or there is no callsite; nil for neither
+	Err      error // why the life ends early, or why there is no callsite; nil for neither
 }
 
-// Life lays out a callsite in each state of its life, *SiteLife.
+// Life gives a *SiteLife: a callsite in each state of its life.
 var Life = &analysis.Analyzer{
 	Name:     "life",
 	Doc:      "lay out a callsite in each state of its life, as the image's own functions make it",
@@ -129,9 +129,9 @@ var Life = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SiteLife](),
 }
 
-// lifeOf lays out the life of the callsite at entry.
-func lifeOf(table *callsite.Table, f *callsite.Executor, entry uint64) *SiteLife {
-	im, run := table.Image, f.Run(entry)
+// lifeOf lays out the life of the callsite at the table's entry addr.
+func lifeOf(table *callsite.Table, f *callsite.Executor, addr uint64) *SiteLife {
+	im, run := table.Image, f.Run(addr)
 	s := run.Site
 	built := callsite.State{}
 	if b, ok := im.Word(s.Call); ok {
@@ -141,7 +141,7 @@ func lifeOf(table *callsite.Table, f *callsite.Executor, entry uint64) *SiteLife
 		built.First = w
 	}
 	built.Literal, _ = im.Uint64(s.Entry)
-	name := im.Name(entry)
+	name := im.Name(addr)
 	if s.AtFunc {
 		name = im.Name(s.Func)
 	}
@@ -162,8 +162,8 @@ func lifeOf(table *callsite.Table, f *callsite.Executor, entry uint64) *SiteLife
 	return life
 }
 
-// siteListing lays out a callsite in one state, beside that of the model, if
-// there is one.
+// siteListing lays out a callsite in the state st, beside the state of the model
+// if model is not nil.
 func siteListing(table *callsite.Table, title string, s callsite.Site, st callsite.State, model *callsite.State) Listing {
 	im, shape := table.Image, table.Shape
 	l := Listing{Title: title}
@@ -205,17 +205,18 @@ func siteListing(table *callsite.Table, title string, s callsite.Site, st callsi
 // Code is stretches of code.
 type Code struct {
 	Listings []Listing
-	Err      error // why not all of it is laid out; nil if it is
+	Err      error // why some code is left out; nil if none is
 }
 
-// Limits of excerpts: what is beyond them is left out.
+// Limits of excerpts. Code beyond them is left out.
 const (
 	maxExcerpts = 400 // stretches of code
-	around      = 5   // instructions before and behind what a finding speaks of
+	around      = 5   // instructions before and after an address
 )
 
-// Excerpts lays out the code around what findings speak of and around what the
-// builder did, where no other listing has it, *Code.
+// Excerpts gives a *Code: the code around the addresses that findings name, and
+// around the instructions with which the builder acted, unless another listing
+// has it.
 var Excerpts = &analysis.Analyzer{
 	Name:     "excerpts",
 	Doc:      "lay out the code around what findings speak of, and of the builder",
@@ -251,10 +252,10 @@ var Excerpts = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*Code](),
 }
 
-// excerpts lays out the code around the addresses, which ascend.
+// excerpts lays out the code around addresses in ascending order.
 func excerpts(im *elfscan.Image, addrs []uint64) *Code {
 	c := &Code{}
-	var end uint64 // behind the last excerpt
+	var end uint64 // the address after the last excerpt
 	for _, a := range addrs {
 		from, to := a-around*a64.Size, a+(around+1)*a64.Size
 		if a < around*a64.Size || from < end {

@@ -1,7 +1,6 @@
-// Package picture is what reports draw of an image, as results of analyzers:
-// the entry code, a callsite in each state of its life, trampolines beside the
-// model and how they were built, where things are in memory, and the code
-// around what findings speak of.
+// Package picture has analyzers whose results reports draw: the entry code of an
+// image, a callsite in each state of its life, trampolines beside the model and
+// how they were built, an address map, and the code around findings.
 package picture
 
 import (
@@ -15,14 +14,14 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// All are the analyzers that draw. Of a module there are excerpts alone.
+// All are the analyzers that draw. About a module only Excerpts has results.
 var All = []*analysis.Analyzer{Entry, Life, Trampolines, Map, Distances, Excerpts, Lines}
 
-// Listings are those of All whose results are laid out instruction by
-// instruction, without source lines.
+// Listings are the analyzers of All that lay out code for ftlint show: they look
+// up no source lines.
 var Listings = []*analysis.Analyzer{Entry, Life, Trampolines}
 
-// A Drawn is all pictures of an image.
+// A Drawn has all pictures of an image.
 type Drawn struct {
 	Entry     EntryCode
 	Life      *SiteLife
@@ -34,7 +33,7 @@ type Drawn struct {
 	Problems  []error // what could not be drawn, and why
 }
 
-// Of is the pictures that a result has.
+// Of returns the pictures in a result.
 func Of(res *finding.Result) *Drawn {
 	d := &Drawn{Life: &SiteLife{}, Built: &Built{}, Excerpts: &Code{}}
 	problem := func(err error) {
@@ -67,7 +66,7 @@ func Of(res *finding.Result) *Drawn {
 	return d
 }
 
-// image is the image that the pass draws.
+// image returns the image that the pass draws.
 func image(pass *analysis.Pass) *elfscan.Image { return pass.ResultOf[checks.Image].(*elfscan.Image) }
 
 // A Source is a source line.
@@ -76,11 +75,11 @@ type Source struct {
 	Line int
 }
 
-// SourceLines are the source lines of instructions, by address. An instruction
-// whose line is not known is missing.
+// SourceLines are the source lines of instructions, by address. Instructions
+// without a known line are left out.
 type SourceLines map[uint64]Source
 
-// Lines are the source lines of what the others draw, SourceLines.
+// Lines gives the SourceLines of all instructions that other pictures have.
 var Lines = &analysis.Analyzer{
 	Name:     "lines",
 	Doc:      "look up the source lines of all instructions that are drawn",

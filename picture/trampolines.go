@@ -19,12 +19,13 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// Built is what the image's builder made.
+// Built has the trampolines that the image's builder made, and all situations
+// that the builder was executed in.
 type Built struct {
 	Trampolines []Trampoline // built with memory in reach
-	Situations  []Situation  // all that the builder was executed in
-	NoBuilder   error        // why there is no trampoline; nil if there is one
-	NoModel     error        // why there is no model to compare with; nil if there is one
+	Situations  []Situation
+	NoBuilder   error // why there is no trampoline; nil if there is one
+	NoModel     error // why there is no model to compare with; nil if there is one
 }
 
 // A Trampoline is one that the image's builder built, beside the model.
@@ -33,7 +34,7 @@ type Trampoline struct {
 	Graph      bool   // fgraph is on
 	Situation  trampoline.Situation
 	Addr, Size uint64
-	Perms      string // of its page at the end: "r-x"
+	Perms      string // permissions of its page at the end: "r-x"
 	Cells      []trampoline.Cell
 	Moments    []trampoline.Moment
 	Diffs      []Diff
@@ -41,26 +42,26 @@ type Trampoline struct {
 	Err        error // why there is no trampoline; nil if there is one
 }
 
-// A Diff is a difference from the model, and the rule that is about such.
+// A Diff is a difference from the model. Rule is the ID of the rule about it.
 type Diff struct{ Rule, Text string }
 
-// A Situation is one that the builder was executed in, and what came of it.
+// A Situation is a situation that the builder was executed in, with its outcome.
 type Situation struct {
 	trampoline.Situation
 	Variant    string
 	Graph      bool
-	Memory     uint64 // where memory was allocated first; 0: none was
-	Trampoline uint64 // 0: none
-	Called     bool   // the trampoline, executed, came to its callback
-	Executed   bool   // it was executed
+	Memory     uint64 // address of the first allocation; 0: none
+	Trampoline uint64 // its address; 0: none
+	Executed   bool   // the trampoline was executed
+	Called     bool   // the executed trampoline reached its callback
 	Slot       string // the instruction in the slot of ftrace_call
-	Left       int    // areas that are left allocated with no trampoline
+	Left       int    // areas that stay allocated although there is no trampoline
 	Err        error  // why there is no verdict; nil if there is one
 }
 
-// ruleOfDiff is the ID of the rule about a kind of difference from the model.
-// Of several rules it is the last, unless only another has findings: FT116
-// leaves to FT113 what matters to the callsite.
+// ruleOfDiff returns the ID of the rule about a kind of difference from the
+// model. If there are several rules, it is the last one that has findings, else
+// the last one: FT116 leaves differences that matter to the callsite to FT113.
 func ruleOfDiff(kind trampoline.DiffKind, found []finding.Finding) string {
 	about := rules.About(kind)
 	for _, r := range slices.Backward(about) {
@@ -71,7 +72,7 @@ func ruleOfDiff(kind trampoline.DiffKind, found []finding.Finding) string {
 	return about[len(about)-1].ID
 }
 
-// Trampolines lays out what the builder built, *Built.
+// Trampolines gives a *Built: the trampolines beside the model.
 var Trampolines = &analysis.Analyzer{
 	Name:     "trampolines",
 	Doc:      "lay out the trampolines that the builder made beside the model, and how it made them",
@@ -140,8 +141,8 @@ func situation(im *elfscan.Image, r *trampoline.Run) Situation {
 	return s
 }
 
-// Listing is the trampoline as lines, with the model's instruction where it
-// differs; ok is false if there is no trampoline.
+// Listing lays out the trampoline, with the model's instruction where the two
+// differ. ok is false if there is no trampoline.
 func (t *Trampoline) Listing() (l Listing, ok bool) {
 	graph := "off"
 	if t.Graph {
@@ -182,7 +183,7 @@ func (t *Trampoline) Listing() (l Listing, ok bool) {
 	return l, len(l.Lines) > 0
 }
 
-// rest are the lines of a cell that stands for many words.
+// rest returns the lines of a cell that stands for many words.
 func (t *Trampoline) rest(c *trampoline.Cell) (lines []Line) {
 	at := c.At
 	for _, w := range c.Words {
@@ -200,7 +201,7 @@ func (t *Trampoline) rest(c *trampoline.Cell) (lines []Line) {
 	return lines
 }
 
-// Happened says what a moment of the trampoline was.
+// Happened says what happened at a moment of the trampoline's construction.
 func (t *Trampoline) Happened(m *trampoline.Moment) string {
 	at := func(addr uint64) string {
 		if t.Addr != 0 && addr-t.Addr < max(t.Size, 1) {
@@ -255,7 +256,7 @@ func (t *Trampoline) Happened(m *trampoline.Moment) string {
 	return m.Kind.String() + by
 }
 
-// Bytes is a number of bytes in words.
+// Bytes returns a number of bytes in words.
 func Bytes(n uint64) string {
 	switch {
 	case n == ^uint64(0):
@@ -266,7 +267,8 @@ func Bytes(n uint64) string {
 	return fmt.Sprintf("%#x bytes", n)
 }
 
-// Outcome says what came of the situation, and whether that is bad.
+// Outcome describes the outcome of the situation. bad reports whether it is a
+// defect.
 func (s *Situation) Outcome() (words string, bad bool) {
 	slot := ""
 	if s.Slot != "" {

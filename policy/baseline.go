@@ -13,20 +13,20 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// A Baseline is the findings that are known: how many there are of each
-// identity. A file of it is lines of JSON, the first of which says what it is:
+// A Baseline is the set of known findings: a count for each identity. Its file
+// has lines of JSON. The first line is a header:
 //
 //	{"format":"ftlint baseline","version":1}
 //	{"rule":"FT407","object":"vmlinux","symbol":"nr_processes","text":"nop","count":1}
 //
-// They are sorted, so that a merge of two is what both have; lines that are
-// there twice are taken once.
+// The other lines are sorted, so that a merge of two baselines has the lines of
+// both. A line that is there twice counts once.
 type Baseline struct {
 	Path    string
 	entries map[about][]finding.Entry
 }
 
-// about is what a verdict is about: a rule, in an object.
+// about is the subject of a verdict: a rule in an object.
 type about struct{ rule, object string }
 
 const (
@@ -49,8 +49,8 @@ type baselineLine struct {
 	Count  int    `json:"count"`
 }
 
-// ReadBaseline reads the baseline at path. If it was not named on the command
-// line it must be a regular file.
+// ReadBaseline reads the baseline at path. The file must be regular unless named
+// says that the command line names it.
 func ReadBaseline(path string, named bool) (*Baseline, error) {
 	b, err := readBounded(path, maxBaseline, named)
 	if err != nil {
@@ -77,7 +77,7 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		case !begun || bytes.HasPrefix(line, []byte(`{"format"`)): // a merge may leave two
 			var h baselineHeader
 			if err := strictJSON(line, &h); err != nil || h.Format != baselineFormat {
-				return fail(n, "this is no baseline: it does not begin with {\"format\":%q,\"version\":%d}", baselineFormat, baselineVersion)
+				return fail(n, "not a baseline: the file does not begin with {\"format\":%q,\"version\":%d}", baselineFormat, baselineVersion)
 			}
 			if h.Version != baselineVersion {
 				return fail(n, "a baseline of version %d; this ftlint reads version %d", h.Version, baselineVersion)
@@ -101,13 +101,13 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		counts[id] = max(counts[id], l.Count)
 	}
 	if !begun {
-		return fail(1, "this is no baseline: it is empty")
+		return fail(1, "not a baseline: the file is empty")
 	}
 	b.add(counts)
 	return b, nil
 }
 
-// strictJSON reads one value with no more keys than v has.
+// strictJSON reads one value. A key that v does not have is an error.
 func strictJSON(line []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
@@ -120,9 +120,9 @@ func strictJSON(line []byte, v any) error {
 	return nil
 }
 
-// NewBaseline is the baseline that makes the findings of results known, but for
-// those that are suppressed. Inputs that are the same object, two builds of one
-// kernel, share their entries.
+// NewBaseline returns the baseline that makes the findings of results known,
+// except those that are suppressed. Inputs that are the same object (two builds
+// of one kernel) share their entries.
 func NewBaseline(results []*finding.Result) *Baseline {
 	counts := map[finding.Identity]int{}
 	for _, res := range results {
@@ -135,7 +135,7 @@ func NewBaseline(results []*finding.Result) *Baseline {
 			}
 		}
 		count(res.Findings)
-		count(res.Quiet)
+		count(res.Uncounted)
 		for id, n := range own {
 			counts[id] = max(counts[id], n)
 		}
@@ -145,7 +145,7 @@ func NewBaseline(results []*finding.Result) *Baseline {
 	return b
 }
 
-// add adds entries, sorted.
+// add adds entries and sorts them.
 func (b *Baseline) add(counts map[finding.Identity]int) {
 	for id, n := range counts {
 		k := about{id.Rule, id.Object}
@@ -165,7 +165,7 @@ func compareEntries(a, b finding.Entry) int {
 	)
 }
 
-// Entries are all of them, by object, rule, symbol and text.
+// Entries returns all entries, ordered by object, rule, symbol and text.
 func (b *Baseline) Entries() (all []finding.Entry) {
 	for _, list := range b.entries {
 		all = append(all, list...)
@@ -174,7 +174,7 @@ func (b *Baseline) Entries() (all []finding.Entry) {
 	return all
 }
 
-// Write writes the baseline as a file has it.
+// Write writes the file of the baseline.
 func (b *Baseline) Write(w io.Writer) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

@@ -52,9 +52,9 @@ func TestBaselineFile(t *testing.T) {
 		t.Errorf("merged:\n%s", got)
 	}
 	for _, test := range []struct{ text, want string }{
-		{"", `base:1: this is no baseline: it is empty`},
-		{"\n\nroot:x:0:0\n", `base:3: this is no baseline: it does not begin with {"format":"ftlint baseline","version":1}`},
-		{`{"format":"other","version":1}`, `base:1: this is no baseline: it does not begin with {"format":"ftlint baseline","version":1}`},
+		{"", `base:1: not a baseline: the file is empty`},
+		{"\n\nroot:x:0:0\n", `base:3: not a baseline: the file does not begin with {"format":"ftlint baseline","version":1}`},
+		{`{"format":"other","version":1}`, `base:1: not a baseline: the file does not begin with {"format":"ftlint baseline","version":1}`},
 		{`{"format":"ftlint baseline","version":2}`, `base:1: a baseline of version 2; this ftlint reads version 1`},
 		{header + "\n<<<<<<< HEAD\n", `base:3: a merge left this conflict: write the baseline again, or keep the lines of both sides`},
 		{header + "secret\n", `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"count":...}`},

@@ -13,22 +13,22 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A Policy says which findings do not count: they are neither shown nor make a
-// run fail, and are counted apart.
+// A Policy says which findings do not count. Those findings are not shown, do not
+// make a run fail, and have counters of their own.
 type Policy struct {
-	Dir      string  // that patterns of paths are relative to
+	Dir      string  // the folder that patterns of paths are relative to
 	Ignore   []Value // patterns of paths
 	Suppress []finding.Suppression
 	Baseline *Baseline // nil: none
-	// Record has all findings that are not suppressed be known: they are to be
-	// written to a baseline.
+	// Record makes all findings known that are not suppressed, because they will
+	// be written to a baseline.
 	Record bool
 }
 
-// Ignored is why a finding at an ignored path does not count.
+// Ignored is the reason of a suppression that ignored paths make.
 const Ignored = "paths ignored"
 
-// New is the policy of a setup; nil if all findings count.
+// New returns the policy of a setup; nil if all findings count.
 func New(s *Setup, b *Baseline, record bool) *Policy {
 	if len(s.Ignore)+len(s.Suppress) == 0 && b == nil && !record {
 		return nil
@@ -36,16 +36,16 @@ func New(s *Setup, b *Baseline, record bool) *Policy {
 	return &Policy{Dir: s.Dir(), Ignore: slices.Clone(s.Ignore), Suppress: slices.Clone(s.Suppress), Baseline: b, Record: record}
 }
 
-// A Sieve finds out which of the findings about one input count. A nil Sieve
-// lets all of them pass.
+// A Sieve decides which findings about one input count. A nil Sieve lets all
+// findings pass.
 type Sieve struct {
 	policy *Policy
 	input  string                   // its path
 	seen   map[finding.Identity]int // findings, suppressed or not
-	asked  map[finding.Identity]int // of them, those that are not suppressed
+	asked  map[finding.Identity]int // findings that are not suppressed
 }
 
-// Sieve is the policy's verdict on findings about the input at a path.
+// Sieve returns a sieve for the findings about the input at a path.
 func (p *Policy) Sieve(input string) *Sieve {
 	if p == nil {
 		return nil
@@ -53,16 +53,16 @@ func (p *Policy) Sieve(input string) *Sieve {
 	return &Sieve{p, input, map[finding.Identity]int{}, map[finding.Identity]int{}}
 }
 
-// AsksPaths reports whether the verdict on findings of the rule depends on where
-// in the source they are.
+// AsksPaths reports whether the verdict on findings of the rule depends on their
+// source paths.
 func (s *Sieve) AsksPaths(rule rules.Rule) bool {
 	return s != nil && (len(s.policy.Ignore) > 0 || slices.ContainsFunc(s.policy.Suppress, func(sup finding.Suppression) bool {
 		return sup.Path != "" && fits(sup.Rule, rule) > 0
 	}))
 }
 
-// Pass reports whether the finding counts, and marks it if not. A suppression goes
-// before the baseline: what is known for a reason needs no entry.
+// Pass reports whether the finding counts, and marks a finding that does not.
+// Suppressions go before the baseline: a suppressed finding needs no entry.
 func (s *Sieve) Pass(f *finding.Finding) bool {
 	if s == nil {
 		return true
@@ -98,15 +98,18 @@ func (s *Sieve) suppresses(sup *finding.Suppression, f *finding.Finding) bool {
 
 // at reports whether the finding, or its input, is at the pattern of paths.
 func (s *Sieve) at(f *finding.Finding, pattern string) bool {
-	return s.policy.matchPath(pattern, f.Path) || s.policy.matchPath(pattern, f.Identity.Object) || s.policy.matchPath(pattern, f.Patched.Path) || s.policy.matchInput(pattern, s.input)
+	p := s.policy
+	return p.matchPath(pattern, f.Path) || p.matchPath(pattern, f.Identity.Object) ||
+		p.matchPath(pattern, f.Patched.Path) || p.matchInput(pattern, s.input)
 }
 
-// IgnoresInput reports whether the path of an input is one of those ignored.
+// IgnoresInput reports whether the policy ignores the path of an input.
 func (p *Policy) IgnoresInput(path string) bool {
 	return p != nil && slices.ContainsFunc(p.Ignore, func(v Value) bool { return p.matchInput(v.Text, path) })
 }
 
-// matchInput matches the path as it was named, or as seen from Dir.
+// matchInput reports whether the path of an input, as named or as seen from Dir,
+// fits the pattern.
 func (p *Policy) matchInput(pattern, path string) bool {
 	if p.matchPath(pattern, path) {
 		return true
@@ -115,9 +118,10 @@ func (p *Policy) matchInput(pattern, path string) bool {
 	return err == nil && p.matchPath(pattern, abs)
 }
 
-// matchPath matches a path: as it is and, if it is absolute and below Dir, as
-// seen from there. A pattern that fits a folder fits what is in it; one without
-// a slash fits a file or folder of that name wherever it is.
+// matchPath reports whether a path fits the pattern. A path that is absolute and
+// below Dir is also matched relative to Dir. A pattern that fits a folder fits
+// all files in the folder. A pattern without a slash fits a file or folder of
+// that name anywhere.
 func (p *Policy) matchPath(pattern, name string) bool {
 	if name == "" {
 		return false
@@ -143,14 +147,14 @@ func (p *Policy) matchPath(pattern, name string) bool {
 	return false
 }
 
-// matches matches a text with a pattern; "" fits all.
+// matches reports whether the text fits the pattern; "" fits all texts.
 func matches(pattern, text string) bool {
 	ok, _ := doublestar.Match(pattern, text)
 	return pattern == "" || ok
 }
 
-// contains reports whether one of the texts contains what is wanted, white space
-// aside.
+// contains reports whether one of the texts contains want. Runs of white space
+// count as one blank.
 func contains(want string, texts ...string) bool {
 	want = finding.OneBlank(want)
 	return want == "" || slices.ContainsFunc(texts, func(text string) bool {
@@ -158,7 +162,7 @@ func contains(want string, texts ...string) bool {
 	})
 }
 
-// count is how many findings of an identity are known.
+// count returns the number of known findings of an identity.
 func (b *Baseline) count(id finding.Identity) int {
 	i, ok := slices.BinarySearchFunc(b.entries[about{id.Rule, id.Object}], finding.Entry{Identity: id}, compareEntries)
 	if !ok {
@@ -167,8 +171,8 @@ func (b *Baseline) count(id finding.Identity) int {
 	return b.entries[about{id.Rule, id.Object}][i].Count
 }
 
-// fixed are the entries about the rule in the object of which the input has no
-// finding any more, or fewer.
+// fixed returns the entries about the rule in the object that count more findings
+// than the input has, with the difference as their count.
 func (s *Sieve) fixed(run *finding.RuleRun, object string) (out []finding.Entry) {
 	if s == nil || s.policy.Baseline == nil || run.Status != finding.Judged {
 		return nil // no verdict
@@ -181,18 +185,18 @@ func (s *Sieve) fixed(run *finding.RuleRun, object string) (out []finding.Entry)
 	return out
 }
 
-// Settle counts in run and res what the rule found that does not count, and
-// what it does not find any more in the object; "" for an object that was not
-// judged in full.
-func (s *Sieve) Settle(res *finding.Result, run *finding.RuleRun, quiet []finding.Finding, object string) {
-	for i := range quiet {
-		if quiet[i].Known {
+// Settle adds the findings that do not count to res and to the counters of run,
+// and with them the entries of the baseline that are fixed. The object is "" if
+// it was not judged in full: no entry is fixed then.
+func (s *Sieve) Settle(res *finding.Result, run *finding.RuleRun, uncounted []finding.Finding, object string) {
+	for i := range uncounted {
+		if uncounted[i].Known {
 			run.Known++
 		} else {
 			run.Suppressed++
 		}
 	}
-	res.Quiet = append(res.Quiet, quiet...)
+	res.Uncounted = append(res.Uncounted, uncounted...)
 	if object != "" {
 		fixed := s.fixed(run, object)
 		for _, e := range fixed {
@@ -202,17 +206,17 @@ func (s *Sieve) Settle(res *finding.Result, run *finding.RuleRun, quiet []findin
 	}
 }
 
-// Unused are the suppressions that fit no finding of the results, though their
-// rules came to a verdict on what they are about: of those that name no object,
-// on a kernel image.
+// Unused returns the suppressions that fit no finding, although their rules came
+// to a verdict on their object. A suppression without an object is taken to be
+// about a kernel image.
 func (p *Policy) Unused(results []*finding.Result) (unused []finding.Suppression) {
 	if p == nil {
 		return nil
 	}
 	used := map[*finding.Suppression]bool{}
 	for _, res := range results {
-		for i := range res.Quiet {
-			used[res.Quiet[i].SuppressedBy] = true
+		for i := range res.Uncounted {
+			used[res.Uncounted[i].SuppressedBy] = true
 		}
 	}
 	for i := range p.Suppress {
@@ -224,8 +228,8 @@ func (p *Policy) Unused(results []*finding.Result) (unused []finding.Suppression
 	return unused
 }
 
-// judged reports whether the subject of the suppression was judged in the
-// result.
+// judged reports whether a rule of the suppression came to a verdict on its
+// object in the result.
 func judged(sup *finding.Suppression, res *finding.Result) bool {
 	if res.Image == nil || res.Partial || !matches(cmp.Or(sup.Object, "vmlinux"), res.Image.Object) {
 		return false

@@ -1,5 +1,6 @@
-// Package policy is which findings count, and of which rules: the configuration,
-// suppressions and ignored paths, and the baseline.
+// Package policy decides which rules run and which of their findings count. It
+// reads the configuration, with its suppressions and ignored paths, and the
+// baseline.
 package policy
 
 import (
@@ -17,8 +18,8 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A Setup is what a configuration file says, with what the command line says
-// over it: which rules run, how severe they are, and which findings do not
+// A Setup is the content of a configuration file, overridden by flags of the
+// command line: which rules run, how severe they are, and which findings do not
 // count.
 type Setup struct {
 	Path string // of the file; "" for none
@@ -31,11 +32,11 @@ type Setup struct {
 	Suppress        []finding.Suppression
 }
 
-// A Value is a text of a Setup and where it comes from: ".ftlint.yaml:4",
+// A Value is a text of a Setup, and its origin: ".ftlint.yaml:4" or
 // "--disable".
 type Value struct{ Text, From string }
 
-// SeverityOf gives rules another severity: error, warning, note, or off.
+// A SeverityOf gives rules another severity: error, warning, note or off.
 type SeverityOf struct {
 	Rule     Value
 	Severity string
@@ -44,7 +45,7 @@ type SeverityOf struct {
 // off is the severity of rules that do not run.
 const off = "off"
 
-// fieldsOf are the parts of a suppression by their keys.
+// fieldsOf returns the parts of a suppression with their keys.
 func fieldsOf(s *finding.Suppression) []field {
 	return []field{{"rule", &s.Rule}, {"object", &s.Object}, {"symbol", &s.Symbol}, {"path", &s.Path}, {"text", &s.Text}, {"reason", &s.Reason}}
 }
@@ -54,9 +55,9 @@ type field struct {
 	text *string
 }
 
-// Override has flags of the command line win over the file: only takes the
-// place of all that the file says about which rules run, skip adds to it. What
-// is empty is not said.
+// Override applies flags of the command line. The rules of only replace the
+// file's choice of rules; the rules of skip are disabled too. An empty argument
+// changes nothing.
 func (s *Setup) Override(only, skip []string, failOn, baseline string) {
 	values := func(list []string, flag string) (out []Value) {
 		for _, text := range list {
@@ -77,7 +78,7 @@ func (s *Setup) Override(only, skip []string, failOn, baseline string) {
 	}
 }
 
-// Rules are those of all that the setup has run.
+// Rules returns the rules of all that run under the setup.
 func (s *Setup) Rules(all []rules.Rule) ([]rules.Rule, error) {
 	texts := func(values []Value) (out []string) {
 		for _, v := range values {
@@ -98,9 +99,9 @@ func (s *Setup) Rules(all []rules.Rule) ([]rules.Rule, error) {
 
 var errNoRule = errors.New("no rule is left to run")
 
-// Select keeps the rules that the specs of only name (all if it is empty) and
-// those of skip do not. A spec is an ID, a name, or the beginning of an ID
-// ("FT4").
+// Select returns the rules of list that a spec of only names (all rules if only
+// is empty) and that no spec of skip names. A spec is an ID, a name, or the
+// beginning of an ID ("FT4").
 func Select(list []rules.Rule, only, skip []string) ([]rules.Rule, error) {
 	named := func(specs []string) (map[string]bool, error) {
 		ids := map[string]bool{}
@@ -115,17 +116,17 @@ func Select(list []rules.Rule, only, skip []string) ([]rules.Rule, error) {
 		}
 		return ids, nil
 	}
-	on, err := named(only)
+	selected, err := named(only)
 	if err != nil {
 		return nil, err
 	}
-	off, err := named(skip)
+	skipped, err := named(skip)
 	if err != nil {
 		return nil, err
 	}
 	var out []rules.Rule
 	for _, r := range list {
-		if (len(only) == 0 || on[r.ID]) && !off[r.ID] {
+		if (len(only) == 0 || selected[r.ID]) && !skipped[r.ID] {
 			out = append(out, r)
 		}
 	}
@@ -135,7 +136,7 @@ func Select(list []rules.Rule, only, skip []string) ([]rules.Rule, error) {
 	return out, nil
 }
 
-// err is err with the file in front, if there is one.
+// err returns err with the path of the file in front, if there is a file.
 func (s *Setup) err(err error) error {
 	if s.Path == "" {
 		return err
@@ -143,7 +144,7 @@ func (s *Setup) err(err error) error {
 	return fmt.Errorf("%s: %w", s.Path, err)
 }
 
-// Severities are those that rules have in place of their own, by ID.
+// Severities returns the severities that replace those of the catalogue, by ID.
 func (s *Setup) Severities() map[string]rules.Severity {
 	out := map[string]rules.Severity{}
 	for _, r := range rules.All() {
@@ -154,8 +155,8 @@ func (s *Setup) Severities() map[string]rules.Severity {
 	return out
 }
 
-// severityOf is what is said of the rule by its ID or name, else by the longest
-// beginning of its ID; "" if nothing is.
+// severityOf returns the severity that the setup gives the rule: the one for its
+// ID or name, else the one for the longest beginning of its ID; "" for none.
 func (s *Setup) severityOf(r rules.Rule) string {
 	best, said := 0, ""
 	for _, o := range s.Severity {
@@ -166,8 +167,8 @@ func (s *Setup) severityOf(r rules.Rule) string {
 	return said
 }
 
-// fits tells how exactly spec names the rule: 0 not at all, most by its ID or
-// name.
+// fits returns how exactly spec names the rule: 0 if spec does not name it, the
+// length of a beginning of its ID, or more than that for its ID or name.
 func fits(spec string, r rules.Rule) int {
 	spec = strings.TrimSpace(spec)
 	switch {
@@ -179,11 +180,11 @@ func fits(spec string, r rules.Rule) int {
 	return 0
 }
 
-// Dir is what paths in the setup are relative to.
+// Dir returns the folder that paths in the setup are relative to.
 func (s *Setup) Dir() string { return filepath.Dir(cmp.Or(s.Path, ".")) }
 
-// BaselinePath is the file of the baseline; "" for none. One that the
-// configuration file names is relative to that file.
+// BaselinePath returns the path of the baseline; "" for none. A path in the
+// configuration file is relative to the folder of that file.
 func (s *Setup) BaselinePath() string {
 	p := s.Baseline.Text
 	if p == "" || s.Baseline.From == "--baseline" || filepath.IsAbs(p) {
@@ -192,8 +193,8 @@ func (s *Setup) BaselinePath() string {
 	return filepath.Join(s.Dir(), filepath.FromSlash(p))
 }
 
-// YAML is the setup as a configuration file has it, each value with where it
-// comes from as a comment.
+// YAML returns the setup as a configuration file. A comment beside each value
+// names its origin.
 func (s *Setup) YAML() []byte {
 	var b bytes.Buffer
 	line := func(indent, text, from string) {
@@ -249,12 +250,12 @@ func (s *Setup) YAML() []byte {
 
 var (
 	oneLine = regexp.MustCompile(`[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]`)
-	// plainScalar is what needs no quotes in YAML, whoever reads it.
+	// plainScalar matches texts that need no quotes in any version of YAML.
 	plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./*()-]*( [A-Za-z0-9_./*()-]+)*$`)
 	yamlWord    = regexp.MustCompile(`(?i)^(null|true|false|yes|no|on|off|y|n)$`)
 )
 
-// scalar is a text as YAML has it.
+// scalar returns a text as a scalar of YAML.
 func scalar(s string) string {
 	if plainScalar.MatchString(s) && !yamlWord.MatchString(s) {
 		return s

@@ -21,23 +21,23 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// SetupName is what a configuration file is called.
+// SetupName is the name of a configuration file.
 const SetupName = ".ftlint.yaml"
 
-// maxSetup is how large a configuration file may be, in bytes.
+// maxSetup bounds the size of a configuration file, in bytes.
 const maxSetup = 1 << 20
 
-// maxText is how long a text in it may be, in bytes.
+// maxText bounds the length of a text in a configuration file, in bytes.
 const maxText = 1000
 
-// maxMessage is how long the text of an error about it may be, in bytes.
+// maxMessage bounds the text of an error about a configuration file, in bytes.
 const maxMessage = 300
 
-// FindSetup looks for a configuration file in the folders of the inputs and
-// upwards, to the root; the nearest is that of an input. A folder is searched
-// itself; "-", standard input, is in the current folder. "" is none. Inputs that
-// have different ones are an error; those that have none go by that of the
-// others.
+// FindSetup returns the path of the configuration file that is nearest to the
+// inputs; "" if there is none. It looks in the folder of each input and upwards
+// to the root. An input that is a folder is searched itself; "-" (standard input)
+// is in the current folder. Inputs with different configuration files are an
+// error. An input without one goes by the file of the others.
 func FindSetup(inputs []string) (string, error) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -59,7 +59,7 @@ func FindSetup(inputs []string) (string, error) {
 		for ; !seen[dir]; dir = filepath.Dir(dir) {
 			seen[dir] = true
 			path := filepath.Join(dir, SetupName)
-			i, err := os.Stat(path) // one that may not be looked at is not there
+			i, err := os.Stat(path) // a file without permission counts as missing
 			if err != nil {
 				continue
 			}
@@ -76,7 +76,7 @@ func FindSetup(inputs []string) (string, error) {
 	return shortPath(here, found), nil
 }
 
-// shortPath is an absolute path as seen from dir, if that is shorter.
+// shortPath returns an absolute path relative to dir, if that is shorter.
 func shortPath(dir, path string) string {
 	if rel, err := filepath.Rel(dir, path); err == nil && path != "" && len(rel) < len(path) {
 		return rel
@@ -84,8 +84,8 @@ func shortPath(dir, path string) string {
 	return path
 }
 
-// ReadSetup reads the configuration file at path. If it was not named, but
-// found, it must be a regular file.
+// ReadSetup reads the configuration file at path. The file must be regular
+// unless named says that the command line names it.
 func ReadSetup(path string, named bool) (*Setup, error) {
 	b, err := readBounded(path, maxSetup, named)
 	if err != nil {
@@ -94,10 +94,10 @@ func ReadSetup(path string, named bool) (*Setup, error) {
 	return ParseSetup(path, b)
 }
 
-// readBounded reads a file of at most limit bytes. Opening a file that is not
-// regular may block, or do things: such a file must be wanted.
+// readBounded reads a file of at most limit bytes. A file that is not regular is
+// an error unless wanted, because opening it may block or have side effects.
 func readBounded(path string, limit int64, wanted bool) ([]byte, error) {
-	fail := func(err error) ([]byte, error) { // without the name of the system call
+	fail := func(err error) ([]byte, error) { // drops the name of the system call
 		return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
 	if info, err := os.Stat(path); err != nil {
@@ -120,8 +120,7 @@ func readBounded(path string, limit int64, wanted bool) ([]byte, error) {
 	return b, nil
 }
 
-// ParseSetup reads the text of a configuration file. An error names path and
-// line.
+// ParseSetup parses the text of a configuration file. Errors name path and line.
 func ParseSetup(path string, text []byte) (*Setup, error) {
 	r := &setupReader{path: path}
 	s := &Setup{Path: path}
@@ -131,7 +130,7 @@ func ParseSetup(path string, text []byte) (*Setup, error) {
 	return s, nil
 }
 
-// A setupReader takes a configuration file apart.
+// A setupReader parses one configuration file.
 type setupReader struct{ path string }
 
 func (r *setupReader) errorf(at *token.Token, format string, args ...any) error {
@@ -213,8 +212,8 @@ func (r *setupReader) read(s *Setup, text []byte) error {
 	})
 }
 
-// bounded refuses what costs more to take apart than a configuration needs:
-// deep nesting, and aliases, of which a few lines can stand for gigabytes.
+// bounded refuses deep nesting, and aliases: a few lines of aliases can stand for
+// gigabytes.
 func (r *setupReader) bounded(tokens token.Tokens) error {
 	const deep = 8
 	flow, inLine, line := 0, 0, 0
@@ -239,7 +238,7 @@ func (r *setupReader) bounded(tokens token.Tokens) error {
 	return nil
 }
 
-// syntax is an error of the parser, on one line and with the file's name.
+// syntax returns an error of the parser on one line, with the path of the file.
 func (r *setupReader) syntax(err error) error {
 	var ye yaml.Error
 	if !errors.As(err, &ye) {
@@ -249,7 +248,7 @@ func (r *setupReader) syntax(err error) error {
 	return r.errorf(ye.GetToken(), "%s", strings.Join(strings.Fields(ye.GetMessage()), " "))
 }
 
-// pairs are the keys and values of a mapping; of nothing, none.
+// pairs returns the keys and values of a mapping.
 func (r *setupReader) pairs(n ast.Node) ([]*ast.MappingValueNode, error) {
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -260,7 +259,7 @@ func (r *setupReader) pairs(n ast.Node) ([]*ast.MappingValueNode, error) {
 	return nil, r.errorf(n.GetToken(), "want keys with values")
 }
 
-// mapping reads a mapping that has these keys.
+// mapping reads a mapping. Each key must be in keys, whose function reads the value.
 func (r *setupReader) mapping(n ast.Node, keys map[string]func(*token.Token, ast.Node) error) error {
 	pairs, err := r.pairs(n)
 	if err != nil {
@@ -285,7 +284,7 @@ func (r *setupReader) mapping(n ast.Node, keys map[string]func(*token.Token, ast
 	return nil
 }
 
-// wanted names the key that was meant, or all.
+// wanted names the key that was probably meant, else all keys.
 func wanted[T any](key string, keys map[string]T) string {
 	var names []string
 	for name := range keys {
@@ -328,7 +327,7 @@ func (r *setupReader) text(n ast.Node, text *string) error {
 	return nil
 }
 
-// value reads a scalar that is as it should be.
+// value reads a scalar that check accepts.
 func (r *setupReader) value(n ast.Node, v *Value, check func(string) error) error {
 	if err := r.text(n, &v.Text); err != nil {
 		return err
@@ -340,7 +339,7 @@ func (r *setupReader) value(n ast.Node, v *Value, check func(string) error) erro
 	return nil
 }
 
-// list reads a list of scalars, or one alone.
+// list reads a list of scalars, or a single scalar.
 func (r *setupReader) list(n ast.Node, list *[]Value, check func(string) error) error {
 	nodes := []ast.Node{n}
 	if seq, ok := n.(*ast.SequenceNode); ok {
@@ -419,7 +418,7 @@ func (r *setupReader) suppression(n ast.Node, s *Setup) error {
 	return nil
 }
 
-// knownRule reports whether the text names a rule, or some.
+// knownRule returns an error if the text names no rule.
 func knownRule(text string) error {
 	_, err := rules.Select(text)
 	return err
@@ -427,7 +426,7 @@ func knownRule(text string) error {
 
 func knownPattern(text string) error {
 	if !doublestar.ValidatePattern(text) {
-		return fmt.Errorf("%q is no pattern: a bracket is open, or nothing follows a backslash", text)
+		return fmt.Errorf("%q is not a pattern: a bracket is open, or nothing follows a backslash", text)
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// A Run is one call of ftlint: what a report is about.
+// A Run is one call of ftlint, the subject of a report.
 type Run struct {
 	Results []*finding.Result // in the order of the inputs
 	Errors  []error           // about no single input
 	Version string            // of ftlint
-	SrcTree string            // where sources are looked for; "" for nowhere
+	SrcTree string            // folder of the kernel sources; "" for none
 
-	FailOn *rules.Severity // lowest that fails; nil for none
+	FailOn *rules.Severity // lowest severity that fails the run; nil for none
 	// MaxPerRule bounds the findings of a rule that text shows; 0 for all.
 	MaxPerRule int
 }
@@ -28,8 +28,7 @@ type Run struct {
 // fails reports whether findings of the severity make the run fail.
 func (run *Run) fails(s rules.Severity) bool { return run.FailOn != nil && s >= *run.FailOn }
 
-// failed reports whether the run fails for what was found in res, or because it
-// could not be judged.
+// failed reports whether res makes the run fail, by its findings or its errors.
 func (run *Run) failed(res *finding.Result) bool {
 	for _, r := range res.Rules {
 		if r.Findings > 0 && run.fails(r.Rule.Severity) {
@@ -39,8 +38,8 @@ func (run *Run) failed(res *finding.Result) bool {
 	return len(res.Errors) > 0
 }
 
-// exitCode is the exit status of ftlint: 2 if something could not be judged, 1
-// for findings at or above FailOn.
+// exitCode returns the exit status of ftlint: 2 if something could not be judged,
+// 1 for findings at or above FailOn, else 0.
 func (run *Run) exitCode() int {
 	code := 0
 	if len(run.Errors) > 0 {
@@ -57,16 +56,16 @@ func (run *Run) exitCode() int {
 	return code
 }
 
-// A Format is one form that a report can have.
+// A Format is a format of reports.
 type Format struct {
 	Name  string // as -f and -o take it
-	Doc   string // what it is, in a few words
+	Doc   string // description in a few words
 	Write func(w io.Writer, run *Run) error
 
-	Pictures []*analysis.Analyzer // that it shows the results of
+	Pictures []*analysis.Analyzer // whose results the report shows
 }
 
-// Formats are all of them.
+// Formats are all formats.
 var Formats = []Format{
 	{Name: "text", Doc: "lines as compilers print them", Write: writeText},
 	{Name: "json", Doc: "one JSON document: findings, and what became of each rule", Write: writeJSON},
@@ -80,7 +79,7 @@ var Formats = []Format{
 	{Name: "html", Doc: "a page to look at: findings, pictures, listings", Write: writeHTML, Pictures: picture.All},
 }
 
-// LookupFormat finds a format by its name.
+// LookupFormat returns the format with that name.
 func LookupFormat(name string) (Format, error) {
 	var names []string
 	for _, f := range Formats {
@@ -92,7 +91,7 @@ func LookupFormat(name string) (Format, error) {
 	return Format{}, fmt.Errorf("format %q: want %s", name, strings.Join(names, ", "))
 }
 
-// writeText writes as text what is not written as it comes.
+// writeText writes the whole run as text, for -o text=FILE.
 func writeText(w io.Writer, run *Run) error {
 	t := Text{W: w, SrcTree: run.SrcTree, MaxPerRule: run.MaxPerRule}
 	for _, res := range run.Results {
@@ -103,8 +102,8 @@ func writeText(w io.Writer, run *Run) error {
 	return t.More(run.Results)
 }
 
-// fingerprints makes fingerprints unique: findings of one identity are told
-// apart by their order.
+// fingerprints makes fingerprints unique: the second and later findings of an
+// identity get a number.
 type fingerprints map[string]int
 
 func (ids fingerprints) next(f *finding.Finding) string {
@@ -116,12 +115,12 @@ func (ids fingerprints) next(f *finding.Finding) string {
 	return s
 }
 
-// headline is a finding in one line, without its place.
+// headline returns a finding on one line, without its place.
 func headline(f *finding.Finding) string {
 	return fmt.Sprintf("%s [%s %s]", OneLine(message(*f)), f.Rule.ID, f.Rule.Name)
 }
 
-// notes are the places beside a finding, a line each.
+// notes returns the related places of a finding, one line each.
 func notes(f *finding.Finding) (lines []string) {
 	for _, r := range f.Related {
 		lines = append(lines, fmt.Sprintf("%s: note: %s", position(r.Place), OneLine(r.Message)))
@@ -129,14 +128,15 @@ func notes(f *finding.Finding) (lines []string) {
 	return lines
 }
 
-// line is a finding as text has it, with the places beside it.
+// line returns a finding in the form of text, with its related places.
 func line(f *finding.Finding) string {
 	s := fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, headline(f))
 	return strings.Join(append([]string{s}, notes(f)...), "\n")
 }
 
-// left says of which rules findings are not in the report.
-func left(res *finding.Result) (lines []string) {
+// leftOut returns a line for each rule that has findings which are not in the
+// report.
+func leftOut(res *finding.Result) (lines []string) {
 	kept := byRule(res)
 	for _, r := range res.Rules {
 		if n := r.Findings - len(kept[r.Rule.ID]); n > 0 {
@@ -148,12 +148,12 @@ func left(res *finding.Result) (lines []string) {
 
 const notShown = "are not shown"
 
-// more says that n findings of a rule are not in the report.
+// more says how many findings of a rule are not in the report.
 func more(n int, r rules.Rule, what string) string {
 	return fmt.Sprintf("%d more findings of %s %s %s (--max-per-rule)", n, r.ID, r.Name, what)
 }
 
-// unread says what of patches was not read, or not as it stands.
+// unread returns the notes about patches; nil for other inputs.
 func unread(res *finding.Result) []finding.Note {
 	if res.Patch == nil {
 		return nil
@@ -161,7 +161,7 @@ func unread(res *finding.Result) []finding.Note {
 	return res.Patch.Notes
 }
 
-// NoteLines are what of patches was not read, as lines to print.
+// NoteLines returns the notes about patches as lines to print.
 func NoteLines(res *finding.Result) (lines []string) {
 	for _, n := range unread(res) {
 		at := ""
@@ -173,8 +173,7 @@ func NoteLines(res *finding.Result) (lines []string) {
 	return lines
 }
 
-// cleanPath is a path as those know it that look it up in a repository: without
-// "./".
+// cleanPath returns a relative path without "./", as paths in a repository are.
 func cleanPath(path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -182,7 +181,7 @@ func cleanPath(path string) string {
 	return filepath.Clean(path)
 }
 
-// byRule are the findings of each rule, by its ID.
+// byRule returns the findings of each rule, by its ID.
 func byRule(res *finding.Result) map[string][]*finding.Finding {
 	m := map[string][]*finding.Finding{}
 	for i := range res.Findings {

@@ -18,9 +18,9 @@ var (
 
 var githubCommand = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "notice"}
 
-// writeGitHub writes workflow commands, which GitHub shows as annotations: ten
-// errors of a step, ten warnings and ten notices. What could not be judged is
-// the first to be shown.
+// writeGitHub writes workflow commands, which GitHub shows as annotations: up to
+// ten errors, ten warnings and ten notices of a step. Errors about inputs come
+// first, so that they are among the ten.
 func writeGitHub(w io.Writer, run *Run) error {
 	b := bufio.NewWriter(w)
 	about := func(command, text string) {
@@ -44,7 +44,7 @@ func writeGitHub(w io.Writer, run *Run) error {
 			text := strings.Join(append([]string{headline(f)}, notes(f)...), "\n")
 			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(text))
 		}
-		for _, line := range append(NoteLines(res), left(res)...) {
+		for _, line := range append(NoteLines(res), leftOut(res)...) {
 			about("notice", line)
 		}
 	}

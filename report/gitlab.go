@@ -31,8 +31,7 @@ type gitlabLines struct {
 
 var gitlabSeverity = map[rules.Severity]string{rules.Error: "critical", rules.Warning: "major", rules.Note: "info"}
 
-// writeGitLab writes a code quality report. What could not be judged is in it
-// as a blocker.
+// writeGitLab writes a code quality report. Errors about inputs are blockers.
 func writeGitLab(w io.Writer, run *Run) error {
 	issues := []gitlabIssue{}
 	ids := fingerprints{}
@@ -54,8 +53,8 @@ func writeGitLab(w io.Writer, run *Run) error {
 		for _, err := range res.Errors {
 			about("blocker", res.Path, err.Error())
 		}
-		for _, more := range left(res) {
-			about("info", res.Path, more)
+		for _, line := range leftOut(res) {
+			about("info", res.Path, line)
 		}
 	}
 	for _, err := range run.Errors {

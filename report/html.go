@@ -25,18 +25,17 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// The page is one file. Style and script stand in it and are the only ones that
-// its Content-Security-Policy lets a browser take; nothing is loaded. All of
-// it can be read without the script, which adds the search for a word and the
-// like. The findings are written by hand, as there may be many; everything else
-// is a template.
+// The page is one file, which contains its style and script. Its
+// Content-Security-Policy allows no others, and nothing is loaded. The page can
+// be read without the script, which adds the search for a word and the like.
+// Findings are written without a template, because there may be many.
 //
 //go:embed html/page.tmpl html/page.css html/page.js
 var htmlFiles embed.FS
 
 var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML}).ParseFS(htmlFiles, "html/page.tmpl"))
 
-// htmlFile is one of the page's parts.
+// htmlFile returns one of the page's parts.
 func htmlFile(name string) string {
 	b, err := htmlFiles.ReadFile("html/" + name)
 	if err != nil {
@@ -45,20 +44,20 @@ func htmlFile(name string) string {
 	return string(b)
 }
 
-// A pageView is what the page shows, in the words that it shows.
+// A pageView is the content of the page, as the words that it shows.
 type pageView struct {
-	Title   string
-	Version string
-	Counts  []severityCount
-	Rules   []*ruleView // that have findings or are undecided
-	Passed  int         // outcomes, over all inputs
-	NotApp  int
-	Undec   int
-	Quiet   int      // findings that do not count
-	Shown   int      // findings
-	Errors  []string // about no single input
-	Inputs  []*inputView
-	Modules *modulesView
+	Title     string
+	Version   string
+	Counts    []severityCount
+	Rules     []*ruleView // that have findings or are undecided
+	Passed    int         // outcomes, over all inputs
+	NotApp    int
+	Undec     int
+	Uncounted int      // findings that do not count
+	Shown     int      // findings
+	Errors    []string // about no single input
+	Inputs    []*inputView
+	Modules   *modulesView
 
 	tree   sourceTree
 	byRule map[string]*ruleView
@@ -69,7 +68,7 @@ type severityCount struct {
 	N    int
 }
 
-// A ruleView is a rule with its page, and what became of it.
+// A ruleView is a rule with its page and its outcome.
 type ruleView struct {
 	rules.Rule
 	Anchor   string
@@ -81,7 +80,7 @@ type ruleView struct {
 	Undec    []string // inputs where it is undecided, and why
 }
 
-// An inputView is one input that is no module of many.
+// An inputView is one input.
 type inputView struct {
 	Number   int
 	Path     string
@@ -96,8 +95,8 @@ type inputView struct {
 	lines picture.SourceLines // of what is drawn
 }
 
-// An outcomeView is what became of rules: those with one reason together, if
-// they have no findings.
+// An outcomeView is an outcome and its rules. Rules without findings that have the
+// same reason share one.
 type outcomeView struct {
 	Status, Mark string
 	Rules        []ruleRef
@@ -113,7 +112,7 @@ type ruleRef struct {
 type modulesView struct {
 	Count, Callsites, Without, Unread int
 	Outcomes                          []*ruleCount
-	Quiet                             []string // what was found that does not count
+	Uncounted                         []string // what was found that does not count
 	List                              []moduleView
 	Code                              []listingView
 }
@@ -145,8 +144,11 @@ func writeHTML(w io.Writer, run *Run) error {
 	css := htmlFile("page.css") + v.filterStyle()
 	js := htmlFile("page.js")
 	page := htmlWriter{b}
-	page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"")
-	page.text("default-src 'none'; img-src data:; style-src '" + hashOf(css) + "'; script-src '" + hashOf(js) + "'; base-uri 'none'; form-action 'none'")
+	page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"")
+	page.text("default-src 'none'; img-src data:; style-src '" + hashOf(css) +
+		"'; script-src '" + hashOf(js) + "'; base-uri 'none'; form-action 'none'")
 	page.raw("\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>")
 	page.text(v.Title)
 	page.raw("</title>\n<style>")
@@ -165,21 +167,21 @@ func writeHTML(w io.Writer, run *Run) error {
 	return b.Flush()
 }
 
-// hashOf is how a Content-Security-Policy names a style or a script.
+// hashOf returns the name of a style or a script in a Content-Security-Policy.
 func hashOf(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// clean is s without what a browser cannot show or would show as something
-// else: control characters, what is no character, and characters that change
-// the direction of what follows.
+// clean returns s with escapes for what a browser cannot show or would show as
+// something else: control characters, noncharacters, and characters that change
+// the direction of the text after them.
 func clean(s string) string {
 	plain := true
 	for i := 0; i < len(s) && plain; i++ {
 		plain = ' ' <= s[i] && s[i] <= '~'
 	}
-	if plain { // nearly all are
+	if plain { // nearly all texts are
 		return s
 	}
 	bad := func(r rune) bool {
@@ -201,7 +203,8 @@ func clean(s string) string {
 	return b.String()
 }
 
-// cleanSource is a line of source: tabs stay, and it has an end.
+// cleanSource returns a line of source for the page: tabs stay, and a long line is
+// cut.
 func cleanSource(line string) string {
 	const most = 300 // bytes that are shown
 	line = strings.TrimRight(line, " \t\r")
@@ -256,7 +259,7 @@ func newPageView(run *Run) *pageView {
 			}
 		}
 		v.Shown += len(res.Findings)
-		v.Quiet += len(res.Quiet)
+		v.Uncounted += len(res.Uncounted)
 	}
 	for _, s := range severities {
 		v.Counts = append(v.Counts, severityCount{s, n[s]})
@@ -284,7 +287,7 @@ func newPageView(run *Run) *pageView {
 	return v
 }
 
-// rule is the view of a rule that has something to say.
+// rule returns the view of a rule, and makes it if there is none yet.
 func (v *pageView) rule(r rules.Rule) *ruleView {
 	rv := v.byRule[r.ID]
 	if rv == nil {
@@ -296,7 +299,7 @@ func (v *pageView) rule(r rules.Rule) *ruleView {
 	return rv
 }
 
-// Single are the inputs that are shown each by itself.
+// Single returns the inputs that the page shows one by one.
 func (v *pageView) Single() (out []*inputView) {
 	for _, in := range v.Inputs {
 		if v.Modules == nil || !in.res.IsModule {
@@ -306,7 +309,7 @@ func (v *pageView) Single() (out []*inputView) {
 	return out
 }
 
-// fill fills in what the page shows of one input.
+// fill fills in the view of one input. many says that the page has many modules.
 func (v *pageView) fill(in *inputView, many bool) {
 	res := in.res
 	for _, err := range res.Errors {
@@ -321,7 +324,7 @@ func (v *pageView) fill(in *inputView, many bool) {
 	if many && res.IsModule {
 		return
 	}
-	for _, line := range slices.Concat(facts(res), quiet([]*finding.Result{res}, false), configLine(res)) {
+	for _, line := range slices.Concat(facts(res), uncounted([]*finding.Result{res}, false), configLine(res)) {
 		in.Facts = append(in.Facts, clean(line))
 	}
 	for _, status := range statuses {
@@ -350,8 +353,8 @@ func (v *pageView) fill(in *inputView, many bool) {
 func (v *pageView) gatherModules(results []*finding.Result) {
 	m := &modulesView{Outcomes: countRules(results)}
 	v.Modules = m
-	for _, line := range modulesQuiet(results, false) {
-		m.Quiet = append(m.Quiet, clean(line))
+	for _, line := range modulesUncounted(results, false) {
+		m.Uncounted = append(m.Uncounted, clean(line))
 	}
 	for i, res := range results {
 		if !res.IsModule {
@@ -389,17 +392,17 @@ func (v *pageView) gatherModules(results []*finding.Result) {
 	}
 }
 
-// ID and Name are the rule's.
+// ID and Name return those of the rule.
 func (c *ruleCount) ID() string   { return clean(c.run.Rule.ID) }
 func (c *ruleCount) Name() string { return clean(c.run.Rule.Name) }
 
-// Cells are the figures of a row of the table.
+// Cells returns the figures of a row of the table.
 func (c *ruleCount) Cells() []int {
 	return []int{c.findings, c.in, c.passed, c.notApplicable, c.undecided}
 }
 
-// filterStyle are the styles that make the boxes of the filters work: what
-// is not ticked is not shown, unless a link leads to it.
+// filterStyle returns the styles behind the check boxes of the filters. Findings
+// whose box is not ticked are hidden, unless a link leads to them.
 func (v *pageView) filterStyle() string {
 	var hidden []string
 	for _, s := range severities {
@@ -413,8 +416,8 @@ func (v *pageView) filterStyle() string {
 	return strings.Join(hidden, ",\n") + "{display:none}\n"
 }
 
-// anchor is a rule's ID as it can stand in a style or a fragment: those of the
-// catalogue are as they are, a check of somebody else may be called anything.
+// anchor returns a rule's ID in a form for styles and fragments. IDs of the
+// catalogue stay as they are; the ID of a user's check may have any characters.
 func anchor(id string) string {
 	if id != "" && !strings.ContainsFunc(id, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
@@ -427,7 +430,7 @@ func anchor(id string) string {
 
 var markdown = goldmark.New(goldmark.WithExtensions(extension.Table))
 
-// rulePage is the page of a rule below its heading.
+// rulePage returns the page of a rule without its heading.
 func rulePage(r rules.Rule) template.HTML {
 	page, ok := r.Page()
 	if !ok {

@@ -246,7 +246,7 @@ func TestQuietIsSaid(t *testing.T) {
 	} {
 		res := results[0]
 		res.ConfigFile = "up/.ftlint.yaml"
-		res.Quiet = []finding.Finding{{Rule: rule("FT401"), Known: true}, {Rule: rule("FT402"), SuppressedBy: sup}}
+		res.Uncounted = []finding.Finding{{Rule: rule("FT401"), Known: true}, {Rule: rule("FT402"), SuppressedBy: sup}}
 		res.Rules = []finding.RuleRun{{Rule: rule("FT401"), Known: 1, Fixed: 2}, {Rule: rule("FT402"), Suppressed: 1}, {Rule: rule("FT403")}}
 		html := page(t, &report.Run{Results: results})
 		for _, want := range []string{

@@ -11,11 +11,11 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// markup is a constant of this package: a value of it cannot come from an
-// input, unless somebody converts it.
+// markup is the type of constants that are HTML. A string from an input is not
+// markup unless code converts it.
 type markup string
 
-// An htmlWriter writes markup, which is ours, and text, which is not.
+// An htmlWriter writes markup as it is, and text with escapes.
 type htmlWriter struct{ w *bufio.Writer }
 
 func (p htmlWriter) raw(m markup) { p.w.WriteString(string(m)) }
@@ -28,7 +28,7 @@ func (p htmlWriter) text(s string) {
 	template.HTMLEscape(p.w, []byte(s))
 }
 
-// code writes text in which `code` stands in backquotes.
+// code writes text, with parts in backquotes as <code>.
 func (p htmlWriter) code(s string) {
 	for {
 		before, rest, ok := strings.Cut(s, "`")
@@ -45,7 +45,7 @@ func (p htmlWriter) code(s string) {
 	}
 }
 
-// codeHTML is what code writes.
+// codeHTML returns what code writes.
 func codeHTML(s string) template.HTML {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
@@ -54,8 +54,8 @@ func codeHTML(s string) template.HTML {
 	return template.HTML(b.String())
 }
 
-// contextLines are shown around a finding's source line, if there are few
-// findings.
+// contextLines is the number of lines that are shown before and after a finding's
+// source line if there are at most fewFindings.
 const (
 	contextLines = 2
 	fewFindings  = 500
@@ -115,8 +115,8 @@ func moreHTML(p htmlWriter, n int, r rules.Rule, what string) {
 	}
 }
 
-// fragment names a finding in the page, the same in the reports of other
-// builds of the kernel.
+// fragment returns the name of a finding in the page. Reports of other builds of
+// the kernel have the same name.
 func (v *pageView) fragment(f *finding.Finding) string {
 	return v.byRule[f.Rule.ID].Anchor + "-" + f.Identity.Fingerprint()[:16]
 }
@@ -191,7 +191,8 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *finding.Finding,
 	p.raw("</article>\n")
 }
 
-// whereabouts is where a finding is; the input's own path is not said again.
+// whereabouts returns a place, without the path of the input if there is an
+// address.
 func whereabouts(p finding.Place) string {
 	switch {
 	case p.Line > 0:
@@ -202,20 +203,20 @@ func whereabouts(p finding.Place) string {
 	return position(p)
 }
 
-// writeSource writes the source line of a finding, with what is around it.
+// writeSource writes the source line of a finding and the lines around it.
 func (v *pageView) writeSource(p htmlWriter, f *finding.Finding) {
-	line, context := f.Source, 0
+	line, around := f.Source, 0
 	if line == "" {
 		var ok bool
 		if line, ok = v.tree.line(f.Path, f.Line); !ok {
 			return
 		}
 		if v.Shown <= fewFindings {
-			context = contextLines
+			around = contextLines
 		}
 	}
 	p.raw("<pre>")
-	for n := f.Line - context; n <= f.Line+context; n++ {
+	for n := f.Line - around; n <= f.Line+around; n++ {
 		s, ok := line, true
 		if n != f.Line {
 			s, ok = v.tree.line(f.Path, n)

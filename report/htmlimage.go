@@ -14,7 +14,7 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// An imageView is what the page shows of an image's layout.
+// An imageView has the pictures of an image.
 type imageView struct {
 	Number      int // of the input
 	Problems    []string
@@ -24,7 +24,7 @@ type imageView struct {
 	Situations  []situationView
 	Map         *mapView
 	Listings    []listingView // entry code and the life of a callsite
-	Code        []listingView // around what findings speak of
+	Code        []listingView // around the addresses that findings name
 }
 
 type trampolineView struct {
@@ -35,14 +35,14 @@ type trampolineView struct {
 	Strip          template.HTML
 	Gutter         template.HTML
 	Moments        []momentView
-	More           int // that are left out
+	More           int // moments that are left out
 	Rows           []cellView
 	Whole          []diffView
-	Stale          int // cells that end without cache maintenance
+	Stale          int // cells that stay without cache maintenance
 }
 
-// maxMoments is how many steps of building a trampoline are shown: a builder
-// has some dozen.
+// maxMoments bounds the steps of building a trampoline that are shown. A builder
+// usually has a few dozen.
 const maxMoments = 200
 
 type diffView struct {
@@ -130,7 +130,7 @@ func (v *pageView) draw(in *inputView) {
 	for _, p := range d.Problems {
 		im.Problems = append(im.Problems, clean(p.Error()))
 	}
-	about := map[uint64]bool{} // what findings speak of
+	about := map[uint64]bool{} // addresses that findings name
 	for _, f := range in.res.Findings {
 		about[f.Addr] = true
 		for _, r := range f.Related {
@@ -163,8 +163,8 @@ func (v *pageView) draw(in *inputView) {
 	}
 }
 
-// picture is the fragment of the picture for a finding of a rule, and what it
-// is called; "" if there is none.
+// picture returns the fragment and the name of the picture for findings of a
+// rule; "" if there is no picture.
 func (in *inputView) picture(rule rules.Rule) (to, what string) {
 	im := in.Image
 	if im == nil {
@@ -201,7 +201,7 @@ func (in *inputView) picture(rule rules.Rule) (to, what string) {
 	return "", ""
 }
 
-// where is a source line in words.
+// where returns a source line as path:line; "" for none.
 func where(s picture.Source) string {
 	if s.Path == "" {
 		return ""
@@ -251,7 +251,7 @@ func percent(x float64) string {
 
 func esc(s string) string { return template.HTMLEscapeString(s) }
 
-// rect draws a box; x and w are parts of the width.
+// rect draws a box; x and w are fractions of the width.
 func (d *drawing) rect(x, y, w, h float64, class, title string) {
 	fmt.Fprintf(&d.b, `<rect x="%s" y="%g" width="%s" height="%g" class="%s"`, percent(x), y, percent(w), h, esc(class))
 	if title == "" {
@@ -271,8 +271,8 @@ func (d *drawing) text(x, y float64, anchor, class, s string) {
 	fmt.Fprintf(&d.b, `<text x="%s" dx="%s" y="%g" text-anchor="%s" class="%s">%s</text>`, percent(x), dx, y, anchor, esc(class), esc(s))
 }
 
-// svg is the drawing; label says what it shows, "" if what stands beside it
-// does.
+// svg returns the drawing. label says what it shows; "" if the text beside it says
+// that.
 func (d *drawing) svg(label string) template.HTML {
 	who := `aria-hidden="true"`
 	if label != "" {
@@ -281,7 +281,7 @@ func (d *drawing) svg(label string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg width="100%%" height="%g" %s>%s</svg>`, d.height, who, d.b.String()))
 }
 
-// cellClass is how a cell is drawn.
+// cellClass returns the style of a cell.
 func cellClass(c *trampoline.Cell) string {
 	switch {
 	case c.Literal:
@@ -300,7 +300,7 @@ func cellClass(c *trampoline.Cell) string {
 	return "entry"
 }
 
-// cellLabel is what a cell is called in the picture, if it is called anything.
+// cellLabel returns the name of a cell in the picture; "" for none.
 func cellLabel(c *trampoline.Cell) string {
 	switch {
 	case c.Literal:
@@ -329,8 +329,9 @@ type callout struct {
 	text, class string
 }
 
-// callouts names cells: those right of their line, and those left of it.
-// differing is how many cells differ from the model.
+// callouts returns the names of cells: left are the cells whose text begins at
+// their line, right those whose text ends there. differing is the number of cells
+// that differ from the model.
 func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
 	n := float64(len(t.Cells))
 	for i := range t.Cells {
@@ -342,7 +343,7 @@ func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
 			for _, d := range c.Diffs {
 				s += " " + clean(t.Diffs[d].Rule)
 			}
-			if differing > 8 { // the rows below have them all
+			if differing > 8 { // the rows below name them all
 				s = ""
 			}
 		}
@@ -360,7 +361,7 @@ func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
 	return left, right, differing
 }
 
-// regionOf is the region of the template that a cell is of.
+// regionOf returns the region of the template that a cell belongs to.
 func regionOf(t *picture.Trampoline, c *trampoline.Cell) (name, class string) {
 	switch {
 	case c.Literal:
@@ -383,7 +384,7 @@ func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
 	model := built + stripHeight + stripGap
 	regions := model + stripHeight + 3
 	d.height = regions + regionHeight + 16
-	// The farther out, the higher: so no line crosses a text.
+	// Texts nearer to an edge stand higher, so that no line crosses a text.
 	for k, c := range right {
 		y := float64(len(right)-k) * calloutHeight
 		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
@@ -602,10 +603,10 @@ func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineVie
 	}
 }
 
-// situations are what came of the builder's runs, those that differ in what the
-// trampoline is for alone in one row.
+// situations returns the outcomes of the builder's runs. Runs that differ only in
+// the variant of the trampoline share a row.
 func situations(list []picture.Situation) (out []situationView) {
-	type state struct { // what the trampoline is for
+	type state struct { // the variant of the trampoline
 		variant string
 		graph   bool
 	}
@@ -644,7 +645,7 @@ func situations(list []picture.Situation) (out []situationView) {
 	return out
 }
 
-// mib is a distance in words.
+// mib returns a distance in bytes as MiB or KiB.
 func mib(n int64) string {
 	if n > -1<<20 && n < 1<<20 {
 		return fmt.Sprintf("%+.1f KiB", float64(n)/(1<<10))
@@ -667,8 +668,8 @@ func addressMap(m *picture.AddressMap, number int) *mapView {
 		origin = m.Entry.Addr
 		mv.Entry = fmt.Sprintf("%s (%#x)", clean(m.Entry.Name), m.Entry.Addr)
 	}
-	// The picture shows what is within 272 MiB: the window, and memory that is
-	// placed beyond it. Offsets, as addresses may be anything.
+	// The picture shows 272 MiB in each direction: the BL window, and memory
+	// placed beyond it. It goes by offsets, because an image may have any addresses.
 	const half = 272 << 20
 	x := func(addr uint64) float64 {
 		off := float64(int64(addr - origin))
@@ -727,7 +728,7 @@ func addressMap(m *picture.AddressMap, number int) *mapView {
 	return mv
 }
 
-// addDistances adds how far callsites are from the entry code of that name.
+// addDistances adds the distances of callsites from the entry code of that name.
 func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	if m.Callsites == 0 {
 		return
@@ -742,7 +743,7 @@ func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	}
 }
 
-// sections draws the larger sections of the image, and where its entry code is.
+// sections draws the larger sections of the image and its entry code.
 func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	d := drawing{height: 50}
 	span := float64(image.End - image.Start)
@@ -781,8 +782,8 @@ func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	return d.svg("the sections of the image: " + strings.Join(words, ", "))
 }
 
-// outOfReach reports whether a bin is beyond what BL reaches: its edges are, as
-// bins' widths are powers of two.
+// outOfReach reports whether a bin is beyond the range of BL. A bin is never
+// partly in range, because the widths of bins are powers of two.
 func outOfReach(b picture.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
 
 func histogram(m *picture.SiteDistances) template.HTML {
@@ -805,7 +806,7 @@ func histogram(m *picture.SiteDistances) template.HTML {
 	}
 	d.line(0, top+high, 1, top+high, "axis")
 	lo, hi := m.Bins[0].Lo, m.Bins[len(m.Bins)-1].Hi
-	span := float64(hi-lo) * n / float64(len(m.Bins)) // that the width stands for
+	span := float64(hi-lo) * n / float64(len(m.Bins)) // bytes that the width stands for
 	for _, edge := range []int64{-128 << 20, 0, 128 << 20} {
 		if lo < edge && edge < hi {
 			at := float64(edge-lo) / span

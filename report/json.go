@@ -33,46 +33,46 @@ type jsonFinding struct {
 	Related  []jsonRelated `json:"related,omitempty"`
 
 	Confirmed   bool   `json:"confirmed,omitempty"` // by the patch and the image
-	Fingerprint string `json:"fingerprint"`         // the same when lines and addresses move
+	Fingerprint string `json:"fingerprint"`         // stays the same when lines and addresses move
 }
 
 type jsonRule struct {
-	Rule     string `json:"rule"`
-	Name     string `json:"name"`
-	Severity string `json:"severity"`
-	Status   string `json:"status"` // passed, findings, known, suppressed, not applicable, inconclusive
-	Findings int    `json:"findings"`
-	Known    int    `json:"known,omitempty"`      // by the baseline, not among findings
-	Quiet    int    `json:"suppressed,omitempty"` // not among findings
-	Fixed    int    `json:"fixed,omitempty"`      // of the baseline
-	Examined string `json:"examined,omitempty"`
-	Why      string `json:"why,omitempty"`
+	Rule       string `json:"rule"`
+	Name       string `json:"name"`
+	Severity   string `json:"severity"`
+	Status     string `json:"status"` // passed, findings, known, suppressed, not applicable, inconclusive
+	Findings   int    `json:"findings"`
+	Known      int    `json:"known,omitempty"`      // by the baseline, not among findings
+	Suppressed int    `json:"suppressed,omitempty"` // not among findings
+	Fixed      int    `json:"fixed,omitempty"`      // of the baseline
+	Examined   string `json:"examined,omitempty"`
+	Why        string `json:"why,omitempty"`
 }
 
 type jsonInput struct {
-	Path        string        `json:"path"`
-	Config      string        `json:"config,omitempty"` // the configuration file
-	Errors      []string      `json:"errors,omitempty"`
-	Patches     *jsonPatches  `json:"patches,omitempty"`
-	Module      string        `json:"module,omitempty"` // its name
-	Vermagic    string        `json:"vermagic,omitempty"`
-	Era         string        `json:"era,omitempty"`
-	Callsites   int           `json:"callsites"`
-	Blank       int           `json:"blank_entries"`
-	LineProblem string        `json:"line_problem,omitempty"`
-	Template    []string      `json:"template,omitempty"`
-	Findings    []jsonFinding `json:"findings"`
-	Quiet       []jsonQuiet   `json:"quiet,omitempty"` // findings that do not count
-	Fixed       []jsonEntry   `json:"fixed,omitempty"` // of the baseline
-	Rules       []jsonRule    `json:"rules"`
+	Path        string          `json:"path"`
+	Config      string          `json:"config,omitempty"` // the configuration file
+	Errors      []string        `json:"errors,omitempty"`
+	Patches     *jsonPatches    `json:"patches,omitempty"`
+	Module      string          `json:"module,omitempty"` // its name
+	Vermagic    string          `json:"vermagic,omitempty"`
+	Era         string          `json:"era,omitempty"`
+	Callsites   int             `json:"callsites"`
+	Blank       int             `json:"blank_entries"`
+	LineProblem string          `json:"line_problem,omitempty"`
+	Template    []string        `json:"template,omitempty"`
+	Findings    []jsonFinding   `json:"findings"`
+	Uncounted   []jsonUncounted `json:"quiet,omitempty"` // findings that do not count
+	Fixed       []jsonEntry     `json:"fixed,omitempty"` // of the baseline
+	Rules       []jsonRule      `json:"rules"`
 }
 
-// jsonQuiet is a finding that does not count, and why: its status is "known" or
+// jsonUncounted is a finding that does not count, and why: its status is "known" or
 // "suppressed".
-type jsonQuiet struct {
+type jsonUncounted struct {
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
-	By     string `json:"by,omitempty"` // where the suppression stands
+	By     string `json:"by,omitempty"` // where the suppression is written
 	jsonFinding
 }
 
@@ -84,7 +84,7 @@ type jsonEntry struct {
 	Count  int    `json:"count"`
 }
 
-// jsonPatches is what was read of patches, or of a source file.
+// jsonPatches are the facts about patches, or about a source file.
 type jsonPatches struct {
 	Source  bool       `json:"source_file,omitempty"`
 	Patches int        `json:"patches"`
@@ -120,7 +120,7 @@ func writeJSON(w io.Writer, run *Run) error {
 	return enc.Encode(doc)
 }
 
-// inputOf is an input but for its findings.
+// inputOf returns an input without its findings.
 func inputOf(res *finding.Result) jsonInput {
 	in := jsonInput{Path: res.Path, Config: res.ConfigFile, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
 	if p := res.Patch; p != nil {
@@ -136,13 +136,13 @@ func inputOf(res *finding.Result) jsonInput {
 		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 	}
-	for i := range res.Quiet {
-		f := &res.Quiet[i]
-		q := jsonQuiet{Status: "known", jsonFinding: findingOf(f, fingerprints{})}
+	for i := range res.Uncounted {
+		f := &res.Uncounted[i]
+		q := jsonUncounted{Status: "known", jsonFinding: findingOf(f, fingerprints{})}
 		if by := f.SuppressedBy; by != nil {
 			q.Status, q.Reason, q.By = "suppressed", by.Reason, by.From
 		}
-		in.Quiet = append(in.Quiet, q)
+		in.Uncounted = append(in.Uncounted, q)
 	}
 	for _, e := range res.Fixed {
 		in.Fixed = append(in.Fixed, jsonEntry{e.Rule, e.Object, e.Symbol, e.Text, e.Count})
@@ -180,8 +180,8 @@ func place(p finding.Place) jsonPlace {
 	return j
 }
 
-// Status is what became of a rule, in a word, and why if it did not run to a
-// verdict.
+// Status returns the outcome of a rule in a word, and the reason if there is no
+// verdict or if findings do not count.
 func Status(r finding.RuleRun) (status, why string) {
 	if r.Why != nil {
 		why = r.Why.Error()
@@ -194,15 +194,15 @@ func Status(r finding.RuleRun) (status, why string) {
 	case r.Status == finding.NotApplicable:
 		return "not applicable", why
 	case r.Known > 0:
-		return "known", quietly(r)
+		return "known", countUncounted(r)
 	case r.Suppressed > 0:
-		return "suppressed", quietly(r)
+		return "suppressed", countUncounted(r)
 	}
 	return "passed", ""
 }
 
-// quietly counts what a rule found that does not count.
-func quietly(r finding.RuleRun) string {
+// countUncounted says how many findings of a rule do not count.
+func countUncounted(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
 		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))
@@ -213,8 +213,8 @@ func quietly(r finding.RuleRun) string {
 	return strings.Join(parts, ", ")
 }
 
-// Worst is the highest severity among the findings of results that count; ok is false if
-// there are none.
+// Worst returns the highest severity among the findings of results that count. ok
+// is false if no finding counts.
 func Worst(results []*finding.Result) (s rules.Severity, ok bool) {
 	for _, res := range results {
 		for _, r := range res.Rules {

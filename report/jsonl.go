@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// writeJSONL writes a line of JSON for each finding, and one for each input
-// behind those of its findings, told apart by their "type".
+// writeJSONL writes a line of JSON for each finding, and after the findings of an
+// input a line about the input. "type" says what a line is about.
 func writeJSONL(w io.Writer, run *Run) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

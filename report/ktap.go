@@ -9,8 +9,9 @@ import (
 
 // writeKTAP writes the Kernel Test Anything Protocol, version 1
 // (Documentation/dev-tools/ktap.rst): a test for each input, and in it one for
-// each rule. What did not apply, or reached no verdict, is skipped; findings
-// that do not make the run fail are diagnostic lines of a test that is ok.
+// each rule. A rule that did not apply, or came to no verdict, is skipped.
+// Findings that do not make the run fail are diagnostic lines of a test that is
+// ok.
 func writeKTAP(w io.Writer, run *Run) error {
 	b := bufio.NewWriter(w)
 	total := len(run.Results)
@@ -69,8 +70,9 @@ func writeKTAP(w io.Writer, run *Run) error {
 	return b.Flush()
 }
 
-// ktapName is a path as the name of a test: "#" would begin a directive.
+// ktapName returns a path as the name of a test, without "#", which would begin a
+// directive.
 func ktapName(path string) string { return strings.ReplaceAll(ktapLine(path), "#", "_") }
 
-// ktapLine keeps text on one line.
+// ktapLine returns text on one line.
 func ktapLine(s string) string { return strings.TrimSpace(OneLine(s)) }

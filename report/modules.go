@@ -11,14 +11,14 @@ import (
 	"github.com/ftlint/ftlint/lint"
 )
 
-// A ruleCount is what became of a rule over many modules.
+// A ruleCount counts the outcomes of a rule over many modules.
 type ruleCount struct {
 	run                                            finding.RuleRun // of some module
 	findings, in, passed, notApplicable, undecided int             // all but findings: modules
-	quiet                                          int             // modules in which all that was found does not count
+	uncounted                                      int             // modules in which all that was found does not count
 }
 
-// countRules adds up what became of each rule over the modules among results.
+// countRules counts the outcomes of each rule over the modules among results.
 func countRules(results []*finding.Result) []*ruleCount {
 	var out []*ruleCount
 	byID := map[string]*ruleCount{}
@@ -42,7 +42,7 @@ func countRules(results []*finding.Result) []*ruleCount {
 			case "inconclusive":
 				c.undecided++
 			case "known", "suppressed":
-				c.quiet++
+				c.uncounted++
 			default:
 				c.notApplicable++
 			}
@@ -52,7 +52,7 @@ func countRules(results []*finding.Result) []*ruleCount {
 	return out
 }
 
-// More writes how many findings about modules were left out.
+// More writes how many findings about modules Write left out.
 func (t *Text) More(results []*finding.Result) error {
 	w := bufio.NewWriter(t.W)
 	for _, c := range countRules(results) {
@@ -63,7 +63,7 @@ func (t *Text) More(results []*finding.Result) error {
 	return w.Flush()
 }
 
-// moduleFacts are what was looked at of one module.
+// moduleFacts returns the summary's first line about a module.
 func moduleFacts(im *finding.ImageFacts) string {
 	m := im.Module
 	s := "module"
@@ -77,11 +77,11 @@ func moduleFacts(im *finding.ImageFacts) string {
 	return s
 }
 
-// quietColumn is written if any module needs it.
-const quietColumn = 2
+// uncountedColumn is the column that is written only if a module needs it.
+const uncountedColumn = 2
 
-// Modules writes a table of what became of many modules, and if verbose which
-// of them took longest.
+// Modules writes a table of the outcomes of rules over many modules. If verbose,
+// it also lists the modules that took longest.
 func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose bool) {
 	callsites, without, findings, unread := 0, 0, 0, 0
 	var modules []*finding.Result
@@ -112,11 +112,11 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 		fmt.Fprintf(w, "; %d could not be read", unread)
 	}
 	fmt.Fprintln(w)
-	anyQuiet := slices.ContainsFunc(counts, func(c *ruleCount) bool { return c.quiet > 0 })
+	anyUncounted := slices.ContainsFunc(counts, func(c *ruleCount) bool { return c.uncounted > 0 })
 	row := func(name string, columns ...any) {
 		fmt.Fprintf(w, "  %-34s", name)
 		for i, c := range columns {
-			if i != quietColumn || anyQuiet {
+			if i != uncountedColumn || anyUncounted {
 				fmt.Fprintf(w, " %9v", c)
 			}
 		}
@@ -124,12 +124,12 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 	}
 	row("modules:", "findings", "with any", "quiet", "passed", "n/a", "undecided")
 	for _, c := range counts {
-		if c.findings+c.in+c.quiet+c.passed+c.undecided == 0 && !verbose {
+		if c.findings+c.in+c.uncounted+c.passed+c.undecided == 0 && !verbose {
 			continue
 		}
-		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.quiet, c.passed, c.notApplicable, c.undecided)
+		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.uncounted, c.passed, c.notApplicable, c.undecided)
 	}
-	writeLines(w, modulesQuiet(results, verbose))
+	writeLines(w, modulesUncounted(results, verbose))
 	if verbose {
 		const few = 5
 		slices.SortStableFunc(modules, func(a, b *finding.Result) int { return cmp.Compare(b.Elapsed, a.Elapsed) })

@@ -13,10 +13,10 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// What a log has of the Static Analysis Results Interchange Format (OASIS,
-// version 2.1.0). The types are our own: those of go-sarif write what is not
-// set, too, which makes a log three times as large and has a location's id as
-// -1, where GitHub wants 0 or more.
+// The parts of the Static Analysis Results Interchange Format (OASIS, version
+// 2.1.0) that a log uses. The types are our own because those of go-sarif also
+// write fields that are not set: a log would be three times as large, and a
+// location's id would be -1, where GitHub wants 0 or more.
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -95,13 +95,13 @@ type (
 		Properties   *sarifAddress     `json:"properties,omitempty"`
 	}
 
-	// sarifFingerprints has the one that GitHub goes by.
+	// sarifFingerprints has the fingerprint that GitHub uses.
 	sarifFingerprints struct {
 		Primary string `json:"primaryLocationLineHash"`
 	}
 
-	// sarifAddress is where in the image a finding is. An address of a kernel is
-	// larger than SARIF's own physicalLocation.address.absoluteAddress may be.
+	// sarifAddress is the address of a finding in the image. Kernel addresses are
+	// larger than SARIF's physicalLocation.address.absoluteAddress may be.
 	sarifAddress struct {
 		Address string `json:"address"`
 		Insn    string `json:"instruction,omitempty"`
@@ -137,9 +137,9 @@ type (
 	}
 )
 
-// writeSARIF writes a SARIF log: one run, with all rules of the catalogue. It
-// has no automationDetails: the category that an upload to GitHub is given
-// holds only if there are none.
+// writeSARIF writes a SARIF log: one run, with all rules of the catalogue. The
+// log has no automationDetails, because they would override the category of an
+// upload to GitHub.
 func writeSARIF(w io.Writer, run *Run) error {
 	r := sarifRun{
 		Artifacts: []sarifArtifact{}, Results: []sarifResult{},
@@ -178,8 +178,8 @@ func writeSARIF(w io.Writer, run *Run) error {
 		for _, n := range unread(res) {
 			notify("note", res.Path, n.Line, n.Text)
 		}
-		for _, more := range left(res) {
-			notify("note", res.Path, 0, more)
+		for _, line := range leftOut(res) {
+			notify("note", res.Path, 0, line)
 		}
 	}
 	for _, err := range run.Errors {
@@ -190,8 +190,8 @@ func writeSARIF(w io.Writer, run *Run) error {
 	return enc.Encode(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{r}})
 }
 
-// sarifRules describes the rules, and gives their places in the list: those of
-// the catalogue, and those that users' checks add.
+// sarifRules describes the rules of the catalogue and of users' checks. index has
+// their positions in the list, by ID.
 func sarifRules(run *Run) (list []sarifRule, index map[string]int) {
 	index = map[string]int{}
 	add := func(rule rules.Rule) {
@@ -222,7 +222,7 @@ func sarifRules(run *Run) (list []sarifRule, index map[string]int) {
 	return list, index
 }
 
-// sarifProblem is a severity as GitHub orders alerts by.
+// sarifProblem is the severity by which GitHub orders alerts.
 var sarifProblem = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "recommendation"}
 
 func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sarifResult {
@@ -232,7 +232,7 @@ func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sa
 	}
 	at := sarifPlace(f.Place, f.Source)
 	if at.Physical.Region == nil {
-		at.Physical.Region = &sarifRegion{Line: 1} // GitHub shows nothing that has no line
+		at.Physical.Region = &sarifRegion{Line: 1} // GitHub shows no result without a line
 	}
 	if f.Symbol != "" {
 		at.Logical = []sarifLogical{{OneLine(f.Symbol), "function"}}
@@ -254,7 +254,7 @@ func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sa
 	return res
 }
 
-// sarifPlace is a place; source is its line, if it is known.
+// sarifPlace returns a place. source is the text of its line; "" if not known.
 func sarifPlace(p finding.Place, source string) sarifLocation {
 	at := sarifLocation{Physical: sarifPhysical{File: sarifURI(p.Path)}}
 	if p.Line > 0 {
@@ -271,7 +271,7 @@ func sarifPlace(p finding.Place, source string) sarifLocation {
 	return at
 }
 
-// utf16Len is how long s is in the columns of SARIF.
+// utf16Len returns the length of s in SARIF's columns, UTF-16 code units.
 func utf16Len(s string) (n int) {
 	for _, r := range s {
 		n += utf16.RuneLen(r)
@@ -279,7 +279,8 @@ func utf16Len(s string) (n int) {
 	return n
 }
 
-// sarifURI is a file: what is relative is so to the source tree.
+// sarifURI returns the URI of a file. A relative path is relative to the source
+// tree.
 func sarifURI(path string) sarifFile {
 	u := url.URL{Path: strings.ToValidUTF8(filepath.ToSlash(cleanPath(path)), "?")}
 	if filepath.IsAbs(path) {

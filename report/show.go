@@ -11,8 +11,8 @@ import (
 	"github.com/ftlint/ftlint/picture"
 )
 
-// Listings are what there is to show of an image: its entry code, a callsite in
-// each state of its life, and its trampolines beside the model.
+// Listings returns what ftlint show lays out: the entry code of an image, a
+// callsite in each state of its life, and trampolines beside the model.
 func Listings(res *finding.Result) ([]picture.Listing, error) {
 	for _, err := range res.Errors {
 		return nil, err

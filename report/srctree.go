@@ -12,10 +12,10 @@ type sourceTree struct {
 	files map[string][]string
 }
 
-// maxSource is the most that is read of a source, in bytes.
+// maxSource is the largest source file that is read, in bytes.
 const maxSource = 16 << 20
 
-// line is line n of a file; ok is false if the tree does not have it.
+// line returns line n of a file. ok is false if the tree does not have the line.
 func (t *sourceTree) line(path string, n int) (line string, ok bool) {
 	if t.root == "" || n <= 0 || !filepath.IsLocal(path) {
 		return "", false

@@ -8,27 +8,27 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// Summary writes what was looked at and what became of each rule: a line for
+// Summary writes the facts about an input and the outcomes of rules: a line for
 // each outcome or, if verbose, for each rule.
 func Summary(w io.Writer, res *finding.Result, verbose bool) {
 	lines := facts(res)
 	if len(lines) == 0 {
-		return // the error said it all
+		return // the input's error was printed
 	}
 	fmt.Fprintf(w, "%s: %s\n", printable(res.Path), lines[0])
 	writeLines(w, lines[1:])
 	outcomes(w, res, verbose)
 }
 
-// writeLines writes lines of a summary below what they are about.
+// writeLines writes lines of a summary, indented.
 func writeLines(w io.Writer, lines []string) {
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 }
 
-// facts are what was looked at, a line each: none of an input that could not be
-// read.
+// facts returns the facts about an input, one a line; none if the input could not
+// be read.
 func facts(res *finding.Result) []string {
 	switch {
 	case res.Patch != nil:
@@ -50,7 +50,7 @@ func facts(res *finding.Result) []string {
 	return lines
 }
 
-// kernelFacts are what was looked at of a kernel image.
+// kernelFacts returns the summary's first line about a kernel image.
 func kernelFacts(im *finding.ImageFacts) string {
 	s := fmt.Sprintf("era %s, %d callsites", im.Era, im.Callsites)
 	if im.Callsites > 0 {
@@ -66,7 +66,7 @@ func kernelFacts(im *finding.ImageFacts) string {
 	return s
 }
 
-// outcomes writes what became of each rule, and how long it took.
+// outcomes writes the outcome of each rule, and how long the input took.
 func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 	if verbose {
 		for _, r := range res.Rules {
@@ -90,12 +90,12 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
 	}
-	writeLines(w, quiet([]*finding.Result{res}, verbose))
+	writeLines(w, uncounted([]*finding.Result{res}, verbose))
 	writeLines(w, configLine(res))
 	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
 }
 
-// patchFacts are what was read of patches or a source file.
+// patchFacts returns the summary's line about patches or a source file.
 func patchFacts(p *finding.PatchFacts) string {
 	s := "a source file"
 	if !p.Source {
@@ -117,7 +117,7 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// group writes the rules of one status, those with one reason on one line.
+// group writes the rules of one status: one line for each reason.
 func group(w io.Writer, list []finding.RuleRun, status string) {
 	var order []string
 	ids := map[string][]string{}

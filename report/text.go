@@ -1,5 +1,5 @@
-// Package report writes findings: as text for people and editors, as JSON for
-// programs.
+// Package report writes findings as text for people and editors, as a page of
+// HTML, and in the formats of other programs.
 package report
 
 import (
@@ -19,17 +19,17 @@ import (
 //
 //	path:line:col: severity: message [FT103 copy-misses-ret]
 //
-// A finding that has no source line is at its image: "path: severity: ...".
+// A finding without a source line has the path of its image: "path: severity: ...".
 type Text struct {
 	W       io.Writer
 	Color   bool
-	SrcTree string // where sources are looked for, to show the line; "" for nowhere
-	// MaxPerRule bounds the findings of a rule that are shown of an input, or of
-	// all modules; 0 for all. What was found and is not shown is counted.
+	SrcTree string // folder of the kernel sources, to show lines; "" for none
+	// MaxPerRule bounds the findings of a rule that are shown for an input, or for
+	// all modules together; 0 for all. Findings that are not shown are counted.
 	MaxPerRule int
 
 	tree      sourceTree
-	inModules *finding.Limit // of findings about modules, all together
+	inModules *finding.Limit // for all modules together
 }
 
 // ANSI sequences, as gcc and clang colour their output.
@@ -48,7 +48,7 @@ func (t *Text) paint(color, s string) string {
 
 var severityColor = map[rules.Severity]string{rules.Error: red, rules.Warning: magenta, rules.Note: cyan}
 
-// Write writes the findings of one input, then how many were left out.
+// Write writes the findings of one input, then how many it left out.
 func (t *Text) Write(res *finding.Result) error {
 	w := bufio.NewWriter(t.W)
 	limit := &finding.Limit{Most: t.MaxPerRule}
@@ -62,7 +62,8 @@ func (t *Text) Write(res *finding.Result) error {
 		if !limit.Take(f.Rule.ID) {
 			continue
 		}
-		fmt.Fprintf(w, "%s %s %s [%s %s]\n", t.paint(bold, position(f.Place)+":"), t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":"), OneLine(message(f)), f.Rule.ID, f.Rule.Name)
+		severity := t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":")
+		fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(f.Place)+":"), severity, headline(&f))
 		if f.Source != "" {
 			t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
 		} else {
@@ -74,7 +75,7 @@ func (t *Text) Write(res *finding.Result) error {
 	}
 	for _, r := range res.Rules {
 		if res.IsModule {
-			break // More
+			break // More writes it
 		}
 		if n := r.Findings - limit.Taken(r.Rule.ID); n > 0 {
 			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, printable(res.Path)+":"), t.paint(cyan, "note:"), more(n, r.Rule, notShown))
@@ -83,7 +84,7 @@ func (t *Text) Write(res *finding.Result) error {
 	return w.Flush()
 }
 
-// message is what a finding says.
+// message returns the message of a finding.
 func message(f finding.Finding) string {
 	if f.Confirmed {
 		return f.Message + " (the image confirms it)"
@@ -91,7 +92,7 @@ func message(f finding.Finding) string {
 	return f.Message
 }
 
-// position is a place as editors know it.
+// position returns a place in the form that editors know.
 func position(p finding.Place) string {
 	path := printable(p.Path)
 	if p.Line == 0 {
@@ -100,10 +101,10 @@ func position(p finding.Place) string {
 	return fmt.Sprintf("%s:%d:%d", path, p.Line, p.Col)
 }
 
-// OneLine is s as every reader of lines has it on one: control characters,
-// Unicode's line ends, what turns the direction of text, and bytes that are no
-// UTF-8 are as Go writes them (\n, \x1b, \u2028, \xff). Names in a file that is
-// damaged, or meant to harm, may hold any.
+// OneLine returns s on one line. Control characters, Unicode's line ends,
+// characters that change the direction of text, and bytes that are not UTF-8
+// become Go's escapes (\n, \x1b, \u2028, \xff). Names in a damaged or hostile
+// file may have any of them.
 func OneLine(s string) string {
 	if isPlain(s) {
 		return s
@@ -123,16 +124,16 @@ func OneLine(s string) string {
 	return b.String()
 }
 
-// isPlain reports whether OneLine has nothing to do.
+// isPlain reports whether OneLine returns s as it is.
 func isPlain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe) }
 
-// isUnsafe reports whether a character ends a line, for a terminal, Python or
-// JavaScript, or shows the line as it is not.
+// isUnsafe reports whether a character ends a line for a terminal, Python or
+// JavaScript, or makes a terminal show another line than the bytes say.
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || r > unicode.MaxLatin1 && unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// printable keeps a path with a newline in it on one line.
+// printable returns a path on one line, quoted if it has unsafe characters.
 func printable(path string) string {
 	if !isPlain(path) {
 		return strconv.Quote(path)
@@ -140,7 +141,7 @@ func printable(path string) string {
 	return path
 }
 
-// source shows the line, and a caret under what is on it, if the tree has it.
+// source shows the line at a place with carets below it, if the tree has the line.
 func (t *Text) source(w io.Writer, p finding.Place) {
 	t.tree.root = t.SrcTree
 	if line, ok := t.tree.line(p.Path, p.Line); ok {
@@ -148,7 +149,7 @@ func (t *Text) source(w io.Writer, p finding.Place) {
 	}
 }
 
-// excerpt shows a line, and a caret under what is on it from column col on.
+// excerpt shows a line with carets below its text from column col on.
 func (t *Text) excerpt(w io.Writer, number, col int, line string) {
 	const most = 300 // bytes of a line that are shown
 	if len(line) > most {

@@ -67,8 +67,8 @@ func writeCheckstyle(w io.Writer, run *Run) error {
 		for _, err := range res.Errors {
 			add(res.Path, checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
 		}
-		for _, more := range left(res) {
-			add(res.Path, checkstyleError{0, 0, "info", more, "ftlint"})
+		for _, line := range leftOut(res) {
+			add(res.Path, checkstyleError{0, 0, "info", line, "ftlint"})
 		}
 	}
 	for _, err := range run.Errors {
@@ -120,8 +120,8 @@ type junitSkipped struct {
 
 // writeJUnit writes JUnit's XML: a suite for each input, and in it a test case
 // for each rule. Findings that do not make the run fail are a case's output. A
-// rule that did not apply, or reached no verdict, is skipped. The input is part
-// of a case's class: GitLab takes cases of one class and name for one.
+// rule that did not apply, or came to no verdict, is skipped. The class of a case
+// names the input, because GitLab merges cases with the same class and name.
 func writeJUnit(w io.Writer, run *Run) error {
 	doc := junitDoc{Name: "ftlint"}
 	addSuite := func(s junitSuite) {
@@ -170,7 +170,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 	return writeXML(w, doc)
 }
 
-// summary says how often a rule found something, and what first.
+// summary says how many findings a rule has, and what the first is.
 func summary(r finding.RuleRun, found []*finding.Finding) string {
 	s := count(r.Findings, r.Rule.Severity.String(), r.Rule.Severity.String()+"s")
 	if len(found) > 0 {
@@ -179,7 +179,7 @@ func summary(r finding.RuleRun, found []*finding.Finding) string {
 	return s
 }
 
-// lines are findings of a rule as text has them.
+// lines returns findings of a rule in the form of text.
 func lines(r finding.RuleRun, found []*finding.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
@@ -191,7 +191,7 @@ func lines(r finding.RuleRun, found []*finding.Finding) string {
 	return b.String()
 }
 
-// oneLines has each line stay one.
+// oneLines applies OneLine to each line, in place.
 func oneLines(lines []string) []string {
 	for i := range lines {
 		lines[i] = OneLine(lines[i])
@@ -199,8 +199,8 @@ func oneLines(lines []string) []string {
 	return lines
 }
 
-// junitClass is the class of an input's cases. What stands before the last dot
-// of a class is its package, to Jenkins: here always ftlint.
+// junitClass returns the class of an input's cases. Jenkins takes the part before
+// the last dot as the package: it is always ftlint.
 func junitClass(path string) string {
 	return "ftlint." + strings.ReplaceAll(OneLine(cleanPath(path)), ".", "_")
 }

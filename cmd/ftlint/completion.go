@@ -9,7 +9,7 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// addCompletions tells the shells what values flags and commands take.
+// addCompletions adds the values of flags and commands to shell completion.
 func addCompletions(root *cobra.Command) {
 	values := func(list ...cobra.Completion) cobra.CompletionFunc {
 		return cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp)
@@ -55,7 +55,7 @@ func addCompletions(root *cobra.Command) {
 	}
 }
 
-// completeRules completes a list of rules: IDs, or names where one is begun.
+// completeRules completes a list of rules: IDs, or names if a part was typed.
 func completeRules(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
 	word := strings.ToLower(typed[len(before):])

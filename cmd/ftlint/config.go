@@ -17,8 +17,8 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// setupFlags are the flags about what counts: those about the configuration and
-// the baseline, and those that win over the configuration.
+// setupFlags are the flags about the configuration and the baseline, and the flags
+// that override the configuration.
 type setupFlags struct {
 	config, baseline, writeBaseline string
 	only, disable                   []string
@@ -33,17 +33,18 @@ func (f *setupFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.baseline, "baseline", "", "findings that are known, as --write-baseline wrote them, or none: only others count")
 }
 
-// addWriting adds the flag that writes.
+// addWriting adds --write-baseline, which ftlint config does not take.
 func (f *setupFlags) addWriting(fl *pflag.FlagSet) {
 	fl.StringVar(&f.writeBaseline, "write-baseline", "", "write what is found to a baseline file; none of it counts")
 }
 
-// none is what --config and --baseline take for no file.
+// none is the value of --config and --baseline for no file.
 const none = "none"
 
-// setup is what is in force for the inputs: the flags over their configuration.
+// setup returns the setup for the inputs: their configuration, overridden by the
+// flags.
 func (f *setupFlags) setup(inputs []string) (*policy.Setup, error) {
-	// What is wrong with the flags is not the file's fault.
+	// Errors in flags come first, so that they do not name the file.
 	if _, err := policy.Select(lint.Rules(allChecks), f.only, f.disable); err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (f *setupFlags) setup(inputs []string) (*policy.Setup, error) {
 	return s, nil
 }
 
-// apply has the configuration of a run be what the setup says.
+// apply fills in the configuration of a run from the setup.
 func (f *setupFlags) apply(s *policy.Setup, cfg *lint.Config) (err error) {
 	kept, err := s.Rules(lint.Rules(allChecks))
 	if err != nil {
@@ -92,7 +93,7 @@ func (f *setupFlags) apply(s *policy.Setup, cfg *lint.Config) (err error) {
 	return nil
 }
 
-// failOnOf is the severity that fails.
+// failOnOf returns the lowest severity that fails the run, as a word.
 func failOnOf(s *policy.Setup) string {
 	if s.FailOn.Text != "" {
 		return s.FailOn.Text
@@ -100,8 +101,8 @@ func failOnOf(s *policy.Setup) string {
 	return "error"
 }
 
-// conclude writes the baseline, if one is to be written, and notes what of the
-// setup had no use. complete says that all inputs were judged in full.
+// conclude writes the baseline if --write-baseline names one, and notes unused
+// suppressions. complete says that all inputs were judged in full.
 func (f *setupFlags) conclude(p *policy.Policy, results []*finding.Result, complete, quiet bool, stderr io.Writer) error {
 	if f.writeBaseline != "" {
 		if !complete {
@@ -132,8 +133,8 @@ func (f *setupFlags) conclude(p *policy.Policy, results []*finding.Result, compl
 	return nil
 }
 
-// pathless drops the path from an os error: that of a file which replaces
-// another may be that of the file beside it.
+// pathless drops the path from an os error. writeWhole writes a temporary file,
+// whose path would mean nothing to the user.
 func pathless(err error) error {
 	if pe, ok := err.(*os.PathError); ok {
 		return pe.Err
@@ -141,8 +142,8 @@ func pathless(err error) error {
 	return err
 }
 
-// dropIgnored drops modules that were found in folders and that the
-// configuration ignores; those that were named stay.
+// dropIgnored drops modules that the configuration ignores. Modules that were
+// named, rather than found in a folder, stay.
 func dropIgnored(in *lint.Inputs, p *policy.Policy, named []string, quiet bool, stderr io.Writer) error {
 	before := len(in.Modules)
 	in.Modules = slices.DeleteFunc(in.Modules, func(path string) bool { return !slices.Contains(named, path) && p.IgnoresInput(path) })

@@ -10,15 +10,15 @@ import (
 	"github.com/ftlint/ftlint/report"
 )
 
-// A session is what one call of ftlint says while it runs, and gathers for the
-// reports.
+// A session is one call of ftlint. It prints results as they come and keeps them
+// for the reports.
 type session struct {
 	flags   lintFlags
 	stderr  io.Writer
 	text    report.Text
 	results []*finding.Result
 	errs    []error // about no single input
-	bad     bool    // something could not be read, or not be judged in full
+	bad     bool    // something could not be read, or was not judged in full
 }
 
 // say writes an error.
@@ -33,8 +33,8 @@ func (s *session) whole(err error) {
 	s.say(err)
 }
 
-// lint lints what the command line named and writes findings, errors and
-// summaries as they come. When ctx ends it, what was done until then is said.
+// lint lints the inputs and writes findings, errors and summaries as they come.
+// When ctx ends the run, the results until then are written.
 func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) error {
 	for _, err := range in.Errors {
 		s.whole(err)

@@ -41,14 +41,15 @@ const (
 	exitBad      = 2 // the input or the call was bad
 )
 
-// errFindings makes run exit with exitFindings; errSaid with exitBad, when
-// what was wrong has been said.
+// errFindings makes run return exitFindings. errSaid makes run return exitBad
+// without a message, because the error has been printed.
 var (
 	errFindings = errors.New("findings")
 	errSaid     = errors.New("said")
 )
 
-// run is the whole program: args without the program's name.
+// run is the whole program and returns its exit status. args do not have the
+// program's name.
 func run(args []string, stdout, stderr io.Writer) (status int) {
 	stdout, stderr = untilClosed{stdout}, untilClosed{stderr}
 	defer func() {
@@ -74,8 +75,8 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}
 }
 
-// untilClosed drops what is written once nobody reads it (ftlint | head): the
-// exit status is that of all findings, read or not.
+// untilClosed drops output after its reader is gone (ftlint | head), so that the
+// exit status does not depend on the reader.
 type untilClosed struct{ io.Writer }
 
 func (w untilClosed) Write(b []byte) (int, error) {
@@ -240,7 +241,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// parseFailOn is the lowest severity that fails; nil for never.
+// parseFailOn returns the lowest severity that fails; nil for never.
 func parseFailOn(s string) (*rules.Severity, error) {
 	if s == "never" {
 		return nil, nil
@@ -252,8 +253,8 @@ func parseFailOn(s string) (*rules.Severity, error) {
 	return &sev, nil
 }
 
-// useColor reports whether to colour; auto asks for a terminal, and obeys
-// NO_COLOR (no-color.org).
+// useColor reports whether to colour the output. auto colours a terminal, unless
+// NO_COLOR is set (no-color.org).
 func useColor(when string, stdout io.Writer) (bool, error) {
 	switch when {
 	case "always":

@@ -22,7 +22,7 @@ type output struct {
 	path   string
 }
 
-// parseOutputs takes apart the values of -o.
+// parseOutputs parses the values of -o.
 func parseOutputs(specs []string) ([]output, error) {
 	var out []output
 	seen := map[string]bool{}
@@ -44,8 +44,8 @@ func parseOutputs(specs []string) ([]output, error) {
 	return out, nil
 }
 
-// keep is an error if a file that is to be written is one of the inputs, or two
-// are one.
+// keep returns an error if a file to be written is one of the inputs, or if two
+// files to be written are the same.
 func (f *lintFlags) keep(outputs []output, inputs []string) error {
 	inputs = append([]string{f.patch.image, f.debugFile}, inputs...)
 	check := func(flag, path string) error {
@@ -72,14 +72,14 @@ func (f *lintFlags) keep(outputs []output, inputs []string) error {
 	return check("--write-baseline "+f.setup.writeBaseline, f.setup.writeBaseline)
 }
 
-// write writes the report, whole or not at all: an interrupt leaves what was
-// there.
+// write writes the report as a whole or not at all: an interrupt leaves the old
+// file.
 func (o output) write(ctx context.Context, run *report.Run) error {
 	err := writeWhole(o.path, func(w io.Writer) error {
-		return cmp.Or(o.format.Write(untilInterrupt{w, ctx}, run), interrupted(ctx)) // it may have nothing to write
+		return cmp.Or(o.format.Write(untilInterrupt{w, ctx}, run), interrupted(ctx)) // a report may write nothing
 	})
 	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
-		err = pe.Err // its path may be that of the file beside
+		err = pe.Err // its path may be that of the temporary file
 	}
 	if err != nil {
 		return fmt.Errorf("-o %s=%s: %w", o.format.Name, o.path, err)
@@ -87,9 +87,9 @@ func (o output) write(ctx context.Context, run *report.Run) error {
 	return nil
 }
 
-// writeWhole has write fill a file beside path, which then takes the place of
-// what was at path. What is no regular file (a pipe, a terminal), or is standard
-// output or error (/dev/stdout), is written to as it is.
+// writeWhole lets write fill a temporary file beside path, and renames it to path.
+// If path is not a regular file (a pipe, a terminal), or is standard output or
+// error (/dev/stdout), write fills it directly.
 func writeWhole(path string, write func(io.Writer) error) error {
 	old, err := os.Stat(path)
 	switch {
@@ -105,8 +105,8 @@ func writeWhole(path string, write func(io.Writer) error) error {
 				return fill(std, write)
 			}
 		}
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
 	default:
 		old = nil
@@ -115,7 +115,7 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone by then, if all went well
+	defer os.Remove(f.Name()) // fails after the rename
 	if old != nil {
 		err = f.Chmod(old.Mode().Perm())
 	}
@@ -128,8 +128,8 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	return os.Rename(f.Name(), path)
 }
 
-// createIn makes a file in dir that others may read as far as the umask lets
-// them, which os.CreateTemp does not.
+// createIn makes a temporary file in dir with the permissions that the umask
+// allows. os.CreateTemp would let only the user read it.
 func createIn(dir string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(".ftlint-%x.tmp", rand.Uint64())), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -139,7 +139,7 @@ func createIn(dir string) (*os.File, error) {
 	}
 }
 
-// fill has write fill w.
+// fill lets write fill w through a buffer.
 func fill(w io.Writer, write func(io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	if err := write(b); err != nil {
@@ -148,7 +148,7 @@ func fill(w io.Writer, write func(io.Writer) error) error {
 	return b.Flush()
 }
 
-// formatNames lists the formats.
+// formatNames returns the names of the formats, with commas.
 func formatNames() string {
 	var names []string
 	for _, f := range report.Formats {

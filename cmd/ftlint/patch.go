@@ -20,10 +20,10 @@ type patchFlags struct {
 }
 
 func (f *patchFlags) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.image, "image", "", "an image built with the patches: confirm their findings in it, and report its own where they touch it")
+	fl.StringVar(&f.image, "image", "", "an image built with the patches: mark the findings that it confirms, and report its own findings in code that the patches touch")
 	fl.StringArrayVar(&f.git, "git", nil, "lint the commits of this range of the git tree here (v1..v2)")
 	fl.StringVar(&f.at, "at", "source", "where findings in patches are: source, at the line of the patched file, or patch, at the line of the patch")
-	fl.BoolVar(&f.allLines, "all-lines", false, "judge the context lines of patches too; of source files all lines always are")
+	fl.BoolVar(&f.allLines, "all-lines", false, "judge the context lines of patches too; all lines of a source file are always judged")
 }
 
 func (f *patchFlags) check(files []string) error {
@@ -36,7 +36,8 @@ func (f *patchFlags) check(files []string) error {
 	return nil
 }
 
-// inputs are the files of a run, and what else it looks at.
+// inputs returns the files of a run, with the image and the git tree that it
+// reads.
 func (f *patchFlags) inputs(files []string) []string {
 	if f.image != "" {
 		files = append(slices.Clone(files), f.image)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// progress is a bar on a terminal: how many modules of all are done. On
-// anything else it is silent.
+// progress is a bar on a terminal that shows how many modules are done. It is
+// silent if the output is not a terminal.
 type progress struct {
 	w     io.Writer // nil: silent
 	total int
@@ -24,7 +24,7 @@ func newProgress(w io.Writer, total int) *progress {
 	return &progress{w: w, total: total}
 }
 
-// isTerminal reports whether what is written to w is seen at once.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	if u, ok := w.(untilClosed); ok {
 		w = u.Writer
@@ -37,7 +37,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// set shows that done modules are done, ten times a second at most.
+// set shows the number of modules that are done, at most ten times a second.
 func (p *progress) set(done int) {
 	if p.w == nil || time.Since(p.last) < time.Second/10 {
 		return
@@ -48,7 +48,7 @@ func (p *progress) set(done int) {
 	fmt.Fprintf(p.w, "\r[%s%s] %d of %d modules", strings.Repeat("=", full), strings.Repeat(" ", width-full), done, p.total)
 }
 
-// clear takes the bar away, before something else is written.
+// clear removes the bar, before something else is written.
 func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.w, "\r\x1b[K")

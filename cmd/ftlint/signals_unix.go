@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// ignored are signals that writing tells by an error, too: of a pipe that is
-// closed (see untilClosed), of a file that grows beyond a limit.
+// ignored are signals for which the write returns an error as well: a closed pipe
+// (see untilClosed), and a file that grows beyond its limit.
 var ignored = []os.Signal{syscall.SIGPIPE, syscall.SIGXFSZ}

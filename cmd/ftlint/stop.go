@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// errInterrupted is why a run ends at a signal.
+// errInterrupted is the cause of a run that a signal ends.
 var errInterrupted = errors.New("interrupted")
 
-// stopping is a context that SIGINT, SIGTERM and the timeout (0: none) end. A
+// stopping returns a context that SIGINT, SIGTERM or the timeout (0: none) ends. A
 // second signal ends the program.
 func stopping(timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -35,8 +35,8 @@ func stopping(timeout time.Duration) (context.Context, context.CancelFunc) {
 	return limited, func() { free(); cancel(nil) }
 }
 
-// untilInterrupt stops writing at an interrupt; at a timeout it does not: the
-// report says what was not judged.
+// untilInterrupt stops writing at an interrupt, but not at a timeout: then the
+// report says which inputs were not judged.
 type untilInterrupt struct {
 	io.Writer
 	ctx context.Context
@@ -49,7 +49,7 @@ func (w untilInterrupt) Write(b []byte) (int, error) {
 	return w.Writer.Write(b)
 }
 
-// interrupted is errInterrupted if a signal ended ctx.
+// interrupted returns errInterrupted if a signal ended ctx.
 func interrupted(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted

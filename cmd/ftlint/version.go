@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by scripts/release (-ldflags -X main.version=...); other
-// builds go by what the Go tool notes in them.
+// version is set by scripts/release (-ldflags -X main.version=...). Other builds
+// have the version that the Go tool records.
 var version string
 
-// buildVersion is the version of this build: a tag, a module's version, or
-// that of the commit.
+// buildVersion returns the version of this build: a tag, a module's version, or
+// the version of the commit.
 func buildVersion() string {
 	if version != "" {
 		return version

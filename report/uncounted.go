@@ -8,17 +8,17 @@ import (
 	"github.com/ftlint/ftlint/finding"
 )
 
-// quiet says what was found that does not count, a line each: by reason what is
-// suppressed, by rule what the baseline knows, and what of it there is no more;
-// each entry of that if verbose.
-func quiet(results []*finding.Result, verbose bool) (lines []string) {
+// uncounted describes the findings that do not count, one line a reason of a
+// suppression and one line a rule of the baseline. If verbose, each entry of the
+// baseline that is fixed has a line too.
+func uncounted(results []*finding.Result, verbose bool) (lines []string) {
 	type key struct{ rule, reason string }
 	suppressed, known, fixed := map[key]int{}, map[string]int{}, map[string]int{}
 	var order []key
 	var ids []string // of rules with entries in the baseline
 	var entries []finding.Entry
 	for _, res := range results {
-		for _, f := range res.Quiet {
+		for _, f := range res.Uncounted {
 			if by := f.SuppressedBy; by != nil {
 				k := key{f.Rule.ID, by.Reason}
 				if suppressed[k]++; suppressed[k] == 1 {
@@ -85,10 +85,11 @@ func configLine(res *finding.Result) []string {
 	return []string{"config: " + printable(res.ConfigFile)}
 }
 
-// modulesQuiet says both for all modules among the results together.
-func modulesQuiet(results []*finding.Result, verbose bool) []string {
+// modulesUncounted returns the lines of uncounted and configLine for all modules
+// among the results together.
+func modulesUncounted(results []*finding.Result, verbose bool) []string {
 	modules := slices.DeleteFunc(slices.Clone(results), func(res *finding.Result) bool { return !res.IsModule || res.Image == nil })
-	lines := quiet(modules, verbose)
+	lines := uncounted(modules, verbose)
 	if len(modules) > 0 {
 		lines = append(lines, configLine(modules[0])...)
 	}

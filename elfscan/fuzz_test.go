@@ -327,7 +327,7 @@ func relrPlaces(relr []byte, lo, hi uint64) (n int) {
 
 // openModule is OpenModule of what is in memory, which is not kept.
 func openModule(data []byte, kernel *Image) (*Image, error) {
-	im := &Image{Path: "m.ko", data: bytes.Clone(data), unmapped: true, module: &Module{Kernel: kernel}}
+	im := &Image{Path: "m.ko", data: bytes.Clone(data), module: &Module{Kernel: kernel}}
 	im.debug = im
 	if err := im.readHeaders(); err != nil {
 		return nil, err

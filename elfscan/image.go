@@ -15,7 +15,7 @@ type Image struct {
 	Path string // as it was given to Open
 
 	data     []byte    // the whole file, mapped privately
-	unmapped bool      // data is memory of someone else, not a mapping
+	mapped   bool      // data is a mapping of its own, which Close unmaps
 	writable bool      // by SetWord
 	file     *elf.File // its headers
 	ranges   []Range   // the allocated sections, by address
@@ -207,7 +207,7 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 // soon: what goes through a whole section would otherwise keep all of it in
 // memory.
 func (im *Image) Release(r *Range, lo, hi uint64) {
-	if im.unmapped || im.writable || r.data == nil || lo < r.Addr || hi > r.Addr+uint64(len(r.data)) || lo >= hi {
+	if !im.mapped || im.writable || r.data == nil || lo < r.Addr || hi > r.Addr+uint64(len(r.data)) || lo >= hi {
 		return // what SetWord has changed would be lost
 	}
 	release(r.data[lo-r.Addr : hi-r.Addr])
@@ -221,7 +221,7 @@ func (im *Image) SetWord(addr uint64, w uint32) error {
 	if !ok {
 		return &Error{im.Path, "", fmt.Sprintf("no word to change at %#x", addr)}
 	}
-	if !im.writable {
+	if im.mapped && !im.writable {
 		if err := makeWritable(im.data); err != nil {
 			return err
 		}

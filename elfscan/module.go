@@ -159,7 +159,7 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	im = &Image{Path: path, data: data, unmapped: true, module: &Module{Kernel: opt.Kernel, debug: opt}}
+	im = &Image{Path: path, data: data, module: &Module{Kernel: opt.Kernel, debug: opt}}
 	im.debug = im
 	err = im.readHeaders()
 	if err == nil {
@@ -318,7 +318,7 @@ func (im *Image) indexModule() {
 func (im *Image) PlaceAt(base uint64) (*Image, error) {
 	m := *im.module
 	m.Sections = slices.Clone(m.Sections)
-	out := &Image{Path: im.Path, unmapped: true, data: im.data, file: im.file, module: &m,
+	out := &Image{Path: im.Path, data: im.data, file: im.file, module: &m,
 		symtab: bytes.Clone(im.symtab), strtab: im.strtab, symtabWhere: im.symtabWhere, padAt: im.padAt}
 	out.debug = out
 	return out, out.layOut(base)

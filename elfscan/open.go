@@ -83,7 +83,7 @@ func open(path string) (*Image, error) {
 			return nil, &Error{Path: path, What: err.Error()}
 		}
 	}
-	im := &Image{Path: path, data: data}
+	im := &Image{Path: path, data: data, mapped: true}
 	if err := im.readHeaders(); err != nil {
 		unmap(data)
 		return nil, err
@@ -218,7 +218,7 @@ func (im *Image) readHeaders() (err error) {
 
 // Close unmaps the image. Nothing that the image returned may be used after.
 func (im *Image) Close() {
-	if im.data != nil && !im.unmapped {
+	if im.mapped && im.data != nil {
 		unmap(im.data)
 	}
 	im.data = nil

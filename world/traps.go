@@ -34,7 +34,8 @@ func (w *World) isBug(pc uint64) bool {
 	// with CONFIG_DEBUG_BUGVERBOSE s32 file_disp and u16 line; u16 flags.
 	le := binary.LittleEndian
 	target := func(off int) uint64 { return start + uint64(off) + uint64(int64(int32(le.Uint32(b[off:])))) }
-	for _, format := range []struct{ size, flags int }{{12, 10}, {16, 14}, {8, 4}} {
+	// The largest comes last: every second entry of 8 bytes is one of 16 that fits.
+	for _, format := range []struct{ size, flags int }{{12, 10}, {8, 4}, {16, 14}} {
 		fits := len(b)%format.size == 0
 		for off := 0; fits && off < min(len(b), 8*format.size); off += format.size {
 			insn, ok := w.Image.Word(target(off))

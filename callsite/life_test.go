@@ -192,7 +192,7 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		{"loses SP", "ftrace_make_call", []uint32{subSP, ret0, ret}, "leaves SP at -16"},
 		{"writes to its caller's stack", "ftrace_make_call", []uint32{above, ret0, ret}, "writes where it must not"},
 		{"writes to the record", "ftrace_make_call", []uint32{rec, ret0, ret}, "writes where it must not"},
-		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses what holds nothing"},
+		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses an address that it was not given"},
 		{"writes to the task", "ftrace_init_nop", []uint32{current, task, ret0, ret}, "into the task (+0x200)"},
 		{"writes to thread_info", "ftrace_init_nop", []uint32{current, info, ret0, ret}, "thread_info"},
 		{"spins", "ftrace_modify_call", []uint32{spin}, "step limit"},

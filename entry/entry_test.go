@@ -29,7 +29,8 @@ func paths(t *testing.T, im *elfscan.Image) []entry.Run {
 	return entry.Paths(table, sites[i].Entry, bti, callsite.ReadTypes(im, false))
 }
 
-// Every path through good entry code is clean, and there are those of its era.
+// Every path through good entry code is clean, and all paths of its era are
+// executed.
 func TestEntryPaths(t *testing.T) {
 	images.Each(t, func(t *testing.T, im *elfscan.Image) {
 		var names []string

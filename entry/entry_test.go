@@ -82,7 +82,7 @@ func drop(t *testing.T, im *elfscan.Image, from string, words ...uint32) {
 	t.Skipf("no such instruction behind %s", from)
 }
 
-// Entry code that loses something is noticed, and told what it is.
+// Entry code that loses a register or the stack is noticed, and the run says which.
 func TestBrokenEntryCode(t *testing.T) {
 	for _, c := range []struct {
 		what, sample, from string

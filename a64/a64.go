@@ -1,6 +1,6 @@
-// Package a64 knows A64 instruction words: it classifies them, finds the
-// address that a PC-relative one refers to, encodes the few that ftrace
-// writes, with range checks, and prints them.
+// Package a64 is about A64 instruction words. It classifies and prints them, finds
+// the address that a PC-relative instruction refers to, and encodes the few
+// instructions that ftrace writes, with range checks.
 //
 // Encodings are from the Arm Architecture Reference Manual (DDI 0487),
 // chapter C4, "A64 Instruction Set Encoding". Addresses and offsets are in
@@ -302,8 +302,8 @@ func Relocate(w uint32, pc, target uint64) (uint32, error) {
 	return w, nil
 }
 
-// EncodeB is B target at pc, EncodeBL is BL target at pc. They fail with a
-// *RangeError beyond -128 MiB .. +128 MiB-4.
+// EncodeB is B target at pc, EncodeBL is BL target at pc. The error is a
+// *RangeError if the distance is beyond -128 MiB .. +128 MiB-4.
 func EncodeB(pc, target uint64) (uint32, error)  { return Relocate(0x14000000, pc, target) }
 func EncodeBL(pc, target uint64) (uint32, error) { return Relocate(0x94000000, pc, target) }
 

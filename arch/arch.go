@@ -1,8 +1,8 @@
 // Package arch holds what differs between architectures, as plain values: the
 // ELF machine, the shapes of callsites, the eras of ftrace with their labels
 // and the paths through their entry code, the registers that calls keep, and
-// the names of the functions that patch text. There is one value an
-// architecture, and no logic of ftrace.
+// the names of the functions that patch text. Each architecture is one value.
+// The package has no logic of ftrace.
 package arch
 
 import (
@@ -19,69 +19,69 @@ type Arch struct {
 	Data    elf.Data
 
 	InsnSize uint64    // bytes of an instruction
-	Call     a64.Reach // of the branch at a callsite, from its own address
+	Call     a64.Reach // how far the branch at a callsite reaches from its own address
 
 	Eras   []*Era   // all but None
-	Shapes []*Shape // that callsites can have
+	Shapes []*Shape // the shapes that callsites can have
 
 	// EntryPoints are the symbols at which entry code is entered, in all eras.
 	EntryPoints []string
-	// CallSlot and GraphSlot are the labels of what ftrace patches in entry
-	// code: the call of the callback, and the branch to fgraph.
+	// CallSlot and GraphSlot are the labels of the two instructions that ftrace
+	// patches in entry code: the call of the callback, and the branch to fgraph.
 	CallSlot, GraphSlot string
-	// Regions are the labels of a dynamic trampoline's template, and those of
-	// their ends.
+	// Regions are the parts of a dynamic trampoline's template.
 	Regions []Region
 	// OpLoad is the label on the load of function_trace_op in a template.
 	OpLoad string
 
-	// Live are the general registers that the traced function needs back at a
-	// callsite, Saved those that every function gives back to its caller.
+	// Live are the numbers of the general registers that the traced function
+	// needs back at a callsite. Saved are those that every function gives back
+	// to its caller.
 	Live, Saved []int
 
 	Patching Patching
 	Modules  Modules
 }
 
-// A Region is a part of a template, between two labels.
+// A Region names a part of a template by the labels at its start and its end.
 type Region struct{ Start, End string }
 
 // Patching names the kernel's functions that read, write and make
 // instructions.
 type Patching struct {
 	Read, Write, WriteLiteral []string
-	Makers                    []string // that ftrace calls
-	MakerPrefixes             []string // how the names of all makers begin
+	Makers                    []string // makers of instructions that ftrace calls
+	MakerPrefixes             []string // beginnings of the names of all makers
 	Branch                    string   // the maker of branches
 }
 
-// Modules says what a module has for ftrace.
+// Modules names the parts of a module that are for ftrace.
 type Modules struct {
-	// Tables are the sections that can list a module's callsites, the one that
-	// goes before first.
+	// Tables are the sections that can list a module's callsites. The loader
+	// takes the first of them that the module has.
 	Tables []string
-	// PLT is the section with the PLT entries for ftrace of a module's text,
-	// InitPLT that of its init text.
+	// PLT is the section with the PLT entries for ftrace of a module's text.
+	// InitPLT is the same for its init text.
 	PLT, InitPLT string
 	// PLTEntry is the size of a PLT entry, in bytes.
 	PLTEntry uint64
 }
 
-// A Shape is what the words at a callsite look like.
+// A Shape is a pattern of the words at a callsite.
 type Shape struct {
 	Text string // in the assembler's words
-	// Words are how many words from the callsite's entry make it up, without a
+	// Words is the number of words from the callsite's entry on, without a
 	// landing pad.
 	Words int
-	// Literal is how many bytes before the function a pointer to the ops
-	// stands, where the callsite's entry is; 0 for none.
+	// Literal is the distance in bytes from the pointer to the ops, where the
+	// callsite's entry is, to the function behind it. It is 0 if the shape has
+	// no such pointer.
 	Literal uint64
-	// SavesLR says that the word before the call saves the link register.
+	// SavesLR reports whether the word before the call saves the link register.
 	SavesLR bool
 }
 
-// String is the shape in the assembler's words. A nil Shape is one that is not
-// known.
+// String is the shape in the assembler's words. A nil Shape is an unknown one.
 func (s *Shape) String() string {
 	if s == nil {
 		return "unknown"
@@ -96,13 +96,13 @@ type Era struct {
 	Name  string
 	Shape *Shape // of its callsites; nil in None
 
-	// Symbols tell the era: an image with one of them is of it. An era without
-	// is told by the shape of the callsites and, where there are none to look
-	// at, by Hint: the first in Eras whose Hint is in the image, or "".
+	// An image that has one of Symbols is of this era. Eras without Symbols are
+	// told apart by the shape of the callsites. An image without callsites is of
+	// the first such era in Eras whose Hint is a symbol of the image or "".
 	Symbols []string
 	Hint    string
-	// Unknown says that the era, of those whose callsites are alike, is that of
-	// a module whose kernel is not known.
+	// Unknown marks one era among those whose callsites are alike. A module of
+	// an unknown kernel counts as a module of that era.
 	Unknown bool
 
 	Labels []Label
@@ -111,22 +111,22 @@ type Era struct {
 	Indirect []Indirect
 
 	// Regs is where the entry code leaves the callsite's registers for the
-	// callback; nil if the callback is given none, and no ops.
+	// callback; nil if the callback gets neither registers nor an ops.
 	Regs *Regs
-	// Slot says that the callback is called from the patched slot CallSlot, not
-	// through the ops.
+	// Slot reports whether the callback is called from the patched slot
+	// CallSlot. Otherwise it is called through the ops.
 	Slot bool
-	// Template says that the era's dynamic trampolines are copies of the entry
-	// code.
+	// Template reports whether the era has dynamic trampolines, which are copies
+	// of the entry code.
 	Template bool
-	// Far is what enabling a callsite does with a target that is out of its reach
-	// and not entry code.
+	// Far says how a callsite is enabled whose target is out of its reach and
+	// not entry code.
 	Far Far
 }
 
 func (e *Era) String() string { return e.Name }
 
-// Far is what becomes of a target out of reach that is not entry code.
+// Far says how the kernel handles a target out of reach that is not entry code.
 type Far uint8
 
 const (
@@ -135,14 +135,14 @@ const (
 	FarByOps              // the callsite goes to ftrace_caller, which finds the target by the ops
 )
 
-// None is the era of an image that has no ftrace, or nothing that tells.
+// None is the era of an image that has no ftrace, or whose era cannot be told.
 var None = &Era{Name: "none"}
 
-// Regs is where the registers of a callsite are, in bytes from the address
-// that the callback is given.
+// Regs are the offsets of a callsite's registers, in bytes from the address
+// that the callback gets.
 type Regs struct {
-	FP, LR, SP, PC uint64 // the general registers stand before them, from 0 on
-	Direct         uint64 // of the direct trampoline; 0 if there is none
+	FP, LR, SP, PC uint64 // X0 and the registers after it are at 0, 8, and so on
+	Direct         uint64 // the address of the direct trampoline; 0 if the era has no such member
 }
 
 // A Path is a way through the entry code.
@@ -151,13 +151,15 @@ type Path struct {
 	Entry string // the symbol where it begins
 }
 
-// An Indirect is an entry point that indirect branches reach, and from where.
+// An Indirect is an entry point that an indirect branch reaches.
 type Indirect struct {
-	Symbol, From string
-	Branch       a64.BranchType
+	Symbol string // the entry point
+	From   string // the branch, in words
+	Branch a64.BranchType
 }
 
-// How is what makes a path differ from the others of its entry.
+// How says what happens on a path. Paths that begin at the same symbol differ
+// in it.
 type How uint8
 
 const (
@@ -165,7 +167,7 @@ const (
 	Redirect                   // the callback changes arguments, return address and where execution goes on
 	Graph                      // fgraph is on
 	Direct                     // the ops has a direct call
-	LateDirect                 // the callback asks for a direct call
+	LateDirect                 // the callback sets a direct call
 	StubDirect                 // the path begins at the direct trampoline that does nothing
 	ReturnToHandler            // the path begins where a function that fgraph traces returns to
 )
@@ -175,15 +177,16 @@ var howNames = [...]string{"", ", redirected by the callback", ", fgraph", ", di
 // String names the path: "ftrace_caller, direct call".
 func (p Path) String() string { return p.Entry + howNames[p.How] }
 
-// A Label is a symbol that ftrace's entry code or its builder needs. All of
-// them stand in kernel text. Data (function_trace_op, the callsite table's
-// borders) is not listed: images whose symbols come from kallsyms may lack it.
+// A Label is a symbol that ftrace's entry code or the builder of trampolines
+// needs. All labels stand in kernel text. Symbols of data (function_trace_op,
+// the boundaries of the callsite table) are not listed, because images whose
+// symbols come from kallsyms may lack them.
 type Label struct {
 	Name     string
-	Role     string // one line: what stands there
-	Needs    string // needed only if this symbol is in the image; "" = always in this era
-	Unless   string // not needed if this symbol is in the image
-	NeededBy string // what breaks without it
+	Role     string // the code at the label, in one line
+	Needs    string // the label is needed only if this symbol is in the image; "": always in this era
+	Unless   string // the label is not needed if this symbol is in the image
+	NeededBy string // the code that breaks without the label
 }
 
 // NeededIn reports whether an image that has these symbols needs the label.

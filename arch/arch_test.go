@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What real kernels have near their ftrace entry code, and configurations of
-// them that are legitimate.
+// symbolSets are the symbols near the ftrace entry code of real kernels, and of
+// configurations that are legitimate.
 var symbolSets = []struct {
 	name    string
 	era     *Era
@@ -120,7 +120,7 @@ func TestLabelTable(t *testing.T) {
 			seen[l.Name] = true
 		}
 	}
-	// The table of dyntramp is built from that of regs.
+	// Dyntramp's labels are RegsEra's and more, and must not be appended to them.
 	if n := len(RegsEra.Labels); n != 8 {
 		t.Errorf("era regs has %d labels", n)
 	}

@@ -15,7 +15,7 @@ var ARM64 = &Arch{
 	InsnSize: a64.Size,
 	Call:     a64.ReachOf(a64.Call),
 
-	// An era that symbols tell goes before one that they may tell as well.
+	// Dyntramp stands before RegsEra because its images have RegsEra's symbols, too.
 	Eras:   []*Era{Dyntramp, RegsEra, Mcount, Args, Callops},
 	Shapes: []*Shape{BLMcount, NOPs, OpsAndNOPs},
 
@@ -33,8 +33,8 @@ var ARM64 = &Arch{
 	},
 	OpLoad: "function_trace_op_ptr",
 
-	// X9-X17 may be clobbered at a callsite: see the comment in
-	// arch/arm64/kernel/ftrace.c. Saved is AAPCS64, 6.1.1.
+	// Live leaves out X9-X17, which may be clobbered at a callsite: see the
+	// comment in arch/arm64/kernel/ftrace.c. Saved is from AAPCS64, 6.1.1.
 	Live:  []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30},
 	Saved: []int{19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29},
 
@@ -61,19 +61,19 @@ var (
 	OpsAndNOPs = &Shape{Text: "`nop; nop` before the function and `nop; nop` in it", Words: 4, SavesLR: true, Literal: 8}
 )
 
-// Registers of a callsite as the callback finds them.
+// The structures in which the callback finds a callsite's registers.
 var (
-	// struct pt_regs: regs[31], sp, pc
+	// ptRegs is struct pt_regs: regs[31], sp, pc.
 	ptRegs = &Regs{FP: 29 * 8, LR: 30 * 8, SP: 31 * 8, PC: 32 * 8}
-	// FtraceRegs is struct ftrace_regs: regs[9], direct_tramp, fp, lr, sp, pc ("ftrace:
-	// arm64: move from REGS to ARGS")
+	// FtraceRegs is struct ftrace_regs: regs[9], direct_tramp, fp, lr, sp, pc
+	// ("ftrace: arm64: move from REGS to ARGS").
 	FtraceRegs = &Regs{Direct: 72, FP: 80, LR: 88, SP: 96, PC: 104}
 )
 
 // The eras of arm64.
 var (
-	// Mcount is to 5.4, or built by compilers without patchable entries: BL
-	// _mcount stands behind the prologue.
+	// Mcount is the era of kernels up to 5.4, and of kernels whose compiler has no
+	// patchable function entries. BL _mcount stands behind the prologue.
 	Mcount = &Era{
 		Name: "mcount", Shape: BLMcount, Slot: true, Hint: "_mcount", Unknown: true,
 		Paths: []Path{{Callback, "ftrace_caller"}, {ReturnToHandler, "return_to_handler"}},
@@ -93,8 +93,8 @@ var (
 			returnToHandler,
 		},
 	}
-	// RegsEra is 5.5 to 6.1: ftrace_regs_caller and ftrace_caller, joined by
-	// ftrace_common.
+	// RegsEra is the era of kernels 5.5 to 6.1. ftrace_regs_caller and
+	// ftrace_caller both end in a branch to ftrace_common.
 	RegsEra = &Era{
 		Name: "regs", Shape: NOPs, Regs: ptRegs, Slot: true, Far: FarRefused, Unknown: true,
 		Symbols:  []string{"ftrace_regs_caller", "ftrace_common"},
@@ -102,8 +102,8 @@ var (
 		Indirect: indirect,
 		Labels:   labelsOfRegs,
 	}
-	// Args is 6.2 on, without CALL_OPS: one ftrace_caller with ftrace_call in
-	// it.
+	// Args is the era of kernels from 6.2 on without CALL_OPS. They have one
+	// ftrace_caller, which contains ftrace_call.
 	Args = &Era{
 		Name: "args", Shape: NOPs, Regs: FtraceRegs, Slot: true, Hint: "ftrace_call",
 		Paths:    pathsOfArgs,
@@ -117,8 +117,8 @@ var (
 			returnToHandler,
 		},
 	}
-	// Callops is 6.3 on, with CALL_OPS: the ops pointer stands before each
-	// function.
+	// Callops is the era of kernels from 6.3 on with CALL_OPS. A pointer to the
+	// ops stands before each function.
 	Callops = &Era{
 		Name: "callops", Shape: OpsAndNOPs, Regs: FtraceRegs, Far: FarByOps, Unknown: true,
 		Paths:    pathsOfArgs,
@@ -126,8 +126,8 @@ var (
 		Labels: []Label{
 			{Name: "ftrace_caller", Role: "entry code: loads the ops from before the function, calls ops->func by BLR, restores, returns",
 				NeededBy: "every enabled callsite, whose BL goes here"},
-			// The next two are local symbols: where one is in the symbol table
-			// the other must be, and stripping local symbols takes both.
+			// The next two are local symbols. Stripping local symbols removes both,
+			// so where one is in the symbol table the other must be, too.
 			{Name: "ftrace_caller_direct", Role: "BR x17 to the direct trampoline", Needs: "ftrace_caller_direct_late",
 				NeededBy: "ftrace_caller, which branches here if ops->direct_call is set"},
 			{Name: "ftrace_caller_direct_late", Role: "restores LR, PC and SP, then goes on into ftrace_caller_direct", Needs: "ftrace_caller_direct",
@@ -140,8 +140,7 @@ var (
 			returnToHandler,
 		},
 	}
-	// Dyntramp is era regs with dynamic trampolines, as the RFC of 2020 has
-	// them.
+	// Dyntramp is RegsEra with the dynamic trampolines of the RFC of 2020.
 	Dyntramp = &Era{
 		Name: "dyntramp", Shape: NOPs, Regs: ptRegs, Slot: true, Template: true,
 		Symbols:  []string{"ftrace_caller_end", "ftrace_regs_caller_end", "function_trace_op_ptr", "ftrace_common_end"},
@@ -162,8 +161,8 @@ var (
 	}
 )
 
-// What indirect branches reach. A BL needs no landing pad, nor does a RET
-// (return_to_handler).
+// The entry points that indirect branches reach. The other entry points need no
+// landing pad: BL calls them, and RET goes to return_to_handler.
 var (
 	fromPLT     = Indirect{"ftrace_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP}
 	fromPLTRegs = Indirect{"ftrace_regs_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP}
@@ -189,21 +188,21 @@ var (
 	}
 )
 
-// fgraph and direct are symbols that are in an image if and only if a
-// configuration option is on.
+// Symbols that are in an image if and only if configuration options are on.
 const (
-	fgraph  = "ftrace_return_to_handler" // FUNCTION_GRAPH_TRACER: core's half of the return path
+	fgraph  = "ftrace_return_to_handler" // FUNCTION_GRAPH_TRACER: the core's half of the return path
 	direct  = "ftrace_find_rec_direct"   // DYNAMIC_FTRACE_WITH_DIRECT_CALLS
 	dynamic = "ftrace_make_call"         // DYNAMIC_FTRACE: the arch hook that enables a callsite
-	// DYNAMIC_FTRACE and FUNCTION_GRAPH_TRACER together: the hook that
-	// patches ftrace_graph_call, in the arch or as core's weak stub.
+	// dynamicFgraph tells of DYNAMIC_FTRACE and FUNCTION_GRAPH_TRACER together:
+	// the hook that patches ftrace_graph_call, or the core's weak stub of it.
 	dynamicFgraph = "ftrace_enable_ftrace_graph_caller"
-	// The arch hook of kernels in which fgraph is a callback like any other,
-	// since "arm64/ftrace: Make function graph use ftrace directly". They
-	// have neither ftrace_graph_call nor ftrace_graph_caller.
+	// fgraphDirectly is the arch hook of kernels in which fgraph is a callback
+	// like any other, since "arm64/ftrace: Make function graph use ftrace
+	// directly". They have neither ftrace_graph_call nor ftrace_graph_caller.
 	fgraphDirectly = "ftrace_graph_func"
 )
 
+// Labels that eras share.
 var (
 	stub = Label{Name: "ftrace_stub", Role: "a RET: the callback while there is none",
 		NeededBy: "ftrace_call, which calls it until a callback is set"}

@@ -8,34 +8,34 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A module is what ftrace's functions are told of the module that a callsite
-// is in: addresses of struct module, 0 for none.
-type module struct {
-	given uint64 // by the core, while it loads the module
-	found uint64 // by __module_text_address()
+// modulePointers are the addresses of struct module that ftrace's functions get
+// for the module of a callsite; 0: they get none.
+type modulePointers struct {
+	given uint64 // the argument of the core, while it loads the module
+	found uint64 // the result of __module_text_address()
 }
 
-// callOpsEn is the flag of a record whose callsite has ops of its own, bit 21
-// of dyn_ftrace.flags ("ftrace: Add DYNAMIC_FTRACE_WITH_CALL_OPS").
+// callOpsEn is bit 21 of dyn_ftrace.flags: the callsite has an ops of its own
+// ("ftrace: Add DYNAMIC_FTRACE_WITH_CALL_OPS").
 const callOpsEn = 1 << 21
 
-// Corners executes ftrace's functions on the callsite at entry in the
-// situations that an ordinary life does not come to: what they call fails,
-// the old word is another, flags differ; and, for a callsite of a module, the
-// entry code is out of reach, so that they must go through the module's PLT,
-// or refuse if there is none. untried is a *world.Lack that says what could not be
-// executed, or nil.
+// Corners executes ftrace's functions on the callsite at entry in situations that
+// the life of a callsite does not have. The functions that they call fail, another
+// word stands at the callsite, or flags differ. A callsite of a made-up module is
+// out of reach of the entry code: the functions must then use the module's PLT, or
+// refuse if the module has no PLT. untried is a *world.Lack that says what could
+// not be executed, or nil.
 func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, untried error) {
 	s := f.table.Site(entry)
 	defer f.strict()()
 	f.failing(s, &runs)
-	f.otherwise(s, &runs)
+	f.differing(s, &runs)
 	switch {
 	case !f.table.Shape.SavesLR:
 	case !types.HasModule:
-		untried = &world.Lack{What: "callsites of modules out of reach (no BTF tells of struct module and a PLT for ftrace; with --exhaustive DWARF is asked)"}
+		untried = &world.Lack{What: "callsites of modules out of reach (no BTF describes struct module with a PLT for ftrace; --exhaustive reads DWARF, too)"}
 	default:
-		(&placed{f, types.Module, &runs, f.fn.caller - far}).all()
+		(&placed{f, types.Module, &runs, f.fn.caller - farAway}).all()
 		f.loading(s, types, &runs)
 	}
 	f.aim = nil
@@ -44,10 +44,9 @@ func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, untried erro
 	return runs, untried
 }
 
-// strict has the makers of instructions clobber what a call may, beside what
-// they do: they are in another file of the kernel than the functions that call
-// them, which cannot know which registers they leave alone. It returns what
-// ends that.
+// strict has the makers of instructions clobber the registers that a call may
+// clobber. Their callers, in another file of the kernel, cannot know which
+// registers the makers leave alone. end undoes the effect of strict.
 func (f *Executor) strict() (end func()) {
 	m := f.w.M
 	var hooked []uint64
@@ -87,7 +86,8 @@ func (f *Executor) try(runs *[]Run, s Site, st State, body func(r *Run)) {
 	*runs = append(*runs, r)
 }
 
-// A siteCall is a call of one of the functions that an ordinary life has.
+// A siteCall is a call of one of ftrace's functions on a callsite, as the life of
+// a callsite has it. from and to are the states before and after it.
 type siteCall struct {
 	name     string
 	fn       uint64
@@ -95,6 +95,7 @@ type siteCall struct {
 	args     []uint64
 }
 
+// siteCalls are the calls of the life of a callsite.
 func (f *Executor) siteCalls(s Site) []siteCall {
 	const nops = a64.NOP<<32 | a64.NOP
 	built := State{a64.NOP, a64.NOP, nops}
@@ -121,12 +122,12 @@ func (f *Executor) siteCalls(s Site) []siteCall {
 	return out
 }
 
-// failing has what the functions call fail.
+// failing has the functions of the patching interface fail.
 func (f *Executor) failing(s Site, runs *[]Run) {
 	f.reset()
 	for _, c := range f.siteCalls(s) {
-		wrote := c.from // the literal is written first
-		wrote.Literal = c.to.Literal
+		wrote := c.from
+		wrote.Literal = c.to.Literal // it is written before the words
 		for _, fail := range []struct {
 			what  string
 			names []string
@@ -146,9 +147,9 @@ func (f *Executor) failing(s Site, runs *[]Run) {
 	}
 }
 
-// otherwise has callsites, records and addresses that differ from those of an
-// ordinary life.
-func (f *Executor) otherwise(s Site, runs *[]Run) {
+// differing has callsites, records and addresses that differ from those of the
+// life of a callsite.
+func (f *Executor) differing(s Site, runs *[]Run) {
 	f.reset()
 	calls := f.siteCalls(s)
 	for _, c := range calls {
@@ -190,7 +191,7 @@ func (f *Executor) otherwise(s Site, runs *[]Run) {
 	for _, flags := range []struct {
 		what       string
 		flags, ops uint64
-		unique     bool // ftrace_find_unique_ops() finds some
+		unique     bool // ftrace_find_unique_ops() finds an ops
 	}{
 		{"all flags but CALL_OPS_EN", 0xffff_ffff &^ callOpsEn, f.ops.list, true},
 		{"CALL_OPS_EN alone", callOpsEn, f.ops.fake, true},
@@ -211,7 +212,7 @@ func (f *Executor) otherwise(s Site, runs *[]Run) {
 			})
 		}
 	}
-	// The core takes 0 for an entry to skip.
+	// ftrace_call_adjust() returns 0 for an entry that the core is to skip.
 	for _, off := range []uint64{1, 2, 4} {
 		for mayWarn := range int32(2) {
 			f.try(runs, s, blank, func(r *Run) {
@@ -222,19 +223,19 @@ func (f *Executor) otherwise(s Site, runs *[]Run) {
 	}
 }
 
-// farDirect calls the functions with a direct trampoline that the callsite does
-// not reach, beyond either end of BL's range: ftrace_caller, which it does, goes
-// there by ops->direct_call ("arm64: ftrace: Add direct call support").
+// farDirect calls the functions with a direct trampoline out of the callsite's
+// reach. The callsite must then call ftrace_caller, which goes to the direct
+// trampoline by ops->direct_call ("arm64: ftrace: Add direct call support").
 func (f *Executor) farDirect(s Site, runs *[]Run) {
 	for _, d := range []int64{128 << 20, -128<<20 - 4, 1 << 30} {
-		far := s.Call + uint64(d)
+		target := s.Call + uint64(d)
 		special := fmt.Sprintf("a direct trampoline %+#x bytes away", d)
 		blank, enabled := f.model(s, 0, f.ops.nop), f.model(s, f.fn.caller, f.ops.list)
 		f.try(runs, s, blank, func(r *Run) {
-			_ = f.step(r, "ftrace_make_call", special, f.fn.makeCall, enabled, success, f.rec, far) &&
-				(f.fn.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, far, f.fn.caller) &&
-					f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, f.fn.caller, far)) &&
-				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, 0, f.rec, far)
+			_ = f.step(r, "ftrace_make_call", special, f.fn.makeCall, enabled, success, f.rec, target) &&
+				(f.fn.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, target, f.fn.caller) &&
+					f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, f.fn.caller, target)) &&
+				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, 0, f.rec, target)
 		})
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/ftlint/ftlint/arch"
 )
 
-// imageEra is the era of a linked image: by its symbols, and where those of
-// several eras agree by the first callsites.
+// imageEra is the era of a linked image, by its symbols. Where eras have the same
+// symbols, the words at the first callsites decide.
 func (t *Table) imageEra() *arch.Era {
 	has := func(name string) bool { _, ok := t.Image.Lookup(name); return ok }
 	for _, era := range t.Arch.Eras {
@@ -19,21 +19,20 @@ func (t *Table) imageEra() *arch.Era {
 		return arch.None
 	}
 	if shape := t.vote(64, t.Guess); shape != nil {
-		return t.untold(shape)
+		return t.eraOf(shape)
 	}
 	i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Symbols == nil && (e.Hint == "" || has(e.Hint)) })
 	return t.Arch.Eras[i]
 }
 
-// untold is the era, among those that no symbol tells, whose callsites have the
-// shape.
-func (t *Table) untold(shape *arch.Shape) *arch.Era {
+// eraOf is the era without symbols of its own whose callsites have the shape.
+func (t *Table) eraOf(shape *arch.Shape) *arch.Era {
 	i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Symbols == nil && e.Shape == shape })
 	return t.Arch.Eras[i]
 }
 
-// vote is the shape that most of the first n callsites have; nil if that is
-// none.
+// vote is the shape that most of the first n callsites have; nil if most have no
+// known shape.
 func (t *Table) vote(n int, guess func(entry uint64) *arch.Shape) *arch.Shape {
 	shapes := append([]*arch.Shape{nil}, t.Arch.Shapes...)
 	votes := make([]int, len(shapes))
@@ -43,8 +42,9 @@ func (t *Table) vote(n int, guess func(entry uint64) *arch.Shape) *arch.Shape {
 	return shapes[slices.Index(votes, slices.Max(votes))]
 }
 
-// moduleEra is the era of a module, by its callsites. Those of eras regs and
-// args are the same: the kernel tells which, and without one it counts as regs.
+// moduleEra is the era of a module, by its callsites. Eras regs and args have the
+// same callsites: the kernel's era decides between them. Without a kernel the
+// module counts as era regs.
 func (t *Table) moduleEra() *arch.Era {
 	unknown := func(is func(*arch.Shape) bool) *arch.Era {
 		i := slices.IndexFunc(t.Arch.Eras, func(e *arch.Era) bool { return e.Unknown && is(e.Shape) })

@@ -66,8 +66,8 @@ func digest(table *callsite.Table) string {
 	return b.String()
 }
 
-// consistent fails the test where the table, read with err, cannot be, or what
-// it answers one by one differs from what it answers all at once.
+// consistent fails the test if the table, read with err, contradicts itself, or if
+// its answers one by one differ from those all at once.
 func consistent(t *testing.T, table *callsite.Table, err error) {
 	t.Helper()
 	im := table.Image
@@ -90,7 +90,8 @@ func consistent(t *testing.T, table *callsite.Table, err error) {
 	}
 	for _, a := range table.Addrs[:min(len(table.Addrs), some)] {
 		i, at := -1, uint64(0)
-		if _, err := fmt.Sscanf(table.Place(a), "entry %d of the callsite table (0x%x)", &i, &at); err != nil || i < 0 || i >= n || e.Values[i] != a || at != e.Start+8*uint64(i) || !table.Contains(a) {
+		if _, err := fmt.Sscanf(table.Place(a), "entry %d of the callsite table (0x%x)", &i, &at); err != nil ||
+			i < 0 || i >= n || e.Values[i] != a || at != e.Start+8*uint64(i) || !table.Contains(a) {
 			t.Errorf("%#x is %s", a, table.Place(a))
 		}
 		guess := table.Guess(a)
@@ -110,7 +111,8 @@ func consistent(t *testing.T, table *callsite.Table, err error) {
 			t.Fatalf("%d callsites of %d", len(sites), len(table.Addrs))
 		}
 		for i, s := range sites[:min(len(sites), some)] {
-			if alone := table.SiteAs(s.Entry, shape); apart && s != alone || s.Entry != table.Addrs[i] || apart && s.Text != im.IsText(s.Entry) || s.AtFunc != im.FunctionAt(s.Func) || s.Saved < -1 || s.Saved > 30 {
+			if alone := table.SiteAs(s.Entry, shape); apart && s != alone ||
+				s.Entry != table.Addrs[i] || apart && s.Text != im.IsText(s.Entry) || s.AtFunc != im.FunctionAt(s.Func) || s.Saved < -1 || s.Saved > 30 {
 				t.Errorf("as %v: %+v, alone %+v", shape, s, alone)
 			}
 		}
@@ -171,8 +173,8 @@ func FuzzOf(f *testing.F) {
 }
 
 // Any callsite table, any words at the callsites, and boundary symbols
-// anywhere: it is refused with one clear line, or each callsite is told as what
-// it is, one by one and all at once.
+// anywhere: the table is refused with one clear line, or each callsite is the same
+// one by one and all at once.
 func FuzzSites(f *testing.F) {
 	var bases []samples.File
 	for _, name := range []string{"regs-good-inplace", "callops-good", "callops-bti-good", "args-good-relr", "mcount-good"} {

@@ -14,24 +14,24 @@ import (
 // overwrites it: MOV X9, LR ("arm64: implement ftrace with regs").
 const SavedLR = 9
 
-// A State is the words of a callsite that ftrace writes.
+// A State are the words of a callsite that ftrace writes.
 type State struct {
-	First, Second uint32 // the two words of the function
-	Literal       uint64 // era callops: the pointer before the function
+	First, Second uint32 // the two words in the function
+	Literal       uint64 // the pointer before the function, in era callops
 }
 
 // A Step is one of ftrace's functions, executed on a callsite.
 type Step struct {
 	Func     string
-	Case     string // what is special about this call: "its read of the callsite fails"
+	Case     string // what is special about this call: "the callsite cannot be read"
 	Returned int64
 	Want     State // by the model
 	Got      State
-	Wrong    bool     // it leaves other words than the model, or returns another value
-	WantRet  string   // "0", an error, or the value that ftrace_call_adjust() returns
-	Diffs    []string // what else it does that it must not
-	Died     bool     // it did not return, because of the last of Diffs
-	OK       bool
+	Wrong    bool     // Got is not Want, or Returned is not a value that is allowed
+	WantRet  string   // the values that are allowed, in words
+	Diffs    []string // other things that the function does and must not
+	Died     bool     // the function did not return, because of the last of Diffs
+	OK       bool     // neither Wrong nor Diffs
 	Events   []world.Event
 }
 
@@ -39,7 +39,7 @@ type Step struct {
 type Run struct {
 	Site  Site
 	Steps []Step
-	Err   error // why it could not be executed to the end: the verdict is inconclusive
+	Err   error // not nil: it could not be executed to the end, and the verdict is inconclusive
 }
 
 // A FuncError is why one of ftrace's functions could not be executed to the
@@ -60,13 +60,13 @@ func (e *FuncError) Error() string {
 func (e *FuncError) Unwrap() error { return e.Err }
 
 // KeptFrom reports whether the run could not be executed to the end because of
-// one of the functions, or because of what is no function's.
+// one of the functions, or for a reason that is not a function's.
 func (r *Run) KeptFrom(funcs []string) bool {
 	var e *FuncError
 	return r.Err != nil && (!errors.As(r.Err, &e) || slices.Contains(funcs, e.Func))
 }
 
-// Failed is the first step that differs from the model.
+// Failed is the first step that is not OK, nil if there is none.
 func (r *Run) Failed() *Step {
 	for i := range r.Steps {
 		if !r.Steps[i].OK {
@@ -76,48 +76,51 @@ func (r *Run) Failed() *Step {
 	return nil
 }
 
-// An Executor executes the functions that ftrace calls on a callsite. It is not
-// for concurrent use.
+// An Executor executes ftrace's functions on callsites. It is not for concurrent
+// use.
 type Executor struct {
 	w     *world.World
 	table *Table
 	fn    functions
-	ops   opses
-	rec   uint64                     // a struct dyn_ftrace
-	saved int                        // see SavedRegister
-	mod   module                     // that the callsite is in; zero for one of the image
-	aim   func(target uint64) uint64 // where a BL must go to reach target; nil: there
-	plt   uint64                     // bytes of one PLT of a module
+	ops   opsAddrs
+	rec   uint64                     // address of a struct dyn_ftrace
+	saved int                        // number of a register; see SavedRegister
+	mod   modulePointers             // zero if the callsite is in the image
+	aim   func(target uint64) uint64 // where the callsite's BL must go to reach target; nil: to target
+	plt   uint64                     // size of one PLT entry of a module, in bytes
 
 	direct *bool // see routes; nil if it is not known yet
 	task   task
-	now    call
+	now    currentCall
 }
 
-// functions are addresses of the kernel's functions; 0: the image has no such
-// function.
+// functions are the addresses of the kernel's functions. An address is 0 if the
+// image has no such function.
 type functions struct {
 	adjust, initNop, makeCall, modifyCall, makeNop uint64
 	genBranch                                      uint64
 	caller, regsCaller                             uint64 // entry code
 }
 
-// opses are addresses of ftrace_ops, in era callops: the core's, that of a
-// tracer, and what ftrace_find_unique_ops() finds.
-type opses struct{ nop, list, fake, unique uint64 }
-
-// A task is what the task that runs holds.
-type task struct {
-	thread, info [taskInfo]byte // thread_info before a call, and room to read it
-	rest         []byte         // all of it, before a call
+// opsAddrs are the addresses of ftrace_ops in era callops.
+type opsAddrs struct {
+	nop, list uint64 // the core's
+	fake      uint64 // a tracer's
+	unique    uint64 // the result of ftrace_find_unique_ops()
 }
 
-// A call is what the call that runs is for, and what it has done.
-type call struct {
-	at      uint64 // the callsite
-	died    bool   // it did not return
+// A task is the memory of the task that runs.
+type task struct {
+	thread, info [taskInfo]byte // thread_info before a call, and a buffer to read it after the call
+	rest         []byte         // all of the task, before a call
+}
+
+// A currentCall is the state of the call that runs.
+type currentCall struct {
+	at      uint64 // address of the callsite
+	died    bool   // the call did not return
 	asked   bool   // it has called ___ratelimit()
-	mayWarn int32  // what that returns
+	mayWarn int32  // the result of ___ratelimit()
 }
 
 // Offsets in struct dyn_ftrace, the same in every kernel with ftrace on arm64.
@@ -126,15 +129,15 @@ const (
 	recFlags = 8
 )
 
-// allFlags are all bits of dyn_ftrace.flags that are no reference count, so
-// that the callsite counts as one with unique ops.
+// allFlags are all bits of dyn_ftrace.flags but those of the reference count. The
+// callsite then counts as one with a unique ops.
 const allFlags = 0xfff8_0000
 
-// OpsSize is more than a struct ftrace_ops has, in bytes.
+// OpsSize is the room for a struct ftrace_ops, in bytes. No kernel's is as large.
 const OpsSize = 1024
 
-// NewExecutor prepares to execute the site functions of the table's image. The
-// error is a *world.Lack, if it cannot be done.
+// NewExecutor makes an Executor of the functions of the table's image. The error
+// is a *world.Lack if the image lacks a function or an ops.
 func NewExecutor(t *Table) (*Executor, error) {
 	im := t.Image
 	f := &Executor{w: world.New(im), table: t, saved: SavedLR}
@@ -165,7 +168,7 @@ func NewExecutor(t *Table) (*Executor, error) {
 	case t.Shape.Literal != 0 && (f.ops.nop == 0 || f.ops.list == 0):
 		return nil, &world.Lack{What: "the image has no ftrace_nop_ops and ftrace_list_ops"}
 	}
-	// What is found, is found by the right argument alone.
+	// These functions find something for the right argument alone.
 	find := func(by, what *uint64, name string) {
 		f.w.Hook(func(string) error {
 			found := uint64(0)
@@ -191,10 +194,10 @@ func NewExecutor(t *Table) (*Executor, error) {
 	return f, nil
 }
 
-// SavedRegister executes ftrace_init_nop() on the callsite at entry and tells
-// which register it has the callsite save LR in; further runs expect that
-// one. ok is false if what it writes is no MOV Xn, LR: then SavedLR is
-// expected.
+// SavedRegister executes ftrace_init_nop() on the callsite at entry. reg is the
+// number of the register in which the callsite then saves LR; further runs expect
+// that register. ok is false if ftrace_init_nop() writes no MOV Xn, LR; further
+// runs then expect SavedLR.
 func (f *Executor) SavedRegister(entry uint64) (reg int, ok bool) {
 	s := f.table.Site(entry)
 	if f.fn.initNop == 0 || !f.table.Shape.SavesLR || f.w.M.Write64(f.rec+recIP, s.Call) != nil {
@@ -210,17 +213,17 @@ func (f *Executor) SavedRegister(entry uint64) (reg int, ok bool) {
 	return f.saved, ok
 }
 
-// Fork is the same in a world of its own, for use beside f.
+// Fork is an Executor like f with a world of its own, for another goroutine.
 func (f *Executor) Fork() *Executor {
 	g, _ := NewExecutor(f.table)
 	g.saved = f.saved
 	return g
 }
 
-// reset brings back the image and lays out what the functions may look at:
-// a task whose every word differs, so that a stack protector that reads one
-// word and checks another is noticed, and a record. The record and the stack
-// of the caller are not theirs to write.
+// reset brings back the image and makes a task, a record and an ops. Every word
+// of the task differs, so that a stack protector that reads one word and checks
+// another is noticed. The functions must not write to the record and to the stack
+// of their caller.
 func (f *Executor) reset() {
 	f.w.Reset()
 	m := f.w.M
@@ -228,19 +231,19 @@ func (f *Executor) reset() {
 	f.rec = f.w.Object(64)
 	f.ops.fake = f.w.Object(OpsSize)
 	f.ops.unique = f.ops.fake
-	f.mod, f.now.mayWarn, f.task.thread = module{}, 1, [taskInfo]byte{}
+	f.mod, f.now.mayWarn, f.task.thread = modulePointers{}, 1, [taskInfo]byte{}
 	clear(f.w.Fail)
 	_ = m.Watch(world.Task, uint64(len(f.task.rest)))
 	_ = m.Protect(world.Heap, emu.PageSize, emu.Read)
 	_ = m.Protect(world.StackTop, emu.PageSize, emu.Read)
 }
 
-// taskInfo is how many bytes of a task thread_info takes, or more: flags and
-// the preemption count, which stay zero.
+// taskInfo bounds the size of thread_info at the start of a task, in bytes. Its
+// flags and its preemption count must not change.
 const taskInfo = 128
 
-// atCall looks at a call of a hooked function: whether a stack trace from
-// there comes back to the caller, and whether a message can be printed.
+// atCall judges a call of a stand-in: a stack trace from there must come back to
+// the caller, and a message must be one that can be printed.
 func (f *Executor) atCall(name string) {
 	m := f.w.M
 	if diff := f.w.Unwinds(name); diff != "" {
@@ -253,26 +256,26 @@ func (f *Executor) atCall(name string) {
 		}
 	case name == "___ratelimit":
 		if bad := f.w.BadRateLimit(m.X[0], m.X[1]); bad != "" {
-			f.diff("limits a message with what does not: %s", bad)
+			f.diff("calls ___ratelimit with a wrong argument: %s", bad)
 		}
 	case name == "preempt_schedule" && f.task.thread != [taskInfo]byte{}:
 		f.diff("calls preempt_schedule although preemption is off")
 	}
 }
 
-// onWrite looks at a store to the task, which is the core's but for
-// thread_info.
+// onWrite judges a store to the task. Members other than thread_info are not for
+// ftrace's functions to write.
 func (f *Executor) onWrite(pc, addr uint64, _ int, value uint64) {
 	if addr-world.Task >= taskInfo {
 		f.diff("stores %#x into the task (+%#x) at %s", value, addr-world.Task, f.w.Image.At(pc))
 	}
 }
 
-// diff notes what the function that runs does and must not.
+// diff notes something that the function that runs does and must not.
 func (f *Executor) diff(format string, args ...any) { f.w.Fault(f.w.PC(), format, args...) }
 
-// call calls one of the functions. diffs is what it does that no function may,
-// and what it does to the task or with a rate limit that it must not.
+// call calls one of the functions. diffs say what it does that no function may,
+// and what it does wrong with the task or with a rate limit.
 func (f *Executor) call(name string, fn uint64, args ...uint64) (ret uint64, diffs []string, err error) {
 	f.now.asked = false
 	mark := len(f.w.Events)
@@ -296,7 +299,8 @@ func (f *Executor) call(name string, fn uint64, args ...uint64) (ret uint64, dif
 	return ret, diffs, nil
 }
 
-// model is a callsite as the model has it in each state of its life.
+// model is the state of a callsite that calls entry, by the model. If entry is 0,
+// the callsite calls nothing. ops is the literal, in era callops.
 func (f *Executor) model(s Site, entry uint64, ops uint64) State {
 	m := State{First: a64.EncodeMOV(f.saved, a64.LR), Second: a64.NOP, Literal: ops}
 	if entry != 0 {
@@ -323,19 +327,19 @@ func (f *Executor) state(s Site) (st State) {
 	return st
 }
 
-// An outcome is what a function may return.
+// An outcome is a result that a function may have.
 type outcome struct {
-	text  string
-	codes []int64
-	warns bool // WARN() is in order; it is wherever the function refuses
-	// orNull allows an ops literal of 0: the function trusts the core.
-	orNull bool
+	text   string  // the values that it may return, in words
+	codes  []int64 // the same values
+	warns  bool    // it may WARN(), as every function that refuses may
+	orNull bool    // it may write an ops literal of 0, as it may trust the core
 }
 
-// What the functions return is told at ftrace_make_nop() in
-// include/linux/ftrace.h: 0; -EFAULT if the callsite cannot be read; -EINVAL
-// if the old word is another; -EPERM if it cannot be written. The core tells
-// its user so. What the writer itself returned, -ERANGE here, is as good.
+// The results of the functions are specified at ftrace_make_nop() in
+// include/linux/ftrace.h: 0; -EFAULT if the callsite cannot be read; -EINVAL if
+// another word stands there; -EPERM if it cannot be written. The core prints a
+// message for each. A function may also return the error of the writer, which is
+// -ERANGE here.
 var (
 	success     = outcome{text: "0", codes: []int64{0}}
 	refusal     = outcome{text: "-22 (-EINVAL)", codes: []int64{-22}}
@@ -343,8 +347,8 @@ var (
 	cannotWrite = outcome{text: "-1 (-EPERM)", codes: []int64{-1, -34}}
 )
 
-// step calls fn on the callsite and holds what comes of it against the
-// model. It reports whether that is the same, and so whether to go on.
+// step calls fn on the callsite and compares the result with the model. It reports
+// whether they are the same: if not, the run ends there.
 func (f *Executor) step(r *Run, name, special string, fn uint64, want State, out outcome, args ...uint64) bool {
 	s := r.Site
 	f.now.at = s.Call
@@ -379,19 +383,20 @@ func (f *Executor) step(r *Run, name, special string, fn uint64, want State, out
 	return st.OK
 }
 
-// must notes an error of the host's own access: the heap is always mapped,
-// the callsite is text.
+// must notes an error of an access by the executor itself. There is none unless a
+// callsite is not in text.
 func (r *Run) must(err error) {
 	if err != nil && r.Err == nil {
 		r.Err = err
 	}
 }
 
-// Run executes the life of the callsite at entry: adjust, init-nop,
-// make-call, modify-call, make-nop, and calls that must refuse because the
-// old word is another. It stops at the first step that differs.
+// Run executes the life of the callsite at entry: ftrace_call_adjust(),
+// ftrace_init_nop(), ftrace_make_call(), ftrace_modify_call(), ftrace_make_nop(),
+// and calls that must refuse because another word stands there. It stops at the
+// first step that is not OK.
 func (f *Executor) Run(entry uint64) Run {
-	if f.w.M.Touched() > world.MaxPages/2 { // by the callsites before
+	if f.w.M.Touched() > world.MaxPages/2 { // by earlier runs
 		f.reset()
 	}
 	r := Run{Site: f.table.Site(entry), Steps: make([]Step, 0, 8)}
@@ -403,12 +408,12 @@ func (f *Executor) Run(entry uint64) Run {
 	return r
 }
 
-// good reports whether nothing was amiss so far.
+// good reports whether nothing was wrong so far.
 func (r *Run) good() bool {
 	return r.Err == nil && (len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].OK)
 }
 
-// adjusts executes ftrace_call_adjust(), if there is one.
+// adjusts executes ftrace_call_adjust(), if the image has it. It must return want.
 func (f *Executor) adjusts(r *Run, entry, want uint64, special string) {
 	if f.fn.adjust == 0 {
 		return
@@ -420,15 +425,15 @@ func (f *Executor) adjusts(r *Run, entry, want uint64, special string) {
 		r.Err = &FuncError{"ftrace_call_adjust", "", err}
 		return
 	}
-	st := Step{Func: "ftrace_call_adjust", Case: special, Returned: int64(ip), Diffs: diffs, Died: f.now.died, Wrong: ip != want, OK: ip == want && len(diffs) == 0}
+	st := Step{Func: "ftrace_call_adjust", Case: special, Returned: int64(ip), Diffs: diffs, Died: f.now.died,
+		Wrong: ip != want, OK: ip == want && len(diffs) == 0}
 	if !st.OK {
 		st.WantRet = fmt.Sprintf("%#x", want)
 	}
 	r.Steps = append(r.Steps, st)
 }
 
-// bl is the BL at the callsite by which target is reached, directly or by
-// what stands for it there.
+// bl is the BL of the callsite that reaches target, directly or by a PLT entry.
 func (f *Executor) bl(s Site, target uint64) uint32 {
 	if f.aim != nil {
 		target = f.aim(target)
@@ -437,7 +442,7 @@ func (f *Executor) bl(s Site, target uint64) uint32 {
 	return w
 }
 
-// life executes what follows ftrace_call_adjust().
+// life executes the steps after ftrace_call_adjust().
 func (f *Executor) life(r *Run, special string) {
 	m, s := f.w.M, r.Site
 	r.must(m.Write64(f.rec+recIP, s.Call))
@@ -478,7 +483,7 @@ func (f *Executor) life(r *Run, special string) {
 	want := f.state(s)
 	want.Second = alien
 	if f.table.Shape.Literal != 0 {
-		// the literal is written first, and may be
+		// The literal is written before the words are checked, which is allowed.
 		r.must(m.Write64(f.rec+recFlags, 0))
 		want.Literal = f.ops.list
 	}
@@ -491,32 +496,33 @@ func (f *Executor) life(r *Run, special string) {
 	r.must(m.Write32(s.Call, a64.NOP))
 }
 
-// initByMakeNop is ftrace_init_nop() where an arch has none: the core then
+// initByMakeNop stands for ftrace_init_nop() in kernels without one, whose core
 // calls ftrace_make_nop() with the address of _mcount.
 func (f *Executor) initByMakeNop(r *Run, special string) bool {
 	mcount, ok := f.w.Image.Addr("_mcount")
 	if !ok {
-		return true // callsites stay as they are built
+		return true // the callsite stays as it is built
 	}
 	return f.step(r, "ftrace_make_nop", special, f.fn.makeNop, f.model(r.Site, 0, f.ops.nop), success, f.mod.given, f.rec, mcount)
 }
 
-// A Border is the kernel's reachability check at one distance, executed
-// through ftrace_make_call() or by making the instruction alone.
+// A Border is the kernel's check of BL's range at one distance, executed by
+// ftrace_make_call() or by the maker of branches.
 type Border struct {
 	Func      string
 	Distance  int64 // from the BL to the target, in bytes
 	Reachable bool  // BL can encode it
 	Returned  int64
-	Got       uint32 // what stands at the callsite afterwards, or was made
+	Got       uint32 // the word at the callsite afterwards, or the word that was made
 	OK        bool
-	Diffs     []string // what else the function does that it must not
-	Err       error
+	Diffs     []string // other things that the function does and must not
+	Err       error    // not nil: no verdict
 }
 
-// routes reports whether the image's functions take ftrace_caller for a direct
-// trampoline out of reach, as it knows where that is by ops->direct_call: what
-// one of them does, all must. It resets the world.
+// routes reports whether one of the image's functions has a callsite call
+// ftrace_caller if a direct trampoline is out of reach. ftrace_caller finds the
+// trampoline by ops->direct_call. All functions must then do so. routes resets
+// the world.
 func (f *Executor) routes(s Site) bool {
 	if f.direct != nil {
 		return *f.direct
@@ -577,8 +583,8 @@ func (f *Executor) Borders(entry uint64) []Border {
 		case b.Reachable:
 			b.OK = b.Returned == 0 && b.Got == bl
 		case b.Returned == 0 && b.Got == own:
-			b.OK = true // the entry code is called, which reaches the target by other means
-		case f.routes(s): // must have taken the entry code
+			b.OK = true // the entry code reaches the target by ops->direct_call
+		case f.routes(s): // the callsite must call the entry code, and does not
 		default:
 			b.OK = b.Returned != 0 && b.Got == blank.Second
 		}
@@ -586,8 +592,8 @@ func (f *Executor) Borders(entry uint64) []Border {
 		out = append(out, b)
 	}
 	f.reset()
-	// The maker of branches gives AARCH64_BREAK_FAULT where there is no BL,
-	// and no B either.
+	// The maker of branches must return AARCH64_BREAK_FAULT for a target out of
+	// reach.
 	for _, d := range append([]int64{-4096, 4, 4096}, Borders...) {
 		for link, encode := range []func(pc, target uint64) (uint32, error){a64.EncodeB, a64.EncodeBL} {
 			if f.fn.genBranch == 0 {
@@ -608,7 +614,7 @@ func (f *Executor) Borders(entry uint64) []Border {
 	return out
 }
 
-// write puts a callsite into a state.
+// write writes the words of a callsite.
 func (f *Executor) write(s Site, st State) error {
 	if f.table.Shape.SavesLR {
 		if err := f.w.M.Write32(s.Call-a64.Size, st.First); err != nil {

@@ -31,7 +31,7 @@ func executor(t testing.TB, im *elfscan.Image) *callsite.Executor {
 	return f
 }
 
-// callsites are those of the image that are as built.
+// callsites are the callsites of the image whose words are as built.
 func callsites(t testing.TB, im *elfscan.Image) []callsite.Site {
 	t.Helper()
 	table, err := callsite.Of(im)
@@ -45,7 +45,7 @@ func callsites(t testing.TB, im *elfscan.Image) []callsite.Site {
 	return sites
 }
 
-// problem is what is wrong with a run, "" if nothing is.
+// problem says what is wrong with a run; "" if nothing is.
 func problem(r *callsite.Run) string {
 	if r.Err != nil {
 		return r.Err.Error()
@@ -136,7 +136,7 @@ func TestCorners(t *testing.T) {
 	})
 }
 
-// The register that a callsite saves LR in is told by what is written.
+// ftrace_init_nop() decides in which register a callsite saves LR.
 func TestSavedRegister(t *testing.T) {
 	im := images.Sample(t, "builders/sites-regs-good.elf")
 	entry := callsites(t, im)[0].Entry
@@ -164,7 +164,7 @@ func overwrite(t *testing.T, im *elfscan.Image, name string, words ...uint32) {
 	}
 }
 
-// A function that does what it must not is noticed, and told what it is.
+// A function that does something wrong is noticed, and the step says what it is.
 func TestBrokenSiteFunctions(t *testing.T) {
 	const (
 		ret0    = 0x52800000 // mov w0, #0
@@ -192,7 +192,7 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		{"loses SP", "ftrace_make_call", []uint32{subSP, ret0, ret}, "leaves SP at -16"},
 		{"writes to its caller's stack", "ftrace_make_call", []uint32{above, ret0, ret}, "writes where it must not"},
 		{"writes to the record", "ftrace_make_call", []uint32{rec, ret0, ret}, "writes where it must not"},
-		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses what holds nothing"},
+		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses an address that it was not given"},
 		{"writes to the task", "ftrace_init_nop", []uint32{current, task, ret0, ret}, "into the task (+0x200)"},
 		{"writes to thread_info", "ftrace_init_nop", []uint32{current, info, ret0, ret}, "thread_info"},
 		{"spins", "ftrace_modify_call", []uint32{spin}, "step limit"},
@@ -210,7 +210,7 @@ func TestBrokenSiteFunctions(t *testing.T) {
 	}
 }
 
-// What differs in corner cases alone is noticed there.
+// A difference that shows in corner cases alone is noticed there.
 func TestBrokenCorners(t *testing.T) {
 	// The read of the callsite is not looked at: all CBNZ W0 of the function.
 	im := images.Sample(t, "builders/sites-callops-good.elf")

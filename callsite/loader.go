@@ -11,15 +11,11 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// What of a kernel's module loader is executed: module_frob_arch_sections(),
-// which rewrites section headers before anything is laid out, and
-// module_finalize(), which writes the PLT entries for ftrace.
-
-// loaderBase is where the headers of a module lie while it is loaded.
+// Memory in which a module is loaded. Sizes are in bytes.
 const (
-	loaderBase = 0xffff_0000_4000_0000
+	loaderBase = 0xffff_0000_4000_0000 // address of the headers; struct module stands at the end
 	loaderSize = 64 << 10
-	modSize    = 16 << 10 // room for a struct module: it has some 1,400 bytes
+	modSize    = 16 << 10 // room for struct module, which has about 1,400 bytes
 )
 
 // Sizes of the ELF header and of a section header, in bytes.
@@ -28,7 +24,7 @@ const (
 	shdrSize = 64
 )
 
-// A header is one section header that the loader is given, or leaves.
+// A header is a section header, before or after the loader has seen it.
 type header struct {
 	name       string
 	typ        elf.SectionType
@@ -36,12 +32,14 @@ type header struct {
 	addr, size uint64
 }
 
-// A loader is a kernel's own, executed.
+// A loader executes the arch's part of the kernel's module loader:
+// module_frob_arch_sections(), which rewrites section headers before the module is
+// laid out, and module_finalize(), which writes the PLT entries for ftrace.
 type loader struct {
 	w                          *world.World
-	frob, finalize             uint64 // addresses of the functions; 0: the image has none
-	ehdr, shdrs, shstrtab, mod uint64
-	end                        uint64 // of the headers and names
+	frob, finalize             uint64 // addresses of the two functions; 0: the image has no such function
+	ehdr, shdrs, shstrtab, mod uint64 // addresses of the headers, the names and struct module
+	end                        uint64 // address behind the headers and names
 }
 
 func newLoader(w *world.World) *loader {
@@ -54,8 +52,8 @@ func newLoader(w *world.World) *loader {
 	return l
 }
 
-// headers writes the headers of a module with these sections, and a symbol
-// table, into memory.
+// headers writes the headers of a module with these sections and a symbol table
+// into memory.
 func (l *loader) headers(sections []header) error {
 	m, le := l.w.M, binary.LittleEndian
 	m.Map(loaderBase, loaderSize, emu.Read|emu.Write)
@@ -83,14 +81,16 @@ func (l *loader) headers(sections []header) error {
 	if len(b)+len(names) > loaderSize-modSize {
 		return fmt.Errorf("%d section headers are too many", len(sections))
 	}
-	// Messages name the module: name follows state and list, in all kernels.
+	// Messages print the module's name, which follows state and list in struct
+	// module of all kernels.
 	if err := m.Write(l.mod+24, []byte("made_up\x00")); err != nil {
 		return err
 	}
 	return m.Write(l.ehdr, append(b, names...))
 }
 
-// fence fills what is behind the headers and names with what makes no header.
+// fence fills the memory behind the headers and names with bytes that are not a
+// valid header.
 func (l *loader) fence() error {
 	b := make([]byte, l.ehdr+loaderSize/2-l.end)
 	for i := range b {
@@ -99,7 +99,7 @@ func (l *loader) fence() error {
 	return l.w.M.Write(l.end, b)
 }
 
-// section reads the header of section i of those that headers was given.
+// section reads the header of section i, by the order of the argument of headers.
 func (l *loader) section(i int) (h header, err error) {
 	var b [shdrSize]byte
 	le := binary.LittleEndian
@@ -111,17 +111,18 @@ func (l *loader) section(i int) (h header, err error) {
 	return header{"", elf.SectionType(le.Uint32(b[4:])), elf.SectionFlag(le.Uint64(b[8:])), le.Uint64(b[16:]), le.Uint64(b[32:])}, err
 }
 
-// LoaderView is what a kernel's loader makes of the sections that it knows.
+// A LoaderView says how a kernel's loader treats the sections that it knows.
 type LoaderView struct {
 	// Rewrites are the names of the sections whose flags
 	// module_frob_arch_sections() rewrites.
 	Rewrites map[string]bool
-	// Needs are those without which the module is refused.
+	// Needs are the names of the sections without which the loader refuses a
+	// module.
 	Needs map[string]bool
 }
 
-// ViewOfLoader executes the loader of the image on section headers of a made-up
-// module. An error says why that told nothing.
+// ViewOfLoader executes the loader of the image on the section headers of a
+// made-up module. An error says why the result is not known.
 func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
 	l := newLoader(world.New(im))
 	if l.frob == 0 || l.finalize == 0 {

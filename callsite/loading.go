@@ -12,16 +12,16 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// What a kernel's module loader owes ftrace: module_frob_arch_sections() makes
-// room for PLT entries in the sections that are for them, and touches no other;
-// module_finalize() fills the room with entries that lead to the entry code, and
-// tells of them in struct module.
+// This file executes the module loader and judges what it does for ftrace.
+// module_frob_arch_sections() must make room for PLT entries in the sections for
+// them, and leave the other sections alone. module_finalize() must write entries
+// that lead to the entry code, and the addresses of the PLTs in struct module.
 
-// pltSections are those that module_frob_arch_sections() knows, in a kernel of
-// today.
+// pltSections are the sections that module_frob_arch_sections() rewrites in kernels
+// of today.
 var pltSections = []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT}
 
-// nearNames are names of sections that are none of those, by one character.
+// nearNames are names that differ from those of pltSections by one character.
 var nearNames = []string{"", ".", ".pl", ".plt.", ".plT", "plt", ".init.pl", ".init.plt2", ".init_plt",
 	".text.ftrace_trampolin", ".text.ftrace_trampolines", ".text.ftrace_trampolinf", ".texT.ftrace_trampoline", "text.ftrace_trampoline",
 	".init.text.ftrace_trampolin", ".init.text.ftrace_trampoline0"}
@@ -29,10 +29,11 @@ var nearNames = []string{"", ".", ".pl", ".plt.", ".plT", "plt", ".init.pl", ".i
 const (
 	enoexec = 8
 
-	// loadCode is where the sections of a made-up module lie, in bytes from
-	// ftrace_caller.
+	// loadCode is the distance from ftrace_caller to the sections of a made-up
+	// module, in bytes.
 	loadCode = 1 << 30
-	// roomEach is how far they are from each other: more than what they hold.
+	// roomEach is the room for one of these sections, in bytes. It is more than a
+	// section holds.
 	roomEach = 256
 )
 
@@ -42,10 +43,10 @@ func (f *Executor) loading(s Site, types *Types, runs *[]Run) {
 	if s, ok := f.w.Image.Lookup("module_frob_arch_sections"); l.finalize == 0 || !ok || l.frob == 0 || s.Bind == elf.STB_WEAK {
 		return
 	}
-	// What the loader knows, and what it refuses a module without: the PLTs, and
-	// those for ftrace ("arm64: module/ftrace: intialize PLT at load time").
+	// known are the sections that the loader rewrites, and without which it refuses
+	// a module ("arm64: module/ftrace: intialize PLT at load time").
 	known := map[string]bool{".plt": true, ".init.plt": true, arch.ARM64.Modules.PLT: true, arch.ARM64.Modules.InitPLT: types.Module.HasInitPLT}
-	if view, err := ViewOfLoader(f.w.Image); err == nil { // the one that came later
+	if view, err := ViewOfLoader(f.w.Image); err == nil { // only later kernels know it
 		known[arch.ARM64.Modules.InitPLT] = view.Rewrites[arch.ARM64.Modules.InitPLT]
 	}
 	all := []string{".text", ".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT, ".data"}
@@ -87,7 +88,7 @@ func (f *Executor) load(s Site, l *loader, known map[string]bool, types *Types, 
 	code := (f.fn.caller + loadCode) &^ (emu.PageSize - 1)
 	var sections []header
 	for i, name := range names {
-		// Sections that hold code, and those that need not.
+		// Every other section is writable, too.
 		flags := elf.SHF_ALLOC | elf.SHF_EXECINSTR
 		if i%2 == 0 {
 			flags = elf.SHF_WRITE | elf.SHF_ALLOC | elf.SHF_EXECINSTR
@@ -121,7 +122,7 @@ func (f *Executor) load(s Site, l *loader, known map[string]bool, types *Types, 
 	if !ok || ret != 0 {
 		return
 	}
-	// What it is to read stays as it is.
+	// module_finalize() must not write to the headers.
 	r.must(m.Protect(loaderBase, loaderSize-modSize, emu.Read))
 	after := make([]header, len(sections))
 	for i := range sections {
@@ -144,8 +145,9 @@ func (f *Executor) load(s Site, l *loader, known map[string]bool, types *Types, 
 	}, l.ehdr, l.shdrs, l.mod)
 }
 
-// lacking has the loader load a module without what every module has: it counts
-// relocations by the symbol table.
+// lacking has the loader load a module that takeAway has taken something from that
+// every module has. The loader must refuse it: it counts relocations by the symbol
+// table.
 func (f *Executor) lacking(s Site, l *loader, names []string, what string, takeAway func() error, runs *[]Run) {
 	f.reset()
 	r := Run{Site: s}
@@ -189,19 +191,18 @@ func (f *Executor) loaderStep(r *Run, name, what string, refuses bool, fn uint64
 	return st.Returned, st.OK
 }
 
-// headerBytes are the section headers of a module with n sections and those
-// that headers adds.
+// headerBytes are the bytes of the section headers of a module with n sections.
+// Three of them are those that headers adds.
 func (f *Executor) headerBytes(l *loader, n int) []byte {
 	b := make([]byte, (n+3)*shdrSize)
-	_ = f.w.M.Read(l.shdrs, b) // they have been written
+	_ = f.w.M.Read(l.shdrs, b) // headers has mapped it
 	return b
 }
 
-// rewritten says what module_frob_arch_sections() made of the headers that it
-// must not have.
+// rewritten says what module_frob_arch_sections() did wrong with the headers.
 func (f *Executor) rewritten(l *loader, known map[string]bool, sections []header, before []byte) (diffs []string) {
 	le := binary.LittleEndian
-	now := f.headerBytes(l, len(sections))
+	now, pltEntry := f.headerBytes(l, len(sections)), f.table.Arch.Modules.PLTEntry
 	for i := range len(before) / shdrSize {
 		was, is := before[i*shdrSize:(i+1)*shdrSize], now[i*shdrSize:(i+1)*shdrSize]
 		name := ""
@@ -210,7 +211,7 @@ func (f *Executor) rewritten(l *loader, known map[string]bool, sections []header
 		}
 		if !known[name] {
 			if string(was) != string(is) {
-				diffs = append(diffs, fmt.Sprintf("changes the header of section %d, %q, which is none of its", i, name))
+				diffs = append(diffs, fmt.Sprintf("changes the header of section %d, %q, which it must leave alone", i, name))
 			}
 			continue
 		}
@@ -238,12 +239,8 @@ func (f *Executor) rewritten(l *loader, known map[string]bool, sections []header
 	return diffs
 }
 
-// pltEntry is the size of ADRP, ADD, BR, in bytes.
-const pltEntry = 3 * a64.Size
-
-// filled says what module_finalize() wrote that it must not have: the entries
-// must lead to the entry code, nothing else may be written, and struct module
-// must tell of them.
+// filled says what module_finalize() did wrong. The entries must lead to the entry
+// code, struct module must have their addresses, and nothing else may be written.
 func (f *Executor) filled(l *loader, known map[string]bool, types *Types, sections []header, code uint64, room []byte) (diffs []string) {
 	now := make([]byte, len(room))
 	_ = f.w.M.Read(code, now) // it is mapped
@@ -251,16 +248,16 @@ func (f *Executor) filled(l *loader, known map[string]bool, types *Types, sectio
 	if f.fn.regsCaller != 0 {
 		targets = append(targets, f.fn.regsCaller)
 	}
-	mine := make([]bool, len(room))
+	entries := make([]bool, len(room)) // the bytes of sections for PLT entries
 	for _, h := range sections {
 		if !known[h.name] || h.name != arch.ARM64.Modules.PLT && h.name != arch.ARM64.Modules.InitPLT {
 			continue
 		}
 		for i := range h.size {
-			mine[h.addr-code+i] = true
+			entries[h.addr-code+i] = true
 		}
 		for i, target := range targets {
-			if diff := f.leadsTo(h.addr+uint64(i)*pltEntry, target); diff != "" {
+			if diff := f.leadsTo(h.addr+uint64(i)*f.table.Arch.Modules.PLTEntry, target); diff != "" {
 				diffs = append(diffs, diff)
 			}
 		}
@@ -273,7 +270,7 @@ func (f *Executor) filled(l *loader, known map[string]bool, types *Types, sectio
 		}
 	}
 	for i := range now {
-		if now[i] != room[i] && !mine[i] {
+		if now[i] != room[i] && !entries[i] {
 			diffs = append(diffs, fmt.Sprintf("writes to %#x, which is in no section for PLT entries of ftrace", code+uint64(i)))
 			break
 		}
@@ -281,27 +278,36 @@ func (f *Executor) filled(l *loader, known map[string]bool, types *Types, sectio
 	return diffs
 }
 
-// leadsTo says why the PLT entry at plt, executed, does not come to target; ""
-// if it does.
+// leadsTo says what is wrong with the PLT entry at plt, which must come to target;
+// "" if nothing is.
 func (f *Executor) leadsTo(plt, target uint64) string {
 	m := f.w.M
 	page := plt &^ (emu.PageSize - 1)
 	_ = m.Protect(page, emu.PageSize, emu.Read|emu.Exec)
 	defer func() { _ = m.Protect(page, emu.PageSize, emu.Read|emu.Write) }()
 	f.w.Enter()
-	m.PC = plt
-	before := m.X
 	limit := m.MaxSteps
 	m.MaxSteps = 16
-	err := m.Run(target)
+	changes, err := f.throughEntry(plt, target)
 	m.MaxSteps = limit
-	after := m.X
-	before[16], before[17], after[16], after[17] = 0, 0, 0, 0 // a veneer's (AAPCS64, 6.1.1)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("writes a PLT entry at %#x that does not come to %s: %v", plt, f.w.Image.At(target), f.w.Explain(err))
-	case before != after || m.SP != world.StackTop:
+		return fmt.Sprintf("writes a PLT entry at %#x that does not come to %s: %v", plt, f.w.Image.At(target), err)
+	case changes:
 		return fmt.Sprintf("writes a PLT entry at %#x that changes more registers than x16 and x17", plt)
 	}
 	return ""
+}
+
+// throughEntry executes the PLT entry at plt, which must come to target. changes
+// reports whether it changes other registers than X16 and X17, which a veneer may
+// change (AAPCS64, 6.1.1).
+func (f *Executor) throughEntry(plt, target uint64) (changes bool, err error) {
+	m := f.w.M
+	m.PC, m.SP = plt, world.StackTop
+	before := m.X
+	err = f.w.Explain(m.Run(target))
+	after := m.X
+	before[16], before[17], after[16], after[17] = 0, 0, 0, 0
+	return before != after || m.SP != world.StackTop, err
 }

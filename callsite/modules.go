@@ -3,6 +3,7 @@ package callsite
 import (
 	"debug/elf"
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
@@ -11,40 +12,37 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// ModuleExecutor executes a kernel's site functions on callsites of modules, which
-// its loader, executed too, has given PLT entries for ftrace. It is not for
-// concurrent use.
+// A ModuleExecutor executes a kernel's functions of ftrace on callsites of modules.
+// It also executes the kernel's module loader, which gives a module PLT entries
+// for ftrace. It is not for concurrent use.
 type ModuleExecutor struct {
-	f        *Executor
-	l        *loader
-	layout   ModuleLayout
-	noLayout bool // nothing tells of struct module: then nothing can be far
-	view     LoaderView
-	saved    *int // see Saved; nil if it is not known yet
+	f     *Executor
+	l     *loader
+	types *Types
+	view  LoaderView
+	saved *int // see Saved; nil if it is not known yet
 }
 
-// NewModuleExecutor prepares to execute the site functions of the kernel, whose
-// loader is as view says. The error is a *world.Lack, if it cannot be done.
+// NewModuleExecutor makes a ModuleExecutor of the kernel, whose loader is as view
+// says. The error is a *world.Lack if the image lacks a function or an ops.
 func NewModuleExecutor(kernel *Table, view LoaderView) (*ModuleExecutor, error) {
 	f, err := NewExecutor(kernel)
 	if err != nil {
 		return nil, err
 	}
-	m := &ModuleExecutor{f: f, l: newLoader(f.w), view: view}
-	types := ReadTypes(kernel.Image, true)
-	m.layout, m.noLayout = types.Module, !types.HasModule
-	return m, nil
+	return &ModuleExecutor{f: f, l: newLoader(f.w), types: ReadTypes(kernel.Image, true), view: view}, nil
 }
 
-// Fork is the same in a world of its own, for use beside m.
+// Fork is a ModuleExecutor like m with a world of its own, for another goroutine.
 func (m *ModuleExecutor) Fork() *ModuleExecutor {
 	f := m.f.Fork()
-	return &ModuleExecutor{f, newLoader(f.w), m.layout, m.noLayout, m.view, nil}
+	return &ModuleExecutor{f: f, l: newLoader(f.w), types: m.types, view: m.view}
 }
 
-// Saved is the register that ftrace_init_nop(), executed on the callsite s of
-// the module, has it save LR in. It is executed on the first that is asked
-// about: what it writes is the same for all.
+// Saved is the number of the register in which callsites of modules save LR.
+// Saved executes ftrace_init_nop() on the callsite s of mod until that has
+// written a register; the register is the same for all callsites. ok is false if
+// it is not known.
 func (m *ModuleExecutor) Saved(mod *elfscan.Image, s Site) (reg int, ok bool) {
 	if m.saved != nil {
 		return *m.saved, true
@@ -66,7 +64,7 @@ func (m *ModuleExecutor) Saved(mod *elfscan.Image, s Site) (reg int, ok bool) {
 }
 
 // CanBeFar is nil if callsites of the module can be executed out of reach of the
-// entry code, or a *world.Lack.
+// entry code. Otherwise it is a *world.Lack.
 func (m *ModuleExecutor) CanBeFar(mod *elfscan.Image) error {
 	if _, may := m.f.w.Image.FarBase(); !may {
 		return &world.Lack{What: "the kernel places no module out of reach"}
@@ -77,18 +75,17 @@ func (m *ModuleExecutor) CanBeFar(mod *elfscan.Image) error {
 		}
 	}
 	switch {
-	case m.noLayout:
-		return &world.Lack{What: "neither BTF nor DWARF tells of struct module and its PLTs for ftrace"}
+	case !m.types.HasModule:
+		return &world.Lack{What: "neither BTF nor DWARF describes struct module with PLTs for ftrace"}
 	case m.l.finalize == 0:
 		return &world.Lack{What: "the image has no module_finalize"}
 	}
 	return nil
 }
 
-// Run executes the life of the callsite s of mod, as Executor.Run does, with
-// mod placed where it is or, far, out of BL reach of the kernel: then the
-// callsite must go through the module's PLT, and the PLT, executed, must come
-// to the entry code.
+// Run executes the life of the callsite s of mod, as Executor.Run does. If far is
+// true, mod is placed out of BL reach of the kernel. The callsite must then call
+// the module's PLT, and the PLT, executed, must come to the entry code.
 func (m *ModuleExecutor) Run(mod *elfscan.Image, s Site, far bool) Run {
 	f, special := m.f, ""
 	if far {
@@ -116,8 +113,8 @@ func (m *ModuleExecutor) Run(mod *elfscan.Image, s Site, far bool) Run {
 	return r
 }
 
-// words are the bytes of the callsite s as the module has them: where it has
-// been moved to, a BL that leaves the module is another.
+// words are the words of the callsite s, which is moved by delta bytes. A BL to
+// _mcount has another offset there.
 func (m *ModuleExecutor) words(mod *elfscan.Image, s Site, delta uint64) []uint32 {
 	if !m.f.table.Shape.SavesLR && delta != 0 {
 		if moved, err := mod.PlaceAt(mod.Module().Base + delta); err == nil {
@@ -137,10 +134,10 @@ func (m *ModuleExecutor) words(mod *elfscan.Image, s Site, delta uint64) []uint3
 	return out
 }
 
-// enter puts the callsite s of mod into a fresh world, and the rest of the
-// module as far as the site functions look at it.
+// enter puts the callsite s of mod into a fresh world, and the parts of the module
+// that ftrace's functions look at.
 func (m *ModuleExecutor) enter(r *Run, mod *elfscan.Image, s Site) {
-	f, M := m.f, m.f.w.M
+	f, mem := m.f, m.f.w.M
 	f.reset()
 	module := mod.Module()
 	base := module.Base
@@ -152,19 +149,15 @@ func (m *ModuleExecutor) enter(r *Run, mod *elfscan.Image, s Site) {
 	var pages []uint64
 	mapPages := func(lo, hi uint64) {
 		for a := lo &^ (emu.PageSize - 1); a < hi; a += emu.PageSize {
-			seen := false
-			for _, p := range pages {
-				seen = seen || p == a
-			}
-			if !seen {
-				M.Map(a, emu.PageSize, emu.Read|emu.Write)
+			if !slices.Contains(pages, a) {
+				mem.Map(a, emu.PageSize, emu.Read|emu.Write)
 				pages = append(pages, a)
 			}
 		}
 	}
 	mapPages(s.Entry, s.Call+a64.Size)
 	for i, w := range m.words(mod, s, delta) {
-		r.must(M.Write32(s.Entry+uint64(i)*a64.Size, w))
+		r.must(mem.Write32(s.Entry+uint64(i)*a64.Size, w))
 	}
 	var sections []header
 	for _, name := range []string{arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} {
@@ -174,14 +167,15 @@ func (m *ModuleExecutor) enter(r *Run, mod *elfscan.Image, s Site) {
 		}
 	}
 	r.must(m.l.headers(sections))
-	if !m.noLayout {
+	if m.types.HasModule {
+		members := m.types.Module
 		for _, part := range []struct {
 			p          elfscan.Part
 			base, size uint64
-		}{{elfscan.Text, m.layout.TextBase, m.layout.TextSize}, {elfscan.InitText, m.layout.InitBase, m.layout.InitSize}} {
+		}{{elfscan.Text, members.TextBase, members.TextSize}, {elfscan.InitText, members.InitBase, members.InitSize}} {
 			lo, hi := module.PartRange(part.p)
-			r.must(M.Write64(m.l.mod+part.base, lo+delta))
-			r.must(M.Write32(m.l.mod+part.size, uint32(hi-lo)))
+			r.must(mem.Write64(m.l.mod+part.base, lo+delta))
+			r.must(mem.Write32(m.l.mod+part.size, uint32(hi-lo)))
 		}
 	}
 	if r.Err == nil && m.l.finalize != 0 && len(sections) > 0 {
@@ -196,10 +190,10 @@ func (m *ModuleExecutor) enter(r *Run, mod *elfscan.Image, s Site) {
 		}
 	}
 	for _, a := range pages {
-		r.must(M.Protect(a, emu.PageSize, emu.Read|emu.Exec))
+		r.must(mem.Protect(a, emu.PageSize, emu.Read|emu.Exec))
 	}
 	f.mod.given, f.mod.found = m.l.mod, m.l.mod
-	r.must(M.Write64(f.rec+recIP, s.Call))
+	r.must(mem.Write64(f.rec+recIP, s.Call))
 	f.aim = func(target uint64) uint64 {
 		if a64.ReachOf(a64.Call).Contains(a64.Offset(s.Call, target)) {
 			return target
@@ -210,9 +204,9 @@ func (m *ModuleExecutor) enter(r *Run, mod *elfscan.Image, s Site) {
 	f.w.Events = f.w.Events[:0]
 }
 
-// plt is the PLT entry by which callsite s of a module, moved by delta bytes,
-// comes to target: the first of its section leads to ftrace_caller, the second
-// to ftrace_regs_caller.
+// plt is the address of the PLT entry by which callsite s of a module, moved by
+// delta bytes, reaches target. The first entry of a section leads to
+// ftrace_caller, the second to ftrace_regs_caller.
 func (m *ModuleExecutor) plt(module *elfscan.Module, s Site, delta, target uint64) (addr uint64, ok bool) {
 	name := arch.ARM64.Modules.PLT
 	if module.PartAt(s.Call-delta) == elfscan.InitText && m.view.Rewrites[arch.ARM64.Modules.InitPLT] {
@@ -224,7 +218,7 @@ func (m *ModuleExecutor) plt(module *elfscan.Module, s Site, delta, target uint6
 	}
 	addr = sec.Addr + delta
 	if target == m.f.fn.regsCaller && m.f.fn.regsCaller != 0 {
-		addr += m.layout.PLTSize
+		addr += m.types.Module.PLTSize
 	}
 	return addr, true
 }
@@ -237,17 +231,12 @@ func (m *ModuleExecutor) throughPLT(r *Run) {
 			continue
 		}
 		plt := f.aim(target)
-		f.w.M.PC, f.w.M.SP = plt, world.StackTop
-		x16, x17 := f.w.M.X[16], f.w.M.X[17]
-		before := f.w.M.X
-		err := f.w.M.Run(target)
-		after := f.w.M.X
-		before[16], before[17], after[16], after[17] = x16, x17, x16, x17 // a veneer's (AAPCS64, 6.1.1)
+		changes, err := f.throughEntry(plt, target)
 		var diffs []string
 		switch {
 		case err != nil:
-			diffs = []string{fmt.Sprintf("the PLT entry at %#x does not come to %s: %v", plt, f.w.Image.At(target), f.w.Explain(err))}
-		case before != after:
+			diffs = []string{fmt.Sprintf("the PLT entry at %#x does not come to %s: %v", plt, f.w.Image.At(target), err)}
+		case changes:
 			diffs = []string{fmt.Sprintf("the PLT entry at %#x changes more registers than x16 and x17", plt)}
 		}
 		st := Step{Func: "module_finalize", Case: "the PLT entry that it writes, executed", Got: f.state(r.Site), WantRet: "0", Diffs: diffs, OK: diffs == nil}

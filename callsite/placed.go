@@ -9,18 +9,19 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// far is how far away a module is that is out of BL reach, in bytes.
-const far = 1 << 30
+// farAway is the distance of a module that is out of BL reach, in bytes.
+const farAway = 1 << 30
 
-// placed executes ftrace's functions on callsites where modules can be.
+// A placed executes ftrace's functions on callsites of made-up modules, at
+// addresses where modules can be.
 type placed struct {
-	f      *Executor
-	layout ModuleLayout
-	runs   *[]Run
-	call   uint64 // where the BL of most of them stands: out of reach
+	f       *Executor
+	members ModuleMembers
+	runs    *[]Run
+	call    uint64 // address of the BL of most callsites: out of reach
 }
 
-// all are all of its cases.
+// all executes all cases.
 func (p *placed) all() {
 	p.everywhere()
 	if p.f.fn.regsCaller != 0 {
@@ -32,12 +33,12 @@ func (p *placed) all() {
 		p.directFar()
 	}
 	p.directNear()
-	if p.layout.HasInitPLT {
+	if p.members.HasInitPLT {
 		p.texts()
 	}
 }
 
-// everywhere has callsites live at the borders of reach and beyond.
+// everywhere executes the life of callsites at the borders of reach and beyond.
 func (p *placed) everywhere() {
 	f := p.f
 	var calls []uint64
@@ -52,7 +53,7 @@ func (p *placed) everywhere() {
 			}
 		}
 	}
-	calls = append(calls, f.fn.caller-far, f.fn.caller+far)
+	calls = append(calls, f.fn.caller-farAway, f.fn.caller+farAway)
 	for i, call := range calls {
 		p.at(call, func(r *Run, special string) {
 			if i == len(calls)-1 {
@@ -64,8 +65,7 @@ func (p *placed) everywhere() {
 	}
 }
 
-// withRegs has a callsite live with ftrace_regs_caller: the life that all have
-// begins with ftrace_caller.
+// withRegs executes a life that begins with ftrace_regs_caller.
 func (p *placed) withRegs() {
 	f := p.f
 	p.at(p.call, func(r *Run, special string) {
@@ -93,8 +93,8 @@ func (p *placed) withRegs() {
 func (p *placed) blank(r *Run) State   { return p.f.model(r.Site, 0, p.f.ops.nop) }
 func (p *placed) enabled(r *Run) State { return p.f.model(r.Site, p.f.fn.caller, p.f.ops.list) }
 
-// loaded calls ftrace_make_nop() while the module is loaded: the core gives it,
-// and it is not found yet.
+// loaded calls ftrace_make_nop() while the module is being loaded: the core passes
+// the module, and __module_text_address() does not find it yet.
 func (p *placed) loaded() {
 	f := p.f
 	p.at(p.call, func(r *Run, special string) {
@@ -104,7 +104,8 @@ func (p *placed) loaded() {
 	})
 }
 
-// refused has ftrace_make_call(), and what follows it, refuse.
+// refused executes the functions on a callsite that prepare has changed. All of
+// them must refuse. what says the change in words.
 func (p *placed) refused(what string, prepare func(r *Run)) {
 	f := p.f
 	p.at(p.call, func(r *Run, special string) {
@@ -117,14 +118,14 @@ func (p *placed) refused(what string, prepare func(r *Run)) {
 		if !f.step(r, "ftrace_make_call", special, f.fn.makeCall, want, refusal, f.rec, f.fn.caller) {
 			return
 		}
-		// What is made of an old address out of reach must not pass for
-		// the old word.
+		// For an old address out of reach, the maker of branches returns breakFault,
+		// which must not count as the old word.
 		from.Second, want.Second = breakFault, breakFault
 		r.must(f.write(r.Site, from))
 		if !f.step(r, "ftrace_make_nop", special, f.fn.makeNop, from, refusal, 0, f.rec, f.fn.caller) || f.fn.modifyCall == 0 {
 			return
 		}
-		// Each of the two addresses on its own is enough to refuse.
+		// One address out of reach is enough to refuse.
 		near := r.Site.Call + 4096
 		if f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, want, refusal, f.rec, f.fn.caller, near) {
 			want.Second, _ = a64.EncodeBL(r.Site.Call, near)
@@ -134,25 +135,26 @@ func (p *placed) refused(what string, prepare func(r *Run)) {
 	})
 }
 
-// word and half write to struct module.
+// word writes 64 bits and half 32 bits at an offset in struct module.
 func (p *placed) word(r *Run, off, v uint64) { r.must(p.f.w.M.Write64(p.f.mod.found+off, v)) }
 func (p *placed) half(r *Run, off uint64, v uint32) {
 	r.must(p.f.w.M.Write32(p.f.mod.found+off, v))
 }
 
-// withoutPLT has the functions find no PLT.
+// withoutPLT executes the functions on a callsite whose module, or its PLT, is not
+// found.
 func (p *placed) withoutPLT() {
 	p.refused("which is not found", func(r *Run) { p.f.mod.found = 0 })
 	p.refused("which has no PLT", func(r *Run) {
-		p.word(r, p.layout.PLT, 0)
-		if p.layout.HasInitPLT {
-			p.word(r, p.layout.InitPLT, 0)
+		p.word(r, p.members.PLT, 0)
+		if p.members.HasInitPLT {
+			p.word(r, p.members.InitPLT, 0)
 		}
 	})
 }
 
-// directFar gives an address that is neither entry point: in era callops the ops
-// leads there.
+// directFar passes a direct trampoline out of reach. In era callops the callsite
+// must call ftrace_caller, which finds the trampoline by the ops.
 func (p *placed) directFar() {
 	f := p.f
 	p.at(p.call, func(r *Run, special string) {
@@ -166,7 +168,7 @@ func (p *placed) directFar() {
 		if !ok || f.table.Era.Far != arch.FarRefused {
 			return
 		}
-		// Nor may it pass for what its PLT leads to.
+		// Nor may the callsite's call of the PLT count as a call of the trampoline.
 		on := p.enabled(r)
 		r.must(f.write(r.Site, on))
 		ok = f.step(r, "ftrace_make_nop", special, f.fn.makeNop, on, refusal, 0, f.rec, f.fn.caller+4096)
@@ -177,7 +179,7 @@ func (p *placed) directFar() {
 	})
 }
 
-// directNear gives a direct trampoline that is in reach.
+// directNear passes a direct trampoline in reach.
 func (p *placed) directNear() {
 	f := p.f
 	p.at(p.call, func(r *Run, special string) {
@@ -196,8 +198,8 @@ func (p *placed) directNear() {
 	})
 }
 
-// texts has callsites live at the ends of text and init text, which have PLTs of
-// their own; an address in neither has none.
+// texts executes the life of callsites at the ends of text and init text, each of
+// which has its own PLT. A callsite in neither has no PLT.
 func (p *placed) texts() {
 	f := p.f
 	for _, text := range []struct {
@@ -205,11 +207,11 @@ func (p *placed) texts() {
 		base, size uint64
 		plt        uint64
 	}{
-		{"text", p.layout.TextBase, p.layout.TextSize, 0},
-		{"init text", p.layout.InitBase, p.layout.InitSize, initPLT},
+		{"text", p.members.TextBase, p.members.TextSize, 0},
+		{"init text", p.members.InitBase, p.members.InitSize, initPLT},
 	} {
 		place := func(r *Run, base uint64, size uint32) {
-			for _, off := range []uint64{p.layout.TextSize, p.layout.InitSize} {
+			for _, off := range []uint64{p.members.TextSize, p.members.InitSize} {
 				p.half(r, off, 0)
 			}
 			p.word(r, text.base, base)
@@ -227,11 +229,11 @@ func (p *placed) texts() {
 	}
 }
 
-// objectPoison is in what struct module holds elsewhere.
+// objectPoison is in the members of struct module that the functions must not use.
 const objectPoison = world.ObjectMark << 48
 
-// busy fills thread_info, so that the preemption count, wherever it is, says
-// that preemption is off, and each other member differs.
+// busy fills thread_info with words that differ and are not zero. The preemption
+// count, wherever it is, then says that preemption is off.
 func (f *Executor) busy(r *Run) {
 	for i := range f.task.thread {
 		f.task.thread[i] = byte(i)&^3 + 1
@@ -242,11 +244,12 @@ func (f *Executor) busy(r *Run) {
 // Distances in bytes from a module's callsite to its PLTs for ftrace.
 const (
 	pltAway = 64 << 10
-	initPLT = 64 << 10 // from one to the other
+	initPLT = 64 << 10 // from the PLT of text to that of init text
 )
 
-// aims is what stands for a target at a callsite of a module: the target, if
-// it is in reach, or its PLT.
+// aims gives the address that a callsite of a module must call to reach a target:
+// the target, if that is in reach, or its PLT entry. away is the distance of the
+// PLT from that of text, in bytes.
 func (f *Executor) aims(s Site, away uint64) func(target uint64) uint64 {
 	plt := s.Call + pltAway + away
 	pltSize := f.plt
@@ -261,9 +264,10 @@ func (f *Executor) aims(s Site, away uint64) func(target uint64) uint64 {
 	}
 }
 
-// at runs body on a callsite of a module, whose BL stands at call.
+// at makes a callsite of a module whose BL stands at call, and runs body on it. It
+// does nothing if the image is there.
 func (p *placed) at(call uint64, body func(r *Run, special string)) {
-	f, l := p.f, p.layout
+	f, l := p.f, p.members
 	s := Site{Call: call, Entry: call - a64.Size, Func: call - a64.Size, Saved: -1, AtFunc: true, Text: true, OK: true}
 	if f.table.Shape.Literal != 0 {
 		s.Entry -= 8

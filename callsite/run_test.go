@@ -8,8 +8,8 @@ import (
 	"github.com/ftlint/ftlint/internal/images"
 )
 
-// Why a callsite could not be executed to the end is one function's, by its
-// name, or no function's.
+// The error of a run that could not be executed to the end is about one function,
+// or about none: then the run says nothing of any function.
 func TestFuncError(t *testing.T) {
 	im := images.Sample(t, "callops-good.elf")
 	table, err := Of(im)

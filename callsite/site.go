@@ -12,22 +12,21 @@ import (
 // A Site is one callsite, taken apart.
 type Site struct {
 	Entry  uint64 // the value in the table
-	Func   uint64 // where the function begins; not known (0) where the call stands behind the prologue
-	Call   uint64 // where the BL to the entry code stands, or will stand
-	Saved  int8   // the register that LR is saved in, if the words say so; else -1
+	Func   uint64 // address of the function; 0 (not known) if the call stands behind the prologue
+	Call   uint64 // address of the BL to the entry code, or of its place
+	Saved  int8   // number of the register in which the words save LR; -1: they do not save it
 	BTI    bool   // a landing pad stands in it
-	OK     bool   // the words are those of the shape
+	OK     bool   // the words have the shape
 	Text   bool   // the entry lies in an executable section
 	AtFunc bool   // a function symbol, or a label, stands at Func
 }
 
-// Site takes the callsite at entry apart as one of the image's era.
+// Site takes the callsite at entry apart by the shape of the image's era.
 func (t *Table) Site(entry uint64) Site { return t.SiteAs(entry, t.Shape) }
 
-// SiteAs takes the callsite at entry apart as one of the given shape. The
-// words may be as built or as the kernel leaves them at run time: the first
-// NOP replaced by MOV Xn, LR; the second by BL; the literal before a function
-// by a pointer.
+// SiteAs takes the callsite at entry apart by the given shape. The words may be
+// as built or as the kernel leaves them at run time: MOV Xn, LR replaces the first
+// NOP, BL the second, and a pointer the literal before the function.
 func (t *Table) SiteAs(entry uint64, shape *arch.Shape) Site {
 	section, _ := t.Image.SectionAt(entry)
 	s := t.takeApart(entry, shape, section)
@@ -38,9 +37,9 @@ func (t *Table) SiteAs(entry uint64, shape *arch.Shape) Site {
 // Sites are the callsites of the table, by address.
 func (t *Table) Sites() []Site {
 	out := make([]Site, len(t.Addrs))
-	const chunk = 1 << 20 // bytes of code that are kept in memory meanwhile
+	const chunk = 1 << 20 // bytes of code that are kept in memory at a time
 	var section *elfscan.Range
-	var from uint64 // where the chunk begins
+	var from uint64 // start of the chunk
 	for i, entry := range t.Addrs {
 		if section == nil || entry-section.Addr >= section.Size {
 			section, _ = t.Image.SectionAt(entry)
@@ -56,7 +55,7 @@ func (t *Table) Sites() []Site {
 	return out
 }
 
-// takeApart is SiteAs without AtFunc. section is the one that entry lies in,
+// takeApart is SiteAs without AtFunc. section is the section that entry lies in,
 // or nil.
 func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Range) Site {
 	s := Site{Entry: entry, Saved: -1, Text: section != nil && section.Executable()}
@@ -65,7 +64,7 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 	if section != nil {
 		data, at = section.Data(), entry-section.Addr
 	}
-	word := func(off uint64) uint32 { // at entry+off; 0 where there is none
+	word := func(off uint64) uint32 { // the word at entry+off, 0 if it is not in the section
 		if i := at + off; i < uint64(len(data)) && uint64(len(data))-i >= a64.Size {
 			return binary.LittleEndian.Uint32(data[i:])
 		}
@@ -82,7 +81,7 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 		s.OK = word(0) == a64.NOP || t.callsTracer(word(0), entry)
 		return s
 	}
-	pair := shape.Literal // of the two NOPs in the function, from entry
+	pair := shape.Literal // offset of the function's two NOPs from entry
 	s.Func = entry + pair
 	switch {
 	case shape.Literal == 0 && at >= a64.Size && word(^uint64(a64.Size)+1) == a64.BTIc:
@@ -100,7 +99,7 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 	}
 	s.OK = (first == a64.NOP || initialised) && (second == a64.NOP || initialised && a64.Classify(second) == a64.Call)
 	if shape.Literal != 0 && s.OK && !initialised {
-		// The literal: NOPs as built, a pointer to an ftrace_ops at run time.
+		// The literal is two NOPs until the kernel puts a pointer there.
 		s.OK = word(0) == a64.NOP && word(a64.Size) == a64.NOP
 	}
 	return s
@@ -126,8 +125,8 @@ func (t *Table) callsTracer(w uint32, pc uint64) bool {
 	return false
 }
 
-// Guess is the shape that the words at entry speak for, nil if they are of
-// none.
+// Guess is the shape that the words at entry have, nil if they have no known
+// shape.
 func (t *Table) Guess(entry uint64) *arch.Shape {
 	if w, ok := t.Image.Word(entry); ok && t.callsTracer(w, entry) {
 		return arch.BLMcount
@@ -135,8 +134,8 @@ func (t *Table) Guess(entry uint64) *arch.Shape {
 	return t.guessNOPs(entry)
 }
 
-// guessNOPs is Guess for callsites that are NOPs. Four NOPs can be of both
-// shapes: the symbol then tells where the function begins.
+// guessNOPs is Guess for callsites of NOPs. Four NOPs can have either shape: the
+// symbol of the function decides.
 func (t *Table) guessNOPs(entry uint64) *arch.Shape {
 	callops, nops := t.SiteAs(entry, arch.OpsAndNOPs), t.SiteAs(entry, arch.NOPs)
 	switch {
@@ -153,8 +152,8 @@ func (t *Table) guessNOPs(entry uint64) *arch.Shape {
 	return nil
 }
 
-// around is the callsite whose NOPs addr lies in. A BL that stands behind the
-// prologue has a line of its own, and does not count.
+// around is the callsite whose NOPs addr lies in. A BL behind the prologue does
+// not count, as it has a line of its own.
 func around(im *elfscan.Image, addr uint64) (s Site, ok bool) {
 	t, err := Of(im)
 	if err != nil || t.Entries == nil {
@@ -171,10 +170,10 @@ func around(im *elfscan.Image, addr uint64) (s Site, ok bool) {
 	return s, s.Call > s.Entry && addr <= s.Call
 }
 
-// FuncAt is the function whose callsite addr lies in: its words may stand
-// before the function. It is false if there is no callsite, or no function with
-// it.
-func FuncAt(im *elfscan.Image, addr uint64) (uint64, bool) {
+// FuncAt is the address of the function whose callsite addr lies in. Words of a
+// callsite may stand before the function. ok is false if addr is not in a
+// callsite, or if no function belongs to the callsite.
+func FuncAt(im *elfscan.Image, addr uint64) (fn uint64, ok bool) {
 	s, ok := around(im, addr)
 	return s.Func, ok && s.AtFunc
 }

@@ -1,6 +1,7 @@
-// Package callsite knows the callsites of ftrace: the table that lists them,
-// their shapes in each era, the life of a callsite, by the model and executed
-// by the kernel's own functions, and modules with their PLTs for ftrace.
+// Package callsite is about the callsites of ftrace. It reads the table that
+// lists them, tells the era by their shapes, and executes the kernel's own
+// functions on them: the life of a callsite is compared with a model. It also
+// executes the loader of modules, which writes their PLTs for ftrace.
 package callsite
 
 import (
@@ -12,32 +13,31 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// A Table is the callsite table of an image: what stands between
-// __start_mcount_loc and __stop_mcount_loc once relocations are applied, or in
-// a module's section __patchable_function_entries or __mcount_loc.
+// A Table is the callsite table of an image, with relocations applied. It stands
+// between __start_mcount_loc and __stop_mcount_loc, or in a module's section
+// __patchable_function_entries or __mcount_loc.
 type Table struct {
 	Image *elfscan.Image
 	Arch  *arch.Arch
 	Era   *arch.Era
-	Shape *arch.Shape // that callsites have in the era; nil if it is not known
+	Shape *arch.Shape // of the callsites of the era; nil if it is not known
 
-	// Entries is the table as it stands; nil if the image has none.
-	Entries *elfscan.Addresses
-	Addrs   []uint64 // the entries that are not blank, by address
-	Blank   int      // entries that are zero: the build blanked an overridden weak function's
+	Entries *elfscan.Addresses // as they stand; nil if the image has no table
+	Addrs   []uint64           // the entries that are not zero, by address
+	Blank   int                // the number of entries that are zero: the build blanks those of overridden weak functions
 
-	Section     string // of a module: the section with the table; "" if there is none
-	OtherTables int    // sections of that name beside it: the loader takes the first
+	Section     string // name of a module's section with the table; "" if there is none
+	OtherTables int    // the number of further sections of that name, which the loader ignores
 }
 
-// A key is what an image keeps its Table by.
+// A key is the key by which an image keeps its Table.
 type key struct{}
 
-// Of is the callsite table of the image, which is read once. It is there in
-// any case: with an error, or of an image without callsites, Entries is nil,
-// and Era says what symbols tell. Errors are of type *elfscan.Error: boundary
-// symbols that are missing or reversed, a table of odd size or outside the
-// image, values that no relocation fills in.
+// Of is the callsite table of the image, which is read once. The Table is never
+// nil. With an error, or if the image has no callsites, Entries is nil and symbols
+// tell Era. Errors are of type *elfscan.Error: boundary symbols are missing or
+// reversed, the table has an odd size or lies outside the image, or no relocation
+// fills it in.
 func Of(im *elfscan.Image) (*Table, error) {
 	type result struct {
 		t   *Table
@@ -62,9 +62,8 @@ func readTable(im *elfscan.Image) (*Table, error) {
 	return t, err
 }
 
-// Attach has the image know where callsites are, for the sake of source lines:
-// their NOPs have none of their own. A module keeps that where PlaceAt places it
-// anew.
+// Attach tells the image which instructions belong to callsites. Their NOPs have
+// no source lines of their own, and get those of their functions.
 func Attach(im *elfscan.Image) {
 	im.SetPads(func(im *elfscan.Image, addr uint64) (elfscan.Pad, bool) {
 		s, ok := around(im, addr)
@@ -72,8 +71,8 @@ func Attach(im *elfscan.Image) {
 	})
 }
 
-// Place is where in the table the entry with value addr stands: "entry 12 of
-// the callsite table (0xffff...)".
+// Place is the place in the table of the entry with value addr, in words: "entry
+// 12 of the callsite table (0xffff...)".
 func (t *Table) Place(addr uint64) string {
 	i := slices.Index(t.Entries.Values, addr)
 	return fmt.Sprintf("entry %d of the callsite table (%#x)", i, t.Entries.Start+uint64(i)*8)
@@ -85,10 +84,10 @@ func (t *Table) Contains(addr uint64) bool {
 	return ok
 }
 
-// tableName is what the table is called in errors.
+// tableName names the table in errors.
 const tableName = "callsite table"
 
-// read reads the table.
+// read sets Entries, Addrs and Blank.
 func (t *Table) read() (err error) {
 	var entries *elfscan.Addresses
 	if t.Image.Module() != nil {
@@ -119,8 +118,8 @@ func (t *Table) fail(format string, args ...any) error {
 	return &elfscan.Error{Path: t.Image.Path, Where: tableName, What: fmt.Sprintf(format, args...)}
 }
 
-// ofImage reads the table of a linked image, which boundary symbols delimit;
-// nil if there are none, and no ftrace either.
+// ofImage reads the table of a linked image, between two boundary symbols. It is
+// nil if the image has neither the symbols nor dynamic ftrace.
 func (t *Table) ofImage() (*elfscan.Addresses, error) {
 	const startName, stopName = "__start_mcount_loc", "__stop_mcount_loc"
 	im := t.Image
@@ -142,7 +141,7 @@ func (t *Table) ofImage() (*elfscan.Addresses, error) {
 	return im.Addresses(tableName, start, stop)
 }
 
-// ofModule reads the table of a module: the first section of a name that the
+// ofModule reads the table of a module, from the first section of a name that the
 // loader knows.
 func (t *Table) ofModule() (*elfscan.Addresses, error) {
 	sections := t.Image.Module().Sections

@@ -8,29 +8,28 @@ import (
 	"github.com/ftlint/ftlint/ktypes"
 )
 
-// Types is what the checks need to know of the kernel's structures. Offsets
-// and sizes are in bytes.
+// Types are the members of the kernel's structures that ftrace's functions use.
+// Offsets and sizes are in bytes.
 type Types struct {
-	DirectCall    uint64 // of direct_call in struct ftrace_ops
-	HasDirectCall bool
-	Module        ModuleLayout
+	DirectCall    uint64 // offset of direct_call in struct ftrace_ops
+	HasDirectCall bool   // DirectCall is known
+	Module        ModuleMembers
 	HasModule     bool // Module is known
 }
 
-// A ModuleLayout says where struct module has what ftrace's functions read
-// of a module.
-type ModuleLayout struct {
-	Size               uint64 // of struct module
-	PLT, InitPLT       uint64 // the PLTs for ftrace: of text and of init text
-	HasInitPLT         bool
-	TextBase, TextSize uint64 // where the module's text is
-	InitBase, InitSize uint64
-	PLTSize            uint64 // of one PLT
+// ModuleMembers are offsets of members of struct module, and sizes.
+type ModuleMembers struct {
+	Size               uint64 // size of struct module
+	PLT, InitPLT       uint64 // pointers to the PLTs for ftrace: of text and of init text
+	HasInitPLT         bool   // struct module has the second
+	TextBase, TextSize uint64 // address and size of the module's text
+	InitBase, InitSize uint64 // the same of its init text
+	PLTSize            uint64 // size of one PLT entry
 }
 
-// ReadTypes asks the image's BTF or, if that cannot be read and DWARF may be,
-// the compile unit that has the kernel's module_finalize(). What neither says
-// is not known.
+// ReadTypes reads the image's BTF. If that cannot be read and dwarf is true, it
+// reads the DWARF of the compile unit with the kernel's module_finalize(). Members
+// that neither describes are not known.
 func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 	t, err := ktypes.FromBTF(im)
 	if fn, ok := im.Addr("module_finalize"); ok && dwarf && (t == nil || err != nil) {
@@ -43,8 +42,8 @@ func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 	if off, err := directCall(t); err == nil {
 		types.DirectCall, types.HasDirectCall = off, true
 	}
-	if l, err := moduleLayout(t); err == nil {
-		types.Module, types.HasModule = l, true
+	if m, err := moduleMembers(t); err == nil {
+		types.Module, types.HasModule = m, true
 	}
 	return types
 }
@@ -62,9 +61,8 @@ func directCall(t *ktypes.Types) (uint64, error) {
 	return m.Offset, err
 }
 
-// moduleLayout is the layout of struct module, if the kernel has PLTs for
-// ftrace.
-func moduleLayout(t *ktypes.Types) (l ModuleLayout, err error) {
+// moduleMembers reads struct module. A kernel without PLTs for ftrace is an error.
+func moduleMembers(t *ktypes.Types) (l ModuleMembers, err error) {
 	mod, err := t.Struct("module")
 	if err != nil {
 		return l, err
@@ -96,9 +94,9 @@ func moduleLayout(t *ktypes.Types) (l ModuleLayout, err error) {
 	return l, errors.Join(err, e, l.plausible())
 }
 
-// initText is MOD_INIT_TEXT. Compilers leave the enumerators out of DWARF where
-// nothing is of their type: it is 4 since "module: replace module_layout with
-// module_memory".
+// initText is the value of MOD_INIT_TEXT. Compilers leave it out of DWARF if
+// nothing has the type of the enum. It is 4 since "module: replace module_layout
+// with module_memory".
 func initText(t *ktypes.Types) uint64 {
 	if v, err := t.Enumerator("MOD_INIT_TEXT"); err == nil {
 		return uint64(v)
@@ -106,9 +104,9 @@ func initText(t *ktypes.Types) uint64 {
 	return 4
 }
 
-// plausible says what is wrong if members do not lie in the structure, or if
-// that has no size that it can have.
-func (l *ModuleLayout) plausible() error {
+// plausible is an error if a member does not lie in struct module, or if a size is
+// out of its bounds.
+func (l *ModuleMembers) plausible() error {
 	const maxModule, maxPLT = 32 << 10, 64
 	if l.Size > maxModule || l.PLTSize == 0 || l.PLTSize > maxPLT {
 		return fmt.Errorf("struct module has %d bytes and struct plt_entry %d, at most %d and 1 to %d are expected", l.Size, l.PLTSize, maxModule, maxPLT)

@@ -11,7 +11,7 @@ import (
 )
 
 // DWARF says of struct module what BTF says.
-func TestModuleLayoutFromDWARF(t *testing.T) {
+func TestModuleMembersFromDWARF(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(images.Dir(t), "*/current/vmlinux"))
 	if err != nil || len(paths) == 0 {
 		if os.Getenv("CI") == "true" {
@@ -31,7 +31,7 @@ func TestModuleLayoutFromDWARF(t *testing.T) {
 		if err != nil || dwarf == nil {
 			t.Fatalf("%s: %v, %v", path, dwarf, err)
 		}
-		module, err := moduleLayout(dwarf)
+		module, err := moduleMembers(dwarf)
 		if err != nil || !types.HasModule || module != types.Module {
 			t.Errorf("%s: DWARF %+v (%v), BTF %+v (%v)", path, module, err, types.Module, types.HasModule)
 		}

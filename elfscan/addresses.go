@@ -10,8 +10,8 @@ import (
 type Addresses struct {
 	Start, End uint64   // addresses of the table
 	Values     []uint64 // in the table's order
-	FromRela   int      // entries whose value stands in a RELA addend
-	FromRelr   int      // entries that a RELR relocation covers: the value stands in place
+	FromRela   int      // the number of entries whose value stands in a RELA addend
+	FromRelr   int      // the number of entries with a RELR relocation, whose value stands in place
 }
 
 // Form says in words how the table's values are stored.
@@ -27,9 +27,9 @@ func (t *Addresses) Form() string {
 	return "values in place"
 }
 
-// Addresses reads the table of addresses between start and stop; what says what
-// it is, for errors. They are of type *Error: a table of odd size or outside
-// the image, or a relocation that is not at an entry.
+// Addresses reads the table of addresses between start and stop. what names the
+// table in errors. Errors are of type *Error: the table has an odd size or lies
+// outside the image, or a relocation is not at an entry.
 func (im *Image) Addresses(what string, start, stop uint64) (*Addresses, error) {
 	fail := func(format string, args ...any) (*Addresses, error) {
 		return nil, &Error{im.Path, what, fmt.Sprintf(format, args...)}
@@ -51,7 +51,7 @@ func (im *Image) Addresses(what string, start, stop uint64) (*Addresses, error) 
 	}
 	misplaced, from := uint64(0), start
 	if im.module == nil {
-		from -= min(start, 7) // one that begins before the table may reach into it
+		from -= min(start, 7) // a relocation that begins before the table may reach into it
 	}
 	err := im.eachRela(from, stop, func(r reloc) {
 		if (r.addr-start)%8 != 0 {
@@ -73,8 +73,9 @@ func (im *Image) Addresses(what string, start, stop uint64) (*Addresses, error) 
 	return t, nil
 }
 
-// AddressesOf is Addresses for section i of a module, by its number in the
-// file, which the loader fills by 64-bit relocations alone.
+// AddressesOf reads the table of addresses in section i of a module. i is the
+// section's number in the file. The loader fills the table by 64-bit relocations
+// alone. what and errors are as for Addresses.
 func (im *Image) AddressesOf(what string, i int) (*Addresses, error) {
 	s := im.module.Sections[i]
 	if s.Part == NoPart {
@@ -88,8 +89,8 @@ func (im *Image) AddressesOf(what string, i int) (*Addresses, error) {
 	return im.Addresses(what, s.Addr, s.Addr+s.Size)
 }
 
-// relocProblem says what is amiss with the relocations of section i, which is a
-// table of addresses.
+// relocProblem is an error if a relocation of section i, a table of addresses,
+// is not at an entry.
 func (im *Image) relocProblem(i int) error {
 	s := im.module.Sections[i]
 	var err error
@@ -97,7 +98,8 @@ func (im *Image) relocProblem(i int) error {
 		switch {
 		case err != nil:
 		case r.off >= s.Size || s.Size-r.off < 8 || r.off%8 != 0:
-			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, s.Size)}
+			err = &Error{im.Path, "relocations of " + s.Name,
+				fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, s.Size)}
 		case r.typ != elf.R_AARCH64_ABS64 && r.typ != elf.R_AARCH64_PREL64 && r.typ != elf.R_AARCH64_NONE && r.typ != elf.R_AARCH64_NULL:
 			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("%v at offset %#x: R_AARCH64_ABS64 was expected", r.typ, r.off)}
 		}

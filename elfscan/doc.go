@@ -1,8 +1,8 @@
-// Package elfscan opens an arm64 kernel image (vmlinux) and answers what the
-// checks ask of it: bytes at an address with relocations applied, symbols by
-// name and by address, the callsite table, the era, and source positions.
+// Package elfscan opens arm64 kernel images (vmlinux) and modules. An image has
+// bytes at addresses with relocations applied, tables of addresses, symbols by
+// name and by address, and source positions. The package knows nothing of
+// ftrace but the sections that the module loader makes for it.
 //
-// The file is mapped, not read: only the pages that are asked for are
-// touched. All addresses are link-time virtual addresses; all sizes are in
-// bytes.
+// A vmlinux is mapped, not read: only the pages that are used are touched. All
+// addresses are link-time virtual addresses. All sizes are in bytes.
 package elfscan

@@ -15,14 +15,15 @@ import (
 	"github.com/ftlint/ftlint/internal/samples"
 )
 
-// What a fuzz target may allocate: a constant for the tables of the readers,
-// and a multiple of what it was given.
+// Bounds of the bytes that a fuzz target may allocate: a constant for the tables
+// of the readers, and a multiple of its input.
 func bounded(t *testing.T, given int, f func()) {
 	t.Helper()
 	hostile.Bounded(t, 64<<20, 1000, given, f)
 }
 
-// refused tells whether the file was not opened: for one reason, clearly said.
+// refused reports whether the file was not opened. It fails the test unless the
+// error gives one reason.
 func refused(t *testing.T, path string, err, again error) bool {
 	t.Helper()
 	if fmt.Sprint(err) != fmt.Sprint(again) {
@@ -36,8 +37,8 @@ func refused(t *testing.T, path string, err, again error) bool {
 	return true
 }
 
-// consistent fails the test where what the image answers cannot be: addresses
-// outside of what they are said to be in, answers that contradict each other.
+// consistent fails the test if answers of the image contradict each other, or if
+// an address is outside of the range that it is said to be in.
 func consistent(t *testing.T, im *Image) {
 	t.Helper()
 	ranges, apart := im.Sections(), true
@@ -77,8 +78,8 @@ func consistent(t *testing.T, im *Image) {
 	}
 }
 
-// consistentAddresses fails the test where a table of addresses, read with err,
-// cannot be: nil and no error is no table.
+// consistentAddresses fails the test if a table of addresses, read with err,
+// contradicts itself. The image has no table if both are nil.
 func consistentAddresses(t *testing.T, im *Image, a *Addresses, err error) {
 	t.Helper()
 	if err != nil {

@@ -9,17 +9,17 @@ import (
 	"sync"
 )
 
-// Image is an open kernel image. Its methods may be called from any number
-// of goroutines.
+// An Image is an open kernel image or module. Its methods may be called from any
+// number of goroutines.
 type Image struct {
 	Path string // as it was given to Open
 
 	data     []byte    // the whole file, mapped privately
 	mapped   bool      // data is a mapping of its own, which Close unmaps
-	writable bool      // by SetWord
+	writable bool      // SetWord has made data writable
 	file     *elf.File // its headers
 	ranges   []Range   // the allocated sections, by address
-	debug    *Image    // where symbols and DWARF are read: the image itself, or its debug file
+	debug    *Image    // the image that has the symbols and the DWARF: the image itself, or its debug file
 
 	symtab, strtab []byte
 	symtabWhere    string
@@ -28,7 +28,7 @@ type Image struct {
 	addrs func() []uint32
 	lines func() *lineTables
 
-	derived sync.Map // by key: func() any; see Derived
+	derived sync.Map // from key to func() any; see Derived
 	padAt   func(im *Image, addr uint64) (Pad, bool)
 
 	positions positions
@@ -44,8 +44,8 @@ type Range struct {
 	Flags      elf.SectionFlag
 	data       []byte // nil for SHT_NOBITS
 
-	number  int    // of a module's section
-	patched []byte // of a module's section: data with relocations applied; see relocated
+	number  int    // the section's number in the file; of modules only
+	patched []byte // data with relocations applied; of modules only; see relocated
 }
 
 // End is the address behind the range.
@@ -64,7 +64,7 @@ func (im *Image) Relocated(r *Range) []byte {
 	return im.relocated(r)
 }
 
-// Executable tells whether the section holds code.
+// Executable reports whether the section holds code.
 func (r *Range) Executable() bool { return r.Flags&elf.SHF_EXECINSTR != 0 }
 
 func (im *Image) indexSections() {
@@ -83,18 +83,18 @@ func (im *Image) indexSections() {
 	im.indexLazily()
 }
 
-// indexLazily has the indexes made when they are first asked for.
+// indexLazily has the indexes made when they are first used.
 func (im *Image) indexLazily() {
 	im.names = sync.OnceValue(im.indexNames)
 	im.addrs = sync.OnceValue(im.indexAddrs)
 	im.lines = sync.OnceValue(im.findLineTables)
 }
 
-// Derived is what make gives for the key, made once for the image: a package
-// that reads much out of an image keeps it here. Keys are types of that
-// package.
-func (im *Image) Derived(key any, make func() any) any {
-	once, _ := im.derived.LoadOrStore(key, sync.OnceValue(make))
+// Derived is the value that derive returned for the key. derive is called once
+// for the image, at the first call. A package that reads much out of an image
+// keeps it here. Keys are values of unexported types of that package.
+func (im *Image) Derived(key any, derive func() any) any {
+	once, _ := im.derived.LoadOrStore(key, sync.OnceValue(derive))
 	return once.(func() any)()
 }
 
@@ -120,15 +120,15 @@ func (im *Image) SectionAt(addr uint64) (*Range, bool) {
 	return &im.ranges[lo-1], true
 }
 
-// IsText tells whether addr lies in an executable section.
+// IsText reports whether addr lies in an executable section.
 func (im *Image) IsText(addr uint64) bool {
 	r, ok := im.SectionAt(addr)
 	return ok && r.Executable()
 }
 
-// Bytes are the n bytes at addr as they stand in the file, before
-// relocation. ok is false if the image has no file bytes there, or fewer
-// than n in that section. The caller must not write to them.
+// Bytes are the n bytes at addr as they stand in the file, before relocation.
+// ok is false if the section at addr has fewer than n bytes in the file from
+// there on. The caller must not write to them.
 func (im *Image) Bytes(addr uint64, n int) (b []byte, ok bool) {
 	r, ok := im.SectionAt(addr)
 	if !ok || r.data == nil {
@@ -141,8 +141,8 @@ func (im *Image) Bytes(addr uint64, n int) (b []byte, ok bool) {
 	return r.data[off : off+uint64(n)], true
 }
 
-// Word is the 32-bit word at addr, relocations applied. (Code is not relocated
-// in a linked image.)
+// Word is the 32-bit word at addr. In a module relocations are applied; the code
+// of a linked image has none.
 func (im *Image) Word(addr uint64) (w uint32, ok bool) {
 	b, ok := im.Bytes(addr, 4)
 	if !ok {
@@ -168,9 +168,9 @@ func (im *Image) Uint64(addr uint64) (v uint64, ok bool) {
 	return v, true
 }
 
-// ReadAt fills buf with the image's bytes at addr, relocations applied; what
-// lies in no section, or in .bss, reads as zero. It tells whether any byte
-// of buf lies in a section.
+// ReadAt fills buf with the image's bytes at addr, relocations applied. Bytes in
+// no section, or in .bss, are zero. ReadAt reports whether any byte of buf lies
+// in a section.
 func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 	clear(buf)
 	end, found, data := addr+uint64(len(buf)), false, false
@@ -178,7 +178,7 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 	for ; i < len(im.ranges) && im.ranges[i].Addr < end; i++ {
 		r := &im.ranges[i]
 		found = true
-		data = data || !r.Executable() && r.data != nil // what is relocated in a linked image
+		data = data || !r.Executable() && r.data != nil // a linked image has relocations of data alone
 		lo, hi := max(addr, r.Addr), min(end, r.Addr+uint64(len(r.data)))
 		if lo < hi {
 			bytes := r.data
@@ -204,18 +204,17 @@ func (im *Image) ReadAt(addr uint64, buf []byte) bool {
 }
 
 // Release says that the bytes of the section from lo to hi-1 are not needed
-// soon: what goes through a whole section would otherwise keep all of it in
-// memory.
+// soon. Code that goes through a whole section calls it, to not keep all of the
+// section in memory.
 func (im *Image) Release(r *Range, lo, hi uint64) {
 	if !im.mapped || im.writable || r.data == nil || lo < r.Addr || hi > r.Addr+uint64(len(r.data)) || lo >= hi {
-		return // what SetWord has changed would be lost
+		return // the system would discard the changes of SetWord
 	}
 	release(r.data[lo-r.Addr : hi-r.Addr])
 }
 
-// SetWord changes the word at addr in this Image alone, never in the file:
-// for tests that ask what is noticed. What the image has told before is not
-// told anew.
+// SetWord changes the word at addr in this Image, never in the file. Tests use it
+// to see which changes are noticed. Derived values and indexes stay as they are.
 func (im *Image) SetWord(addr uint64, w uint32) error {
 	b, ok := im.Bytes(addr, 4)
 	if !ok {

@@ -19,18 +19,18 @@ import (
 	"github.com/ftlint/ftlint/a64"
 )
 
-// A Line is a place in a source file. File is relative to the kernel tree
-// ("arch/arm64/kernel/entry-ftrace.S") where the debug information lets one
-// tell.
+// A Line is a line of a source file. File is relative to the kernel tree
+// ("arch/arm64/kernel/entry-ftrace.S") if the debug information shows where the
+// tree begins.
 type Line struct {
 	File string
 	Line int // from 1
 }
 
 // positions hands out token.Pos for addresses. The image is one token.File;
-// each address that is asked for takes the next offset in it. What source
-// line that is, is only looked up by Position: most findings of a long list
-// are counted and never shown.
+// each address that is asked for takes the next offset in it. Only Position
+// looks up the source line, because most findings of a long list are counted
+// and never shown.
 type positions struct {
 	mu     sync.Mutex
 	file   *token.File
@@ -40,11 +40,11 @@ type positions struct {
 
 const (
 	maxPositions       = 1 << 28
-	maxModulePositions = 1 << 20 // modules are small, and many
+	maxModulePositions = 1 << 20 // less, as there are many modules
 )
 
-// owner is the image that pos belongs to: im, or the kernel that it, a module,
-// is loaded into.
+// owner is the image that pos belongs to: im or, if im is a module, perhaps the
+// kernel that it is loaded into.
 func (im *Image) owner(pos token.Pos) *Image {
 	if im.module != nil && im.module.Kernel != nil {
 		if k := im.module.Kernel; k.positions.file != nil && k.positions.file.Base() <= int(pos) && int(pos) <= k.positions.file.Base()+k.positions.file.Size() {
@@ -56,8 +56,8 @@ func (im *Image) owner(pos token.Pos) *Image {
 
 // AddTo makes the image a file of fset, so that Pos can be used. A token.Pos is
 // an int: on a 32-bit host a file set has room for a few images or 2,000 modules.
-// Where fset is half full, which leaves room for what is added at the same time,
-// the image is the only file of another set.
+// If fset is half full, the image becomes the only file of another set. The other
+// half is room for files that are added at the same time.
 func (im *Image) AddTo(fset *token.FileSet) {
 	size, base := maxPositions, -1
 	if im.module != nil {
@@ -76,14 +76,14 @@ func (im *Image) AddTo(fset *token.FileSet) {
 	im.positions.addrs = []uint64{0}
 }
 
-// Added tells whether AddTo was called.
+// Added reports whether AddTo was called.
 func (im *Image) Added() bool { return im.positions.file != nil }
 
 // FilePos is the position of the image itself.
 func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
 
-// Pos is the position of addr; that of the image itself once there are as many
-// positions as the image has room for.
+// Pos is the position of addr. Once the image has no room for another position,
+// Pos is the position of the image itself.
 func (im *Image) Pos(addr uint64) token.Pos {
 	p := &im.positions
 	p.mu.Lock()
@@ -100,8 +100,8 @@ func (im *Image) Pos(addr uint64) token.Pos {
 	return pos
 }
 
-// PosAddr is the address whose position pos is; ok is false for the position
-// of the image itself and those of other files.
+// PosAddr is the address whose position is pos. ok is false if pos is the
+// position of the image itself or of another file.
 func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
 	p := &im.owner(pos).positions
 	p.mu.Lock()
@@ -113,9 +113,9 @@ func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
 	return p.addrs[off], true
 }
 
-// Position is pos as people know it: the source line that DWARF names for the
-// address, or the image's path and no line. Only here is DWARF read, and only
-// that of the compile unit that the address lies in.
+// Position is the source line that DWARF names for the address of pos, or the
+// image's path and no line. It reads the DWARF of the compile unit that the
+// address lies in.
 func (im *Image) Position(pos token.Pos) token.Position {
 	im = im.owner(pos)
 	if addr, ok := im.PosAddr(pos); ok {
@@ -126,19 +126,20 @@ func (im *Image) Position(pos token.Pos) token.Position {
 	return token.Position{Filename: im.Path}
 }
 
-// A Pad is instructions at the entry of a function that the compiler leaves to
-// be patched. Compilers leave them out of their line tables, where they would
-// have the line of whatever is before them.
+// A Pad is a sequence of instructions at the entry of a function that the
+// compiler leaves to be patched. Compilers leave pads out of their line tables:
+// by the table, a pad would have the line of the code before it.
 type Pad struct {
 	Start, End uint64 // addresses of the first instruction, and behind the last
-	Func       uint64 // where the function begins
+	Func       uint64 // address of the function
 }
 
 // SetPads has Line ask padAt for the pad that an address of the image lies in.
-// PlaceAt passes padAt on.
+// An image that PlaceAt makes has the same padAt.
 func (im *Image) SetPads(padAt func(im *Image, addr uint64) (Pad, bool)) { im.padAt = padAt }
 
-// Line is the source line of addr. In a pad it is that of the function.
+// Line is the source line of addr. Every instruction of a pad has the line of
+// the function.
 func (im *Image) Line(addr uint64) (Line, bool) {
 	t := im.lines()
 	t.mu.Lock()
@@ -163,9 +164,8 @@ func (im *Image) Line(addr uint64) (Line, bool) {
 	return l, ok
 }
 
-// LineProblem says why source lines could not be read where they were asked
-// for: no DWARF, or damaged DWARF. It is nil if none was asked for, or all
-// were well.
+// LineProblem says why a source line that was asked for could not be read: no
+// DWARF, or damaged DWARF. It is nil if there was no such line.
 func (im *Image) LineProblem() error {
 	t := im.lines()
 	t.mu.Lock()
@@ -176,9 +176,9 @@ func (im *Image) LineProblem() error {
 // lineTables finds source lines.
 type lineTables struct {
 	mu      sync.Mutex
-	im      *Image // that has the DWARF
+	im      *Image // the image that has the DWARF
 	units   map[uint64]*line.DebugLineInfo
-	infos   []unitRange // what the units cover that .debug_aranges lacks
+	infos   []unitRange // ranges of the units that .debug_aranges lacks
 	scanned bool
 	problem error
 	cache   map[string][]byte // sections that had to be unpacked
@@ -196,10 +196,10 @@ func (im *Image) findLineTables() *lineTables {
 
 var errNoDWARF = errors.New("no DWARF line tables (.debug_line)")
 
-// find is the source line of addr: of several that a table has for it, the
-// first (of a function: the line that it begins on) or the last (of what is
-// inlined there). What goes wrong is kept in t.problem: a finding then falls
-// back to symbol+offset.
+// find is the source line of addr. If a table has several lines for addr, find
+// gives the first (of a function: the line that it begins on) or the last (of
+// code that is inlined there). An error is kept in t.problem; a finding then
+// falls back to symbol+offset.
 func (t *lineTables) find(addr uint64, first bool) (l Line, ok bool) {
 	undo := Guard()
 	defer undo()
@@ -236,9 +236,9 @@ func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 		pc++
 	}
 	file, n := info.PCToLine(0, pc)
-	// Line 0 is code that the compiler attributes to none: clang does so with
-	// constants and addresses that it makes ahead of the statement that asks for
-	// them. The line is then that of the next instruction that has one.
+	// Line 0 is code that the compiler attributes to no line: clang does so with
+	// constants and addresses that it makes ahead of the statement that uses
+	// them. find then gives the line of the next instruction that has one.
 	if s, ok := t.im.SymbolAt(addr); ok && file != "" && n == 0 {
 		for end := min(s.End(), addr+maxAhead); n == 0 && pc+a64.Size < end; {
 			pc += a64.Size
@@ -251,7 +251,8 @@ func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
 }
 
-// maxAhead is how far a line is looked for, in bytes.
+// maxAhead is how far behind an address without a line find looks for a line, in
+// bytes.
 const maxAhead = 64 * a64.Size
 
 // A debug section unpacks to at most maxSection bytes, and to at most
@@ -272,8 +273,8 @@ func (t *lineTables) section(name string) *elf.Section {
 	return nil
 }
 
-// bytes is the contents of a section, unpacked if need be: empty if there is
-// no such section.
+// bytes are the contents of a section, unpacked if need be. They are empty if
+// there is no such section.
 func (t *lineTables) bytes(name string) ([]byte, error) {
 	s := t.section(name)
 	if s == nil {
@@ -331,7 +332,7 @@ func (t *lineTables) unitByAranges(addr uint64) (off uint64, ok bool) {
 }
 
 // eachAranges calls do for the units that .debug_aranges names, with their
-// ranges there, until do returns false. whole tells that the table is there
+// ranges there, until do returns false. whole reports whether the table is there
 // and undamaged.
 func (t *lineTables) eachAranges(do func(unit uint64, tuples []byte) bool) (whole bool) {
 	le := binary.LittleEndian
@@ -356,9 +357,10 @@ func (t *lineTables) eachAranges(do func(unit uint64, tuples []byte) bool) (whol
 	return true
 }
 
-// unitByScan is the same by the units' own ranges, of those units that
-// .debug_aranges does not name: clang's assembler writes it, its C compiler
-// does not, so that a kernel of clang has the table for its assembly alone.
+// unitByScan is the offset in .debug_info of the unit that covers addr, by the
+// units' own ranges. It looks at the units that .debug_aranges does not name.
+// clang's assembler writes that table and its C compiler does not, so that a
+// kernel that clang built has the table for its assembly alone.
 func (t *lineTables) unitByScan(addr uint64) (off uint64, ok bool, err error) {
 	if !t.scanned {
 		t.scanned = true
@@ -409,7 +411,7 @@ func unitBytes(info []byte, off uint64) (unit []byte, next uint64, err error) {
 		return nil, 0, fmt.Errorf("damaged .debug_info: no unit at %#x of %#x", off, len(info))
 	}
 	n := uint64(binary.LittleEndian.Uint32(info[off:])) + 4
-	if n > uint64(len(info))-off { // DWARF64 (0xffffffff) among them: no kernel has it
+	if n > uint64(len(info))-off { // or a unit of DWARF64 (0xffffffff), which no kernel has
 		return nil, 0, fmt.Errorf("damaged .debug_info: the unit at %#x is %#x bytes long, %#x are left", off, n, uint64(len(info))-off)
 	}
 	return info[off : off+n], off + n, nil
@@ -488,8 +490,8 @@ func (t *lineTables) unit(off uint64) (*line.DebugLineInfo, error) {
 // largest of a kernel has some 300 KB.
 const maxLineProgram = 64 << 20
 
-// lineProgram is a copy of the line number program at off, checked for what
-// its reader trusts: lengths, table sizes and opcodes.
+// lineProgram is a copy of the line number program at off. Its lengths, table
+// sizes and opcodes, which the reader trusts, are checked.
 func lineProgram(all []byte, off uint64) ([]byte, error) {
 	le := binary.LittleEndian
 	fail := func(format string, args ...any) ([]byte, error) {
@@ -566,8 +568,8 @@ func lineProgram(all []byte, off uint64) ([]byte, error) {
 	return b, nil
 }
 
-// skipForm skips an attribute of the given form (DWARF 5, 7.5.6): of those
-// that may stand in a line table header.
+// skipForm skips an attribute of the given form (DWARF 5, 7.5.6). It knows the
+// forms that may stand in a line table header.
 func skipForm(r *bytes.Reader, form uint64) error {
 	size := int64(0)
 	switch form {
@@ -615,11 +617,11 @@ var topDirs = map[string]bool{
 	"tools": true, "usr": true, "virt": true,
 }
 
-// kernelPath is file, as the debug information names it, relative to the
-// kernel tree: distributions build in folders of their own
-// ("debian/build/build_arm64/arch/arm64/kernel/ftrace.c") or with absolute
-// paths. A file that is in no known folder keeps its name, less the
-// directory dir that the compiler ran in.
+// kernelPath is the path of file relative to the kernel tree. The debug
+// information names it by other paths, as distributions build in folders of their
+// own ("debian/build/build_arm64/arch/arm64/kernel/ftrace.c") or with absolute
+// paths. A file that is in no known folder keeps its name, less the directory dir
+// that the compiler ran in.
 func kernelPath(dir, file string) string {
 	file = path.Clean(file)
 	if rest, ok := strings.CutPrefix(file, path.Clean(dir)+"/"); ok {

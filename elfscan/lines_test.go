@@ -60,7 +60,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// What is in no line table has no line, and that is no problem.
+// An address that is in no line table has no line, which is not a problem.
 func TestNoLine(t *testing.T) {
 	s := samples.Load(t, "rfc-trampoline")
 	im := mustOpen(t, s)

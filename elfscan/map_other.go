@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// mapFile reads the first size bytes of file: this system has no mmap that
-// ftlint knows.
+// mapFile reads the first size bytes of file, as ftlint knows no mmap of this
+// system.
 func mapFile(file *os.File, size int64) ([]byte, error) {
 	if size == 0 {
 		return nil, fmt.Errorf("is empty")

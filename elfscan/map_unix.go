@@ -24,8 +24,8 @@ func mapFile(file *os.File, size int64) ([]byte, error) {
 
 func unmap(data []byte) { _ = unix.Munmap(data) }
 
-// release has the system take back the pages that lie in data; it reads them
-// again when they are asked for.
+// release has the system take back the pages that lie in data. The system reads
+// them again when they are used.
 func release(data []byte) {
 	page := uintptr(os.Getpagesize())
 	at := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
@@ -35,6 +35,6 @@ func release(data []byte) {
 	}
 }
 
-// makeWritable lets a mapping be written to. The file does not change: the
-// mapping is private.
+// makeWritable makes a mapping writable. The file does not change, as the mapping
+// is private.
 func makeWritable(data []byte) error { return unix.Mprotect(data, unix.PROT_READ|unix.PROT_WRITE) }

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// debugOfModule is the image that has the module's line tables: itself or,
-// where it has none, its debug file. An error says what is wrong with that.
+// debugOfModule is the image that has the module's line tables: the module itself
+// or, if that has no line tables, its debug file. An error says what is wrong
+// with the debug file.
 func (im *Image) debugOfModule() (*Image, error) {
 	if s := im.file.Section(".debug_line"); s != nil && s.Type != elf.SHT_NOBITS {
 		return im, nil
@@ -57,8 +58,8 @@ func (im *Image) debugPaths() []string {
 	return out
 }
 
-// placeLike gives the sections the addresses that those of the same names have
-// in main, the module that this debug file is of.
+// placeLike gives each section the address of the section of the same name in
+// main. im is the debug file of main.
 func (im *Image) placeLike(main *Image) {
 	m := im.module
 	from := make([]uint64, len(m.Sections))
@@ -82,9 +83,9 @@ func (im *Image) placeLike(main *Image) {
 	im.moveSymbols(from)
 }
 
-// debugSection is the bytes of a module's debug section, unpacked, with its
-// relocations applied: in a relocatable file nothing else says what addresses
-// it speaks of, or where in other sections.
+// debugSection are the bytes of a module's debug section, unpacked, with its
+// relocations applied. In a relocatable file, the addresses in a debug section
+// and its offsets in other sections stand in the relocations alone.
 func (im *Image) debugSection(s *elf.Section, data []byte) []byte {
 	for i, of := range im.file.Sections {
 		if of != s || im.module.relas[i] == 0 {

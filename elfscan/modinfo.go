@@ -8,7 +8,7 @@ import (
 // ModInfo is what a module says of itself in section .modinfo.
 type ModInfo struct {
 	Name     string
-	Vermagic string // what kernel it is made for: "6.1.0-50-cloud-arm64 SMP mod_unload modversions aarch64"
+	Vermagic string // the kernel that the module is made for: "6.1.0-50-cloud-arm64 SMP mod_unload modversions aarch64"
 }
 
 // readModInfo reads section .modinfo: "key=value", each ended by NULs.
@@ -33,9 +33,9 @@ func (i ModInfo) Release() string {
 	return release
 }
 
-// Vermagic is what the kernel expects of its modules' vermagic, or, where its
-// image has no such variable, the release alone as the banner has it; "" if
-// it has neither.
+// Vermagic is the vermagic that the kernel expects of its modules. If the image
+// has no such variable, Vermagic is the release alone, from the banner; "" if
+// the image has neither.
 func (im *Image) Vermagic() string {
 	if s, ok := im.cString("vermagic"); ok {
 		return s
@@ -64,8 +64,9 @@ func (im *Image) cString(name string) (string, bool) {
 	return "", false
 }
 
-// MadeFor tells whether the module's vermagic is what the kernel expects
-// (same_magic() in kernel/module/version.c). It is if either is not known.
+// MadeFor reports whether the module's vermagic is the one that the kernel
+// expects (same_magic() in kernel/module/version.c). It is true if either is not
+// known.
 func (i ModInfo) MadeFor(kernel string) bool {
 	if i.Vermagic == "" || kernel == "" || !strings.Contains(kernel, " ") && i.Release() == kernel {
 		return true

@@ -11,14 +11,14 @@ import (
 
 // A modReloc is one relocation of a module's section.
 type modReloc struct {
-	off    uint64 // of the place, from the section's start
+	off    uint64 // from the section's start to the relocated place, in bytes
 	typ    elf.R_AARCH64
 	sym    uint32
 	addend uint64
 }
 
-// eachModReloc calls f for every relocation of the module's section with that
-// number whose place lies in it.
+// eachModReloc calls f for every relocation of a module's section whose place
+// lies in the section. number is the section's number in the file.
 func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 	n := im.module.relas[number]
 	if n == 0 {
@@ -36,7 +36,7 @@ func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 	}
 }
 
-// eachModule64 is eachRela for a module: it knows the relocations of 64-bit
+// eachModule64 is eachRela for a module. It knows the relocations of 64-bit
 // words of data.
 func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {
 	for i := range im.ranges {
@@ -59,8 +59,9 @@ func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {
 	}
 }
 
-// modSymbol is the address of symbol n of a module: one that it does not
-// define is the kernel's, or lies where nothing is.
+// modSymbol is the address of symbol n of a module. A symbol that the module does
+// not define has its address in the kernel. If the kernel does not define it
+// either, or is not known, it has an address behind the module.
 func (im *Image) modSymbol(n uint32) uint64 {
 	if int64(n)*symSize >= int64(len(im.symtab)) {
 		return 0
@@ -88,7 +89,7 @@ const unresolvedSize = 16
 
 func (im *Image) unresolvedBase() uint64 { return im.module.parts[numParts] }
 
-// moduleName is Name for a module: s is the symbol at or before addr, if ok.
+// moduleName is Name for a module. If ok, s is the symbol at or before addr.
 func (im *Image) moduleName(addr uint64, s Symbol, ok bool) string {
 	if !ok {
 		return im.Outside(addr)
@@ -103,7 +104,7 @@ func (im *Image) moduleName(addr uint64, s Symbol, ok bool) string {
 	return name
 }
 
-// Outside is the name of what lies at addr, which is not in the module.
+// Outside is addr in words, for an address that is not in the module.
 func (im *Image) Outside(addr uint64) string {
 	m := im.module
 	if n := (addr - im.unresolvedBase()) / unresolvedSize; addr >= im.unresolvedBase() && n > 0 && n < uint64(im.NumSymbols()) {
@@ -128,8 +129,9 @@ func (im *Image) Outside(addr uint64) string {
 	return ""
 }
 
-// relocated is the bytes of a module's section with its relocations applied,
-// as the loader does it (apply_relocate_add() in arch/arm64/kernel/module.c).
+// relocated are the bytes of a module's section with its relocations applied,
+// as the loader applies them (apply_relocate_add() in
+// arch/arm64/kernel/module.c).
 func (im *Image) relocated(r *Range) []byte {
 	im.relocating.Lock()
 	defer im.relocating.Unlock()
@@ -147,8 +149,8 @@ func (im *Image) relocated(r *Range) []byte {
 type relocating struct{ sync.Mutex }
 
 // applyTo applies one relocation to out, the bytes of section r (AAELF64,
-// "Relocation"). One that does not fit is left alone: the loader refuses the
-// module.
+// "Relocation"). A relocation whose value does not fit is left alone, as the
+// loader refuses the module.
 func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	le := binary.LittleEndian
 	place := r.Addr + m.off
@@ -181,8 +183,8 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	le.PutUint32(rest, relocatedWord(le.Uint32(rest), m.typ, place, value))
 }
 
-// relocatedWord is the word at place with a relocation applied: one of 32 bits
-// or of an instruction's field.
+// relocatedWord is the word at place with a relocation applied. The relocation is
+// of 32 bits, or of a field of an instruction.
 func relocatedWord(word uint32, typ elf.R_AARCH64, place, value uint64) uint32 {
 	// field puts the bits of v from bit lo on into width bits of the word.
 	field := func(v uint64, lo, width, at uint) {
@@ -237,8 +239,9 @@ func (im *Image) pltFor(r *Range) (ModuleSection, bool) {
 	return im.module.Section(".plt")
 }
 
-// pltEntry is the PLT entry by which a branch in section r reaches symbol sym
-// (module_emit_plt_entry()); the section itself if there is no PLT.
+// pltEntry is the address of the PLT entry by which a branch in section r reaches
+// symbol sym (module_emit_plt_entry()). It is the address of r if the module has
+// no PLT.
 func (im *Image) pltEntry(r *Range, sym uint32) uint64 {
 	s, ok := im.pltFor(r)
 	if !ok {

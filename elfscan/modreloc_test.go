@@ -33,7 +33,8 @@ func TestRelocatedWord(t *testing.T) {
 			if a64.Classify(w) == a64.ADRP {
 				want &^= 0xfff
 			}
-			if got, ok := a64.Target(w, place); !ok || got != want || a64.Classify(w) != a64.Classify(test.word) || a64.Rd(w) != a64.Rd(test.word) && a64.Classify(w) >= a64.CBZ {
+			if got, ok := a64.Target(w, place); !ok || got != want ||
+				a64.Classify(w) != a64.Classify(test.word) || a64.Rd(w) != a64.Rd(test.word) && a64.Classify(w) >= a64.CBZ {
 				t.Errorf("%v for %#x makes %08x, which refers to %#x", test.typ, value, w, got)
 			}
 		}

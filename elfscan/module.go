@@ -35,32 +35,33 @@ var partNames = [...]string{"not in memory", "text", "read-only data", "data tha
 
 func (p Part) String() string { return partNames[p] }
 
-// Init tells whether the part is given back after init.
+// Init reports whether the kernel frees the part after init.
 func (p Part) Init() bool { return p >= firstInitPart }
 
-// A ModuleSection is a section of a module in the loader's view.
+// A ModuleSection is a section of a module as the kernel's loader sees it.
 type ModuleSection struct {
 	Name  string
 	Flags elf.SectionFlag // in the file
 	Part  Part
-	// Rewritten tells that module_frob_arch_sections() gives the section
+	// Rewritten reports whether module_frob_arch_sections() gives the section
 	// other flags and another size, before the loader looks at them.
 	Rewritten bool
-	Addr      uint64 // where it is placed; 0 if it is in no part
-	Size      uint64 // bytes, as rewritten
+	Addr      uint64 // 0 if the section is in no part
+	Size      uint64 // in bytes, after module_frob_arch_sections()
 }
 
-// A Module is what makes an image a module: a relocatable file that the
-// loader lays out. It is laid out at addresses where the kernel could put it.
+// A Module is what an Image knows of a module, a relocatable file, beside what it
+// knows of any image. The module is laid out as the kernel's loader does it, at
+// addresses where the kernel could put it.
 type Module struct {
 	Info     ModInfo
 	Sections []ModuleSection // by their number in the file
-	Kernel   *Image          // that it is loaded into; nil if it is not known
-	Base     uint64          // of the first part
+	Kernel   *Image          // the kernel that the module is loaded into; nil if it is not known
+	Base     uint64          // address of the first part
 
-	parts [numParts + 1]uint64 // where each begins; behind the last
-	relas []int                // by section number: the section with its relocations, or 0
-	debug ModuleOptions        // where debug files are
+	parts [numParts + 1]uint64 // address of each part; the last is the end of the module
+	relas []int                // by section number: the number of the section with its relocations, or 0
+	debug ModuleOptions        // places of debug files
 }
 
 // PartAt is the part that addr lies in.
@@ -73,7 +74,7 @@ func (m *Module) PartAt(addr uint64) Part {
 	return NoPart
 }
 
-// PartRange is where a part lies.
+// PartRange are the addresses of a part: of its first byte, and behind its last.
 func (m *Module) PartRange(p Part) (start, end uint64) {
 	if p == NoPart {
 		return 0, 0
@@ -81,7 +82,7 @@ func (m *Module) PartRange(p Part) (start, end uint64) {
 	return m.parts[p], m.parts[p+1]
 }
 
-// Contains tells whether addr lies in the memory of the module.
+// Contains reports whether addr lies in the memory of the module.
 func (m *Module) Contains(addr uint64) bool { return m.Base <= addr && addr < m.parts[numParts] }
 
 // Section is the first section of that name.
@@ -97,41 +98,42 @@ func (m *Module) Section(name string) (s ModuleSection, ok bool) {
 // thisModule is the section with struct module.
 const thisModule = ".gnu.linkonce.this_module"
 
-// forFtrace are the sections with PLT entries for ftrace.
+// forFtrace are the names of the sections with PLT entries for ftrace.
 var forFtrace = []string{arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT}
 
-// modulePages is what parts are aligned to, in bytes. Kernels align to their
-// pages; where a module is placed is made up here, so any size does.
+// modulePages is the alignment of parts, in bytes. Kernels align parts to their
+// pages. The addresses of modules are made up here, so that the largest size of a
+// page serves for all kernels.
 const modulePages = 64 << 10
 
 // pltEntrySize is the size of a PLT entry, in bytes.
 var pltEntrySize = arch.ARM64.Modules.PLTEntry
 
-// maxModule is the most that a module may take in memory, in bytes: the
-// kernel's region for modules has 2 GiB at most.
+// maxModule bounds the memory of a module, in bytes. The kernel's region for
+// modules has 2 GiB at most.
 const maxModule = 1 << 31
 
-// noKernelBase is where modules are placed while no kernel says where.
+// noKernelBase is the address of a module whose kernel is not known.
 const noKernelBase = 0xffff_8000_7000_0000
 
-// WithoutKernel has the module judged as one of a kernel that is not known.
+// WithoutKernel forgets the module's kernel, which is then not known.
 func (im *Image) WithoutKernel() {
 	im.module.Kernel = nil
 	im.derived.Clear()
 }
 
-// Module tells what makes the image a module; it is nil for a linked image.
+// Module is what the image knows of itself as a module; nil for a linked image.
 func (im *Image) Module() *Module { return im.module }
 
 // ModuleOptions say how to open a module. The zero value is ready for use.
 type ModuleOptions struct {
-	Kernel *Image // that the module is loaded into; nil if it is not known
-	// Buffer is what the module is read and unpacked into; nil for memory of
-	// its own. What it was used for before is no longer valid.
+	Kernel *Image // the kernel that the module is loaded into; nil if it is not known
+	// Buffer is the memory that the module is read and unpacked into; nil for
+	// memory of its own. A module that used the Buffer before is no longer valid.
 	Buffer *Buffer
-	// DebugFile is the module's debug file, and DebugDirs are folders with
-	// many, laid out as /usr/lib/debug is. One beside the module (X.ko.debug)
-	// is found without. They are opened when a line is asked for.
+	// DebugFile is the module's debug file. DebugDirs are folders with debug
+	// files, laid out as /usr/lib/debug is. A debug file beside the module
+	// (X.ko.debug) is found without them. It is opened when a line is asked for.
 	DebugFile string
 	DebugDirs []string
 }
@@ -172,7 +174,7 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 	return im, nil
 }
 
-// layOutFirst reads what laying out needs, and lays out.
+// layOutFirst reads the sections of a module that was opened, and lays it out.
 func (im *Image) layOutFirst() error {
 	m := im.module
 	if im.file.Section(thisModule) == nil && im.file.Section(".modinfo") == nil {
@@ -208,9 +210,10 @@ func (im *Image) layOutFirst() error {
 	return im.layOut(base)
 }
 
-// place says which part the section becomes (layout_sections() in
-// kernel/module/main.c). The PLTs get an entry for each symbol of the module,
-// more than the loader makes, so that an entry tells its symbol.
+// place sets the part that the section belongs to (layout_sections() in
+// kernel/module/main.c). The PLTs get an entry for each symbol of the module.
+// These are more than the loader makes, and the index of an entry is that of its
+// symbol.
 func (s *ModuleSection) place(symbols uint64) {
 	flags := s.Flags
 	switch s.Name {
@@ -219,7 +222,7 @@ func (s *ModuleSection) place(symbols uint64) {
 	case arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT:
 		s.Rewritten, s.Size = true, 2*pltEntrySize // NR_FTRACE_PLTS
 	case ".modinfo", "__versions":
-		return // read while loading
+		return // the loader reads it and does not keep it
 	}
 	if s.Rewritten {
 		flags = elf.SHF_ALLOC | elf.SHF_EXECINSTR
@@ -241,11 +244,11 @@ func (s *ModuleSection) place(symbols uint64) {
 	}
 }
 
-// layOut gives every section in memory an address, from base on, and moves the
-// symbols along: their values become addresses, as the loader has it.
+// layOut gives every section in memory an address, from base on. The values of
+// symbols become addresses, as in the loader.
 func (im *Image) layOut(base uint64) error {
 	m := im.module
-	from := make([]uint64, len(m.Sections)) // where the symbols' values count from
+	from := make([]uint64, len(m.Sections)) // what the symbols' values are relative to now
 	for i := range m.Sections {
 		from[i] = m.Sections[i].Addr
 	}
@@ -280,7 +283,8 @@ func (im *Image) layOut(base uint64) error {
 	return nil
 }
 
-// moveSymbols moves symbols from where their sections were to where they are.
+// moveSymbols moves symbols along with their sections. from are the sections'
+// addresses before.
 func (im *Image) moveSymbols(from []uint64) {
 	m, le := im.module, binary.LittleEndian
 	for off := symSize; off < len(im.symtab); off += symSize {
@@ -313,8 +317,8 @@ func (im *Image) indexModule() {
 	im.indexLazily()
 }
 
-// PlaceAt is the same module placed at base, which must be aligned to 64 KiB.
-// It lives as long as im.
+// PlaceAt is the same module at the address base, which must be a multiple of
+// 64 KiB. It is valid until im is closed.
 func (im *Image) PlaceAt(base uint64) (*Image, error) {
 	m := *im.module
 	m.Sections = slices.Clone(m.Sections)
@@ -324,8 +328,8 @@ func (im *Image) PlaceAt(base uint64) (*Image, error) {
 	return out, out.layOut(base)
 }
 
-// sectionData is the bytes in the file of the first section of that name; nil
-// if there is none.
+// sectionData are the bytes in the file of the first section of that name; nil
+// if there is no such section.
 func (im *Image) sectionData(name string) []byte {
 	s := im.file.Section(name)
 	if s == nil || s.Type == elf.SHT_NOBITS {
@@ -334,16 +338,16 @@ func (im *Image) sectionData(name string) []byte {
 	return im.data[s.Offset : s.Offset+s.FileSize]
 }
 
-// ModuleRegion is where a kernel puts modules.
+// A ModuleRegion is a range of addresses where a kernel puts modules.
 type ModuleRegion struct {
-	Name       string // the variable that holds its start
+	Name       string // of the region, after the kernel's variable that holds Start
 	Start, End uint64 // with the image at its link-time address and no KASLR
-	Direct     bool   // all of it is in BL range of all of the image
+	Direct     bool   // every address in it is in BL range of all of the image
 }
 
-// ModuleRegions are where the image's kernel puts modules: first the region
-// that it tries first. It is told by symbols, as the kernel's configuration is
-// not in the image.
+// ModuleRegions are the regions where the image's kernel puts modules, in the
+// order in which it tries them. Symbols tell which they are, as the kernel's
+// configuration is not in the image.
 func (im *Image) ModuleRegions() []ModuleRegion {
 	text, ok1 := im.Addr("_text")
 	etext, ok2 := im.Addr("_etext")
@@ -395,21 +399,21 @@ func (im *Image) FarBase() (uint64, bool) {
 	return 0, false
 }
 
-// A Buffer is memory for one open module at a time, so that thousands can be
-// opened one after the other in the same.
+// A Buffer is memory for one open module at a time. Thousands of modules can be
+// opened in it, one after the other.
 type Buffer struct {
 	file, unpacked []byte
 	unpackers
 
-	limit int64 // for tests; 0 for MaxModule
+	limit int64 // in bytes, for tests; 0: MaxModule
 }
 
-// MaxModule is the most that a module may unpack to, in bytes; with GOMEMLIMIT
-// it is a quarter of that at most.
+// MaxModule bounds the size of an unpacked module, in bytes. A quarter of
+// GOMEMLIMIT bounds it, too.
 const MaxModule = 256 << 20
 
-// read is the contents of the file, unpacked. Modules are small: to read one
-// costs less than to map it.
+// read gives the contents of the file, unpacked. Modules are small: reading one
+// costs less than mapping it.
 func (b *Buffer) read(path string) ([]byte, error) {
 	file, info, err := openFile(path, "a module")
 	if err != nil {

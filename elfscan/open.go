@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// MaxUnpacked is the most that Open unpacks of a compressed image, in bytes.
+// MaxUnpacked bounds the size of an image that Open unpacks, in bytes.
 const MaxUnpacked = 2 << 30
 
 // An Error says what was being read, where, and what is wrong with it.
 type Error struct {
-	Path  string // the file
-	Where string // the place in it: "section 12 (.symtab), offset 0x1f80"; may be empty
+	Path  string // of the file
+	Where string // the place in the file: "section 12 (.symtab), offset 0x1f80"; may be empty
 	What  string // what is wrong, and what was expected
 }
 
@@ -91,8 +91,8 @@ func open(path string) (*Image, error) {
 	return im, nil
 }
 
-// openFile opens a regular file. What is none is not opened: of a pipe even
-// that waits.
+// openFile opens a regular file. It does not open other files, because opening a
+// pipe would wait.
 func openFile(path, want string) (*os.File, os.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -136,8 +136,8 @@ func mapUnpacked(data []byte, limit int64) ([]byte, error) {
 	return mapFile(tmp, info.Size())
 }
 
-// readHeaders reads the ELF header and the section headers, and refuses what
-// is not an arm64 kernel image.
+// readHeaders reads the ELF header and the section headers. A file that is not an
+// arm64 kernel image is an error.
 func (im *Image) readHeaders() (err error) {
 	data := im.data
 	fail := func(where, format string, args ...any) error {
@@ -189,7 +189,7 @@ func (im *Image) readHeaders() (err error) {
 	if shoff > size || shnum*64 > size-shoff {
 		return fail("section headers", "cut off: they stand at %#x..%#x, the file has %#x bytes", shoff, shoff+shnum*64, size)
 	}
-	defer func() { // debug/elf may panic on what is damaged in a new way
+	defer func() { // debug/elf may panic on damage that nobody has seen yet
 		if r := recover(); r != nil {
 			err = fail("ELF headers", "damaged: %v", r)
 		}
@@ -204,7 +204,7 @@ func (im *Image) readHeaders() (err error) {
 			return fail(sectionAt(i, s.Name), "cut off: it stands at %#x, %#x bytes long, the file has %#x bytes", s.Offset, s.FileSize, size)
 		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Flags&elf.SHF_COMPRESSED != 0 { // the two exclude each other
-			return fail(sectionAt(i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): one of both was expected")
+			return fail(sectionAt(i, s.Name), "is compressed, and loaded (SHF_COMPRESSED and SHF_ALLOC): at most one of the two was expected")
 		}
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr+s.Size < s.Addr {
 			return fail(sectionAt(i, s.Name), "its addresses wrap: %#x, %#x bytes long", s.Addr, s.Size)
@@ -228,16 +228,16 @@ func (im *Image) Close() {
 	im.debug = nil
 }
 
-// Guard makes a fault on mapped memory (the file was cut while it was read)
-// a panic in this goroutine that recover catches, and not the end of the
-// program. It returns what undoes that.
+// Guard makes a fault on mapped memory (the file was cut while it was read) a
+// panic of this goroutine, which recover catches. Without Guard such a fault ends
+// the program. undo undoes the effect of Guard.
 func Guard() (undo func()) {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
 }
 
-// sectionAt names a section in an error. A name may be damaged: one of other
-// than printable characters is quoted, and none is longer than a line.
+// sectionAt names a section in an error. A name may be damaged: a name with
+// characters that cannot be printed is quoted, and a long name is cut.
 func sectionAt(i int, name string) string {
 	const longest = 80
 	if len(name) > longest {

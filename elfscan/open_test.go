@@ -21,8 +21,8 @@ import (
 	"github.com/ftlint/ftlint/internal/samples"
 )
 
-// What Open says of files that are no arm64 vmlinux: one line, with the path,
-// what was found and what was expected.
+// Open refuses a file that is not an arm64 vmlinux with one line: the path, what
+// was found and what was expected.
 func TestOpenRefuses(t *testing.T) {
 	edit := func(f func(s samples.File)) func(*testing.T) []byte {
 		return func(t *testing.T) []byte { s := samples.Load(t, "regs-good"); f(s); return s }
@@ -62,8 +62,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"section of wrapping size", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 1<<62) }), "section 2 (.text): cut off"},
 		{"section of wrapping addresses", object(".text", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShAddr:], ^uint64(0)-8) }), "section 2 (.text): its addresses wrap"},
 		{"symbol table of odd size", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 25) }), "(.symtab): its size, 0x19 bytes, is not a multiple of 24"},
-		{"symbol table with no strings", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 2) }), "(.symtab): its string table, section 2, is none"},
-		{"symbol table with strings nowhere", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 0xffffffff) }), "(.symtab): its string table, section 4294967295, is none"},
+		{"symbol table with no strings", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 2) }), "(.symtab): its string table is section 2, which is not a string table"},
+		{"symbol table with strings nowhere", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShLink:], 0xffffffff) }), "(.symtab): its string table is section 4294967295, which is not a string table"},
 		{"no symbol table", object(".symtab", func(_ *testing.T, h []byte) { le.PutUint32(h[samples.ShType:], uint32(elf.SHT_PROGBITS)) }),
 			"has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"},
 		{"empty string table", object(".strtab", func(_ *testing.T, h []byte) { le.PutUint64(h[samples.ShSize:], 0) }), "(.strtab): does not end in a NUL byte"},
@@ -91,7 +91,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// What Open says of paths that are no regular file.
+// Open refuses a path that is not a regular file.
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Open(dir, "")
@@ -323,7 +323,7 @@ func TestPackedWindow(t *testing.T) {
 			clearError(t, err, path, test.want)
 		}
 		if taken := allocated(func() { IsModule(path) }); test.want != "" && taken > 1<<20 {
-			t.Errorf("%d: it took %d bytes to tell that it is no module", test.props, taken)
+			t.Errorf("%d: it took %d bytes to see that it is not a module", test.props, taken)
 		}
 	}
 }
@@ -398,7 +398,7 @@ func TestDebugFile(t *testing.T) {
 	}
 	_, err = Open(one, image+".none")
 	if !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a debug file that is none gives %v", err)
+		t.Errorf("a debug file that is not one gives %v", err)
 	}
 }
 

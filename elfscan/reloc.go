@@ -15,7 +15,8 @@ const (
 	shtRELR  = 19 // SHT_RELR
 )
 
-// dynamicSections are the allocated sections of type typ.
+// dynamicSections are the allocated sections of type typ, which have entries of
+// entsize bytes. A section of another size is an error.
 func (im *Image) dynamicSections(typ elf.SectionType, entsize uint64) ([]*elf.Section, error) {
 	var out []*elf.Section
 	for i, s := range im.file.Sections {
@@ -79,9 +80,9 @@ func (im *Image) dynSymbol(s *elf.Section, n uint32) uint64 {
 	return binary.LittleEndian.Uint64(im.data[tab.Offset+off+8:])
 }
 
-// countRelr is how many RELR relocations lie in lo..hi-1 ("Relative
-// relocations" in the generic ABI: an even word is an address, an odd one a
-// bitmap of the 63 words that follow).
+// countRelr is the number of RELR relocations in lo..hi-1. An even word of RELR
+// is an address, an odd word a bitmap of the 63 words that follow (generic ABI,
+// "Relative relocations").
 func (im *Image) countRelr(lo, hi uint64) (n int, err error) {
 	if im.module != nil {
 		return 0, nil

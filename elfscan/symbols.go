@@ -39,7 +39,7 @@ func (im *Image) findSymbols() error {
 				return &Error{from.Path, where, fmt.Sprintf("its size, %#x bytes, is not a multiple of %d", s.FileSize, symSize)}
 			}
 			if int(s.Link) >= len(from.file.Sections) || from.file.Sections[s.Link].Type != elf.SHT_STRTAB {
-				return &Error{from.Path, where, fmt.Sprintf("its string table, section %d, is none", s.Link)}
+				return &Error{from.Path, where, fmt.Sprintf("its string table is section %d, which is not a string table", s.Link)}
 			}
 			str := from.file.Sections[s.Link]
 			im.symtab = from.data[s.Offset : s.Offset+s.FileSize]
@@ -54,8 +54,8 @@ func (im *Image) findSymbols() error {
 	return &Error{im.Path, "", "has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"}
 }
 
-// checkNames makes sure that every name lies in the string table, so that
-// nothing has to look again.
+// checkNames is an error if a name does not lie in the string table. Later code
+// relies on it.
 func (im *Image) checkNames(path string) error {
 	for off := 0; off < len(im.symtab); off += symSize {
 		if n := binary.LittleEndian.Uint32(im.symtab[off:]); int64(n) >= int64(len(im.strtab)) {
@@ -91,8 +91,8 @@ func (im *Image) symAddr(i uint32) uint64 {
 	return binary.LittleEndian.Uint64(im.symtab[i*symSize+8:])
 }
 
-// named tells whether symbol i is one that people name: defined, and neither
-// a section, a file nor a mapping symbol ($x, $d: AAELF64, "Mapping symbols").
+// named reports whether symbol i can name an address: it is defined, and it is
+// not a section, a file or a mapping symbol ($x, $d: AAELF64, "Mapping symbols").
 func (im *Image) named(i uint32) bool {
 	b := im.symtab[i*symSize : (i+1)*symSize]
 	le := binary.LittleEndian
@@ -155,8 +155,8 @@ func (ix *nameIndex) find(im *Image, name []byte) *nameSlot {
 	}
 }
 
-// Lookup is the symbol of that name; of several, the first global one, else
-// the first.
+// Lookup is the symbol of that name. Of several it is the first global one, or
+// the first one if none is global.
 func (im *Image) Lookup(name string) (Symbol, bool) {
 	ix := im.names()
 	hash := maphash.String(ix.seed, name)
@@ -176,8 +176,9 @@ func (im *Image) Addr(name string) (uint64, bool) {
 	return s.Addr, ok
 }
 
-// indexAddrs is the named symbols by address. At one address, functions come
-// first, then objects; global ones before local ones; then in table order.
+// indexAddrs are the named symbols by address. At one address, functions come
+// first, then objects; global symbols come before local ones; then the order is
+// that of the table.
 func (im *Image) indexAddrs() []uint32 {
 	n := uint32(im.NumSymbols())
 	var base, top uint64 = ^uint64(0), 0
@@ -212,17 +213,17 @@ func (im *Image) indexAddrs() []uint32 {
 	return out
 }
 
-// inImage tells whether symbol i has an address in the image: absolute
-// symbols (constants of the linker script) do not.
+// inImage reports whether symbol i has an address in the image. Absolute symbols
+// (constants of the linker script) have none.
 func (im *Image) inImage(i uint32) bool {
 	shndx := elf.SectionIndex(binary.LittleEndian.Uint16(im.symtab[i*symSize+6:]))
-	if m := im.module; m != nil { // nor do those of sections that are not loaded
+	if m := im.module; m != nil { // symbols of sections that are not loaded have none
 		return int(shndx) < len(m.Sections) && m.Sections[shndx].Part != NoPart
 	}
 	return shndx < elf.SHN_LORESERVE || shndx == elf.SHN_XINDEX
 }
 
-// rank orders the symbols at one address: the lower, the better the name.
+// rank orders the symbols at one address. The lowest rank has the best name.
 func (im *Image) rank(i uint32) int {
 	info := im.symtab[i*symSize+4]
 	r := 0
@@ -274,7 +275,7 @@ func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 }
 
 // Name is addr in words: "ftrace_common+0x10", in a module "read_device+0x10
-// [scsi_mod]", or "" if no symbol stands before it in its section.
+// [scsi_mod]". It is "" if no symbol stands at or before addr in its section.
 func (im *Image) Name(addr uint64) string {
 	s, ok := im.SymbolAt(addr)
 	switch {
@@ -288,8 +289,8 @@ func (im *Image) Name(addr uint64) string {
 	return fmt.Sprintf("%s+%#x", s.Name, addr-s.Addr)
 }
 
-// At is addr as findings say it: "ftrace_common+0x10 (0xffff...)", or the
-// bare address.
+// At is addr as findings show it: "ftrace_common+0x10 (0xffff...)", or the
+// address alone if it has no name.
 func (im *Image) At(addr uint64) string {
 	if n := im.Name(addr); n != "" {
 		return fmt.Sprintf("%s (%#x)", n, addr)
@@ -307,7 +308,7 @@ func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bo
 	}
 }
 
-// FunctionAt tells whether a function, or a label without a type, begins at
+// FunctionAt reports whether a function, or a label without a type, begins at
 // addr.
 func (im *Image) FunctionAt(addr uint64) bool {
 	ix := im.addrs()
@@ -320,8 +321,8 @@ func (im *Image) FunctionAt(addr uint64) bool {
 }
 
 // EachFunctionAt calls found(i) for each of the n addresses at(i) at which a
-// function, or a label without a type, begins. It is FunctionAt for many
-// addresses that ascend, or nearly do.
+// function, or a label without a type, begins. It is faster than FunctionAt for
+// many addresses that ascend, or nearly do.
 func (im *Image) EachFunctionAt(n int, at func(i int) uint64, found func(i int)) {
 	ix := im.addrs()
 	k := 0 // in ix
@@ -342,7 +343,7 @@ func (im *Image) EachFunctionAt(n int, at func(i int) uint64, found func(i int))
 	}
 }
 
-// isCode tells whether symbol i is a function or a label without a type.
+// isCode reports whether symbol i is a function or a label without a type.
 func (im *Image) isCode(i uint32) bool {
 	switch elf.ST_TYPE(im.symtab[i*symSize+4]) {
 	case elf.STT_FUNC, elf.STT_NOTYPE:
@@ -351,10 +352,10 @@ func (im *Image) isCode(i uint32) bool {
 	return false
 }
 
-// Index builds the indexes of symbols, which every question about a symbol
-// needs, on two processors at once.
+// Index builds the indexes of symbols by name and by address, at the same time.
+// Otherwise each is built when it is first used.
 func (im *Image) Index() {
 	indexes := []func(){func() { im.names() }, func() { im.addrs() }}
-	defer func() { _ = recover() }() // whoever asks for an index gets its panic again
+	defer func() { _ = recover() }() // a panic is repeated at the first use of the index
 	parallel.Do(len(indexes), len(indexes), func(i int) { indexes[i]() })
 }

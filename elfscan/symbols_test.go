@@ -50,7 +50,7 @@ func TestLookupPrefersGlobal(t *testing.T) {
 		s := samples.Load(t, "regs-good")
 		local, global := s.Symbol(t, pair[0]), s.Symbol(t, pair[1])
 		if elf.ST_BIND(local[4]) != elf.STB_LOCAL || elf.ST_BIND(global[4]) != elf.STB_GLOBAL {
-			t.Fatalf("%v are no local and global symbol", pair)
+			t.Fatalf("%v are not a local and a global symbol", pair)
 		}
 		want := le.Uint64(global[samples.StValue:])
 		copy(global[:4], local[:4]) // the same name
@@ -106,7 +106,7 @@ func TestNames(t *testing.T) {
 	}
 
 	if !im.FunctionAt(common) || im.FunctionAt(common+4) || im.FunctionAt(s.Value(t, "ftrace_list_end")) {
-		t.Error("FunctionAt: ftrace_common is one; its second instruction and ftrace_list_end are none")
+		t.Error("FunctionAt: ftrace_common is a function; its second instruction and ftrace_list_end are not")
 	}
 }
 

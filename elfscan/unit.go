@@ -9,9 +9,8 @@ import (
 // ErrNoDebugInfo says that an image has no DWARF.
 var ErrNoDebugInfo = errors.New("no .debug_info")
 
-// CompileUnit is the DWARF of the compile unit that covers addr, and of that
-// alone. d is nil if no unit covers addr; the error is ErrNoDebugInfo if the
-// image has none.
+// CompileUnit is the DWARF of the one compile unit that covers addr. d is nil if
+// no unit covers addr. The error is ErrNoDebugInfo if the image has no DWARF.
 func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, err error) {
 	t := im.lines()
 	t.mu.Lock()

@@ -16,7 +16,7 @@ import (
 	"github.com/mikelolasagasti/xz"
 )
 
-// What compressed data begins with.
+// The first bytes of compressed data.
 const (
 	magicGzip = "\x1f\x8b"
 	magicXZ   = "\xfd7zXZ\x00"
@@ -30,12 +30,12 @@ func packed(data []byte) bool {
 	})
 }
 
-// maxWindow is the most memory that unpacking may take for its window, in
-// bytes: what kernels' build scripts tell xz to use at most.
+// maxWindow bounds the memory for the window of an unpacker, in bytes. It is the
+// largest window that kernels' build scripts have xz use.
 const maxWindow = 128 << 20
 
-// most is n bytes, or as much of GOMEMLIMIT as may go into one thing, if that is
-// less: what grows is there twice for a moment.
+// most is n bytes or, if that is less, a quarter of GOMEMLIMIT. Memory that grows
+// is there twice for a moment.
 func most(n uint64) uint64 { return min(n, uint64(debug.SetMemoryLimit(-1))/4) }
 
 // unpackers unpack one file after the other. They are kept for the next file:
@@ -46,9 +46,9 @@ type unpackers struct {
 	xz   *xz.Reader
 }
 
-// reader reads what data unpacks to; data is packed. The reader verifies each
-// checksum that data has, and is valid until the next call. It may panic on
-// damaged data.
+// reader is a reader of the unpacked contents of data, which is packed. It
+// verifies each checksum that data has, and is valid until the next call. It may
+// panic on damaged data.
 func (u *unpackers) reader(data []byte) (r io.Reader, err error) {
 	src := bytes.NewReader(data)
 	switch {
@@ -72,7 +72,8 @@ func (u *unpackers) reader(data []byte) (r io.Reader, err error) {
 	}
 }
 
-// unpack writes what data unpacks to, at most limit bytes, to w; data is packed.
+// unpack writes the unpacked contents of data, which is packed, to w. More than
+// limit bytes are an error.
 func (u *unpackers) unpack(w io.Writer, data []byte, limit int64) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -102,20 +103,20 @@ func (u *unpackers) unpack(w io.Writer, data []byte, limit int64) (err error) {
 	return nil
 }
 
-// IsModule tells by its contents whether the file at path is a relocatable ELF
-// file, plain or compressed. What cannot be read is none.
+// IsModule reports whether the contents of the file at path are a relocatable ELF
+// file, plain or compressed. It is false if the file cannot be read.
 func IsModule(path string) bool { return elfType(path, true) == elf.ET_REL }
 
-// IsImage tells whether the file at path is a linked ELF file, not compressed.
+// IsImage reports whether the file at path is a linked ELF file, not compressed.
 func IsImage(path string) bool {
 	t := elfType(path, false)
 	return t == elf.ET_EXEC || t == elf.ET_DYN
 }
 
-// elfType is the type of the ELF file at path, or ET_NONE. It looks into a
-// compressed one if unpack.
+// elfType is the type of the ELF file at path, or ET_NONE. If unpack is true, the
+// file may be compressed.
 func elfType(path string, unpack bool) (t elf.Type) {
-	defer func() { // of a damaged stream
+	defer func() { // a damaged stream may panic
 		if recover() != nil {
 			t = elf.ET_NONE
 		}
@@ -125,7 +126,7 @@ func elfType(path string, unpack bool) (t elf.Type) {
 		return elf.ET_NONE
 	}
 	defer file.Close()
-	// Enough for the first bytes that it unpacks to: a block of zstd has 128 KiB.
+	// This is enough for the first block, which has up to 128 KiB in zstd.
 	head := make([]byte, 64, 256<<10)
 	n, _ := io.ReadFull(file, head)
 	head = head[:n]

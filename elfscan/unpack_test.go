@@ -174,8 +174,8 @@ func withBlockHeader(src []byte, at int, b byte) []byte {
 	return src
 }
 
-// What asks for a way to unpack that there is not is no damage: a filter of
-// xz, a checksum.
+// A filter of xz or a checksum that the reader does not know is reported as
+// such, not as damage.
 func TestUnpackXZUnsupported(t *testing.T) {
 	packed := packXZ(t, xz.WriterConfig{}, []byte("hello"))
 	filter := withBlockHeader(packed, 14, 0x0a) // ARM64

@@ -30,9 +30,9 @@ var aliases = map[string]string{
 	"STUR": "STR", "STURB": "STRB", "STURH": "STRH", "STTR": "STR", "STTRB": "STRB", "STTRH": "STRH", "PRFUM": "PRFM",
 }
 
-// TestArm64asm compares the table of forms with arm64asm: what both know is
-// the same instruction, and there is no instruction of general registers that
-// arm64asm knows and the table lacks, but for those listed here.
+// TestArm64asm compares the table of forms with arm64asm. Words that both know are
+// the same instruction, and the table has each instruction of general registers
+// that arm64asm knows, but for those listed here.
 func TestArm64asm(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(9, 10))}
 	for i := range forms {

@@ -12,8 +12,8 @@ import (
 
 // FuzzEmu executes any bytes as code, twice, and once with half the steps: the
 // machine stops within its limits, with the same state both times, and says
-// why. What was not to be written to is as it was; what was has changed by the
-// stores that were told and by no other; and Reset takes all of it back.
+// why. Memory that must not be written is as before. Other memory has changed by
+// the stores that OnWrite saw alone. Reset takes all changes back.
 func FuzzEmu(f *testing.F) {
 	g := generator{rand.New(rand.NewPCG(5, 6))}
 	for range 50 {
@@ -40,11 +40,11 @@ func FuzzEmu(f *testing.F) {
 		hookAt   = 0xffff_8000_2000_0000 // where no memory is
 		sealedAt = 0xffff_8000_3000_0000 // what may be read alone
 	)
-	// What Reset keeps and what run touches.
+	// The pages that Reset keeps, and those that run touches.
 	const held = maxPages + maxPages/2
 	le := binary.LittleEndian
 	sealed := bytes.Repeat([]byte("sealed  "), PageSize/8)
-	// What Load gives: all but the high half of the address space.
+	// Load gives pages in the low half of the address space alone.
 	load := func(addr uint64, page []byte) (Perm, bool) {
 		le.PutUint64(page[addr>>12%8*8:], addr^0x5a5a)
 		return Read | Write, int64(addr) >= 0
@@ -180,7 +180,8 @@ func FuzzEmu(f *testing.F) {
 // zero, and its pages are what load gives.
 func checkReset(t *testing.T, m *Machine, load func(uint64, []byte) (Perm, bool)) {
 	t.Helper()
-	if m.X != [31]uint64{} || m.SP != 0 || m.PC != 0 || m.flags() != 0 || m.Q != [32][2]uint64{} || m.Sys != [numSysRegs]uint64{} || m.Steps != 0 || m.depth != 0 || m.monitor.valid {
+	if m.X != [31]uint64{} || m.SP != 0 || m.PC != 0 || m.flags() != 0 ||
+		m.Q != [32][2]uint64{} || m.Sys != [numSysRegs]uint64{} || m.Steps != 0 || m.depth != 0 || m.monitor.valid {
 		t.Errorf("after Reset: %+v, SP %#x, PC %#x", m.X, m.SP, m.PC)
 	}
 	for at, p := range m.pages {

@@ -773,7 +773,7 @@ func TestReset(t *testing.T) {
 			t.Error("a mapped page survived")
 		}
 	}
-	// What nobody changed is not loaded again.
+	// A page that nobody changed is not loaded again.
 	m.Reset()
 	if _, err := m.Call(textAt+4, dataAt); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package emu
 
-// SysReg is a system register that holds what was written to it, as an index
-// of Machine.Sys. None of them does anything else.
+// A SysReg is a system register that only holds the value that was written to it,
+// as an index of Machine.Sys.
 type SysReg uint8
 
 const (

@@ -1,5 +1,5 @@
-// Package entry knows the entry code of ftrace, which a callsite calls: what it
-// is made of, and every path through it, executed.
+// Package entry is about the entry code of ftrace, which a callsite calls. It finds
+// the instructions of the entry code and executes every path through it.
 package entry
 
 import (
@@ -13,22 +13,22 @@ import (
 
 // A Call is a branch out of the entry code.
 type Call struct {
-	At, Target uint64 // addresses of the branch and of where it goes
+	At, Target uint64 // addresses of the branch and of its target
 }
 
-// Code is the entry code as far as it can be reached from its entry
-// points without an indirect branch.
+// Code are the instructions that can be reached from the entry points without an
+// indirect branch.
 type Code struct {
 	Words map[uint64]uint32 // every instruction, by address
-	Order []uint64          // their addresses, ascending
-	Calls []Call            // BLs, and branches to functions that are not entry code
+	Order []uint64          // the addresses of Words, ascending
+	Calls []Call            // BLs, and branches to code that is not entry code
 }
 
-// MaxWords bounds the walk. The largest entry code has some 150.
+// MaxWords bounds the words of a Code. The largest entry code has about 150.
 const MaxWords = 4096
 
-// Walk follows the entry code from its entry points through direct
-// branches until every path has returned or left.
+// Walk follows direct branches from the entry points until every path has returned
+// or left the entry code.
 func Walk(im *elfscan.Image) *Code {
 	var roots []uint64
 	for _, name := range arch.ARM64.EntryPoints {
@@ -37,7 +37,7 @@ func Walk(im *elfscan.Image) *Code {
 		}
 	}
 	e := &Code{Words: map[uint64]uint32{}}
-	// Entry code lies together: a branch further away than this leaves it.
+	// Entry code lies together: a target that is near bytes away is not in it.
 	const near = 4096
 	lo, hi := ^uint64(0), uint64(0)
 	for _, r := range roots {

@@ -13,42 +13,40 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A Run is one way through the entry code, executed from a callsite and
-// back.
+// A Run is one path through the entry code, executed from a callsite and back.
 type Run struct {
 	Name  string // "ftrace_caller", "ftrace_caller, direct call"
-	Entry uint64 // where the path begins: an entry point, or a trampoline
-	Site  uint64 // the callsite's entry in the table
-	// FromSite tells that the path begins at the callsite: all do but those
-	// that begin at what the entry code hands over to.
+	Entry uint64 // address where the path begins: an entry point, or a trampoline
+	Site  uint64 // value of the callsite's entry in the table
+	// FromSite reports whether the path begins at the callsite. Paths that begin
+	// at return_to_handler, or at a direct trampoline, do not.
 	FromSite bool
-	Diffs    []string
-	Err      error // no verdict: why
+	Diffs    []string // what differs from what is expected, in words
+	Err      error    // not nil: it could not be executed, and there is no verdict
 }
 
-// A runner executes a callsite through the entry code, a path at a
-// time.
+// A runner executes a callsite through the entry code, one path at a time.
 type runner struct {
 	w       *world.World
 	im      *elfscan.Image
 	arch    *arch.Arch
 	era     *arch.Era
 	site    callsite.Site
-	saved   int    // the register that the callsite saves LR in
-	page    uint64 // a page of landing pads for callbacks and the like, in reach of the entry code
-	ops     uint64
-	guarded bool
+	saved   int    // number of the register in which the callsite saves LR
+	page    uint64 // address of a page of landing pads, in reach of the entry code; see CallbackPage
+	ops     uint64 // address of the ftrace_ops
+	guarded bool   // as emu.Machine.Guarded
 	types   *callsite.Types
-	built   *Built // the trampoline that the callsite calls; nil for the entry code
+	built   *Built // the trampoline that the callsite calls; nil: it calls the entry code
 
 	before   [31]uint64 // registers at the callsite
-	after    [31]uint64 // registers at the end of the path
-	sp       uint64
+	after    [31]uint64 // registers that are expected at the end of the path
+	sp       uint64     // SP at the callsite
 	above    [64]uint64 // the stack from sp on
 	diffs    []string
-	entry    uint64 // of the path that runs
-	called   bool   // the callback was
-	onReturn uint64 // where the path ends
+	entry    uint64 // address where the path begins
+	called   bool   // the callback was called, or the path has no call of it
+	onReturn uint64 // address where the path ends
 }
 
 // Offsets in runner.page.
@@ -56,13 +54,13 @@ const (
 	OffCallback = 0x000
 	offDirect   = 0x100
 	offRedirect = 0x200
-	OffCaller   = 0x300 // where the traced function returns to
+	OffCaller   = 0x300 // the traced function returns here
 )
 
-// Paths executes the callsite at entry of the callsite table through
-// every path of the image's entry code: with a callback that checks what it
-// is given and clobbers what it may; with fgraph; with a direct call; and
-// return_to_handler. guarded executes as in a kernel that is built with BTI.
+// Paths executes every path of the era through the image's entry code, from the
+// callsite at entry. The callback checks its arguments and clobbers the registers
+// that a function may clobber. If guarded is true, indirect branches need landing
+// pads, as in a kernel with BTI.
 func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
 	r := newRunner(t, entry, guarded)
 	r.types = types
@@ -100,18 +98,18 @@ func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types)
 	return out
 }
 
-// Built is a trampoline that the image's builder has made, ready to run.
+// A Built is a trampoline that the image's builder has made.
 type Built struct {
 	Name     string // "trampoline of ftrace_regs_caller"
 	Addr     uint64
 	Code     []byte
-	Ops      uint64 // the ftrace_ops that it was built for
-	Callback uint64 // that it calls
-	SaveRegs bool   // built from ftrace_regs_caller
+	Ops      uint64 // address of the ftrace_ops that it was built for
+	Callback uint64 // address of the callback that it calls
+	SaveRegs bool   // it is built from ftrace_regs_caller
 }
 
-// Trampoline executes the callsite at entry of the callsite table through
-// a built trampoline, as Paths does through the entry code.
+// Trampoline executes a built trampoline from the callsite at entry, as Paths
+// executes the entry code.
 func Trampoline(t *callsite.Table, entry uint64, guarded bool, built *Built) Run {
 	r := newRunner(t, entry, guarded)
 	r.built = built
@@ -125,7 +123,7 @@ func newRunner(t *callsite.Table, entry uint64, guarded bool) *runner {
 	return r
 }
 
-// callbackAddr is where the callback is.
+// callbackAddr is the address of the callback.
 func (r *runner) callbackAddr() uint64 {
 	if r.built != nil {
 		return r.built.Callback
@@ -133,13 +131,13 @@ func (r *runner) callbackAddr() uint64 {
 	return r.page + OffCallback
 }
 
-// run sets the machine up at a callsite whose function returns to the page,
-// and executes a path with f.
-func (r *runner) run(name string, target uint64, f func(target uint64)) (p Run) {
+// run executes a path from a callsite whose function returns to r.page. prepare
+// makes the situation of the path.
+func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p Run) {
 	r.setUp()
 	r.entry, r.diffs, r.called = target, nil, false
 	p = Run{Name: name, Entry: target, Site: r.site.Entry}
-	f(target)
+	prepare(target)
 	p.FromSite = r.w.M.PC != target
 	if _, ok := r.im.Addr(r.arch.CallSlot); p.FromSite && !ok && r.era.Slot {
 		p.Err = errors.New("the image has no ftrace_call, where the callback is called (FT101)")
@@ -165,8 +163,8 @@ func (r *runner) run(name string, target uint64, f func(target uint64)) (p Run) 
 	return p
 }
 
-// ranOff reports whether a stop proves that the code went where it must not: a
-// wild access or fetch, rather than something that the emulator does not know.
+// ranOff reports whether a stop proves that the code went where it must not. An
+// instruction of the entry code that the emulator does not know proves nothing.
 func (r *runner) ranOff(s *emu.Stop) bool {
 	switch s.Reason {
 	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break:
@@ -177,8 +175,8 @@ func (r *runner) ranOff(s *emu.Stop) bool {
 	return false
 }
 
-// setUp makes a fresh world with a value of its own in every register, an
-// enabled callsite, and an ops.
+// setUp makes a fresh world with an ops, and with a value of its own in every
+// register.
 func (r *runner) setUp() {
 	w := r.w
 	w.Reset()
@@ -215,6 +213,7 @@ func (r *runner) setUp() {
 	m.Hook(r.callbackAddr(), func(*emu.Machine) error { r.atCallback(); return nil })
 }
 
+// must notes an error of an access by the runner itself.
 func (r *runner) must(err error) {
 	if err != nil {
 		r.diff("%v", err)
@@ -225,7 +224,7 @@ func (r *runner) diff(format string, args ...any) {
 	r.diffs = append(r.diffs, fmt.Sprintf(format, args...))
 }
 
-// at says an address in words.
+// at is an address in words.
 func (r *runner) at(a uint64) string {
 	if a >= r.page && a < r.page+emu.PageSize {
 		return fmt.Sprintf("%#x", a)
@@ -233,7 +232,7 @@ func (r *runner) at(a uint64) string {
 	return r.im.At(a)
 }
 
-// enable writes the callsite as ftrace leaves it: LR saved, BL to target.
+// enable writes the callsite as ftrace leaves it: it saves LR and calls target.
 func (r *runner) enable(target uint64) {
 	m, s := r.w.M, r.site
 	bl, err := a64.EncodeBL(s.Call, target)
@@ -265,11 +264,12 @@ func (r *runner) enable(target uint64) {
 	r.onReturn = s.Call + a64.Size
 }
 
-// callback runs a callsite whose callback changes nothing that it should not.
+// callback prepares a path whose callback changes nothing.
 func (r *runner) callback(target uint64) { r.enable(target) }
 
-// atCallback checks what the callback is given, then clobbers what AAPCS64
-// lets it: X0-X17 and the flags (X18 is the shadow call stack's).
+// atCallback is the callback. It checks its arguments, then clobbers the registers
+// that a function may clobber (AAPCS64, 6.1.1): X0-X17 and the flags. X18 belongs
+// to the shadow call stack.
 func (r *runner) atCallback() {
 	m, s := r.w.M, r.site
 	r.called = true
@@ -298,7 +298,7 @@ func (r *runner) atCallback() {
 func (r *runner) atRegs(regs uint64) {
 	m := r.w.M
 	if regs < world.Stack || regs > r.sp-r.era.Regs.PC {
-		r.diff("x3 (regs) is %#x at the callback: that is not in its frame", regs)
+		r.diff("x3 (regs) is %#x at the callback, which is not in its frame", regs)
 		return
 	}
 	field := func(what string, off, want uint64) {
@@ -330,15 +330,15 @@ func (r *runner) atRegs(regs uint64) {
 	}
 }
 
-// frames checks the frame records that let a stack trace pass through the
-// entry code: the traced function's, then its caller's.
+// frames checks the frame records by which a stack trace passes through the entry
+// code: the traced function's, then its caller's.
 func (r *runner) frames(fp uint64) {
 	m := r.w.M
 	pc := r.site.Call + a64.Size
 	outer, err1 := m.Read64(fp)
 	ret, err2 := m.Read64(fp + 8)
 	if err1 != nil || err2 != nil || fp < world.Stack || fp >= r.sp {
-		r.diff("FP is %#x at the callback: that is no frame record", fp)
+		r.diff("FP is %#x at the callback, which is not the address of a frame record", fp)
 		return
 	}
 	if ret != pc {
@@ -347,12 +347,14 @@ func (r *runner) frames(fp uint64) {
 	next, err1 := m.Read64(outer)
 	lr, err2 := m.Read64(outer + 8)
 	if err1 != nil || err2 != nil || lr != r.before[30] || next != r.before[29] {
-		r.diff("the second frame record (%#x) is %s, FP %#x; that of the traced function's caller, %s, FP %#x, was expected", outer, r.at(lr), next, r.at(r.before[30]), r.before[29])
+		r.diff("the second frame record (%#x) is %s, FP %#x; that of the traced function's caller, %s, FP %#x, was expected",
+			outer, r.at(lr), next, r.at(r.before[30]), r.before[29])
 	}
 }
 
-// redirect has the callback change what it may: the arguments, where the
-// function returns to, and where execution goes on (live patching does).
+// redirect prepares a path whose callback changes everything that it may change:
+// the arguments, the return address, and where execution goes on, as live patching
+// does.
 func (r *runner) redirect(target uint64) {
 	r.enable(target)
 	m := r.w.M
@@ -366,7 +368,7 @@ func (r *runner) redirect(target uint64) {
 		regs := r.w.Arg(3)
 		r.atCallback()
 		if regs < world.Stack || regs > r.sp {
-			return nil // said already
+			return nil // atCallback has noted it
 		}
 		for i := range 9 {
 			r.must(m.Write64(regs+uint64(i)*8, after[i]))
@@ -379,8 +381,9 @@ func (r *runner) redirect(target uint64) {
 	r.onReturn = to
 }
 
-// graph runs with the slot of fgraph patched to branch to its caller, which
-// makes the traced function return to return_to_handler.
+// graph prepares a path with fgraph on: its slot is a branch to
+// ftrace_graph_caller, which makes the traced function return to
+// return_to_handler.
 func (r *runner) graph(target uint64) {
 	r.enable(target)
 	slot, _ := r.im.Addr(r.arch.GraphSlot)
@@ -419,8 +422,8 @@ func (r *runner) graph(target uint64) {
 	})
 }
 
-// directCall is the offset of direct_call in struct ftrace_ops: from BTF or,
-// where there is none, from the load that decides it at the start of
+// directCall is the offset of direct_call in struct ftrace_ops, in bytes. It is
+// from r.types or, if they do not have it, from the load at the start of
 // ftrace_caller: LDR X17, [X11, #imm].
 func (r *runner) directCall() (off uint64, ok bool) {
 	if _, has := r.im.Addr("ftrace_caller_direct"); !has {
@@ -440,16 +443,16 @@ func (r *runner) directCall() (off uint64, ok bool) {
 	return 0, false
 }
 
-// direct runs a callsite whose ops has a direct call: the entry code goes
-// straight to it, with the callsite's registers and the caller's LR in X9.
+// direct prepares a path whose ops has a direct call. The entry code goes there at
+// once, with the callsite's registers and the caller's LR in X9.
 func (r *runner) direct(target, off uint64) {
 	r.enable(target)
 	r.must(r.w.M.Write64(r.ops+off, r.page+offDirect))
-	r.called = true // no callback is
+	r.called = true // the path has no call of the callback
 	r.toDirect()
 }
 
-// lateDirect has the callback ask for a direct call.
+// lateDirect prepares a path whose callback sets a direct call.
 func (r *runner) lateDirect(target uint64) {
 	r.enable(target)
 	m := r.w.M
@@ -464,15 +467,16 @@ func (r *runner) lateDirect(target uint64) {
 	r.toDirect()
 }
 
-// toDirect ends the path at the direct trampoline: LR is the callsite's, X9
-// its caller's.
+// toDirect ends the path at the direct trampoline. LR then points into the traced
+// function, and X9 into its caller.
 func (r *runner) toDirect() {
 	r.onReturn = r.page + offDirect
 	r.after[9] = r.before[30]
 	r.after[30] = r.site.Call + a64.Size
 }
 
-// stubDirect runs the direct trampoline that does nothing.
+// stubDirect prepares a path that begins at the direct trampoline that does
+// nothing.
 func (r *runner) stubDirect(target uint64) {
 	r.enable(target)
 	m := r.w.M
@@ -481,7 +485,7 @@ func (r *runner) stubDirect(target uint64) {
 	r.called = true
 }
 
-// returnToHandler runs the return of a function that fgraph traces.
+// returnToHandler prepares the return of a function that fgraph traces.
 func (r *runner) returnToHandler(target uint64) {
 	m := r.w.M
 	handler, ok := r.im.Addr("ftrace_return_to_handler")
@@ -490,8 +494,8 @@ func (r *runner) returnToHandler(target uint64) {
 		return
 	}
 	r.called = true
-	// X8 is not a result register that the handler keeps, and LR becomes
-	// what it returns.
+	// X8 holds no result, so that the handler need not keep it. LR becomes the
+	// handler's result.
 	m.PC = target
 	to := r.page + OffCaller
 	m.X[30] = target
@@ -526,8 +530,8 @@ func (r *runner) returnToHandler(target uint64) {
 	r.onReturn = to
 }
 
-// compare holds the registers, and the stack of the callers, against what
-// they were at the callsite.
+// compare compares the registers and the callers' stack with those that are
+// expected.
 func (r *runner) compare() {
 	m := r.w.M
 	live := r.arch.Live
@@ -552,8 +556,8 @@ func (r *runner) compare() {
 	r.stack()
 }
 
-// compareMcount is compare for an era in which the compiler knows that the
-// call clobbers what a call may: the function's own frame stands on the stack.
+// compareMcount is compare for era mcount. The compiler knows that the callsite is
+// a call, which may clobber registers. The function's frame is on the stack.
 func (r *runner) compareMcount() {
 	m := r.w.M
 	if !r.called {
@@ -571,7 +575,7 @@ func (r *runner) compareMcount() {
 	r.stack()
 }
 
-// stack holds the callers' stack against what it was.
+// stack compares the callers' stack with that before the path.
 func (r *runner) stack() {
 	for i, v := range r.above {
 		if got, _ := r.w.M.Read64(r.sp + uint64(i)*8); got != v {
@@ -581,10 +585,10 @@ func (r *runner) stack() {
 	}
 }
 
-// ParentRegister is the register that the entry code takes the traced
-// function's caller from: the last MOV X1, Xn before it calls the callback.
-// at is the address of that instruction; ok is false, and reg callsite.SavedLR, if
-// there is none.
+// ParentRegister is the number of the register in which the entry code expects the
+// address of the traced function's caller: Xn of the last MOV X1, Xn before the
+// call of the callback. at is the address of that instruction. If there is no such
+// instruction, ok is false and reg is callsite.SavedLR.
 func ParentRegister(im *elfscan.Image) (reg int, at uint64, ok bool) {
 	pc, has := im.Addr("ftrace_caller")
 	reg = callsite.SavedLR

@@ -29,7 +29,8 @@ func paths(t *testing.T, im *elfscan.Image) []entry.Run {
 	return entry.Paths(table, sites[i].Entry, bti, callsite.ReadTypes(im, false))
 }
 
-// Every path through good entry code is clean, and there are those of its era.
+// Every path through good entry code is clean, and all paths of its era are
+// executed.
 func TestEntryPaths(t *testing.T) {
 	images.Each(t, func(t *testing.T, im *elfscan.Image) {
 		var names []string
@@ -81,7 +82,7 @@ func drop(t *testing.T, im *elfscan.Image, from string, words ...uint32) {
 	t.Skipf("no such instruction behind %s", from)
 }
 
-// Entry code that loses something is noticed, and told what it is.
+// Entry code that loses a register or the stack is noticed, and the run says which.
 func TestBrokenEntryCode(t *testing.T) {
 	for _, c := range []struct {
 		what, sample, from string

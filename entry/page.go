@@ -5,8 +5,8 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// CallbackPage is the address of a page in reach of the entry code and of near
-// memory, for callbacks and the like: behind the image, or before it.
+// CallbackPage is the address of a page behind or before the image for callbacks.
+// It is in reach of the entry code and of memory near the image.
 func CallbackPage(im *elfscan.Image) uint64 {
 	sections := im.Sections()
 	caller, _ := im.Addr("ftrace_caller")

@@ -15,7 +15,7 @@ import (
 type btf struct {
 	types     []byte
 	strings   []byte
-	at        []uint32 // where each type begins in types, by type ID; ID 0 is void
+	at        []uint32 // offset of each type in types, by type ID; ID 0 is void
 	functions func() map[string]ref
 }
 
@@ -44,8 +44,8 @@ const (
 
 const btfName = ".BTF"
 
-// FromBTF reads the types from the image's section .BTF; both results are nil
-// if it has none.
+// FromBTF reads the types from the image's section .BTF. Both results are nil if
+// the image has no such section. Errors are of type *DamagedError.
 func FromBTF(im *elfscan.Image) (*Types, error) {
 	for _, s := range im.Sections() {
 		if s.Name != btfName {
@@ -64,8 +64,8 @@ func FromBTF(im *elfscan.Image) (*Types, error) {
 	return nil, nil
 }
 
-// parseBTF finds where each type begins. That each lies in the section is
-// checked here, for all that is read of it later.
+// parseBTF finds where each type begins, and checks that each lies in the section.
+// Later reads rely on that.
 func parseBTF(data []byte) (*btf, error) {
 	damaged := func(format string, args ...any) (*btf, error) {
 		return nil, &DamagedError{btfName, fmt.Sprintf(format, args...)}
@@ -154,7 +154,7 @@ func (b *btf) string(off uint32) (string, error) {
 	return string(s[:end]), nil
 }
 
-// named is the offset of a string, which all uses of it share.
+// named is the offset of a string. All uses of a string have the same offset.
 func (b *btf) named(name string) (uint32, bool) {
 	i := bytes.Index(b.strings, []byte("\x00"+name+"\x00"))
 	return uint32(i + 1), i >= 0 && name != ""
@@ -202,7 +202,7 @@ func (b *btf) enumerator(name string) (int64, bool, error) {
 	return 0, false, nil
 }
 
-// indexFunctions finds the functions by their names. They are many, and who
+// indexFunctions indexes the functions by name. There are many, and a caller that
 // asks for one asks for more.
 func (b *btf) indexFunctions() map[string]ref {
 	names := map[string]ref{}

@@ -167,8 +167,8 @@ func TestPrototype(t *testing.T) {
 	}
 }
 
-// What does not parse is told from what is not there, and the error says what
-// was expected.
+// Types that do not parse give another error than types that are not described.
+// The error says what was expected.
 func TestDamagedBTF(t *testing.T) {
 	good := smallTypes()
 	change := func(at int, v byte) []byte { b := slices.Clone(good); b[at] = v; return b }

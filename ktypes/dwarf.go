@@ -19,16 +19,16 @@ type unit struct {
 	names func() (unitNames, error)
 }
 
-// unitNames are the entries of a unit by their names: of the structures those
-// that are complete.
+// unitNames are the entries of a unit by their names. Structures that are only
+// declared are left out.
 type unitNames struct {
 	structures, functions map[string]ref
 	enumerators           map[string]int64
 }
 
-// FromDWARF reads the types from the compile unit that covers addr; both
-// results are nil if none does, or if the image has no .debug_info. It reads
-// the whole unit: ask for it only when it is needed.
+// FromDWARF reads the types from the compile unit that covers addr. Both results
+// are nil if no unit covers addr, or if the image has no .debug_info. FromDWARF
+// reads the whole unit, which takes time.
 func FromDWARF(im *elfscan.Image, addr uint64) (*Types, error) {
 	d, err := im.CompileUnit(addr)
 	if err != nil && !errors.Is(err, elfscan.ErrNoDebugInfo) {
@@ -42,8 +42,8 @@ func FromDWARF(im *elfscan.Image, addr uint64) (*Types, error) {
 	return &Types{u.where, u}, nil
 }
 
-// guard makes a panic of debug/dwarf, which damage may cause, an error: defer
-// u.guard(&err)().
+// guard makes a panic of debug/dwarf, which damage may cause, an error. Use it as
+// defer u.guard(&err)().
 func (u *unit) guard(err *error) func() {
 	undo := elfscan.Guard()
 	return func() {
@@ -93,8 +93,9 @@ func (u *unit) children(off ref, do func(e *dwarf.Entry) error) error {
 	}
 }
 
-// skipChildren has r, which has read e, go on behind its children. (That of
-// debug/dwarf calls itself for each level of them, as many as a bad file has.)
+// skipChildren has r, which has read e, go on behind e's children. The method of
+// debug/dwarf would call itself for each level of children, of which a bad file
+// can have any number.
 func skipChildren(r *dwarf.Reader, e *dwarf.Entry) {
 	if !e.Children {
 		return
@@ -106,7 +107,7 @@ func skipChildren(r *dwarf.Reader, e *dwarf.Entry) {
 	for depth := 1; depth > 0; {
 		e, err := r.Next()
 		switch {
-		case err != nil || e == nil: // the reader says it again when it is next asked
+		case err != nil || e == nil: // the reader repeats an error at the next call
 			return
 		case e.Tag == 0:
 			depth--
@@ -116,8 +117,8 @@ func skipChildren(r *dwarf.Reader, e *dwarf.Entry) {
 	}
 }
 
-// index goes once through the entries right below the unit's own, and through
-// the enumerators below them.
+// index reads the entries right below the unit's own, and the enumerators below
+// them.
 func (u *unit) index() (names unitNames, err error) {
 	defer u.guard(&err)()
 	names = unitNames{map[string]ref{}, map[string]ref{}, map[string]int64{}}
@@ -146,7 +147,7 @@ func (u *unit) index() (names unitNames, err error) {
 	}
 }
 
-// add adds the entry to names, if it has one and is of use.
+// add adds the entry to names, if it has a name and is one that names has.
 func (u *unit) add(names unitNames, e *dwarf.Entry) error {
 	name, err := u.name(e)
 	if err != nil || name == "" {
@@ -161,7 +162,7 @@ func (u *unit) add(names unitNames, e *dwarf.Entry) error {
 		}
 		return nil
 	case e.Tag == dwarf.TagStructType && !is(dwarf.AttrDeclaration):
-	case e.Tag == dwarf.TagSubprogram && is(dwarf.AttrPrototyped): // GCC 10 declares what is called without its parameters
+	case e.Tag == dwarf.TagSubprogram && is(dwarf.AttrPrototyped): // GCC 10 declares functions without their parameters where they are only called
 		into = names.functions
 	default:
 		return nil

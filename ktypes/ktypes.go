@@ -13,11 +13,11 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// Types are the types of one kernel. Nothing but an index of them is read
-// before they are asked for. The methods may be called from any number of
+// Types are the types of one kernel. A type is read when it is first asked for;
+// before, only an index is. The methods may be called from any number of
 // goroutines.
 type Types struct {
-	Where string // where they are described: ".BTF", or the unit of .debug_info
+	Where string // the place that describes them: ".BTF", or the unit of .debug_info
 	from  source
 }
 
@@ -27,14 +27,14 @@ type source interface {
 	structure(name string) (of ref, ok bool, err error) // a complete one
 	enumerator(name string) (v int64, ok bool, err error)
 	function(name string) (of ref, ok bool, err error)
-	typ(of ref) (Type, error) // behind typedefs and qualifiers; of an array without Size
+	typ(of ref) (Type, error) // behind typedefs and qualifiers; an array has no Size yet
 	members(of ref) iter.Seq2[member, error]
 	params(of ref) (list []param, variadic bool, err error)
 }
 
 type ref uint32
 
-// A member is one of a structure or union as it is described.
+// A member is a member of a structure or union as a source describes it.
 type member struct {
 	name string
 	at   uint64 // in bits
@@ -97,8 +97,8 @@ type Param struct {
 	Type Type
 }
 
-// A NotDescribedError says that the type information does not have what was
-// asked for.
+// A NotDescribedError says that the type information does not describe a type,
+// member or function that was asked for.
 type NotDescribedError struct {
 	What  string // "struct ftrace_ops"; "" if there are no types at all
 	Where string // ".BTF"
@@ -125,7 +125,8 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("damaged %s: %s", e.Where, e.Problem)
 }
 
-// Open is FromBTF or, if the image has no BTF, FromDWARF.
+// Open is FromBTF or, if the image has no BTF, FromDWARF of addr. The error is a
+// *NotDescribedError if the image has neither.
 func Open(im *elfscan.Image, addr uint64) (*Types, error) {
 	if t, err := FromBTF(im); t != nil || err != nil {
 		return t, err
@@ -165,8 +166,8 @@ func (t *Types) Enumerator(name string) (int64, error) {
 	return v, err
 }
 
-// Prototype is that of the function of that name: of several, the first that
-// is described.
+// Prototype is the prototype of the function of that name. Of several functions
+// it is the one that is described first.
 func (t *Types) Prototype(name string) (p Prototype, err error) {
 	of, ok, err := t.from.function(name)
 	if err != nil {
@@ -195,7 +196,7 @@ func (t *Types) Prototype(name string) (p Prototype, err error) {
 	return p, err
 }
 
-// Elem is the type that a pointer points to, or that of an array's elements.
+// Elem is the type that a pointer points to, or the type of an array's elements.
 func (t *Types) Elem(of Type) (Type, error) {
 	if of.Kind != Pointer && of.Kind != Array {
 		return Type{}, &NotDescribedError{"elements of " + of.title(), t.Where}
@@ -203,8 +204,8 @@ func (t *Types) Elem(of Type) (Type, error) {
 	return t.typ(of.of)
 }
 
-// Members are the members of a structure or union, in order. One without a
-// name is a structure or union whose members count as those of the outer one.
+// Members are the members of a structure or union, in order. A member without a
+// name is a structure or union whose members count as members of the outer one.
 func (t *Types) Members(of Type) (list []Member, err error) {
 	if of.Kind != Struct && of.Kind != Union {
 		return nil, nil
@@ -232,8 +233,8 @@ func (t *Types) member(m member, ty Type, base uint64) Member {
 
 // Member is the member of a structure or union that the path names. The path
 // goes through members that are structures or unions, and through the first
-// element of arrays of them: "arch.ftrace_trampolines". The offset is that
-// from the start of the outermost.
+// element of arrays of them: "arch.ftrace_trampolines". The offset is counted
+// from the start of the outermost structure.
 func (t *Types) Member(of Type, path string) (Member, error) {
 	in, base := of, uint64(0)
 	for rest, more := path, true; more; {
@@ -259,9 +260,9 @@ func (t *Types) Member(of Type, path string) (Member, error) {
 	return Member{}, nil // not reached
 }
 
-// find is the member of that name of a structure or union that lies at base.
-// It looks once into each structure of members without a name: no C structure
-// contains itself, but a bad file may say so.
+// find is the member of that name of a structure or union that lies at base. It
+// looks into each structure without a name once, because in a bad file a
+// structure may contain itself.
 func (t *Types) find(in Type, name string, base uint64, depth int, seen map[ref]bool) (Member, bool, error) {
 	if name == "" || in.Kind != Struct && in.Kind != Union || seen[in.id] || depth >= maxNested || len(seen) >= maxNameless {
 		return Member{}, false, nil
@@ -296,7 +297,7 @@ const (
 	maxName     = 512     // bytes: no symbol of the kernel is longer (KSYM_NAME_LEN)
 )
 
-// typ is the type with its size, which an array has from its elements.
+// typ is the type with its size. The size of an array is that of its elements.
 func (t *Types) typ(of ref) (Type, error) {
 	ty, err := t.from.typ(of)
 	if err != nil || ty.Kind != Array {

@@ -14,28 +14,29 @@ import (
 // A builder executes the image's builder of trampolines.
 type builder struct {
 	*world.World
-	table  *callsite.Table
-	mem    *world.Memory
-	tracer *world.Tracer
-	layout opsLayout
-	all    *Results
+	table   *callsite.Table
+	mem     *world.Memory
+	tracer  *world.Tracer
+	members opsMembers
+	all     *Results
 
 	page  uint64 // see entry.CallbackPage
-	graph uint64 // address of ftrace_graph_active; 0 if there is none
-	ops   uint64
+	graph uint64 // address of ftrace_graph_active; 0 if the image has no such variable
+	ops   uint64 // address of the ftrace_ops of the run
 }
 
 // Offsets in the page that entry.CallbackPage gives, beside entry.OffCallback.
 const (
 	offCallback2 = 0x080 // the callback after the update
 	offOwned     = 0x180 // a trampoline that the builder did not make
-	offSite      = 0x400 // where a trampoline returns to
+	offSite      = 0x400 // a trampoline returns here
 )
 
-// callbackAway is how far behind memory at the edge the callback is, in bytes.
+// callbackAway is the distance from memory at the edge to the callback behind it,
+// in bytes.
 const callbackAway = 1 << 20
 
-// Build executes the image's builder of trampolines, if it has one, in every
+// Build executes the image's builder of trampolines, if the image has one, in every
 // Situation.
 func Build(table *callsite.Table) *Results {
 	all := &Results{}
@@ -45,10 +46,10 @@ func Build(table *callsite.Table) *Results {
 		all.None = &world.Lack{What: "no dynamic trampoline builder (the era is " + table.Era.String() + ")"}
 		return all
 	}
-	if all.Builder, all.None = strong(im, builderSymbol); all.None != nil {
+	if all.Builder, all.None = archHook(im, builderSymbol); all.None != nil {
 		return all
 	}
-	layout, err := readOpsLayout(im, all.Builder)
+	members, err := readOpsMembers(im, all.Builder)
 	if err != nil {
 		all.Err = err
 		return all
@@ -62,7 +63,8 @@ func Build(table *callsite.Table) *Results {
 		all.Models = append(all.Models, m)
 	}
 	w := world.New(im)
-	t := &builder{World: w, table: table, mem: world.NewMemory(w), tracer: world.NewTracer(w), layout: layout, all: all, page: entry.CallbackPage(im)}
+	t := &builder{World: w, table: table, mem: world.NewMemory(w), tracer: world.NewTracer(w),
+		members: members, all: all, page: entry.CallbackPage(im)}
 	t.graph, _ = im.Addr("ftrace_graph_active")
 	t.hookOps()
 	for _, regs := range []bool{false, true} {
@@ -77,16 +79,17 @@ func Build(table *callsite.Table) *Results {
 	return all
 }
 
-// hookOps stands for what tells the callback of an ops.
+// hookOps makes the stand-in for ftrace_ops_get_func(), which returns the callback
+// of an ops.
 func (t *builder) hookOps() {
 	t.Hook(func(string) error {
-		v, err := t.M.Read64(t.Arg(0) + t.layout.fn)
+		v, err := t.M.Read64(t.Arg(0) + t.members.fn)
 		t.SetResult(v)
 		return err
 	}, "ftrace_ops_get_func")
 }
 
-// places builds where memory or callbacks are elsewhere.
+// places builds trampolines with memory or callbacks elsewhere.
 func (t *builder) places(regs, graph bool) {
 	for _, s := range []Situation{FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback} {
 		if t.placeMemory(s.Place) != 0 {
@@ -104,7 +107,7 @@ func (t *builder) places(regs, graph bool) {
 	}
 }
 
-// failing builds with something that fails.
+// failing builds trampolines while something fails.
 func (t *builder) failing(regs bool) {
 	t.record(t.build(Case{Situation: NoMemory, Regs: regs}, 0))
 	for n := range t.count(regs, func(e *world.Event) bool { return e.Kind == world.Copy && world.Fallible(e.Func) }) {
@@ -129,14 +132,14 @@ func (t *builder) failing(regs bool) {
 	}
 }
 
-// badReleases frees trampolines, with one of the changes of permissions that
-// that takes failing.
+// badReleases frees trampolines while a change of permissions fails: each change
+// that freeing needs, in turn.
 func (t *builder) badReleases(regs bool) {
 	released := t.recorded(Released, regs, false)
 	if released == nil {
 		return
 	}
-	free, _ := strong(t.Image, "arch_ftrace_trampoline_free")
+	free, _ := archHook(t.Image, "arch_ftrace_trampoline_free")
 	n := 0
 	for i := range released.Events {
 		if released.Events[i].Kind == world.Protect {
@@ -155,13 +158,15 @@ func (t *builder) badReleases(regs bool) {
 	}
 }
 
-// slotRoles are the slots that builders patch, slotLabels their labels.
+// slotRoles are the roles of the slots that builders patch. slotLabels are their
+// labels.
 var (
 	slotRoles  = []Role{CallSlot, GraphSlot}
 	slotLabels = map[Role]string{CallSlot: arch.ARM64.CallSlot, GraphSlot: arch.ARM64.GraphSlot}
 )
 
-// graphStates are the states of fgraph to build in.
+// graphStates are the states of fgraph to build trampolines in: off, and on if the
+// image has fgraph.
 func (t *builder) graphStates() []bool {
 	if t.graph == 0 {
 		return []bool{false}
@@ -169,7 +174,7 @@ func (t *builder) graphStates() []bool {
 	return []bool{false, true}
 }
 
-// maxFailures bounds the runs in which one call fails.
+// maxFailures bounds the number of runs in which a call of one kind fails.
 const maxFailures = 8
 
 // recorded is the run in a situation, or nil.
@@ -182,7 +187,8 @@ func (t *builder) recorded(s Situation, regs, graph bool) *Run {
 	return nil
 }
 
-// count is how many events there are with memory near.
+// count is the number of events of a kind in the run in Near, but at most
+// maxFailures.
 func (t *builder) count(regs bool, is func(e *world.Event) bool) (n int) {
 	if r := t.recorded(Near, regs, false); r != nil {
 		for i := range r.Events {
@@ -194,8 +200,8 @@ func (t *builder) count(regs bool, is func(e *world.Event) bool) (n int) {
 	return min(n, maxFailures)
 }
 
-// failures are the calls that a run has made of functions whose events are of
-// these kinds.
+// failures are the calls in a run that can fail: those whose events are of these
+// kinds. There are at most maxFailures.
 func (t *builder) failures(s Situation, regs, graph bool, kinds ...world.EventKind) (out []Failure) {
 	r := t.recorded(s, regs, graph)
 	if r == nil {
@@ -220,7 +226,8 @@ func (t *builder) mustWrite64(addr, v uint64) {
 	}
 }
 
-// placeMemory is where memory is allocated.
+// placeMemory is the address from which memory is allocated, 0 if there is no such
+// place.
 func (t *builder) placeMemory(p Place) uint64 {
 	sections := t.Image.Sections()
 	lo, hi := sections[0].Addr&^0xffff, (sections[len(sections)-1].End()+0xffff)&^0xffff
@@ -232,7 +239,8 @@ func (t *builder) placeMemory(p Place) uint64 {
 	case AboveFirstSite, BelowLastSite:
 		return t.edge(p)
 	}
-	// As modules are, below the image; above it if that is nearer to all.
+	// Memory is below the image, as modules are, unless the image is too large for
+	// everything to be in reach from there.
 	const gap = 4 << 20
 	if below := lo - gap; hi-below < 127<<20 {
 		return below
@@ -240,9 +248,9 @@ func (t *builder) placeMemory(p Place) uint64 {
 	return hi + gap
 }
 
-// edge is the page next to the image from which a callsite is just out of
-// reach: the first, from above, or the last, from below. It is 0 if there is
-// none.
+// edge is the address of the page nearest to the image that is just out of reach of
+// a callsite: above the image of the first callsite, below it of the last. It is 0
+// if there are no callsites.
 func (t *builder) edge(p Place) uint64 {
 	addrs, page, reach := t.table.Addrs, t.mem.Page, t.table.Arch.Call
 	if len(addrs) == 0 {
@@ -256,8 +264,8 @@ func (t *builder) edge(p Place) uint64 {
 	return (last+uint64(reach.Min)-1)&^(page-1) - page
 }
 
-// build executes the builder once for a fresh ops. callAt is where the slot of
-// the callback will be, where the case asks for a distance from there.
+// build executes the builder once for a fresh ops. callAt is the address that the
+// slot of the callback will have; it is used in EdgeCallback.
 func (t *builder) build(c Case, callAt uint64) Run {
 	r := Run{Case: c}
 	r.CallAt = callAt
@@ -289,11 +297,11 @@ func (t *builder) start(r *Run) {
 	}
 	t.M.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
 	t.ops = t.Object(callsite.OpsSize)
-	flags := t.layout.usual
+	flags := t.members.usual
 	if r.Regs {
-		flags |= t.layout.saveRegs
+		flags |= t.members.saveRegs
 	}
-	t.mustWrite64(t.ops+t.layout.flags, flags)
+	t.mustWrite64(t.ops+t.members.flags, flags)
 	if t.graph != 0 && r.Graph {
 		r.Err = t.M.Write32(t.graph, 1)
 	}
@@ -303,7 +311,7 @@ func (t *builder) start(r *Run) {
 		r.Func = t.placeMemory(AboveImage) + entry.OffCallback
 	case CallbackAtEdge:
 		r.Func = r.CallAt + uint64(r.Distance)
-	case AboveFirstSite, BelowLastSite: // in reach, as it is to work but for the callsite
+	case AboveFirstSite, BelowLastSite: // in reach: the callsite alone is not
 		r.Func = t.mem.Base + callbackAway
 	}
 	if slot, ok := t.Image.Addr(r.Slot); ok {
@@ -313,11 +321,11 @@ func (t *builder) start(r *Run) {
 
 // update executes arch_ftrace_update_trampoline() on the run's ops.
 func (t *builder) update(r *Run) {
-	t.mustWrite64(t.ops+t.layout.fn, r.Func)
+	t.mustWrite64(t.ops+t.members.fn, r.Func)
 	t.run(r, t.all.Builder)
 }
 
-// run executes a function on the run's ops and notes what came of it.
+// run executes a function on the run's ops and records the result in r.
 func (t *builder) run(r *Run, fn uint64) {
 	t.Events = t.Events[:0]
 	before := t.opsNow(r)
@@ -333,8 +341,8 @@ func (t *builder) run(r *Run, fn uint64) {
 		}
 		return v
 	}
-	r.Trampoline, r.Size, r.Flags = member(t.layout.trampoline), member(t.layout.size), member(t.layout.flags)
-	r.AllocTramp = r.Flags&t.layout.allocTramp != 0
+	r.Trampoline, r.Size, r.Flags = member(t.members.trampoline), member(t.members.size), member(t.members.flags)
+	r.AllocTramp = r.Flags&t.members.allocTramp != 0
 	r.Areas = nil
 	kept := uint64(0)
 	for _, a := range t.mem.Areas {
@@ -354,12 +362,12 @@ func (t *builder) run(r *Run, fn uint64) {
 	}
 }
 
-// maxKept is how much of the areas of a run is kept, in bytes: a trampoline has
-// some hundred.
+// maxKept bounds the bytes of areas that a Run keeps. A trampoline has some
+// hundred.
 const maxKept = 64 << 10
 
-// life builds a trampoline with memory near, executes it, has it updated, and
-// releases it. It ends where the trampoline is no longer what it was.
+// life builds a trampoline with memory near, executes it, updates it, and releases
+// it. It ends early if the trampoline moves or is gone.
 func (t *builder) life(regs, graph bool) {
 	near := t.build(Case{Situation: Near, Regs: regs, Graph: graph}, 0)
 	t.record(near)
@@ -378,11 +386,11 @@ func (t *builder) life(regs, graph bool) {
 // A lifetime is what happens to a trampoline that was built with memory near.
 type lifetime struct {
 	*builder
-	near  Run // it was built
-	again Run // its first update
+	near  Run // of building it
+	again Run // of its first update
 }
 
-// next is a run that calls the builder again.
+// next makes a run that calls the builder again with the callback fn.
 func (l *lifetime) next(s Situation, fn uint64) Run {
 	c := Case{Situation: s, Regs: l.near.Regs, Graph: l.near.Graph}
 	return Run{Case: c, Ops: l.ops, Func: fn, before: l.near.Events, Product: Product{CallAt: l.again.CallAt, GraphAt: l.again.GraphAt}}
@@ -391,7 +399,7 @@ func (l *lifetime) next(s Situation, fn uint64) Run {
 // stands reports whether the trampoline is where it was.
 func (l *lifetime) stands(r *Run) bool { return r.Err == nil && r.Trampoline == l.near.Trampoline }
 
-// first and second are the callbacks that it gets in turn.
+// first and second are the addresses of the two callbacks that it gets in turn.
 func (l *lifetime) first() uint64  { return l.page + entry.OffCallback }
 func (l *lifetime) second() uint64 { return l.page + offCallback2 }
 
@@ -433,7 +441,7 @@ func (l *lifetime) switchesGraph() bool {
 	return true
 }
 
-// updatesFar gives it a callback that is out of reach.
+// updatesFar gives it a callback out of reach.
 func (l *lifetime) updatesFar() bool {
 	r := l.next(FarUpdate, l.placeMemory(AboveImage)+entry.OffCallback)
 	r.Was = l.second()
@@ -445,8 +453,8 @@ func (l *lifetime) updatesFar() bool {
 	return l.stands(&r)
 }
 
-// failsToUpdate gives it another callback, with each read and patch of an
-// instruction that this takes failing.
+// failsToUpdate gives it another callback while a read or a patch of an instruction
+// fails: each one that the update needs, in turn.
 func (l *lifetime) failsToUpdate() bool {
 	for _, f := range l.failures(Updated, l.near.Regs, l.near.Graph, world.ReadInsn, world.Patch, world.PatchLiteral) {
 		old := l.next(Updated, l.first())
@@ -469,8 +477,8 @@ func (l *lifetime) failsToUpdate() bool {
 	return true
 }
 
-// meetsAliens gives it another callback, with words in its slots that no builder
-// expects.
+// meetsAliens gives it another callback while a word that no builder expects stands
+// in a slot.
 func (l *lifetime) meetsAliens() bool {
 	for _, role := range slotRoles {
 		at := l.again.CallAt
@@ -496,18 +504,19 @@ func (l *lifetime) meetsAliens() bool {
 	return true
 }
 
-// releases frees it and, if the ops is as before then, builds another.
+// releases frees it and, if that worked, has the builder make another for the same
+// ops.
 func (l *lifetime) releases() {
-	free, none := strong(l.Image, "arch_ftrace_trampoline_free")
-	if none != nil {
+	free, err := archHook(l.Image, "arch_ftrace_trampoline_free")
+	if err != nil {
 		return
 	}
-	flags := l.ops + l.layout.flags
+	flags := l.ops + l.members.flags
 	gone := l.next(Released, l.first())
 	gone.CallAt, gone.GraphAt = 0, 0
-	l.mustWrite64(flags, l.near.Flags|otherFlags&^l.layout.saveRegs)
+	l.mustWrite64(flags, l.near.Flags|otherFlags&^l.members.saveRegs)
 	l.run(&gone, free)
-	l.mustWrite64(flags, gone.Flags&^otherFlags|l.near.Flags&l.layout.saveRegs)
+	l.mustWrite64(flags, gone.Flags&^otherFlags|l.near.Flags&l.members.saveRegs)
 	l.record(gone)
 	if gone.Err != nil || gone.Trampoline != 0 {
 		return
@@ -523,37 +532,37 @@ func (l *lifetime) releases() {
 // otherFlags are flags of an ops that have nothing to do with its trampoline.
 const otherFlags = 0x1_ffff &^ (1 << 11)
 
-// owned calls the builder, and what frees, for an ops whose owner has set a
-// trampoline of its own: it is not theirs to touch ("ftrace/x86: Add dynamic
-// allocated trampoline for ftrace_ops").
+// owned calls the builder, and arch_ftrace_trampoline_free(), for an ops with a
+// trampoline of its owner. Neither may touch it ("ftrace/x86: Add dynamic allocated
+// trampoline for ftrace_ops").
 func (t *builder) owned(regs bool) {
-	flags := otherFlags &^ (t.layout.saveRegs | t.layout.allocTramp)
+	flags := otherFlags &^ (t.members.saveRegs | t.members.allocTramp)
 	if regs {
-		flags |= t.layout.saveRegs
+		flags |= t.members.saveRegs
 	}
 	for _, s := range []Situation{Owned, OwnedFreed} {
 		fn := t.all.Builder
 		if s == OwnedFreed {
-			var none error
-			if fn, none = strong(t.Image, "arch_ftrace_trampoline_free"); none != nil {
+			var err error
+			if fn, err = archHook(t.Image, "arch_ftrace_trampoline_free"); err != nil {
 				continue
 			}
 		}
 		r := Run{Case: Case{Situation: s, Regs: regs}}
 		t.start(&r)
-		t.mustWrite64(t.ops+t.layout.flags, flags)
-		t.mustWrite64(t.ops+t.layout.trampoline, t.page+offOwned)
-		t.mustWrite64(t.ops+t.layout.fn, r.Func)
+		t.mustWrite64(t.ops+t.members.flags, flags)
+		t.mustWrite64(t.ops+t.members.trampoline, t.page+offOwned)
+		t.mustWrite64(t.ops+t.members.fn, r.Func)
 		t.run(&r, fn)
 		t.record(r)
 	}
 }
 
-// errStop ends the execution of a trampoline.
+// errStop ends the execution of a trampoline at ftrace_graph_caller.
 var errStop = errors.New("far enough")
 
-// execute runs the trampoline from a callsite, up to where it returns or goes
-// to ftrace_graph_caller.
+// execute executes the trampoline from a callsite until it returns or goes to
+// ftrace_graph_caller.
 func (t *builder) execute(r *Run) {
 	m := t.M
 	if r.Trampoline == 0 || r.Err != nil {
@@ -579,5 +588,5 @@ func (t *builder) execute(r *Run) {
 	m.X[9] = t.page + entry.OffCaller
 	m.X[30] = t.page + offSite
 	m.PC = r.Trampoline
-	errors.As(m.Run(t.page+offSite), &r.stop) // whether it comes back is for FT113 to see
+	errors.As(m.Run(t.page+offSite), &r.stop) // FT113 judges whether it comes back
 }

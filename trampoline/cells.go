@@ -10,50 +10,50 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A Cell is one place of a trampoline: the instruction or literal that was
-// built there, and what the model has there.
+// A Cell is an instruction or literal of a trampoline beside that of the model.
 type Cell struct {
-	At   uint64 // its address; 0 if the trampoline lacks what the model has
-	Size uint64 // in bytes: 4, 8 of the ops literal, 0 if there is nothing, more of a rest
-	Word uint64
-	Text string // in the assembler's words
+	At   uint64 // address; 0 if the trampoline lacks what the model has
+	Size uint64 // in bytes: 4, 8 of the ops literal, 0 if the trampoline lacks it, more of a rest
+	Word uint64 // the instruction or literal
+	Text string // the same in the assembler's words
 
-	Model  string // what the model has, in words; "" for nothing
-	Origin uint64 // the address in the template of the model's instruction; 0: none
+	Model  string // the instruction or literal of the model; "" if the model has none
+	Origin uint64 // address in the template of the model's instruction; 0: none
 	From   string // Origin in words
-	Label  string // that the template has at Origin, if it tells what becomes of it
+	Label  string // label of the slot at Origin; "" if Origin is not a slot
 	Role   Role
-	Common bool // it is of ftrace_common, the second region
+	Common bool // Origin is in ftrace_common, the second region
 
 	Unread  bool     // it is too far away for its words to be kept
 	Literal bool     // it is the ops literal
-	Rest    bool     // it stands for many words of which the model says nothing
-	Words   []uint32 // of a rest: the first of them
+	Rest    bool     // it stands for many words that the model does not have
+	Words   []uint32 // of a rest: the first words
 	Differs bool     // from the model
-	Diffs   []int    // the differences, by index in Run.Diffs, that are about it
-	Writer  int      // the moment that last wrote it, by index in what Moments gives; -1 for none
+	Diffs   []int    // the differences that are about it, by index in Run.Diffs
+	Writer  int      // the moment that last wrote it, by index in the result of Moments; -1 for none
 }
 
-// Limits of what is laid out word by word: maxPad words behind the code, and
-// maxWords where there is no model to tell what is code. Sizes are what the
-// builder says they are.
+// Bounds of the words that have a cell each: maxPad words behind the code, and
+// maxWords if there is no model to show which words are code. The size of a
+// trampoline is the one that the builder states, which may be wrong.
 const (
 	maxPad   = 8
 	maxWords = 256
 )
 
-// Cells lays out the trampoline of a run beside the model: by address, and what
-// the trampoline lacks where it should be. whole are the differences, by index,
-// that are about no cell. There is none without a trampoline.
+// Cells are the cells of the trampoline of a run, by address; instructions that the
+// trampoline lacks stand where they should be. whole are the differences that are
+// about no single cell, by index in Run.Diffs. A run without a trampoline has no
+// cells.
 func (t *Results) Cells(im *elfscan.Image, r *Run) (cells []Cell, whole []int) {
 	a := r.Area(r.Trampoline)
 	if r.Err != nil || r.Trampoline == 0 || a == nil {
 		return nil, indexes(r.Diffs)
 	}
 	c := &comparison{im: im, m: t.Model(r), r: r}
-	stands := map[int]int{} // the model's instruction by the index of the word
-	last := -1              // index of the last word that the model explains
-	var lacks []int         // instructions of the model that nothing stands for
+	stands := map[int]int{} // index of the model's instruction, by index of the word
+	last := -1              // index of the last word that has an instruction of the model
+	var lacks []int         // indexes of the model's instructions that the trampoline lacks
 	if c.m != nil {
 		c.words, c.place = r.built(c.m), align(c.m, r)
 		for i, j := range c.place {
@@ -64,7 +64,7 @@ func (t *Results) Cells(im *elfscan.Image, r *Run) (cells []Cell, whole []int) {
 			}
 		}
 	}
-	missing := func(before int) { // instructions that belong before instruction before
+	missing := func(before int) { // adds cells for lacks that belong before this instruction
 		for len(lacks) > 0 && lacks[0] < before {
 			cell := Cell{Differs: true}
 			c.model(&cell, lacks[0], 0)
@@ -120,7 +120,7 @@ func (t *Results) Cells(im *elfscan.Image, r *Run) (cells []Cell, whole []int) {
 		if at < 0 {
 			at = slices.IndexFunc(cells, func(cell Cell) bool { return cell.At != 0 && d.At-cell.At < cell.Size })
 		}
-		// What is wrong with size or permissions is said to be at the start.
+		// A difference in size or permissions has the address of the start.
 		if at < 0 || d.Kind == Unexplained && d.Origin == 0 && !cells[at].Differs {
 			whole = append(whole, i)
 			continue
@@ -131,8 +131,7 @@ func (t *Results) Cells(im *elfscan.Image, r *Run) (cells []Cell, whole []int) {
 	return cells, whole
 }
 
-// words are the words from start to end, as far as they are kept: maxWords at
-// most.
+// words are the words from start to end that are kept, maxWords at most.
 func (r *Run) words(start, end uint64) (out []uint32) {
 	for at := start; at < end && len(out) < maxWords; at += a64.Size {
 		w, ok := r.Word(at)
@@ -151,8 +150,8 @@ func indexes(diffs []Diff) (out []int) {
 	return out
 }
 
-// model fills in what instruction i of the model is at an address, 0 for
-// nowhere.
+// model fills in the fields of cell about instruction i of the model. at is the
+// cell's address, 0 if the trampoline lacks the instruction.
 func (c *comparison) model(cell *Cell, i int, at uint64) Want {
 	insn := c.m.Insns[i]
 	cell.Origin, cell.From, cell.Role = insn.Origin, c.label(insn.Origin), insn.Role
@@ -170,8 +169,8 @@ func (c *comparison) model(cell *Cell, i int, at uint64) Want {
 	return want
 }
 
-// joins reports whether w is a branch that goes where the code goes on anyway,
-// in place of the branch from the first region to the second.
+// joins reports whether w, in place of the branch from the first region to the
+// second, is a branch to the instruction that follows anyway.
 func (c *comparison) joins(i int, w uint32, at uint64) bool {
 	target, pcrel := a64.Target(w, at)
 	if c.m.Insns[i].Role != Join || !pcrel || a64.Classify(w) != a64.Branch {
@@ -181,7 +180,7 @@ func (c *comparison) joins(i int, w uint32, at uint64) bool {
 	return ok && to == target
 }
 
-// value is what a literal holds, in words.
+// value is the value of a literal in words.
 func (c *comparison) value(v uint64) string {
 	if v == c.r.Ops {
 		return fmt.Sprintf("%#x (its ops)", v)
@@ -189,32 +188,32 @@ func (c *comparison) value(v uint64) string {
 	return at0x(c.im, v)
 }
 
-// A CellState is what is known of the bytes of a cell at some moment.
+// A CellState is the state of the bytes of a cell at some moment.
 type CellState uint8
 
 const (
 	Unwritten  CellState = iota
-	Stale                // written by a plain store, and no cache maintenance has followed
-	Maintained           // written, and the instruction cache knows
+	Stale                // written by a plain store, without cache maintenance since then
+	Maintained           // written, and the instruction cache has been maintained since then
 )
 
 // A Moment is something that happened to a trampoline while it was built: one
 // event, or several of a kind in a row.
 type Moment struct {
 	world.Event             // the first; Size is that of all
-	Count       int         // events
-	Mine        bool        // it touches the memory that the trampoline is in
-	Perm        emu.Perm    // of its page after it
-	Alive       bool        // its memory is allocated
+	Count       int         // number of events
+	Mine        bool        // it touches the memory of the trampoline
+	Perm        emu.Perm    // of the trampoline's page after it
+	Alive       bool        // the trampoline's memory is allocated after it
 	State       []CellState // of each cell after it
-	Hits        []bool      // the cells that it touches
-	At          string      // where the builder's instruction is, in words
-	Insn        string      // that is stored or patched in; "" for more or less than one
-	Was         string      // that a patch replaces
+	Hits        []bool      // for each cell: it touches the cell
+	At          string      // address of the builder's instruction in words
+	Insn        string      // the instruction that is stored or patched in; "" if it is not one instruction
+	Was         string      // the instruction that a patch replaces
 }
 
-// Moments is what happened to the trampoline of a run, in order. cells are what
-// Cells gave; their writers are filled in.
+// Moments are the moments of the trampoline of a run, in order. cells are the
+// result of Cells; Moments fills in their Writer.
 func (r *Run) Moments(im *elfscan.Image, cells []Cell) []Moment {
 	for k := range cells {
 		cells[k].Writer = -1
@@ -226,7 +225,7 @@ func (r *Run) Moments(im *elfscan.Image, cells []Cell) []Moment {
 	moments := r.moments(a, cells)
 	for n := range moments {
 		m := &moments[n]
-		r.tell(im, m)
+		r.describe(im, m)
 		for k := range cells {
 			switch m.Kind {
 			case world.Store, world.Copy, world.Patch, world.PatchLiteral:
@@ -239,8 +238,8 @@ func (r *Run) Moments(im *elfscan.Image, cells []Cell) []Moment {
 	return moments
 }
 
-// tell fills in the words of a moment.
-func (r *Run) tell(im *elfscan.Image, m *Moment) {
+// describe fills in the words of a moment.
+func (r *Run) describe(im *elfscan.Image, m *Moment) {
 	m.At = im.Name(m.PC)
 	text := func(w uint64) string {
 		return a64.Text(uint32(w), m.Addr, func(a uint64) string {
@@ -337,7 +336,7 @@ func (r *Run) moments(a *world.Area, cells []Cell) []Moment {
 	return out
 }
 
-// goesOn reports whether next does behind m what m did.
+// goesOn reports whether next does the same as m, to the bytes behind m's.
 func (m *Moment) goesOn(next *Moment) bool {
 	return (m.Kind == world.Store || m.Kind == world.Copy || m.Kind == world.ICache) && m.Kind == next.Kind && m.Func == next.Func &&
 		!m.Err && !next.Err && m.Size != ^uint64(0) && m.Addr+m.Size == next.Addr && (m.PC == next.PC || m.Kind == world.ICache)

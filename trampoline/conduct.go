@@ -9,7 +9,7 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// opsNow are the words of the ops.
+// opsNow are the 64-bit words of the ops.
 func (t *builder) opsNow(r *Run) []uint64 {
 	var out []uint64
 	for off := uint64(0); off < callsite.OpsSize; off += 8 {
@@ -22,17 +22,17 @@ func (t *builder) opsNow(r *Run) []uint64 {
 	return out
 }
 
-// conduct judges what fn, called on the run's ops, did beside building: what
-// it owes its caller, what it wrote to the ops and beyond the memory it asked
-// for, and whether it left what is not its own alone.
+// conduct judges what fn, called on the run's ops, did beside building: to its
+// caller, to the ops, and to memory that it has not allocated. before are the
+// words of the ops before the call.
 func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
-	for _, m := range t.layout.core {
+	for _, m := range t.members.core {
 		if now, err := t.M.Read64(t.ops + m.off); err == nil && now != before[m.off/8] {
 			t.Fault(fn, "it changes ops->%s, which is the core's, from %#x to %#x", m.name, before[m.off/8], now)
 		}
 	}
-	was := before[t.layout.flags/8]
-	if other := (was ^ r.Flags) &^ t.layout.allocTramp; other != 0 {
+	was := before[t.members.flags/8]
+	if other := (was ^ r.Flags) &^ t.members.allocTramp; other != 0 {
 		t.Fault(fn, "it changes flags of the ops other than FTRACE_OPS_FL_ALLOC_TRAMP: %#x", other)
 	}
 	for i := range r.Events {
@@ -44,11 +44,13 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 			}
 		case world.Protect:
 			if a := r.anyArea(e.Addr); a == nil || e.Size > uint64(len(a.Perms))*emu.PageSize {
-				t.Fault(e.PC, "it calls %s() for %#x bytes at %#x, which are not all memory of its", e.Func, e.Size, e.Addr)
+				t.Fault(e.PC, notAllocated, e.Func, e.Size, e.Addr)
 			}
 		case world.ICache:
-			if a := r.anyArea(e.Addr); e.Size != ^uint64(0) && (a == nil || e.Addr+e.Size > a.Addr+uint64(len(a.Perms))*emu.PageSize) && !t.Image.IsText(e.Addr) {
-				t.Fault(e.PC, "it calls %s() for %#x bytes at %#x, which are not all memory of its", e.Func, e.Size, e.Addr)
+			a := r.anyArea(e.Addr)
+			outside := a == nil || e.Addr+e.Size > a.Addr+uint64(len(a.Perms))*emu.PageSize
+			if e.Size != ^uint64(0) && outside && !t.Image.IsText(e.Addr) {
+				t.Fault(e.PC, notAllocated, e.Func, e.Size, e.Addr)
 			}
 		case world.Free:
 			if a := r.anyArea(e.Addr); e.Addr != 0 && (a == nil || a.Addr != e.Addr) {
@@ -57,16 +59,16 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		case world.Trap:
 			switch r.Situation {
 			case Near, Updated, GraphSwitched, Released, Rebuilt, Owned, OwnedFreed:
-				t.Fault(e.PC, "it warns (brk #%#x), though nothing is amiss", e.Value)
+				t.Fault(e.PC, "it warns (brk #%#x), though nothing is wrong", e.Value)
 			}
 		}
 	}
 	if (r.Situation == Near || r.Situation == Rebuilt) && r.Trampoline == 0 {
 		if i := slices.IndexFunc(r.Events, func(e world.Event) bool { return e.Kind == world.Alloc }); i >= 0 {
-			t.Fault(r.Events[i].PC, "it asks for %#x bytes of memory, and makes no trampoline, though all is in reach and nothing fails", r.Events[i].Size)
+			t.Fault(r.Events[i].PC, "it asks for %#x bytes of memory, and makes no trampoline, though everything is in reach and nothing fails", r.Events[i].Size)
 		}
 	}
-	trampoline, size := before[t.layout.trampoline/8], before[t.layout.size/8]
+	trampoline, size := before[t.members.trampoline/8], before[t.members.size/8]
 	switch r.Situation {
 	case Owned, OwnedFreed:
 		if r.Trampoline != trampoline || r.Size != size || r.Flags != was {
@@ -75,11 +77,11 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		if i := slices.IndexFunc(r.Events, func(e world.Event) bool {
 			return e.Kind != world.ReadInsn && e.Kind != world.Gen && e.Kind != world.Trap
 		}); i >= 0 {
-			t.Fault(r.Events[i].PC, "of an ops whose trampoline is its owner's (it has no FTRACE_OPS_FL_ALLOC_TRAMP): %s", r.Events[i].InWords(t.Image))
+			t.Fault(r.Events[i].PC, "called for an ops whose trampoline is its owner's (it has no FTRACE_OPS_FL_ALLOC_TRAMP), it does: %s", r.Events[i].InWords(t.Image))
 		}
 	case Updated, GraphSwitched, FarUpdate, BadUpdate, AlienUpdate:
 		if r.Trampoline != trampoline && r.Trampoline != 0 && r.anyArea(r.Trampoline) == nil {
-			t.Fault(fn, "called again, it leaves %#x in ops->trampoline, which is no memory of its", r.Trampoline)
+			t.Fault(fn, "called again, it leaves %#x in ops->trampoline, which is not in memory that it has allocated", r.Trampoline)
 		}
 		for i := range r.Areas {
 			if a := &r.Areas[i]; !a.Freed && !a.Contains(r.Trampoline) {
@@ -99,6 +101,10 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 	}
 }
 
+// notAllocated is the text of a fault: a function is called for memory that the
+// builder has not allocated.
+const notAllocated = "it calls %s() for %#x bytes at %#x, not all of which it has allocated"
+
 // anyArea is the memory that addr lies in, freed or not.
 func (r *Run) anyArea(addr uint64) *world.Area {
 	for i := len(r.Areas) - 1; i >= 0; i-- {
@@ -114,8 +120,8 @@ func (r *Run) Warns() bool {
 	return slices.ContainsFunc(r.Events, func(e world.Event) bool { return e.Kind == world.Trap })
 }
 
-// Kept reports whether the slot of ftrace_call still has what calls the callback
-// before the update.
+// Kept reports whether the slot of ftrace_call still calls the callback from before
+// the update.
 func (r *Run) Kept() bool {
 	w, ok := r.Word(r.CallAt)
 	bl, err := a64.EncodeBL(r.CallAt, r.Was)

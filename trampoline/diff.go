@@ -10,7 +10,7 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A DiffKind is how a trampoline that was built differs from the model.
+// A DiffKind says how a trampoline differs from the model.
 type DiffKind uint8
 
 const (
@@ -25,18 +25,18 @@ const (
 	Misconduct                   // FT116, in any situation: what no builder may do
 )
 
-// A Diff is one difference between a trampoline that was built and the model.
+// A Diff is a difference of a trampoline from the model.
 type Diff struct {
 	Kind   DiffKind
-	At     uint64 // address in the trampoline, or of what is wrong
+	At     uint64 // address of the difference, usually in the trampoline
 	Origin uint64 // address in the template of the instruction that belongs there; 0: none
 	Where  string // Origin in words
-	PC     uint64 // the builder's instruction that wrote it; 0: none did
-	What   string // what is there, and what the model has, in words
+	PC     uint64 // address of the builder's instruction that wrote there; 0: none did
+	What   string // the difference in words
 }
 
-// built are the words of the trampoline, from its start to the end of its
-// memory or as far as a trampoline of the model can go.
+// built are the words of the trampoline from its start to the end of its memory,
+// but at most 64 more than the model has.
 func (r *Run) built(m *Model) []uint32 {
 	var words []uint32
 	for i := range len(m.Insns) + 64 {
@@ -49,17 +49,18 @@ func (r *Run) built(m *Model) []uint32 {
 	return words
 }
 
-// Costs of alignment: the cheapest explanation of what was built is taken.
+// Costs of aligning words with instructions of the model. The cheapest alignment is
+// taken.
 const (
-	costKept    = 1 // what the builder should have rewritten stands there as it was
+	costKept    = 1 // the instruction stands there as it was, and should be rewritten
 	costNop     = 1 // a NOP too many
 	costMissing = 2
 	costExtra   = 2
 	costOther   = 3 // another instruction in its place
 )
 
-// align is for each instruction of the model the index of the word that stands
-// for it in the trampoline, or -1.
+// align gives for each instruction of the model the index of its word in the
+// trampoline, or -1 if the trampoline lacks it.
 func align(m *Model, r *Run) []int {
 	words := r.built(m)
 	n, k := len(m.Insns), len(words)
@@ -97,7 +98,7 @@ func align(m *Model, r *Run) []int {
 			}
 		}
 	}
-	end := 0 // what follows the code is not the model's
+	end := 0 // number of words that are code: the model does not have those behind
 	for j := range k + 1 {
 		if cost[n][j] < cost[n][end] {
 			end = j
@@ -119,8 +120,8 @@ func align(m *Model, r *Run) []int {
 	return place
 }
 
-// mismatch is the cost of having the word w at addr for instruction i. Where
-// PC-relative instructions aim is not looked at.
+// mismatch is the cost of having the word w at addr for instruction i. The targets
+// of PC-relative instructions do not count.
 func (m *Model) mismatch(r *Run, i int, w uint32, addr uint64) int {
 	insn := m.Insns[i]
 	kind := a64.Classify(w)
@@ -150,15 +151,15 @@ func (m *Model) mismatch(r *Run, i int, w uint32, addr uint64) int {
 	return costOther
 }
 
-// sameButOffset reports whether two PC-relative instructions differ in where
-// they aim alone.
+// sameButOffset reports whether two PC-relative instructions are the same but for
+// their targets.
 func sameButOffset(a, b uint32) bool {
 	a, err1 := a64.Relocate(a, 0, 0)
 	b, err2 := a64.Relocate(b, 0, 0)
 	return err1 == nil && err2 == nil && a == b
 }
 
-// compare holds the trampoline that was built against the model.
+// compare compares the trampoline of the run with the model.
 func (t *builder) compare(r *Run) {
 	m := t.all.Model(r)
 	if m == nil || r.Trampoline == 0 {
@@ -191,14 +192,15 @@ type comparison struct {
 	im    *elfscan.Image
 	m     *Model
 	r     *Run
-	words []uint32
-	place []int
-	used  map[int]bool // words that a difference explains
+	words []uint32     // of the trampoline
+	place []int        // see align
+	used  map[int]bool // by index of a word: a difference explains it
 }
 
+// at is the address of the word at index.
 func (c *comparison) at(index int) uint64 { return c.r.Trampoline + uint64(index)*a64.Size }
 
-// find adds a difference, with who wrote what is at addr.
+// find adds a difference, with the builder's instruction that wrote to addr.
 func (c *comparison) find(kind DiffKind, addr, origin uint64, format string, args ...any) {
 	d := Diff{Kind: kind, At: addr, Origin: origin, What: fmt.Sprintf(format, args...)}
 	if origin != 0 {
@@ -210,12 +212,13 @@ func (c *comparison) find(kind DiffKind, addr, origin uint64, format string, arg
 	c.r.Diffs = append(c.r.Diffs, d)
 }
 
-// text is the word at index as it was built.
+// text is the word at index in the assembler's words.
 func (c *comparison) text(index int) string {
 	return "`" + a64.Text(c.words[index], c.at(index), c.name) + "`"
 }
 
-// name is an address in words: of the image, the callback, or the trampoline.
+// name is an address in words: the callback, a place in the trampoline, or a place
+// in the image.
 func (c *comparison) name(addr uint64) string {
 	switch a := c.r.Area(addr); {
 	case addr == c.r.Func:
@@ -226,13 +229,13 @@ func (c *comparison) name(addr uint64) string {
 	return c.im.Name(addr)
 }
 
-// offset says where in the trampoline addr is.
+// offset is an address in the trampoline, in words.
 func (c *comparison) offset(addr uint64) string {
 	return fmt.Sprintf("trampoline+%#x", addr-c.r.Trampoline)
 }
 
-// label says where in the template an address is, from the start of its
-// region: other labels stand close by, those of ends on what follows.
+// label is an address of the template in words, by the label of its region. The
+// nearest symbol may be another one, such as an end label.
 func (c *comparison) label(origin uint64) string {
 	for _, r := range []*Region{c.m.Entry, c.m.Common} {
 		if r.Contains(origin) {
@@ -242,14 +245,13 @@ func (c *comparison) label(origin uint64) string {
 	return c.im.Name(origin)
 }
 
-// origin says where in the template instruction i is, and what it is.
+// origin is instruction i of the model in words, with its address in the template.
 func (c *comparison) origin(i int) string {
 	insn := c.m.Insns[i]
 	return fmt.Sprintf("`%s` at %s", a64.Text(insn.Word, insn.Origin, c.im.Name), c.label(insn.Origin))
 }
 
-// indexOf is the index of the word that stands for the instruction with a
-// role, or -1.
+// indexOf is the index of the word of the instruction with a role, or -1.
 func (c *comparison) indexOf(role Role) int {
 	if i := c.m.Find(role); i >= 0 {
 		return c.place[i]
@@ -257,11 +259,10 @@ func (c *comparison) indexOf(role Role) int {
 	return -1
 }
 
-// opLoad judges how the ops gets into X2.
+// opLoad judges the load of the ops into X2.
 func (c *comparison) opLoad() {
 	r := c.r
-	// The literal, by who wrote the pointer; the last one counts.
-	stored := uint64(0)
+	stored := uint64(0) // address of the literal, to which the builder last wrote the ops
 	for i := range r.Events {
 		e := &r.Events[i]
 		if (e.Kind == world.Store || e.Kind == world.PatchLiteral || e.Kind == world.Copy) && !e.Err && e.Size == 8 && e.Value == r.Ops {
@@ -272,7 +273,7 @@ func (c *comparison) opLoad() {
 	if index < 0 {
 		return
 	}
-	at, w := c.at(index), c.words[index]
+	at, w, origin := c.at(index), c.words[index], c.m.Insns[c.m.Find(OpLoad)].Origin
 	isLoad := a64.Classify(w) == a64.LDRLit && w>>24 == 0x58 && a64.Rd(w) == 2
 	if isLoad {
 		r.Literal, _ = a64.Target(w, at)
@@ -282,11 +283,12 @@ func (c *comparison) opLoad() {
 		switch reach := a64.ReachOf(a64.LDRLit); {
 		case !reach.Contains(off):
 			c.used[index] = true
-			c.find(Unreachable, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "the load of the ops literal is at %s (%#x) and the literal at %#x, %+#x bytes: LDR (literal) reaches %+#x..%+#x. %s stands there",
-				c.offset(at), at, stored, off, reach.Min, reach.Max, c.text(index))
+			c.find(Unreachable, at, origin, "the load of the ops literal is at %s (%#x) and the literal at %#x, %+#x bytes: "+
+				"LDR (literal) reaches %+#x..%+#x. %s stands there", c.offset(at), at, stored, off, reach.Min, reach.Max, c.text(index))
 		case isLoad && cut(off, a64.Offset(at, r.Literal)) > 0:
 			c.used[index] = true
-			c.find(Unreachable, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "the offset of the ops literal is cut to %d bits of instructions: it is at %s, %+#x bytes from the load at %s, and %s loads from %s",
+			c.find(Unreachable, at, origin, "the offset of the ops literal is cut to %d bits of instructions: it is at %s, "+
+				"%+#x bytes from the load at %s, and %s loads from %s",
 				cut(off, a64.Offset(at, r.Literal)), c.offset(stored), off, c.offset(at), c.text(index), c.offset(r.Literal))
 		}
 	}
@@ -300,12 +302,12 @@ func (c *comparison) opLoad() {
 		if isLoad && r.Area(r.Literal) != nil {
 			wrong = r.Literal
 		}
-		c.find(OpsWrong, wrong, c.m.Insns[c.m.Find(OpLoad)].Origin, "x2 is %s at the callback, the ops is %#x: %s at %s loads %s",
+		c.find(OpsWrong, wrong, origin, "x2 is %s at the callback, the ops is %#x: %s at %s loads %s",
 			at0x(c.im, r.X2), r.Ops, c.text(index), c.offset(at), c.loadedFrom(isLoad, stored))
 	}
 	if s := r.stop; s != nil && !r.Called && s.PC == at && s.Access == emu.Read && !unreachable {
 		c.used[index] = true
-		c.find(OpsWrong, at, c.m.Insns[c.m.Find(OpLoad)].Origin, "x2 is not the ops (%#x) at the callback: %s at %s reads %#x, where nothing of the image is",
+		c.find(OpsWrong, at, origin, "x2 is not the ops (%#x) at the callback: %s at %s reads %#x, where nothing of the image is",
 			r.Ops, c.text(index), c.offset(at), s.Addr)
 	}
 	if isLoad && r.Literal%8 != 0 && !unreachable {
@@ -322,6 +324,7 @@ func (c *comparison) codeSize(o Offsets) uint64 {
 	return o.Code
 }
 
+// at0x is an address with its name, if it has one.
 func at0x(im *elfscan.Image, a uint64) string {
 	if n := im.Name(a); n != "" {
 		return fmt.Sprintf("%#x (%s)", a, n)
@@ -329,6 +332,8 @@ func at0x(im *elfscan.Image, a uint64) string {
 	return fmt.Sprintf("%#x", a)
 }
 
+// loadedFrom says where the load of the ops loads from. stored is the address of
+// the literal, 0 if the builder has written none.
 func (c *comparison) loadedFrom(isLoad bool, stored uint64) string {
 	switch {
 	case isLoad && stored == 0:
@@ -341,8 +346,8 @@ func (c *comparison) loadedFrom(isLoad bool, stored uint64) string {
 	return "something else, and there is no literal"
 }
 
-// cut is how many bits of an offset are left, if got is what is left of want;
-// 0 if it is not.
+// cut is the number of bits, in instructions, to which the offset want was cut to
+// give got; 0 if got is not a part of want.
 func cut(want, got int64) int {
 	for bits := 1; bits < 19; bits++ {
 		if got>>2 == want>>2&(1<<bits-1) {
@@ -352,7 +357,7 @@ func cut(want, got int64) int {
 	return 0
 }
 
-// slots judges where the builder put its branches.
+// slots judges the places of the branches that the builder wrote.
 func (c *comparison) slots() {
 	caller, _ := c.im.Addr("ftrace_graph_caller")
 	for _, s := range []struct {
@@ -394,7 +399,7 @@ func (c *comparison) slots() {
 	}
 }
 
-// meant is what the model has where word j stands.
+// meant is the instruction of the model whose word is word j, in words.
 func (c *comparison) meant(j int) string {
 	for i := range c.place {
 		if c.place[i] != j {
@@ -408,8 +413,8 @@ func (c *comparison) meant(j int) string {
 	return "no code of the model"
 }
 
-// placeOf is where the instruction from an address of the template is, or the
-// next one that is there at all.
+// placeOf is the address in the trampoline of the instruction from an address of
+// the template. If the trampoline lacks it, placeOf is the address of the next one.
 func (c *comparison) placeOf(origin uint64) (uint64, bool) {
 	for i := range c.m.Insns {
 		if c.m.Insns[i].Origin != origin {
@@ -424,7 +429,7 @@ func (c *comparison) placeOf(origin uint64) (uint64, bool) {
 	return 0, false
 }
 
-// instructions judges what stands for each instruction of the model.
+// instructions judges the word of each instruction of the model.
 func (c *comparison) instructions() {
 	for i, insn := range c.m.Insns {
 		j := c.place[i]
@@ -437,15 +442,10 @@ func (c *comparison) instructions() {
 		}
 		w, at := c.words[j], c.at(j)
 		want := c.m.want(c.im, c.r, i, at, c.placeOf)
-		if w == want.Word && want.Err == nil {
+		if w == want.Word && want.Err == nil || c.joins(i, w, at) {
 			continue
 		}
-		target, pcrel := a64.Target(w, at)
-		if insn.Role == Join && pcrel && a64.Classify(w) == a64.Branch {
-			if to, ok := c.placeOf(c.m.Common.Start); ok && to == target {
-				continue // it goes where the code goes on anyway
-			}
-		}
+		_, pcrel := a64.Target(w, at)
 		switch {
 		case insn.Role == OpLoad && c.hasOpDiff():
 		case insn.Role == Return:
@@ -465,6 +465,7 @@ func (c *comparison) instructions() {
 	c.extra()
 }
 
+// hasOpDiff reports whether opLoad has found a difference that explains the load.
 func (c *comparison) hasOpDiff() bool {
 	for _, d := range c.r.Diffs {
 		if d.Kind == OpsWrong || d.Kind == Unreachable {
@@ -474,7 +475,8 @@ func (c *comparison) hasOpDiff() bool {
 	return false
 }
 
-// sizes says how much of the template is in the trampoline.
+// sizes says how many bytes of the template are in the trampoline. instead says
+// what is there instead of the return.
 func (c *comparison) sizes(instead string) string {
 	entry, common, last := 0, 0, -1
 	for i, j := range c.place {
@@ -497,14 +499,13 @@ func (c *comparison) sizes(instead string) string {
 		a64.Text(ret.Word, ret.Origin, c.im.Name), c.label(ret.Origin), instead)
 }
 
-// missing judges an instruction of the model that nothing stands for.
+// missing notes an instruction of the model that the trampoline lacks.
 func (c *comparison) missing(i int) {
 	insn := c.m.Insns[i]
 	if insn.Role.optional() {
 		return
 	}
-	// Who wrote what comes next, or what came before.
-	near := len(c.words) - 1
+	near := len(c.words) - 1 // index of the word before it
 	for k := i - 1; k >= 0; k-- {
 		if c.place[k] >= 0 {
 			near = c.place[k]
@@ -528,7 +529,7 @@ func (c *comparison) missing(i int) {
 	c.find(Unexplained, c.at(near), insn.Origin, "nothing for %s, which the model has behind %s", c.origin(i), c.offset(c.at(near)))
 }
 
-// extra judges words between those of the model.
+// extra notes words between those of the model that the model does not have.
 func (c *comparison) extra() {
 	taken, last := map[int]bool{}, -1
 	for _, j := range c.place {
@@ -545,7 +546,7 @@ func (c *comparison) extra() {
 	}
 }
 
-// tail judges what follows the return.
+// tail judges the words behind the return.
 func (c *comparison) tail() {
 	ret := c.indexOf(Return)
 	if ret < 0 || c.words[ret] != c.m.Insns[len(c.m.Insns)-1].Word {
@@ -567,21 +568,24 @@ func (c *comparison) tail() {
 	}
 }
 
-// rest judges what is not an instruction: size and permissions.
+// rest judges size and permissions.
 func (c *comparison) rest() {
 	r := c.r
 	a := r.Area(r.Trampoline)
 	if perm := a.PermAt(r.Trampoline); perm&emu.Exec == 0 {
-		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Protect), What: fmt.Sprintf("the builder returns with its page %#x %v: it is not executable", r.Trampoline, perm)}
+		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Protect),
+			What: fmt.Sprintf("the builder returns with its page %#x %v: it is not executable", r.Trampoline, perm)}
 		r.Diffs = append(r.Diffs, d)
 	}
 	if avail := a.Addr + uint64(len(a.Perms))*emu.PageSize - r.Trampoline; r.Size < r.Code || r.Size > avail {
-		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Alloc), What: fmt.Sprintf("ops->trampoline_size is %#x: the code alone is %#x bytes, the memory %#x", r.Size, r.Code, avail)}
+		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Alloc),
+			What: fmt.Sprintf("ops->trampoline_size is %#x: the code alone is %#x bytes, the memory %#x", r.Size, r.Code, avail)}
 		r.Diffs = append(r.Diffs, d)
 	}
 }
 
-// last is the builder's last call of a kind, or its allocation.
+// last is the address of the builder's last call of a kind or, if it made none, of
+// its allocation.
 func (c *comparison) last(kind world.EventKind) (pc uint64) {
 	for i := range c.r.Events {
 		switch e := &c.r.Events[i]; {

@@ -8,17 +8,18 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A HandMade is an instruction that the builder put together itself.
+// A HandMade is an instruction that the builder made without a maker of
+// instructions.
 type HandMade struct {
 	Word     uint32
-	At       uint64        // where it went
-	PC       uint64        // the builder's instruction that put it there
+	At       uint64        // address that it was written to
+	PC       uint64        // address of the builder's instruction that wrote it
 	Constant *world.Traced // the constant that it is made of; nil: none was seen
-	Mask     *world.Traced // what cut its offset to the field, with no check of its range; nil: nothing did
+	Mask     *world.Traced // the instruction that cut its offset to the field without a check of its range; nil: none
 }
 
-// HandMade are the instructions that the builder stored or patched and that no
-// maker of instructions returned.
+// HandMade are the instructions that the builder wrote and that no maker of
+// instructions returned.
 func (r *Run) HandMade(im *elfscan.Image) []HandMade {
 	made := map[uint32]bool{}
 	for _, e := range append(r.before[:len(r.before):len(r.before)], r.Events...) {
@@ -36,7 +37,7 @@ func (r *Run) HandMade(im *elfscan.Image) []HandMade {
 		}
 		h := HandMade{Word: w, At: e.Addr, PC: e.PC}
 		of, known := r.made[n]
-		if !known { // through memory: any constant, any mask that fits
+		if !known { // it came through memory: any constant or mask that fits may be in it
 			of = world.AllParts
 		}
 		for i := range r.Numbers.Constants {
@@ -47,7 +48,8 @@ func (r *Run) HandMade(im *elfscan.Image) []HandMade {
 		field, bits := offsetField(w)
 		for i := range r.Numbers.Masks {
 			m := &r.Numbers.Masks[i]
-			if of.HasMask(i) && bits != 0 && field != 0 && m.Width <= bits+2 && (keeps(m.Out, field, bits) || keeps(m.Out>>5, field, bits)) && !r.Numbers.ChecksRange(m.In) {
+			if of.HasMask(i) && bits != 0 && field != 0 && m.Width <= bits+2 &&
+				(keeps(m.Out, field, bits) || keeps(m.Out>>5, field, bits)) && !r.Numbers.ChecksRange(m.In) {
 				h.Mask = m
 			}
 		}
@@ -58,16 +60,16 @@ func (r *Run) HandMade(im *elfscan.Image) []HandMade {
 	return out
 }
 
-// keeps reports whether a number that was cut has the field's value in its lower
-// bits, in instructions or in bytes.
+// keeps reports whether the lower bits of v, which was cut, are the field's value,
+// in instructions or in bytes.
 func keeps(v uint64, field uint32, bits uint) bool {
 	mask := uint64(1)<<bits - 1
 	return v&mask == uint64(field) || v>>2&mask == uint64(field)
 }
 
-// isBase reports whether the instruction w is the constant c with its offset, or
-// its register, filled in. Hints do not count: NOP is a constant of the
-// kernel's own headers.
+// isBase reports whether the instruction w is the constant c with an offset or a
+// register filled in. Hints do not count, as NOP is a constant of the kernel's own
+// headers.
 func isBase(c, w uint32) bool {
 	kind := a64.Classify(w)
 	if a64.Classify(c) != kind {
@@ -85,8 +87,9 @@ func isBase(c, w uint32) bool {
 	return sameButOffset(c, w) && (off == 0 || c == w)
 }
 
-// offsetField is the field of a PC-relative instruction that holds its offset,
-// and the field's width in bits; 0 if there is none in one piece.
+// offsetField is the value of the field that holds the offset of a PC-relative
+// instruction, and the field's width in bits. Both are 0 if the instruction has no
+// such field, or has it in two pieces.
 func offsetField(w uint32) (value uint32, bits uint) {
 	switch a64.Classify(w) {
 	case a64.Branch, a64.Call:

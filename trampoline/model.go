@@ -9,56 +9,57 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
-// A Role is what becomes of an instruction of the template in a trampoline.
+// A Role says what a builder makes of an instruction of the template.
 type Role uint8
 
 const (
-	Plain     Role = iota // it is copied; if it is PC-relative, for its new address
+	Plain     Role = iota // copied; a PC-relative instruction gets a new offset
 	Join                  // the branch from the first region to the second: left out, or a NOP
 	OpPage                // the ADRP of the load of function_trace_op: left out, or a NOP
-	OpLoad                // its LDR: becomes LDR X2, literal
+	OpLoad                // the LDR behind OpPage: becomes LDR X2, literal
 	CallSlot              // the BL to the callback
 	GraphSlot             // a NOP, or B ftrace_graph_caller while fgraph is on
 	Return
 )
 
-var roleNames = [...]string{"", "the branch to ftrace_common", "the op load", "the op load", "the slot of ftrace_call", "the slot of ftrace_graph_call", "the return"}
+var roleNames = [...]string{"", "the branch to ftrace_common", "the op load", "the op load",
+	"the slot of ftrace_call", "the slot of ftrace_graph_call", "the return"}
 
 func (r Role) String() string { return roleNames[r] }
 
-// optional reports whether a trampoline may do without the instruction: it is a
-// NOP at most.
+// optional reports whether a trampoline may leave the instruction out. If it does
+// not, it has a NOP there.
 func (r Role) optional() bool { return r == Join || r == OpPage }
 
-// A ModelInsn is one instruction of a trampoline, as the template has it.
+// A ModelInsn is an instruction of the template with its role in a trampoline.
 type ModelInsn struct {
-	Origin uint64 // its address in the template
+	Origin uint64 // address in the template
 	Word   uint32
 	Role   Role
 }
 
-// A Model is what a correct builder makes a trampoline of: the entry code of
-// ftrace_caller or ftrace_regs_caller, joined with ftrace_common.
+// A Model is the model of a correct trampoline: the entry code of ftrace_caller or
+// ftrace_regs_caller, joined with ftrace_common.
 type Model struct {
 	Variant string // "ftrace_caller" or "ftrace_regs_caller"
 	Regs    bool   // it is for ops with FTRACE_OPS_FL_SAVE_REGS
 	Insns   []ModelInsn
-	// Entry and Common are the two regions that are joined.
-	Entry, Common *Region
+
+	Entry, Common *Region // the two regions that are joined
 }
 
-// Offsets are where things are in a trampoline, in bytes from its start.
+// Offsets are the offsets of parts of a trampoline from its start, in bytes.
 type Offsets struct {
 	Code    uint64 // size of the code, return included
 	OpLoad  uint64
 	Call    uint64
 	Graph   uint64 // 0: the template has no such slot
 	Literal uint64 // the pointer to the ftrace_ops, aligned to 8
-	Size    uint64 // literal included
+	Size    uint64 // size of the trampoline, literal included
 }
 
 // NewModel makes the model of a trampoline from the template's labels and
-// words. An error says why there is none.
+// words. An error says what is wrong with the template.
 func NewModel(table *callsite.Table, t *Template, regs bool) (*Model, error) {
 	im := table.Image
 	m := &Model{Variant: "ftrace_caller", Regs: regs}
@@ -114,8 +115,9 @@ func NewModel(table *callsite.Table, t *Template, regs bool) (*Model, error) {
 	return m, nil
 }
 
-// findOpLoad is the ADRP of the pair in the region that loads
-// function_trace_op into X2: at its label, or wherever it is.
+// findOpLoad is the address of the ADRP of the pair that loads function_trace_op
+// into X2. The pair stands at its label or, without the label, anywhere in the
+// region.
 func findOpLoad(im *elfscan.Image, r *Region) (addr uint64, ok bool) {
 	isPair := func(a uint64) bool {
 		adrp, _ := im.Word(a)
@@ -139,7 +141,7 @@ func findOpLoad(im *elfscan.Image, r *Region) (addr uint64, ok bool) {
 	return 0, false
 }
 
-// Find is the index of the instruction with a role, or -1.
+// Find is the index in Insns of the instruction with a role, or -1.
 func (m *Model) Find(role Role) int {
 	for i := range m.Insns {
 		if m.Insns[i].Role == role {
@@ -149,8 +151,8 @@ func (m *Model) Find(role Role) int {
 	return -1
 }
 
-// Offsets are those of the trampoline in one of the two layouts that are
-// right: with NOPs for what is not needed, or without.
+// Offsets are the offsets of a correct trampoline. If nops is true, it has a NOP in
+// place of the branch to ftrace_common; otherwise it leaves the branch out.
 func (m *Model) Offsets(nops bool) Offsets {
 	var o Offsets
 	for _, insn := range m.Insns {
@@ -172,15 +174,15 @@ func (m *Model) Offsets(nops bool) Offsets {
 	return o
 }
 
-// A Want is what the model has at an address.
+// A Want is the word of the model at an address.
 type Want struct {
 	Word uint32
 	Text string // in the assembler's words
 	Err  error  // it cannot be encoded there
 }
 
-// want is what instruction i is at the address at, in a trampoline of run
-// whose other instructions lie where place says.
+// want is the word of instruction i at the address at of the run's trampoline.
+// place gives the addresses of other instructions in the trampoline.
 func (m *Model) want(im *elfscan.Image, r *Run, i int, at uint64, place func(origin uint64) (uint64, bool)) Want {
 	insn := m.Insns[i]
 	encoded := func(w uint32, target uint64) Want {

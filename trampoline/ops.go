@@ -12,13 +12,13 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// opsLayout is what a builder reads and writes of a struct ftrace_ops: offsets
-// in bytes, and flags.
-type opsLayout struct {
+// opsMembers are the members of struct ftrace_ops that a builder reads and writes,
+// as offsets in bytes, and flags.
+type opsMembers struct {
 	fn, flags, trampoline, size uint64
-	saveRegs, allocTramp        uint64
-	usual                       uint64      // flags that an ops has when it is registered
-	core                        []opsMember // that are not the builder's
+	saveRegs, allocTramp        uint64      // values of flags
+	usual                       uint64      // flags of an ops that is registered
+	core                        []opsMember // members that only the core may write
 }
 
 // An opsMember is a member of struct ftrace_ops, at an offset in bytes.
@@ -27,13 +27,13 @@ type opsMember struct {
 	off  uint64
 }
 
-// coreMembers are pointers of struct ftrace_ops that are the core's to write,
-// as far as a kernel has them.
+// coreMembers are pointers in struct ftrace_ops that only the core may write. A
+// kernel has some of them.
 var coreMembers = []string{"func", "next", "private", "saved_func", "func_hash", "ops_func", "managed", "direct_call"}
 
-// readOpsLayout reads struct ftrace_ops as the builder at the address near sees
-// it.
-func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
+// readOpsMembers reads struct ftrace_ops from BTF, or from the compile unit of the
+// builder, whose address is near.
+func readOpsMembers(im *elfscan.Image, near uint64) (l opsMembers, err error) {
 	t, err := ktypes.Open(im, near)
 	if unlessNotDescribed(err) != nil {
 		return l, err
@@ -85,8 +85,8 @@ func readOpsLayout(im *elfscan.Image, near uint64) (l opsLayout, err error) {
 	return l, nil
 }
 
-// unlessNotDescribed is err, but nil if that says that the kernel's types do
-// not have what was asked for: members and flags that some versions lack.
+// unlessNotDescribed is err, or nil if err is a *ktypes.NotDescribedError: some
+// versions lack some members and flags.
 func unlessNotDescribed(err error) error {
 	if lacks := (*ktypes.NotDescribedError)(nil); errors.As(err, &lacks) {
 		return nil
@@ -94,12 +94,13 @@ func unlessNotDescribed(err error) error {
 	return err
 }
 
-// builderSymbol is the hook that the core calls for each ops.
+// builderSymbol is the arch hook that the core calls for each ops.
 const builderSymbol = "arch_ftrace_update_trampoline"
 
-// strong is the address of a function that is more than the core's weak stub.
-// none is a *world.Lack, if there is none.
-func strong(im *elfscan.Image, name string) (addr uint64, none error) {
+// archHook is the address of a function by which the arch replaces a weak stub of
+// the core. The error is a *world.Lack if the image has no such function, or if it
+// does nothing.
+func archHook(im *elfscan.Image, name string) (addr uint64, err error) {
 	s, ok := im.Lookup(name)
 	switch {
 	case !ok || !im.IsText(s.Addr):
@@ -110,7 +111,7 @@ func strong(im *elfscan.Image, name string) (addr uint64, none error) {
 	for a := s.Addr; ; a += a64.Size {
 		w, ok := im.Word(a)
 		if rd, rm, mov := a64.IsMOV(w); mov && rd == callsite.SavedLR && rm == a64.LR {
-			continue // a callsite
+			continue // it belongs to a callsite
 		}
 		switch k := a64.Classify(w); {
 		case k == a64.Ret:

@@ -1,6 +1,6 @@
-// Package trampoline knows ftrace's dynamic trampolines: the model of what a
-// correct builder makes, the image's own builder executed in many situations,
-// and the differences between the two.
+// Package trampoline is about ftrace's dynamic trampolines. It executes the image's
+// builder of trampolines in many situations, and compares each trampoline with the
+// model of the one that a correct builder makes.
 package trampoline
 
 import (
@@ -14,39 +14,39 @@ import (
 type Run struct {
 	Case
 	Ops, Func uint64 // addresses of the ftrace_ops and of its callback
-	Was       uint64 // Then Update: of the callback before
-	Err       error  // why it did not run to its end: no verdict
+	Was       uint64 // if Situation.Then is Update: address of the callback before
+	Err       error  // not nil: it did not run to its end, and there is no verdict
 
 	Product
 	Numbers world.Trace
-	made    map[int]world.Parts // of the instructions that were stored, by event
+	made    map[int]world.Parts // of the instructions that were stored, by index in Events
 	Diffs   []Diff              // from the model
-	before  []world.Event       // of building it, in runs that follow Near
+	before  []world.Event       // in runs that follow Near: the Events of that run
 
 	Execution
 }
 
-// A Product is what came of executing a builder.
+// A Product is the result of executing a builder.
 type Product struct {
 	Events                  []world.Event
 	Areas                   []world.Area
 	Trampoline, Size, Flags uint64 // members of the ftrace_ops
 	AllocTramp              bool   // Flags has FTRACE_OPS_FL_ALLOC_TRAMP
-	Literal                 uint64 // where the trampoline loads X2 from, or is to; 0 if not known
-	CallAt, GraphAt         uint64 // where its slots are; 0 if not known
+	Literal                 uint64 // address that the trampoline loads X2 from, or should; 0 if not known
+	CallAt, GraphAt         uint64 // addresses of its slots; 0 if not known
 	Code                    uint64 // size of its code, return included, in bytes
 }
 
-// An Execution is what came of executing the trampoline, where it should work
-// or may.
+// An Execution is the result of executing the trampoline. Runs in situations in
+// which no trampoline can work have none.
 type Execution struct {
 	Executed        bool
 	Called, Graphed bool      // the callback was called, ftrace_graph_caller was reached
 	X2              uint64    // at the callback
-	stop            *emu.Stop // why it did not get to its end
+	stop            *emu.Stop // why it did not come to its end; nil if it did
 }
 
-// Area is the memory that addr lies in.
+// Area is the memory that addr lies in, nil if there is none that is not freed.
 func (r *Run) Area(addr uint64) *world.Area {
 	for i := range r.Areas {
 		if !r.Areas[i].Freed && r.Areas[i].Contains(addr) {
@@ -66,7 +66,7 @@ func (r *Run) Word(addr uint64) (w uint32, ok bool) {
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24, true
 }
 
-// Writer is the event that last wrote what is at addr; nil if none did.
+// Writer is the last event that wrote to addr; nil if there is none.
 func (r *Run) Writer(addr uint64) *world.Event {
 	for _, events := range [][]world.Event{r.Events, r.before} {
 		for i := len(events) - 1; i >= 0; i-- {
@@ -82,8 +82,8 @@ func (r *Run) Writer(addr uint64) *world.Event {
 	return nil
 }
 
-// Built is the trampoline of the run, to be executed in another World of the
-// image; nil if there is none.
+// Built is the trampoline of the run, for execution in another World of the image;
+// nil if the run has no trampoline.
 func (r *Run) Built() *entry.Built {
 	a := r.Area(r.Trampoline)
 	if a == nil {
@@ -99,14 +99,13 @@ func (r *Run) Built() *entry.Built {
 	}
 }
 
-// Results is what came of executing the image's builder of trampolines.
+// Results are the results of executing the image's builder in every Situation.
 type Results struct {
-	None    error  // there is no builder to execute: a *world.Lack
-	Err     error  // there is one, and it could not be executed at all
-	Builder uint64 // address of arch_ftrace_update_trampoline
-	Models  []*Model
-	// ModelErr says why there is no model to compare with, if there is none.
-	ModelErr error
+	None     error  // a *world.Lack if the image has no builder
+	Err      error  // not nil: the image has a builder, which could not be executed
+	Builder  uint64 // address of arch_ftrace_update_trampoline
+	Models   []*Model
+	ModelErr error // why a model is missing; nil if none is
 	Runs     []Run
 }
 

@@ -4,15 +4,16 @@ import (
 	"github.com/ftlint/ftlint/a64"
 )
 
-// A Situation is what is special about the world that a builder of trampolines
-// is executed in. In the zero value all is in reach, and nothing fails.
+// A Situation says what is special about the world in which a builder of
+// trampolines is executed. In the zero value everything is in reach, and nothing
+// fails.
 type Situation struct {
 	Place Place
 	Fails Failing
 	Then  Then
 }
 
-// A Place is where memory and callbacks are.
+// A Place says where memory and callbacks are.
 type Place uint8
 
 const (
@@ -25,19 +26,19 @@ const (
 	CallbackAtEdge              // memory is near, the callback is at an edge of BL's range: see Case.Distance
 )
 
-// Failing is what fails.
+// Failing says what fails.
 type Failing uint8
 
 const (
 	Nothing     Failing = iota
 	Allocation          // of memory
-	Copying             // see Case.Fail
-	Permissions         // a change of them, likewise
-	Patching            // a read or a patch of an instruction, likewise
-	Slot                // a word that no builder expects stands in a slot: see Case.Slot
+	Copying             // a copy: see Case.Fail
+	Permissions         // a change of permissions: see Case.Fail
+	Patching            // a read or a patch of an instruction: see Case.Fail
+	Slot                // nothing, but a word that no builder expects stands in a slot: see Case.Slot
 )
 
-// Then is what happens to the trampoline of an ops once it is built.
+// Then says what happens to the trampoline of an ops once it is built.
 type Then uint8
 
 const (
@@ -47,7 +48,7 @@ const (
 	Release            // arch_ftrace_trampoline_free() is called
 	Rebuild            // Release, and the builder is called again
 	OwnersUpdate       // the ops has a trampoline that its owner set, and the builder is called
-	OwnersRelease      // likewise, and arch_ftrace_trampoline_free() is called
+	OwnersRelease      // the ops has a trampoline that its owner set, and arch_ftrace_trampoline_free() is called
 )
 
 // The situations that builders are executed in.
@@ -76,7 +77,7 @@ var (
 	Rebuilt       = Situation{Then: Rebuild}
 )
 
-// situations are all of them, with their names.
+// situations are all situations, with their names.
 var situations = []struct {
 	Situation
 	name string
@@ -114,7 +115,7 @@ func (s Situation) String() string {
 	return "a situation without a name"
 }
 
-// Situations are all of them.
+// Situations are all situations.
 func Situations() []Situation {
 	var out []Situation
 	for _, s := range situations {
@@ -123,11 +124,12 @@ func Situations() []Situation {
 	return out
 }
 
-// Aliens are the words that stand in a slot in AlienSlot and AlienUpdate, in
-// turn: MOV X0, X0, and B.EQ, which is a branch, and none that belongs there.
+// Aliens are the words that stand in a slot in AlienSlot and AlienUpdate, in turn:
+// MOV X0, X0, and B.EQ, which is a branch but not one that belongs there.
 var Aliens = []uint32{a64.EncodeMOV(0, 0), 0x5400_0000}
 
-// A Case is a situation, and what its parts are about.
+// A Case is a situation with its details. Comments name the situations that use a
+// field.
 type Case struct {
 	Situation Situation
 	Regs      bool // the ops asks for all registers
@@ -136,16 +138,16 @@ type Case struct {
 	Fail     Failure // Copying, Permissions, Patching: which call fails
 	Slot     string  // Slot: its label
 	Alien    uint32  // Slot: the word, of Aliens
-	Distance int64   // CallbackAtEdge: from the slot to the callback, in bytes
+	Distance int64   // CallbackAtEdge: the distance from the slot to the callback, in bytes
 }
 
-// A Failure is a call that fails: the Nth that can, from 1.
+// A Failure is a call that fails: the Nth of those that can, from 1.
 type Failure struct {
-	Func string // Patching: of this function
+	Func string // Patching: the function that is called
 	N    int
 }
 
-// Variant is the entry code that the trampoline is made of.
+// Variant is the symbol of the entry code that the trampoline is a copy of.
 func (c *Case) Variant() string {
 	if c.Regs {
 		return "ftrace_regs_caller"

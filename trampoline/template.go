@@ -9,16 +9,16 @@ import (
 	"github.com/ftlint/ftlint/entry"
 )
 
-// A Region is a part of the entry code between a label and its end label:
-// what a builder of dynamic trampolines copies.
+// A Region is a part of the entry code between a label and its end label. A
+// builder of trampolines copies it.
 type Region struct {
 	Label, EndLabel string
 	Start, End      uint64 // addresses of the labels
-	// Last is the instruction that leaves the region: the one before the end
-	// label or, where the label stands too early, the one it stands on. It is
-	// 0 if neither leaves.
+	// Last is the address of the instruction that leaves the region. It stands
+	// before the end label or, if that label stands too early, at it. Last is 0 if
+	// neither instruction leaves the region.
 	Last uint64
-	// OnLast tells that the end label stands on Last and not after it.
+	// OnLast reports whether the end label stands at Last and not behind it.
 	OnLast bool
 }
 
@@ -34,7 +34,7 @@ func (r *Region) Limit() uint64 {
 // included.
 func (r *Region) Contains(addr uint64) bool { return r.Start <= addr && addr < r.Limit() }
 
-// Describe says what of the region a builder would copy.
+// Describe describes the region in words, for people.
 func (r *Region) Describe(im *elfscan.Image) string {
 	text := func(addr uint64) string {
 		w, _ := im.Word(addr)
@@ -50,8 +50,8 @@ func (r *Region) Describe(im *elfscan.Image) string {
 	return fmt.Sprintf("%s..%s, %#x bytes, %s %s at +%#x", r.Label, r.EndLabel, r.End-r.Start, where, text(r.Last), r.Last-r.Start)
 }
 
-// A Template is what the labels of a dynamic trampoline delimit. Labels
-// that are missing or misplaced have no region: FT101 and FT102 speak of them.
+// A Template are the regions that a dynamic trampoline is made of. A label that is
+// missing or misplaced has no region; FT101 and FT102 report it.
 type Template struct {
 	Regions []Region
 }
@@ -66,8 +66,8 @@ func (t *Template) Region(label string) *Region {
 	return nil
 }
 
-// FindTemplate finds the template of the image's dynamic trampolines by its
-// labels: nil if the image has no label of one.
+// FindTemplate finds the template of the image's dynamic trampolines by its labels.
+// It is nil if the image's era has no dynamic trampolines.
 func FindTemplate(table *callsite.Table) *Template {
 	if !table.Era.Template {
 		return nil

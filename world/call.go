@@ -18,8 +18,9 @@ type Subject struct {
 	Args []uint64
 }
 
-// Call calls a function of the image with the stack of a fresh call; registers
-// beyond the arguments are as they stand. An error says why no verdict is possible: its text names the place.
+// Call calls a function of the image on the stack of a fresh call and returns its
+// result. Registers other than those of the arguments keep their values. An error
+// says why no verdict is possible; its text names the place in the image.
 func (w *World) Call(fn uint64, args ...uint64) (uint64, error) {
 	w.M.SP = StackTop
 	v, err := w.M.Call(fn, args...)
@@ -29,7 +30,8 @@ func (w *World) Call(fn uint64, args ...uint64) (uint64, error) {
 	return v, nil
 }
 
-// Explain says where in the image an emulator's error happened.
+// Explain adds to an error of the emulator the name of the place where it
+// happened.
 func (w *World) Explain(err error) error {
 	var stop *emu.Stop
 	if !errors.As(err, &stop) {
@@ -41,12 +43,12 @@ func (w *World) Explain(err error) error {
 	return err
 }
 
-// Execute executes the subject on the stack of a fresh call, with a value of
-// its own in every register that is no argument, and notes as Faults what no
-// function may do: it loses registers of its caller, calls between functions,
-// breaks the chain of frame records, uses what holds nothing, writes to what is
-// not its own, or ends in the stack protector. returned is false if such a
-// fault ended it. An error says why no verdict is possible.
+// Execute executes the subject on the stack of a fresh call. Every register that
+// does not hold an argument has a value of its own. Execute notes as Faults what
+// no function may do: losing registers of its caller, calling into the middle of
+// a function, using an address that it was not given, writing to memory that is
+// not its own, and ending in the stack protector. returned is false if such a
+// fault ended the call. An error says why no verdict is possible.
 func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 	w.Enter()
 	w.Faults = nil
@@ -67,24 +69,23 @@ func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 	return ret, true, nil
 }
 
-// What every C function owes its caller, whatever it is for (AAPCS64, 6.1 and
-// 6.4; Documentation/arch/arm64, frame records): what is looked at around each
-// call of a function that is executed.
+// The rest of this file is about what every C function owes its caller (AAPCS64,
+// 6.1 and 6.4; Documentation/arch/arm64, frame records).
 
-// Marks are the upper 16 bits of addresses of nothing, which tell where code
-// has them from: its stack before it wrote there, members of the task, or
-// members of another object that are not its to use.
+// Marks are the upper 16 bits of poison: addresses where nothing is mapped. A
+// mark tells where code got the address.
 const (
-	StackMark  = 0x57ac
-	TaskMark   = 0x7a5c
-	ObjectMark = 0x6d0d
+	StackMark  = 0x57ac // from its stack, where it has written nothing
+	TaskMark   = 0x7a5c // from members of the task that it must not use
+	ObjectMark = 0x6d0d // from members of another object that it must not use
 )
 
-// own is in the upper half of registers that hold nothing a function may use.
+// own is in registers that hold nothing that a function may use. The number of
+// the register is in the lower bits.
 const own = 0x5afe_0000_5afe_0000
 
-// Poison is size bytes whose every 8 are an address of nothing, with mark
-// in its upper bits.
+// Poison are size bytes of addresses where nothing is mapped, each with mark in
+// its upper bits. The bytes are for the address addr.
 func Poison(addr uint64, size int, mark uint64) []byte {
 	b := make([]byte, size)
 	for i := 0; i < size; i += 8 {
@@ -93,9 +94,9 @@ func Poison(addr uint64, size int, mark uint64) []byte {
 	return b
 }
 
-// isPoison reports whether an address was made of something that a function
-// must not use: a register that holds nothing for it or was clobbered, its
-// stack before it wrote to it, another member of the task or the module.
+// isPoison reports whether an address comes from a place that a function must not
+// use: a register that it was not given or that a call has clobbered, a part of
+// its stack where it has written nothing, or a member with a mark.
 func isPoison(addr uint64) bool {
 	switch addr >> 48 {
 	case own >> 48, clobbered >> 48, StackMark, TaskMark, ObjectMark:
@@ -104,17 +105,18 @@ func isPoison(addr uint64) bool {
 	return false
 }
 
-// unwritten reports whether the word v on the stack is what Enter put there.
+// unwritten reports whether v, the word at addr on the stack, is the one that
+// Enter put there.
 func unwritten(addr uint64, v uint32) bool {
 	poison := Poison(addr&^7, 8, StackMark)
 	return v == binary.LittleEndian.Uint32(poison[addr&4:])
 }
 
-// stackPoison is what lies below the stack pointer when a function is entered.
+// stackPoison are the bytes below the stack pointer when a function is entered.
 var stackPoison = Poison(StackTop-512, 512, StackMark)
 
-// Enter makes the state of a fresh call: a value of its own in every register
-// that is no argument, and below the stack pointer what nobody wrote.
+// Enter makes the state of a fresh call. Every register has a value of its own,
+// and there is poison below the stack pointer.
 func (w *World) Enter() {
 	m := w.M
 	_ = m.Write(StackTop-uint64(len(stackPoison)), stackPoison) // mapped by Reset
@@ -125,8 +127,8 @@ func (w *World) Enter() {
 	m.N, m.Z, m.C, m.V = true, false, true, false
 }
 
-// lost is what the function fn, which was entered and has returned, does not
-// give back.
+// lost are the registers that the function fn, which was entered and has returned,
+// does not give back, in words.
 func (w *World) lost(fn uint64) (diffs []string) {
 	m := w.M
 	if m.X[18] != scs && w.hasSCS(fn) {
@@ -143,9 +145,8 @@ func (w *World) lost(fn uint64) (diffs []string) {
 	return diffs
 }
 
-// hasSCS reports whether X18 is reserved for the shadow call stack: in a kernel
-// that has one, or where fn itself pushes LR there. Elsewhere it is a register
-// that any function may use.
+// hasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
+// one, or fn itself pushes LR there. Otherwise any function may use X18.
 func (w *World) hasSCS(fn uint64) bool {
 	if _, ok := w.Image.Addr("init_shadow_call_stack"); ok {
 		return true
@@ -160,8 +161,9 @@ func (w *World) hasSCS(fn uint64) bool {
 	return false
 }
 
-// Unwinds says, at a call of a function, that no stack trace from there comes
-// back to the caller of what was entered; "" if it does.
+// Unwinds is called where the code that runs calls callee. It says that no stack
+// trace from there comes back to the caller of the function that was entered; ""
+// if a stack trace does.
 func (w *World) Unwinds(callee string) string {
 	fp := w.M.X[29]
 	for range 16 {
@@ -176,8 +178,8 @@ func (w *World) Unwinds(callee string) string {
 	return fmt.Sprintf("no stack trace from its call of %s comes back to the caller: FP is %#x", callee, w.M.X[29])
 }
 
-// misdeed is what an error of executing a function proves that it does and must
-// not; "" if it proves nothing.
+// misdeed says what a function does that it must not, if the error of executing it
+// proves that; "" if the error proves nothing.
 func misdeed(err error) string {
 	var stop *emu.Stop
 	switch {
@@ -186,14 +188,14 @@ func misdeed(err error) string {
 	case errors.As(err, &stop) && stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
 	case errors.As(err, &stop) && isPoison(stop.Addr):
-		return "uses what holds nothing for it: " + err.Error()
+		return "uses an address that it was not given: " + err.Error()
 	}
 	return ""
 }
 
-// stray says that the branch at pc goes into a function behind its entry, or
-// between two; "" if it does not. Compilers make no such call. Of code whose
-// symbols have no size nothing is known.
+// stray says that the call at pc goes into the middle of a function; "" if it does
+// not. Compilers make no such call. If the symbol at target has no size, stray
+// cannot tell and gives "".
 func stray(im *elfscan.Image, pc, target uint64) string {
 	s, ok := im.SymbolAt(target)
 	if !ok || s.Addr == target || s.Type != elf.STT_FUNC || s.Size == 0 || s.Addr <= pc && pc < s.End() {
@@ -202,7 +204,7 @@ func stray(im *elfscan.Image, pc, target uint64) string {
 	return fmt.Sprintf("calls %s from %s, which is not where a function begins", im.At(target), im.At(pc))
 }
 
-// straying are the strays of fn; they are looked for once.
+// straying is strays of fn, which is computed once.
 func (w *World) straying(fn uint64) []string {
 	found, ok := w.strays[fn]
 	if !ok {
@@ -212,8 +214,8 @@ func (w *World) straying(fn uint64) []string {
 	return found
 }
 
-// strays are the stray calls of the function at fn, of those that it calls, and
-// of the local functions that these call.
+// strays are the stray calls of the function at fn, of the functions that it
+// calls, and of the local functions that these call.
 func strays(im *elfscan.Image, fn uint64) (found []string) {
 	todo, seen := []uint64{fn}, map[uint64]bool{}
 	for len(todo) > 0 && len(seen) < 64 {
@@ -233,7 +235,8 @@ func strays(im *elfscan.Image, fn uint64) (found []string) {
 			if diff := stray(im, a, target); diff != "" {
 				found = append(found, diff)
 			}
-			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && (at == fn || callee.Bind == elf.STB_LOCAL) && callee.Type == elf.STT_FUNC {
+			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && callee.Type == elf.STT_FUNC &&
+				(at == fn || callee.Bind == elf.STB_LOCAL) {
 				todo = append(todo, target)
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
-// An EventKind is what executed code did to the rest of the kernel.
+// An EventKind says what executed code did to the rest of the kernel. Comments name
+// the fields of Event that it has.
 type EventKind uint8
 
 const (
@@ -36,14 +37,14 @@ type Event struct {
 	Kind       EventKind
 	PC         uint64 // of the instruction that did it: the BL, for a call
 	Addr, From uint64
-	Size       uint64 // bytes
+	Size       uint64 // in bytes
 	Old, Value uint64
-	Perm       emu.Perm
-	Err        bool
-	Func       string // the function that was called
+	Perm       emu.Perm // of the memory at Addr; of Protect, after it
+	Err        bool     // it failed
+	Func       string   // the function that was called; "" for an instruction
 }
 
-// InWords is the event as a listing shows it.
+// InWords is the event as listings show it.
 func (e *Event) InWords(im *elfscan.Image) string {
 	at := func(a uint64) string {
 		if n := im.Name(a); n != "" {
@@ -51,6 +52,7 @@ func (e *Event) InWords(im *elfscan.Image) string {
 		}
 		return fmt.Sprintf("%#x", a)
 	}
+	text := func(insn uint64) string { return a64.Text(uint32(insn), e.Addr, im.Name) }
 	failed := ""
 	if e.Err {
 		failed = " fails"
@@ -68,7 +70,8 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case Store:
 		return fmt.Sprintf("store of %#x (%d bytes) to %#x", e.Value, e.Size, e.Addr)
 	case Patch:
-		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed, e.Old, a64.Text(uint32(e.Old), e.Addr, im.Name), e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed,
+			e.Old, text(e.Old), e.Value, text(e.Value))
 	case PatchLiteral:
 		return fmt.Sprintf("%s(%s, %s)%s", e.Func, at(e.Addr), at(e.Value), failed)
 	case Protect:
@@ -76,15 +79,15 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case ICache:
 		return fmt.Sprintf("%s(%#x, %#x bytes)", e.Func, e.Addr, e.Size)
 	case ReadInsn, Gen:
-		return fmt.Sprintf("%s%s: %08x %s", e.Func, failed, e.Value, a64.Text(uint32(e.Value), e.Addr, im.Name))
+		return fmt.Sprintf("%s%s: %08x %s", e.Func, failed, e.Value, text(e.Value))
 	case Trap:
 		return fmt.Sprintf("brk #%#x", e.Value)
 	}
 	return e.Kind.String()
 }
 
-// ByInterface reports whether an event is of the patching interface, which
-// writes through an alias and maintains the caches.
+// ByInterface reports whether the patching interface did it. That writes through
+// an alias and maintains the caches.
 func (e *Event) ByInterface() bool {
 	return e.Kind == Patch || e.Kind == PatchLiteral || strings.HasPrefix(e.Func, "aarch64_insn_")
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
-// An Area is memory for code that executed code has allocated.
+// An Area is memory for code, which executed code has allocated.
 type Area struct {
-	Addr, Size uint64     // Size is what was asked for, in bytes
-	Perms      []emu.Perm // of each page
+	Addr, Size uint64     // Size is the number of bytes that were asked for
+	Perms      []emu.Perm // of each page of emu.PageSize bytes
 	Reset      bool       // freeing it resets its permissions (VM_FLUSH_RESET_PERMS)
 	Freed      bool
-	Bytes      []byte // its contents at the end
+	Bytes      []byte // a copy of its contents, for callers that keep the Area
 }
 
-// PermAt is the permission of the code memory at addr.
+// PermAt is the permission at addr, which the area contains.
 func (a *Area) PermAt(addr uint64) emu.Perm { return a.Perms[(addr-a.Addr)/emu.PageSize] }
 
 // Contains reports whether addr lies in one of the area's pages.
@@ -27,31 +27,31 @@ func (a *Area) Contains(addr uint64) bool {
 	return addr-a.Addr < uint64(len(a.Perms))*emu.PageSize
 }
 
-// Memory stands for the kernel's management of memory for code. Its pages can
-// always be written: who stores to one that the kernel would protect is found
-// in the events.
+// Memory stands for the kernel's management of memory for code. Stores to its
+// pages always work. An Event of a store has the permission of the page, so that a
+// store to a page that the kernel would protect can be found.
 type Memory struct {
 	Page  uint64 // size of the kernel's pages in bytes, a multiple of emu.PageSize
-	Base  uint64 // where the next area is allocated
+	Base  uint64 // address of the next area
 	Areas []*Area
 
 	FailAlloc bool // allocations fail
-	FailCopy  int  // which copy into an area fails, from 1; 0: none
-	FailPerm  int  // which change of permissions fails, likewise
+	FailCopy  int  // number of the copy into an area that fails, from 1; 0: none
+	FailPerm  int  // number of the change of permissions that fails, from 1; 0: none
 
 	w             *World
 	copies, perms int // since Reset or Expect
 }
 
-// NewMemory has the World's code allocate memory from a Memory.
+// NewMemory makes a Memory from which the World's code allocates.
 func NewMemory(w *World) *Memory {
 	mem := &Memory{w: w, Page: max(w.Image.PageSize(), emu.PageSize)}
 	mem.hook()
 	return mem
 }
 
-// Reset forgets what was allocated, after the World was reset: memory is then
-// allocated from base on.
+// Reset forgets all areas. It is called after World.Reset. New areas are allocated
+// from base on.
 func (mem *Memory) Reset(base uint64) {
 	*mem = Memory{w: mem.w, Page: mem.Page, Base: base}
 	mem.w.M.Map(vmBase, emu.PageSize, emu.Read|emu.Write)
@@ -60,39 +60,37 @@ func (mem *Memory) Reset(base uint64) {
 	}
 }
 
-// Expect has the nth change of permissions from now on fail.
+// Expect has the nth change of permissions from now on fail; n is from 1.
 func (mem *Memory) Expect(n int) { mem.perms, mem.FailPerm = 0, n }
 
 // Kernels describe an area of virtual memory by a struct vm_struct: next,
 // addr, size, flags.
 const (
-	vmBase  = 0xffff_0000_4000_0000 // one for each area
-	vmSize  = 64
-	vmFlags = 24
+	vmBase  = 0xffff_0000_4000_0000 // address of the first; each area has one
+	vmSize  = 64                    // room for one, in bytes
+	vmFlags = 24                    // offset of flags, in bytes
 
-	vmAlloc           = 0x2 // what vmalloc and its kin set
+	vmAlloc           = 0x2 // the flag that vmalloc() and functions like it set
 	vmFlushResetPerms = 0x100
 )
 
-// maxAreas bounds what is allocated, maxArea the size of each.
+// maxAreas bounds the number of areas, maxArea the size of each in bytes.
 const (
 	maxAreas = 32
 	maxArea  = 64 << 20
 )
 
 // A copy, or a memset, of more than maxCopy bytes is not executed: trampolines
-// are shorter than a page. Each bytesPerStep of a shorter one count as an
-// instruction, as if its loop was executed: so the limit of instructions is one
-// of copies, too.
+// are shorter than a page. In a shorter one, bytesPerStep bytes count as one
+// instruction, so that the limit of instructions bounds copies, too.
 const (
 	maxCopy      = 1 << 20
 	bytesPerStep = 16
 )
 
-// execmemKprobes is EXECMEM_KPROBES, whose memory is read-only and executable
-// from the start; that of other types is read-write.
+// Types of memory of execmem_alloc().
 const (
-	execmemKprobes = 1
+	execmemKprobes = 1  // EXECMEM_KPROBES: read-only and executable; other types are read-write
 	execmemTypes   = 16 // EXECMEM_TYPE_MAX is less in every kernel
 )
 
@@ -102,7 +100,7 @@ const (
 	pteNoExec   = 1 << 53 // PXN
 )
 
-// areaAt is the area that addr lies in, freed ones left out.
+// areaAt is the area that addr lies in, nil if there is none that is not freed.
 func (mem *Memory) areaAt(addr uint64) *Area {
 	for _, a := range mem.Areas {
 		if !a.Freed && a.Contains(addr) {
@@ -112,7 +110,7 @@ func (mem *Memory) areaAt(addr uint64) *Area {
 	return nil
 }
 
-// hook stands for allocation, copies, permissions and caches.
+// hook makes the stand-ins for allocation, copies, permissions and caches.
 func (mem *Memory) hook() {
 	mem.hookAllocators()
 	mem.hookAreas()
@@ -124,7 +122,8 @@ func (mem *Memory) hook() {
 	mem.w.M.OnWrite = mem.onWrite
 }
 
-// hookAllocators stands for what gives memory: for code, and for objects.
+// hookAllocators makes the stand-ins for functions that allocate memory for code,
+// and objects.
 func (mem *Memory) hookAllocators() {
 	alloc := func(size func() uint64) func(string) error {
 		return func(name string) error { return mem.alloc(name, size(), emu.Read|emu.Write, false, 0, ^uint64(0)) }
@@ -138,12 +137,12 @@ func (mem *Memory) hookAllocators() {
 	mem.w.Hook(func(name string) error {
 		perm := emu.Read | emu.Write
 		if typ := uint32(mem.w.Arg(0)); typ >= execmemTypes {
-			mem.w.Fault(mem.w.caller(), "it asks %s() for memory of type %#x, which is none", name, typ)
+			mem.w.Fault(mem.w.caller(), "it asks %s() for memory of type %#x, which does not exist", name, typ)
 		}
 		if uint32(mem.w.Arg(0)) == execmemKprobes {
 			perm = emu.Read | emu.Exec
 		}
-		return mem.alloc(name, mem.w.Arg(1), perm, true, 0, ^uint64(0)) // its areas all have VM_FLUSH_RESET_PERMS
+		return mem.alloc(name, mem.w.Arg(1), perm, true, 0, ^uint64(0)) // all its areas have VM_FLUSH_RESET_PERMS
 	}, "execmem_alloc", "execmem_alloc_rw")
 	mem.w.Hook(func(name string) error { // size, align, start, end, gfp, prot, vm_flags, ...
 		perm := emu.Read
@@ -164,7 +163,7 @@ func (mem *Memory) hookAllocators() {
 	mem.w.Hook(mem.w.Returns(0), "kfree")
 }
 
-// hookAreas stands for what looks after areas, and frees them.
+// hookAreas makes the stand-ins for functions that free or describe areas.
 func (mem *Memory) hookAreas() {
 	mem.w.Hook(func(name string) error { mem.free(name, mem.w.Arg(0)); return nil },
 		"module_memfree", "execmem_free", "vfree", "vfree_atomic", "bpf_jit_free_exec")
@@ -179,9 +178,10 @@ func (mem *Memory) hookAreas() {
 	mem.w.Hook(func(name string) error { mem.flushReset(name, mem.areaAt(mem.w.Arg(0)), true); return nil }, "set_vm_flush_reset_perms")
 }
 
-// hookCopies stands for copies.
+// hookCopies makes the stand-ins for functions that copy or fill memory.
 func (mem *Memory) hookCopies() {
-	// In one order: damaged symbol tables have two names for one function.
+	// The order is fixed because a damaged symbol table can have two of the names
+	// at one address.
 	for _, name := range slices.Sorted(maps.Keys(fallible)) {
 		mem.w.Hook(mem.copyHook(true), name)
 	}
@@ -189,8 +189,8 @@ func (mem *Memory) hookCopies() {
 	mem.w.Hook(mem.set, "memset", "__memset", "__pi_memset", "aarch64_insn_set")
 }
 
-// hookCaches stands for the maintenance of caches, by function and by
-// instruction.
+// hookCaches makes the stand-ins for functions that maintain caches, and has
+// instructions that do so recorded.
 func (mem *Memory) hookCaches() {
 	mem.w.Hook(func(name string) error {
 		return mem.flush(name, mem.w.Arg(0), mem.w.Arg(1)-mem.w.Arg(0))
@@ -213,7 +213,7 @@ func (mem *Memory) hookCaches() {
 	}
 }
 
-// onWrite records a store to memory for code, and to what describes it.
+// onWrite records a store to an area, or to the flags of its vm_struct.
 func (mem *Memory) onWrite(pc, addr uint64, size int, value uint64) {
 	if a := mem.areaAt(addr); a != nil {
 		mem.w.event(Event{Kind: Store, PC: pc, Addr: addr, Size: uint64(size), Value: value, Perm: a.PermAt(addr)})
@@ -222,7 +222,7 @@ func (mem *Memory) onWrite(pc, addr uint64, size int, value uint64) {
 	if i := (addr - vmBase) / vmSize; i < uint64(len(mem.Areas)) && addr%vmSize == vmFlags {
 		mem.flushReset("set_vm_flush_reset_perms", mem.Areas[i], value&vmFlushResetPerms != 0)
 		if value&^vmFlushResetPerms != vmAlloc {
-			mem.w.Fault(pc, "it changes flags of its memory's vm_struct to %#x: VM_FLUSH_RESET_PERMS alone is its to set", value)
+			mem.w.Fault(pc, "it changes flags of its memory's vm_struct to %#x: it may change VM_FLUSH_RESET_PERMS alone", value)
 		}
 	}
 }
@@ -236,11 +236,12 @@ var fallible = map[string]bool{
 	"copy_to_kernel_nofault": true, "probe_kernel_write": true, "__probe_kernel_write": true,
 }
 
-// cacheLine is what IC IVAU invalidates, in bytes: see CTR_EL0 in package emu.
+// cacheLine is the size in bytes of the line that IC IVAU invalidates: see CTR_EL0
+// in package emu.
 const cacheLine = 64
 
-// permChanges are the functions that change permissions: what they clear, and
-// what they set.
+// permChanges are the functions that change permissions, with the permissions that
+// they clear and set.
 var permChanges = map[string]struct{ clear, set emu.Perm }{
 	"set_memory_ro":  {clear: emu.Write},
 	"set_memory_rw":  {set: emu.Write},
@@ -249,6 +250,8 @@ var permChanges = map[string]struct{ clear, set emu.Perm }{
 	"set_memory_rox": {clear: emu.Write, set: emu.Exec},
 }
 
+// alloc stands for an allocation between the addresses lo and hi. reset reports
+// whether freeing the area resets its permissions.
 func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo, hi uint64) error {
 	e := Event{Kind: Alloc, PC: mem.w.caller(), Size: size, Func: name}
 	if hi != ^uint64(0) {
@@ -307,8 +310,9 @@ func (mem *Memory) flushReset(name string, a *Area, on bool) {
 	}
 }
 
-// flush stands for maintenance of the instruction cache. The kernel does it line
-// by line, by address: it ends at the first page that is not mapped.
+// flush stands for maintenance of the instruction cache. The kernel maintains it
+// line by line, by address, so that the first page that is not mapped is an
+// error.
 func (mem *Memory) flush(name string, addr, size uint64) error {
 	e := Event{Kind: ICache, PC: mem.w.caller(), Addr: addr, Size: size, Func: name}
 	for end, b := addr+size, make([]byte, 1); size > 0; {
@@ -325,7 +329,8 @@ func (mem *Memory) flush(name string, addr, size uint64) error {
 	return nil
 }
 
-// copyHook stands for a copy. Only one that can fail does.
+// copyHook is the stand-in for a copy. If canFail is false, a page that is not
+// mapped is an error of the emulator.
 func (mem *Memory) copyHook(canFail bool) func(string) error {
 	return func(name string) error {
 		m := mem.w.M
@@ -350,7 +355,7 @@ func (mem *Memory) copyHook(canFail bool) func(string) error {
 				return err
 			}
 			if e.Err = err != nil; e.Err {
-				clear(buf) // of what was read before the page that is not mapped
+				clear(buf) // it has bytes from before the page that is not mapped
 			}
 		}
 		if canFail {
@@ -405,7 +410,7 @@ func (mem *Memory) protect(name string, change struct{ clear, set emu.Perm }) {
 		mem.w.event(e)
 		_ = mem.w.result(enomem)
 	case a == nil || addr+size > a.Addr+uint64(len(a.Perms))*emu.PageSize+mem.Page:
-		// Beyond its area and the guard page, or in none: see
+		// addr is in no area, or the end is behind the guard page: see
 		// change_memory_common().
 		e.Err = true
 		mem.w.event(e)

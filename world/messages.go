@@ -3,23 +3,24 @@ package world
 import (
 	"debug/elf"
 	"fmt"
+	"strings"
 )
 
-// BadMessage is what is wrong with a message that the kernel is asked to
-// print, or "": format must be the address of a string, and so must be what
-// %s prints; what %ps and %pS print must be code. A message on a path that is
-// seldom taken breaks unnoticed, and then takes the kernel down.
+// BadMessage says what is wrong with a message that the kernel is to print; "" if
+// nothing is. format and the arguments of %s must be addresses of strings, the
+// arguments of %ps and %pS must be addresses of code. On a path that is seldom
+// taken a bad message stays unnoticed until it crashes the kernel.
 func (w *World) BadMessage(format uint64, args []uint64) string {
 	f, ok := w.message(format)
 	if !ok {
-		return fmt.Sprintf("the format at %#x is no string", format)
+		return fmt.Sprintf("the format at %#x is not a string", format)
 	}
 	n := 0
 	for i := 0; i < len(f); i++ {
 		if f[i] != '%' {
 			continue
 		}
-		for i++; i < len(f) && f[i] != 0 && (f[i] >= '0' && f[i] <= '9' || f[i] == 'l' || f[i] == '#' || f[i] == '-' || f[i] == '.' || f[i] == 'z' || f[i] == '*'); i++ {
+		for i++; i < len(f) && strings.IndexByte("0123456789l#-.z*", f[i]) >= 0; i++ {
 		}
 		if i >= len(f) || f[i] == '%' || n >= len(args) {
 			continue
@@ -29,31 +30,33 @@ func (w *World) BadMessage(format uint64, args []uint64) string {
 		symbol := f[i] == 'p' && i+1 < len(f) && (f[i+1] == 's' || f[i+1] == 'S')
 		switch _, isString := w.message(arg); {
 		case f[i] == 's' && !isString:
-			return fmt.Sprintf("%q: %%s of %#x, where no string is", f, arg)
+			return fmt.Sprintf("%q: %%s of %#x, which is not the address of a string", f, arg)
 		case symbol && !w.Image.IsText(arg):
-			return fmt.Sprintf("%q: %%ps of %#x, where no code is", f, arg)
+			return fmt.Sprintf("%q: %%ps of %#x, which is not the address of code", f, arg)
 		}
 	}
 	return ""
 }
 
-// BadRateLimit is what is wrong with the arguments of ___ratelimit(), or "":
-// the state is an object of the image's data, and the function's name a
-// string.
+// BadRateLimit says what is wrong with the arguments of ___ratelimit(); "" if
+// nothing is. state must be the address of an object in the image's data, name
+// that of a string.
 func (w *World) BadRateLimit(state, name uint64) string {
 	im := w.Image
 	r, ok := im.SectionAt(state)
-	if s, named := im.SymbolAt(state); !ok || r.Executable() || r.Flags&elf.SHF_WRITE == 0 || named && s.Type == elf.STT_OBJECT && state != s.Addr && state < s.End() {
-		return fmt.Sprintf("at %#x is no state of a rate limit", state)
+	s, named := im.SymbolAt(state)
+	inside := named && s.Type == elf.STT_OBJECT && state != s.Addr && state < s.End() // in another object
+	if !ok || r.Executable() || r.Flags&elf.SHF_WRITE == 0 || inside {
+		return fmt.Sprintf("%#x is not the address of its state", state)
 	}
 	if _, ok := w.message(name); !ok {
-		return fmt.Sprintf("at %#x is no function's name", name)
+		return fmt.Sprintf("%#x is not the address of a function's name", name)
 	}
 	return ""
 }
 
-// message is the string at addr, with the level that KERN_ERR and its kin
-// put before it. A string begins behind the end of another, or with a level.
+// message is the string at addr, with the level that KERN_ERR and the like put
+// before it. A string begins behind the end of another, or with a level.
 func (w *World) message(addr uint64) (string, bool) {
 	const longest = 256
 	const soh = 1 // KERN_SOH

@@ -4,7 +4,8 @@ import (
 	"github.com/ftlint/ftlint/a64"
 )
 
-// hookPatching stands for the interface that reads and writes text.
+// hookPatching makes the stand-ins for the patching interface, the functions that
+// read and write text.
 func (w *World) hookPatching() {
 	p := w.arch.Patching
 	w.Hook(w.readInsn, p.Read...)
@@ -23,11 +24,12 @@ func (w *World) readInsn(name string) error {
 		return w.result(efault)
 	case w.fails(name):
 		w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
-		// What is on the stack may be anything, the word that is hoped for, too.
+		// A word on the stack that nobody has written can have any value, also the
+		// one that the code expects to read.
 		if v, err := w.M.Read32(to); err == nil && to-Stack < stackSize && unwritten(to, v) {
 			_ = w.M.Write32(to, a64.NOP)
 		}
-		return w.result(erange) // copy_from_kernel_nofault() gives that, too
+		return w.result(erange) // as copy_from_kernel_nofault() may
 	}
 	w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Value: uint64(v), Func: name})
 	_ = w.result(0)

@@ -4,16 +4,17 @@ import (
 	"errors"
 )
 
-// Printers print; their first argument is the format.
+// Printers are the functions that print a message. Their first argument is the
+// format.
 var Printers = []string{"_printk", "printk", "__warn_printk"}
 
-// errStackSmashed is what a call of __stack_chk_fail() ends with.
+// errStackSmashed is the error of a call of __stack_chk_fail().
 var errStackSmashed = errors.New("the stack protector found the stack overwritten")
 
-// hookCommon stands for what ftrace's code asks of the rest of the kernel
-// whatever it does.
+// hookCommon makes the stand-ins that every World has: printing, locks, and the
+// stack protector.
 func (w *World) hookCommon() {
-	w.Hook(w.Returns(clobbered|0x11), Printers...) // a number of characters, or nothing
+	w.Hook(w.Returns(clobbered|0x11), Printers...) // they return a number of characters, or nothing
 	w.Hook(func(string) error { return w.result(1) }, "___ratelimit")
 	w.Hook(w.Returns(clobbered|0x11), // they return nothing
 		"dump_stack", "mutex_lock", "mutex_unlock", "mutex_lock_nested", "_raw_spin_unlock_irqrestore",

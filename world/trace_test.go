@@ -46,7 +46,7 @@ func TestBitMask(t *testing.T) {
 	}
 }
 
-// set_memory_ro() and the like count in the kernel's pages.
+// set_memory_ro() and functions like it count in the kernel's pages.
 func TestPageSize(t *testing.T) {
 	for flags, want := range map[uint32]uint64{1: 4 << 10, 2: 16 << 10, 3: 64 << 10} {
 		im := images.Sample(t, "builders/builder-good.elf")
@@ -63,7 +63,9 @@ func TestPageSize(t *testing.T) {
 		w.M.X[0], w.M.X[1] = at+want, 1
 		mem.protect("set_memory_ro", permChanges["set_memory_ro"])
 		for off, perm := range map[uint64]emu.Perm{
-			0: emu.Read | emu.Write, want - 4: emu.Read | emu.Write, want: emu.Read, 2*want - 4: emu.Read, 2 * want: emu.Read | emu.Write, 3*want - 4: emu.Read | emu.Write,
+			0: emu.Read | emu.Write, want - 4: emu.Read | emu.Write,
+			want: emu.Read, 2*want - 4: emu.Read,
+			2 * want: emu.Read | emu.Write, 3*want - 4: emu.Read | emu.Write,
 		} {
 			if got := a.PermAt(at + off); got != perm {
 				t.Errorf("pages of %#x bytes: at +%#x %v, want %v", want, off, got, perm)

@@ -11,52 +11,54 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
-// A Traced is one instruction of the builder's own code and what it computed:
-// that of aarch64_insn_gen_*() and the like is not traced.
+// A Traced is one traced instruction with the numbers that it computed.
+// Instructions of the makers of instructions (aarch64_insn_gen_*() and the like)
+// are not traced.
 type Traced struct {
 	PC      uint64
 	In, Out uint64 // operand and result
-	Width   uint   // Masks: how many bits of In are left
+	Width   uint   // Masks: the number of bits of In that are left
 }
 
-// A Trace is what the builder's own code did with numbers, as far as it tells
+// A Trace is a record of the numbers that traced code computed, for finding out
 // how it makes instructions.
 type Trace struct {
-	Constants []Traced    // a constant is put into a register: Out
-	Masks     []Traced    // bits of In are cut off
-	Compares  [][2]uint64 // the registers of comparisons, which can bound a value
-	Bounded   []uint64    // values whose upper bits alone were looked at
+	Constants []Traced    // instructions that put a constant, Out, into a register
+	Masks     []Traced    // instructions that cut bits off In
+	Compares  [][2]uint64 // operands of comparisons, which can bound a value
+	Bounded   []uint64    // values of which the code looked at the upper bits alone
 }
 
-// Parts are the constants and the masks that went into a number, by their
-// index in a Trace: as many as there is room for.
+// Parts are the constants and the masks that a number was made of, as bits by
+// their index in a Trace. The first 64 of each are known.
 type Parts struct{ constants, masks uint64 }
 
-// AllParts is what may have gone into a number of which nothing is known.
+// AllParts are the Parts of a number of unknown origin: any may be in it.
 var AllParts = Parts{^uint64(0), ^uint64(0)}
 
-// HasConstant reports whether constant i of the Trace went into it, HasMask
-// whether mask i did.
+// HasConstant reports whether constant i of the Trace is in p.
 func (p Parts) HasConstant(i int) bool { return p.constants>>i&1 == 1 }
-func (p Parts) HasMask(i int) bool     { return p.masks>>i&1 == 1 }
+
+// HasMask reports whether mask i of the Trace is in p.
+func (p Parts) HasMask(i int) bool { return p.masks>>i&1 == 1 }
 
 func (p Parts) with(o Parts) Parts { return Parts{p.constants | o.constants, p.masks | o.masks} }
 
-// maxTrace bounds the instructions that a builder may execute, with what counts
-// as such: copies (bytesPerStep) and events (stepsPerEvent).
+// maxTrace bounds the instructions that traced code may execute. Copies
+// (bytesPerStep) and events (stepsPerEvent) count as instructions, too.
 const maxTrace = 1 << 15
 
-// A Tracer executes code one instruction at a time, and notes what its own
-// instructions did with numbers.
+// A Tracer executes code one instruction at a time, and records the numbers that
+// the code computes.
 type Tracer struct {
 	Numbers Trace
-	Made    map[int]Parts // of the instructions that were stored or patched, by event
+	Made    map[int]Parts // of the words that were stored or patched, by index in World.Events
 
 	w      *World
-	makers map[uint64]string       // functions that make instructions
-	parts  [32]Parts               // of what each register holds
-	maker  Event                   // of the maker that runs, if its Func is not empty
-	back   struct{ pc, sp uint64 } // where it returns to
+	makers map[uint64]string       // names of the functions that make instructions, by address
+	parts  [32]Parts               // of the number in each register
+	maker  Event                   // event of the maker that runs; Func is "" if none runs
+	back   struct{ pc, sp uint64 } // PC and SP when the maker has returned
 }
 
 // NewTracer makes a Tracer of the World's code.
@@ -73,8 +75,8 @@ func NewTracer(w *World) *Tracer {
 	return t
 }
 
-// Execute executes the subject as World.Execute does, one instruction at a
-// time; stray calls are those that it comes to.
+// Execute executes the subject as World.Execute does, one instruction at a time.
+// It notes stray calls when they are executed.
 func (t *Tracer) Execute(s Subject) error {
 	w, m := t.w, t.w.M
 	limit := m.MaxSteps
@@ -112,8 +114,9 @@ func (t *Tracer) Execute(s Subject) error {
 	return w.Explain(&emu.Stop{Reason: emu.StepLimit, PC: m.PC})
 }
 
-// made notes that the maker of an instruction has returned one. Its callers
-// cannot know which registers it leaves alone.
+// made notes that a maker has returned an instruction. It clobbers the registers
+// that a call may clobber, because the maker's callers cannot know which of them
+// it leaves alone.
 func (t *Tracer) made() {
 	t.maker.Value = t.w.M.X[0]
 	t.w.event(t.maker)
@@ -128,7 +131,7 @@ func (t *Tracer) step() error {
 	pc := m.PC
 	_, hooked := w.funcs[pc]
 	note := func() {}
-	var stored Parts // what goes into what the instruction stores
+	var stored Parts // of the word that the instruction stores
 	if hooked {
 		note = func() { clear(t.parts[:18]) }
 	} else {
@@ -169,8 +172,8 @@ func (t *Tracer) step() error {
 	return nil
 }
 
-// look notes what the instruction at pc is about to do with numbers. What it
-// returns notes the result, when it was executed.
+// look looks at the instruction at pc before it is executed. The function that
+// look returns is called after the instruction, and records the result.
 func (t *Tracer) look(pc uint64) (after func()) {
 	w, err := t.w.M.Read32(pc)
 	if err != nil {
@@ -180,7 +183,7 @@ func (t *Tracer) look(pc uint64) (after func()) {
 	before := t.w.M.X
 	switch w >> 25 & 0xf {
 	case 0b1000, 0b1001: // data processing, immediate
-		if k := w >> 23 & 7; k != 0b000 && k != 0b001 && k != 0b101 { // not ADR, ADRP, MOVZ and its kin
+		if k := w >> 23 & 7; k != 0b000 && k != 0b001 && k != 0b101 { // not ADR, ADRP, MOVN, MOVZ, MOVK
 			g.computes, g.from = true, t.parts[g.rn]
 		}
 	case 0b0101, 0b1101: // data processing, register
@@ -211,18 +214,18 @@ func (t *Tracer) look(pc uint64) (after func()) {
 	}
 }
 
-// A glance is what is seen of one instruction.
+// A glance is one instruction that look looks at.
 type glance struct {
 	t          *Tracer
 	pc         uint64
 	w          uint32
 	rd, rn, rm uint32
-	from       Parts // what goes into rd
+	from       Parts // of the number that rd becomes
 	computes   bool  // from is known
 	note       func()
 }
 
-// x is a source register that is not SP.
+// x is the value of a source register, where 31 is XZR.
 func (g *glance) x(r uint32) uint64 {
 	if r == 31 {
 		return 0
@@ -238,7 +241,7 @@ func (g *glance) narrow(v uint64) uint64 {
 	return v
 }
 
-// constant notes that rd has become a constant.
+// constant records that rd has become a constant.
 func (g *glance) constant() {
 	tr, out := &g.t.Numbers, g.x(g.rd)
 	if n := len(tr.Constants); g.rd != 31 && n < 64 && plausible(uint32(out)) {
@@ -247,7 +250,7 @@ func (g *glance) constant() {
 	}
 }
 
-// mask has it noted that rd becomes the lower width bits of in.
+// mask has note record that rd has become the lower width bits of in.
 func (g *glance) mask(in uint64, width uint) {
 	g.note = func() {
 		tr := &g.t.Numbers
@@ -311,7 +314,8 @@ func (g *glance) bitfield() {
 	}
 }
 
-// compare looks at what compares two values, or one with a constant.
+// compare looks at the instructions that compare two values, or one with a
+// constant.
 func (g *glance) compare() {
 	a, b := g.narrow(g.x(g.rn)), g.narrow(g.x(g.rm))
 	switch {
@@ -331,9 +335,9 @@ func (g *glance) compare() {
 	g.t.Numbers.Compares = append(g.t.Numbers.Compares, [2]uint64{a, b})
 }
 
-// plausible tells whether a constant can be an instruction that somebody wants
-// to make: no small number, and not NOP, which is a constant of the kernel's own
-// headers.
+// plausible reports whether a constant can be an instruction that code wants to
+// make. It excludes small numbers, and NOP, which is a constant of the kernel's
+// own headers.
 func plausible(c uint32) bool {
 	switch a64.Classify(c) {
 	case a64.Nop, a64.Hint, a64.Landing, a64.Break:
@@ -365,9 +369,9 @@ func bitMask(w uint32) uint64 {
 	return elem
 }
 
-// ChecksRange tells whether a comparison bounds v, an offset in bytes or in
-// instructions: one of its operands is v in either unit, or v made positive by
-// adding half of a field's range.
+// ChecksRange reports whether a comparison bounds v, an offset in bytes or in
+// instructions. One of its operands is then v in either unit, or v plus half of a
+// field's range, which makes it positive.
 func (tr *Trace) ChecksRange(v uint64) bool {
 	is := func(x uint64) bool {
 		for _, c := range []uint64{v, v << 2, uint64(int64(v) >> 2), uint64(int64(int32(v)) >> 2)} {

@@ -7,8 +7,8 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
-// onBreak records a trap. WARN() goes on, BUG() does not: the kernel tells
-// them apart by a flag in its bug table.
+// onBreak records a trap. Execution goes on after WARN(), not after BUG(). A flag
+// in the kernel's bug table distinguishes the two.
 func (w *World) onBreak(pc uint64, imm uint16) emu.BreakAction {
 	w.event(Event{Kind: Trap, PC: pc, Value: uint64(imm)})
 	const bugBrkImm = 0x800
@@ -18,8 +18,8 @@ func (w *World) onBreak(pc uint64, imm uint16) emu.BreakAction {
 	return emu.Halt
 }
 
-// isBug reports whether the bug table says that the trap at pc is BUG(): that
-// its entry lacks BUGFLAG_WARNING. A trap without an entry counts as WARN().
+// isBug reports whether the trap at pc is BUG(): its entry in the bug table lacks
+// BUGFLAG_WARNING. A trap without an entry counts as WARN().
 func (w *World) isBug(pc uint64) bool {
 	start, ok1 := w.Image.Addr("__start___bug_table")
 	stop, ok2 := w.Image.Addr("__stop___bug_table")

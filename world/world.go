@@ -1,10 +1,10 @@
-// Package world is an image in an emulator: functions of the kernel are called
-// by the C calling convention, with stand-ins for the rest of the kernel.
+// Package world executes functions of an image in an emulator. It calls them by
+// the C calling convention, with stand-ins for the rest of the kernel.
 //
-// Nothing of the kernel is booted. A World has a stack, a task, and the few
-// functions that ftrace's code calls: allocators, permissions, caches, copies,
-// the patching interface, locks, printing. What the code does through them is
-// recorded as Events, and what it does that no function may as Faults.
+// The kernel is not booted. A World has a stack, a task, and stand-ins for the
+// few functions that ftrace's code calls: allocators, permissions, caches,
+// copies, the patching interface, locks, printing. A call of a stand-in is
+// recorded as an Event. A Fault records that the code does what no function may.
 package world
 
 import (
@@ -17,10 +17,11 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
-// Where a World puts what is not in the image. The image lies in the vmalloc
-// half of the kernel's addresses, these in the linear map.
+// Addresses of memory that is not in the image, and its sizes in bytes. The image
+// lies in the vmalloc half of the kernel's addresses, this memory in the linear
+// map.
 const (
-	Task      = 0xffff_0000_1000_0000 // the task that runs, at SP_EL0
+	Task      = 0xffff_0000_1000_0000 // the task that runs: SP_EL0 points to it
 	taskSize  = 64 << 10
 	Stack     = 0xffff_0000_2000_0000 // the lowest address of the stack
 	stackSize = 64 << 10
@@ -28,7 +29,7 @@ const (
 	heapSize  = 64 << 10
 
 	StackTop = Stack + stackSize - 4096 // some of the caller's stack lies above
-	scs      = Task + taskSize/2        // the shadow call stack, which X18 points to: it grows upwards
+	scs      = Task + taskSize/2        // the shadow call stack: X18 points to it, and it grows upwards
 )
 
 // A World is an image in an emulator.
@@ -37,36 +38,36 @@ type World struct {
 	M      *emu.Machine
 	Events []Event
 	Faults []Fault        // of the call that runs
-	Fail   map[string]int // functions of the patching interface: which call fails with -ERANGE, from 1, or FailAll
+	Fail   map[string]int // by function of the patching interface: the call that fails with -ERANGE, from 1, or FailAll
 
 	// AtCall, if not nil, is called before each stand-in.
 	AtCall func(name string)
 
 	arch   *arch.Arch
-	flags  bool                // what the last call left in all condition flags
-	from   uint64              // the instruction that runs, or that called the stand-in that does; 0: see caller
-	calls  map[string]int      // of functions in Fail
-	funcs  map[uint64]string   // hooked functions
-	strays map[uint64][]string // see straying
+	flags  bool                // the value of all condition flags after the last call
+	from   uint64              // address of the instruction that runs, or that called the stand-in; 0: see caller
+	calls  map[string]int      // numbers of calls of the functions in Fail
+	funcs  map[uint64]string   // names of the hooked functions, by address
+	strays map[uint64][]string // by function; see straying
 	heap   uint64              // next free address
 }
 
-// A Lack says what an image lacks, so that something of it cannot be executed.
+// A Lack is the error that nothing can be executed because an image lacks
+// something.
 type Lack struct{ What string }
 
 func (l *Lack) Error() string { return l.What }
 
-// A Fault is something that executed code does and must not, whatever it is
-// for.
+// A Fault is something that executed code does and that no function may do.
 type Fault struct {
-	PC   uint64 // of the instruction that does it, or of the function
+	PC   uint64 // address of the instruction that does it, or of the function
 	What string
 }
 
-// maxFaults bounds what is told of one call.
+// maxFaults bounds the Faults of one call.
 const maxFaults = 64
 
-// Fault notes what the code that runs does and must not.
+// Fault adds to Faults.
 func (w *World) Fault(pc uint64, format string, args ...any) {
 	if len(w.Faults) == maxFaults {
 		return
@@ -74,31 +75,33 @@ func (w *World) Fault(pc uint64, format string, args ...any) {
 	w.Faults = append(w.Faults, Fault{pc, fmt.Sprintf(format, args...)})
 }
 
-// Arg is argument i of the function that a stand-in stands for, from 0 to 7
+// Arg is argument i, from 0 to 7, of the function that a stand-in stands for
 // (AAPCS64, 6.4.1).
 func (w *World) Arg(i int) uint64 { return w.M.X[i] }
 
 // SetResult has a stand-in return v.
 func (w *World) SetResult(v uint64) { w.M.X[0] = v }
 
-// SetInt has a stand-in return an int: what the upper half of the register
-// then holds is anything.
+// SetInt has a stand-in return an int. The upper half of the register then has no
+// meaning, and is clobbered.
 func (w *World) SetInt(v int32) { w.SetResult(clobbered&^0xffff_ffff | uint64(uint32(v))) }
 
-// SP is the stack pointer, PC the address of the instruction that runs.
+// SP is the stack pointer.
 func (w *World) SP() uint64 { return w.M.SP }
+
+// PC is the address of the instruction that runs.
 func (w *World) PC() uint64 { return w.M.PC }
 
-// MaxPages bounds the memory of an execution, 16 MiB: real kernels need some 100
+// MaxPages bounds the pages of an execution: 16 MiB. Real kernels need about 100
 // pages.
 const MaxPages = 1 << 12
 
-// stepsPerEvent is how many instructions an event counts as, so that the limit
-// of instructions is one of events, too.
+// stepsPerEvent is the number of instructions that an event counts as, so that
+// the limit of instructions bounds events, too.
 const stepsPerEvent = 8
 
-// New makes a World of the image, whose text is read-only and
-// executable, as after boot.
+// New makes a World of the image. Its text is read-only and executable, as after
+// boot.
 func New(im *elfscan.Image) *World {
 	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages}, arch: arch.ARM64,
 		funcs: map[uint64]string{}, calls: map[string]int{}, strays: map[uint64][]string{}}
@@ -124,17 +127,17 @@ func (w *World) Reset() {
 	clear(w.calls)
 }
 
-// Object is the address of size zeroed bytes, aligned to 64. The heap is
-// small: it is for the objects that a call needs.
+// Object allocates size zeroed bytes on the heap and returns their address, a
+// multiple of 64. The heap has room for the few objects that a call needs.
 func (w *World) Object(size uint64) uint64 {
 	a := w.heap
 	w.heap += (size + 63) &^ 63
 	return a
 }
 
-// load gives the emulator the image's pages: text is for reading and
-// executing, the rest of the image for reading and writing but for what the
-// kernel maps read-only.
+// load gives the emulator a page of the image and its permission. Text can be
+// read and executed. The rest can be read and, unless the kernel maps it
+// read-only, written.
 func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 	if !w.Image.ReadAt(addr, page) {
 		return 0, false
@@ -158,9 +161,9 @@ func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 	return perm, true
 }
 
-// caller is the address of the branch that called the function being hooked:
-// the BL before the return address, or what a Tracer has seen, as that address
-// tells nothing of a tail call.
+// caller is the address of the branch that called the stand-in. A Tracer has seen
+// that branch. Otherwise it is the BL before the return address, which is wrong
+// for a tail call.
 func (w *World) caller() uint64 {
 	if w.from != 0 {
 		return w.from
@@ -173,16 +176,16 @@ func (w *World) event(e Event) {
 	w.Events = append(w.Events, e)
 }
 
-// atLimit reports whether an access failed because the execution has used up
-// what it may: then it proves nothing about the address.
+// atLimit reports whether an access failed because the execution has used up its
+// pages. Such an error proves nothing about the address.
 func atLimit(err error) bool {
 	var stop *emu.Stop
 	return errors.As(err, &stop) && stop.Reason == emu.PageLimit
 }
 
-// Hook has f called in place of each of the functions that the image has. f
-// leaves its result in X0; the other registers that a function may clobber
-// (AAPCS64, 6.1.1) are clobbered.
+// Hook makes f the stand-in for each of the named functions that the image has.
+// f gets the function's name and sets the result. Hook clobbers the other
+// registers that a function may clobber (AAPCS64, 6.1.1).
 func (w *World) Hook(f func(name string) error, names ...string) {
 	for _, name := range names {
 		a, ok := w.Image.Addr(name)
@@ -203,10 +206,12 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 	}
 }
 
-// clobbered is in the upper half of registers that a call has clobbered.
+// clobbered is in registers that a call has clobbered. The number of the register
+// is in the lower bits.
 const clobbered = 0xc10b_0000_c10b_0000
 
-// Clobber does to registers what a call may, but for the result.
+// Clobber changes the registers that a call may clobber, except X0, and the
+// condition flags.
 func (w *World) Clobber() {
 	m := w.M
 	for i := uint64(1); i < 18; i++ {
@@ -216,7 +221,7 @@ func (w *World) Clobber() {
 	m.N, m.Z, m.C, m.V = w.flags, w.flags, w.flags, w.flags
 }
 
-// result is SetInt, as the last statement of a stand-in.
+// result is SetInt for the last statement of a stand-in.
 func (w *World) result(v int32) error {
 	w.SetInt(v)
 	return nil
@@ -227,6 +232,7 @@ func (w *World) Returns(v uint64) func(string) error {
 	return func(string) error { w.SetResult(v); return nil }
 }
 
+// Negative error numbers of the kernel.
 const (
 	enomem = -12
 	efault = -14
@@ -234,10 +240,10 @@ const (
 	erange = -34
 )
 
-// FailAll has every call of a function fail.
+// FailAll in World.Fail has every call of the function fail.
 const FailAll = -1
 
-// FailCall has call n of a function of the patching interface fail, from 1.
+// FailCall has call n, from 1, of a function of the patching interface fail.
 func (w *World) FailCall(name string, n int) {
 	clear(w.calls)
 	w.Fail = map[string]int{name: n}

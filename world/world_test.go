@@ -14,9 +14,9 @@ const (
 	efault32, einval32 = ^uint32(14) + 1, ^uint32(22) + 1
 )
 
-// What stands for the patching interface does nothing where nothing is mapped,
-// also where it is to fail: it gives -EFAULT, or -EINVAL where the address is
-// not aligned, and neither reads nor records a word.
+// Stand-ins for the patching interface do nothing at an address where nothing is
+// mapped, even if they are to fail. They return -EFAULT, or -EINVAL if the address
+// is not aligned, and neither read nor record a word.
 func TestPatchUnmapped(t *testing.T) {
 	w := New(images.Sample(t, "builders/builder-branch-kept.elf"))
 	to := uint64(StackTop - 256)
@@ -50,8 +50,8 @@ func TestPatchUnmapped(t *testing.T) {
 	}
 }
 
-// Maintenance of the instruction cache ends where nothing is mapped: it does
-// not count as done for a range that reaches beyond the memory.
+// Maintenance of the instruction cache fails at an address where nothing is
+// mapped. No event is recorded for a range that reaches beyond the memory.
 func TestFlushUnmapped(t *testing.T) {
 	w := New(images.Sample(t, "builders/builder-branch-kept.elf"))
 	NewMemory(w)

@@ -10,8 +10,8 @@ import (
 
 // Command is exec.Command for a test. The program is killed when the test ends
 // and, on Linux, when the test's process does, however that comes: a signal, a
-// timeout of go test. What the program has started and left behind keeps Wait
-// for five seconds at most.
+// timeout of go test. Programs that it has started and left behind keep Wait for
+// five seconds at most.
 func Command(t testing.TB, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.WaitDelay = 5 * time.Second

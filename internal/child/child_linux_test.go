@@ -66,7 +66,7 @@ func TestEndsWithProcess(t *testing.T) {
 }
 
 // ended fails the test unless the process ends within five seconds. One that
-// nobody waits for, in a container whose first process is no init, has ended.
+// nobody waits for, in a container whose first process is not init, has ended.
 func ended(t *testing.T, pid int) {
 	t.Helper()
 	for range 500 {

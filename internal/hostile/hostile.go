@@ -1,6 +1,5 @@
-// Package hostile has what fuzz targets assert whatever they read: memory in
-// proportion to the input, errors of one line that name it, and no more bytes
-// than there are.
+// Package hostile has assertions for fuzz targets: memory in proportion to the
+// input, and errors of one line that name the input.
 package hostile
 
 import (
@@ -11,8 +10,8 @@ import (
 )
 
 // Bounded fails the test if f allocates, all in all, more than base bytes and
-// each bytes for each of n bytes of input. What f frees counts: so a bomb is
-// noticed that the collector keeps up with.
+// each bytes for each of n bytes of input. Memory that f frees counts, too, so that
+// a bomb is noticed even if the collector keeps up with it.
 func Bounded(t testing.TB, base, each uint64, n int, f func()) {
 	t.Helper()
 	before := allocated()

@@ -22,7 +22,7 @@ func Do(n, k int, task func(i int)) {
 		first  = n // the lowest index of a task that panicked; n for none
 		reason any
 	)
-	// begin is the task that is to begin, or n if none is.
+	// begin is the index of the next task, or n if no task is to begin.
 	begin := func() int {
 		mu.Lock()
 		defer mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Where the samples are, seen from a package's folder.
+// Folders of the samples, relative to a package's folder.
 const (
 	Dir     = "../testdata/vmlinux-samples"
 	Modules = "../testdata/module-samples"
@@ -110,7 +110,7 @@ func (s File) SetValue(t testing.TB, symbol string, v uint64) {
 	le.PutUint64(s.Symbol(t, symbol)[StValue:], v)
 }
 
-// Undefine makes it as if the image did not have the symbol.
+// Undefine makes the symbol one that the image does not define.
 func (s File) Undefine(t testing.TB, symbol string) {
 	le.PutUint16(s.Symbol(t, symbol)[StShndx:], 0)
 }

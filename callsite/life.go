@@ -554,15 +554,15 @@ func (f *Executor) routes(s Site) bool {
 // breakFault is AARCH64_BREAK_FAULT, BRK #0x100.
 const breakFault = 0xd420_2000
 
-// Borders are the distances at which a check of BL's range goes wrong.
-var Borders = []int64{-128<<20 - 4, -128 << 20, 0, 128<<20 - 4, 128 << 20}
+// BorderDistances are the distances at which a check of BL's range goes wrong.
+var BorderDistances = []int64{-128<<20 - 4, -128 << 20, 0, 128<<20 - 4, 128 << 20}
 
 // Borders executes ftrace_make_call() on the callsite with targets at the
 // borders of BL's range, and aarch64_insn_gen_branch_imm() for them.
 func (f *Executor) Borders(entry uint64) []Border {
 	s := f.table.Site(entry)
 	var out []Border
-	for _, d := range Borders {
+	for _, d := range BorderDistances {
 		f.reset()
 		target := s.Call + uint64(d)
 		f.now.at = s.Call
@@ -594,7 +594,7 @@ func (f *Executor) Borders(entry uint64) []Border {
 	f.reset()
 	// The maker of branches must return AARCH64_BREAK_FAULT for a target out of
 	// reach.
-	for _, d := range append([]int64{-4096, 4, 4096}, Borders...) {
+	for _, d := range append([]int64{-4096, 4, 4096}, BorderDistances...) {
 		for link, encode := range []func(pc, target uint64) (uint32, error){a64.EncodeB, a64.EncodeBL} {
 			if f.fn.genBranch == 0 {
 				break

@@ -106,8 +106,8 @@ func TestBorders(t *testing.T) {
 				seen[b.Distance] = true
 			}
 		}
-		if len(seen) != len(callsite.Borders) {
-			t.Errorf("%d distances, want %d", len(seen), len(callsite.Borders))
+		if len(seen) != len(callsite.BorderDistances) {
+			t.Errorf("%d distances, want %d", len(seen), len(callsite.BorderDistances))
 		}
 	})
 }

@@ -47,7 +47,7 @@ func (p *placed) everywhere() {
 		targets = append(targets, f.fn.regsCaller)
 	}
 	for _, target := range targets {
-		for _, d := range Borders {
+		for _, d := range BorderDistances {
 			if d != 0 {
 				calls = append(calls, target-uint64(d))
 			}

@@ -15,12 +15,12 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
-	l := loader(pass)
-	if l.Kernel == nil {
-		return notApplicable("%v", l.None)
+	kernel := moduleKernel(pass)
+	if kernel.Kernel == nil {
+		return notApplicable("%v", kernel.None)
 	}
 	var far *elfscan.ModuleRegion
-	for _, r := range l.Kernel.ModuleRegions() {
+	for _, r := range kernel.Kernel.ModuleRegions() {
 		if !r.Direct {
 			far = &r
 		}
@@ -28,7 +28,7 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	if far == nil {
 		return notApplicable("nothing in the kernel says that it places modules out of BL reach (module_plt_base, or module_alloc_base and module_emit_plt_entry)")
 	}
-	view, err := l.View()
+	view, err := kernel.View()
 	switch {
 	case err != nil:
 		return inconclusive("%v", err)

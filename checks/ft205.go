@@ -16,11 +16,11 @@ var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
-	l := loader(pass)
-	if l.Kernel == nil {
-		return notApplicable("%v", l.None)
+	kernel := moduleKernel(pass)
+	if kernel.Kernel == nil {
+		return notApplicable("%v", kernel.None)
 	}
-	view, err := l.View()
+	view, err := kernel.View()
 	switch {
 	case err != nil:
 		return inconclusive("%v", err)

@@ -51,5 +51,5 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
 		}
 	}
-	return examined("%d distances at the borders of +-128 MiB", len(callsite.Borders))
+	return examined("%d distances at the borders of +-128 MiB", len(callsite.BorderDistances))
 }, Sites, SiteRuns)

@@ -12,7 +12,7 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 	m := im.Module()
 	// If the kernel is not known, or its loader cannot be executed, the loader is
 	// taken to rewrite every section that a loader may rewrite.
-	view, err := loader(pass).View()
+	view, err := moduleKernel(pass).View()
 	const wx = elf.SHF_WRITE | elf.SHF_EXECINSTR
 	for i, s := range m.Sections {
 		if s.Flags&wx != wx {

@@ -16,10 +16,10 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// A Loader is the kernel that modules are loaded into, with the results that are
+// A ModuleKernel is the kernel that modules are loaded into, with the results that are
 // computed once for all modules. Its methods may be called from several
-// goroutines. A Loader without a Kernel stands for a kernel that is not known.
-type Loader struct {
+// goroutines. A ModuleKernel without a Kernel stands for a kernel that is not known.
+type ModuleKernel struct {
 	Kernel *elfscan.Image // nil if the kernel is not known
 	None   error          // why the kernel is not known: "no vmlinux was given"
 
@@ -28,83 +28,83 @@ type Loader struct {
 	idle  chan *callsite.ModuleExecutor            // executors that are not in use
 }
 
-// NewLoader is the Loader of a kernel.
-func NewLoader(kernel *elfscan.Image) *Loader {
-	l := &Loader{
+// NewModuleKernel is the ModuleKernel of a kernel.
+func NewModuleKernel(kernel *elfscan.Image) *ModuleKernel {
+	k := &ModuleKernel{
 		Kernel: kernel,
 		view:   sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
 		idle:   make(chan *callsite.ModuleExecutor, 64),
 	}
-	l.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
-		view, _ := l.View() // empty if the loader cannot be executed
+	k.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
+		view, _ := k.View() // empty if the loader cannot be executed
 		table, _ := callsite.Of(kernel)
 		first, err := callsite.NewModuleExecutor(table, view)
 		if err != nil {
 			return nil, err
 		}
-		l.idle <- first.Fork()
+		k.idle <- first.Fork()
 		return first, nil
 	})
-	return l
+	return k
 }
 
 // View is the result of executing the kernel's loader on the sections that the
 // loader knows.
-func (l *Loader) View() (callsite.LoaderView, error) {
-	if l.Kernel == nil {
-		return callsite.LoaderView{}, l.None
+func (k *ModuleKernel) View() (callsite.LoaderView, error) {
+	if k.Kernel == nil {
+		return callsite.LoaderView{}, k.None
 	}
-	return l.view()
+	return k.view()
 }
 
 // Prepare computes the results that all modules share, unless that was done
 // before. The first module waits for these results, so a caller can have them
 // computed while modules are being read.
-func (l *Loader) Prepare() {
-	if l.Kernel == nil {
+func (k *ModuleKernel) Prepare() {
+	if k.Kernel == nil {
 		return
 	}
 	defer elfscan.Guard()()
 	defer func() { _ = recover() }() // withExecutor gets the panic again
-	l.first()
+	k.first()
 }
 
 // withExecutor calls f with an executor of the kernel's functions on callsites of
 // modules. The error, a *world.Lack, says why there is no executor.
-func (l *Loader) withExecutor(f func(*callsite.ModuleExecutor)) error {
-	if l.Kernel == nil {
-		return l.None
+func (k *ModuleKernel) withExecutor(f func(*callsite.ModuleExecutor)) error {
+	if k.Kernel == nil {
+		return k.None
 	}
-	first, err := l.first()
+	first, err := k.first()
 	if err != nil {
 		return err
 	}
 	var m *callsite.ModuleExecutor
 	select {
-	case m = <-l.idle:
+	case m = <-k.idle:
 	default:
 		m = first.Fork()
 	}
 	f(m)
 	select {
-	case l.idle <- m:
+	case k.idle <- m:
 	default:
 	}
 	return nil
 }
 
-// InKernel is the kernel that the module is loaded into, *Loader. The driver
+// InKernel is the kernel that the module is loaded into, *ModuleKernel. The driver
 // supplies it. Without the driver the kernel is not known.
 var InKernel = &analysis.Analyzer{
 	Name: "inkernel",
 	Doc:  "the kernel that a module is loaded into",
 	Run: func(*analysis.Pass) (any, error) {
-		return &Loader{None: &world.Lack{What: "no vmlinux was given"}}, nil
+		return &ModuleKernel{None: &world.Lack{What: "no vmlinux was given"}}, nil
 	},
-	ResultType: reflect.TypeFor[*Loader](),
+	ResultType: reflect.TypeFor[*ModuleKernel](),
 }
 
-func loader(pass *analysis.Pass) *Loader { return pass.ResultOf[InKernel].(*Loader) }
+func moduleKernel(pass *analysis.Pass) *ModuleKernel { return pass.ResultOf[InKernel].(*ModuleKernel) }
 
 // flagString is the flags of a section in readelf's letters.
 func flagString(f elf.SectionFlag) string {
@@ -128,8 +128,8 @@ func kernelOf(pass *analysis.Pass) (kernel *elfscan.Image, none error) {
 	if im.Module() == nil {
 		return im, nil
 	}
-	l := loader(pass)
-	return l.Kernel, l.None
+	k := moduleKernel(pass)
+	return k.Kernel, k.None
 }
 
 // reportRun reports that fn, executed on callsite s, does what it must not. The
@@ -179,7 +179,7 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 		res.None = errNoneAsBuilt
 		return res
 	}
-	res.None = loader(pass).withExecutor(func(f *callsite.ModuleExecutor) {
+	res.None = moduleKernel(pass).withExecutor(func(f *callsite.ModuleExecutor) {
 		if reg, ok := f.Saved(im, sites[0]); ok {
 			res.Saved = reg
 		}

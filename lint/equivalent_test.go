@@ -707,7 +707,7 @@ func (o *oracle) state(u *unit, start uint64) *state {
 	if len(u.imms) > 0 { // what the code compares with, or nearly
 		few = append(few, u.imms[r.IntN(len(u.imms))]+r.Uint64N(3)-1)
 	}
-	few = append(few, base+uint64(callsite.Borders[r.IntN(len(callsite.Borders))]), base-uint64(callsite.Borders[r.IntN(len(callsite.Borders))]))
+	few = append(few, base+uint64(callsite.BorderDistances[r.IntN(len(callsite.BorderDistances))]), base-uint64(callsite.BorderDistances[r.IntN(len(callsite.BorderDistances))]))
 	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
 		if a, ok := o.im.Addr(name); ok {
 			few = append(few, a)

@@ -44,7 +44,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 		open := sync.OnceFunc(func() { close(opened) })
 		defer open()
 		if kernel == "" {
-			m.loader = &checks.Loader{None: errNoKernel}
+			m.kernel = &checks.ModuleKernel{None: errNoKernel}
 			open()
 		}
 		for i, path := range in.Images {
@@ -66,7 +66,7 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 	prepare := func() {
 		defer close(ready)
 		<-opened
-		m.loader.Prepare()
+		m.kernel.Prepare()
 	}
 	var next atomic.Int64
 	modules := func() {
@@ -164,7 +164,7 @@ type moduleSet struct {
 	*driver
 	inputs    []string
 	debugFile string // of the module, if there is but one
-	loader    *checks.Loader
+	kernel    *checks.ModuleKernel
 	checks    []*analysis.Analyzer
 	apart     []finding.RuleRun // outcomes of the rules that are not about modules
 	cut       bool              // the end of the run kept an input from being judged in full
@@ -206,7 +206,7 @@ var (
 // open opens the kernel image at res.Path. It returns nil, and adds an error to
 // res, if the image cannot be read.
 func (m *moduleSet) open(res *finding.Result) (im *elfscan.Image) {
-	m.loader = &checks.Loader{None: errKernelUnread}
+	m.kernel = &checks.ModuleKernel{None: errKernelUnread}
 	opened, err := elfscan.Open(res.Path, m.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
@@ -227,7 +227,7 @@ func (m *moduleSet) use(im *elfscan.Image) {
 	m.add(im)
 	table, _ := callsite.Of(im)
 	m.vermagic, m.shape = im.Vermagic(), table.Shape
-	m.loader = checks.NewLoader(im)
+	m.kernel = checks.NewModuleKernel(im)
 }
 
 // execute lints a module again, and executes its callsites, if one of them is of
@@ -258,23 +258,23 @@ func (m *moduleSet) module(ctx context.Context, path string, buf *elfscan.Buffer
 		res.Elapsed = time.Since(began)
 	}()
 	defer elfscan.Guard()()
-	im, err := elfscan.OpenModule(path, elfscan.ModuleOptions{Kernel: m.loader.Kernel, Buffer: buf, DebugFile: m.debugFile, DebugDirs: m.DebugDirs})
+	im, err := elfscan.OpenModule(path, elfscan.ModuleOptions{Kernel: m.kernel.Kernel, Buffer: buf, DebugFile: m.debugFile, DebugDirs: m.DebugDirs})
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
 		return res, nil
 	}
 	defer im.Close()
-	loader := m.loader
+	kernel := m.kernel
 	mismatch := m.mismatch(im)
 	if mismatch != nil {
 		im.WithoutKernel()
-		loader = &checks.Loader{None: mismatch}
+		kernel = &checks.ModuleKernel{None: mismatch}
 	}
 	im.AddTo(m.fset)
 	callsite.Attach(im)
 	settings := m.settings(ctx)
 	settings.ByModel = byModel
-	seed := map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader}
+	seed := map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: kernel}
 	r := newRunner(ctx, m.fset, seed, nil) // modules run at once, not their analyzers
 	r.run(m.checks)
 	for _, act := range r.order {
@@ -311,7 +311,7 @@ func (e *otherKernel) Error() string {
 // mismatch returns why the module does not belong to the kernel; nil if it does,
 // or if there is no kernel.
 func (m *moduleSet) mismatch(im *elfscan.Image) error {
-	if m.loader.Kernel == nil {
+	if m.kernel.Kernel == nil {
 		return nil
 	}
 	info := im.Module().Info
@@ -348,7 +348,7 @@ func (m *moduleSet) errors() (errs []error) {
 			more = fmt.Sprintf(" (and so on %d more of %d modules)", n, len(m.inputs))
 		}
 		errs = append(errs, fmt.Errorf("%s: does not belong to %s: %w%s%s. It was judged without that kernel",
-			list[0].Path, m.loader.Kernel.Path, list[0].Image.Module.Mismatch, kernel, more))
+			list[0].Path, m.kernel.Kernel.Path, list[0].Image.Module.Mismatch, kernel, more))
 	}
 	say(m.others, fmt.Sprintf("; the kernel has %q", m.vermagic))
 	say(m.otherEra, "")

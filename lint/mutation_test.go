@@ -182,7 +182,7 @@ func (s *subject) lint() (finds, stuck []string, err error) {
 		return finds, stuck, err
 	}
 	ofMod := maps.Clone(s.ofMod)
-	ofMod[checks.InKernel] = checks.NewLoader(s.im)
+	ofMod[checks.InKernel] = checks.NewModuleKernel(s.im)
 	more, unsure, err := s.judge(ofMod)
 	return append(finds, more...), append(stuck, unsure...), err
 }

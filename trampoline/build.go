@@ -100,7 +100,7 @@ func (t *builder) places(regs, graph bool) {
 	if near == nil || near.CallAt == 0 {
 		return
 	}
-	for _, d := range callsite.Borders {
+	for _, d := range callsite.BorderDistances {
 		if d != 0 {
 			t.record(t.build(Case{Situation: EdgeCallback, Regs: regs, Graph: graph, Distance: d}, near.CallAt))
 		}

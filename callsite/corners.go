@@ -15,6 +15,12 @@ type module struct {
 	found uint64 // by __module_text_address()
 }
 
+// notLoading is the module that the core gives ftrace_make_nop() to disable a
+// callsite: none, also for one of a module. While it loads a module it gives that,
+// and in era mcount the old word may then be anything ("arm64: ftrace: fix
+// module PLTs with mcount").
+const notLoading = 0
+
 // callOpsEn is the flag of a record whose callsite has ops of its own, bit 21
 // of dyn_ftrace.flags ("ftrace: Add DYNAMIC_FTRACE_WITH_CALL_OPS").
 const callOpsEn = 1 << 21
@@ -107,7 +113,7 @@ func (f *Executor) siteCalls(s Site) []siteCall {
 		out = append(out, siteCall{"ftrace_init_nop", f.fn.initNop, built, blank, []uint64{0, f.rec}})
 	}
 	out = append(out, siteCall{"ftrace_make_call", f.fn.makeCall, blank, enabled, []uint64{f.rec, f.fn.caller}},
-		siteCall{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{0, f.rec, f.fn.caller}})
+		siteCall{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{notLoading, f.rec, f.fn.caller}})
 	if f.fn.modifyCall != 0 {
 		other := f.fn.regsCaller
 		if other == 0 {
@@ -173,7 +179,7 @@ func (f *Executor) otherwise(s Site, runs *[]Run) {
 	f.try(runs, s, enabled, func(r *Run) {
 		want := enabled
 		want.Literal = f.model(s, 0, f.ops.nop).Literal
-		f.step(r, "ftrace_make_nop", "the callsite calls another address", f.fn.makeNop, want, refusal, 0, f.rec, near)
+		f.step(r, "ftrace_make_nop", "the callsite calls another address", f.fn.makeNop, want, refusal, notLoading, f.rec, near)
 	})
 	if f.fn.modifyCall != 0 {
 		f.try(runs, s, enabled, func(r *Run) {
@@ -234,7 +240,7 @@ func (f *Executor) farDirect(s Site, runs *[]Run) {
 			_ = f.step(r, "ftrace_make_call", special, f.fn.makeCall, enabled, success, f.rec, far) &&
 				(f.fn.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, far, f.fn.caller) &&
 					f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, f.fn.caller, far)) &&
-				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, 0, f.rec, far)
+				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, notLoading, f.rec, far)
 		})
 	}
 }

@@ -24,7 +24,7 @@
 	traced	vfs_fsync, bti=1
 
 	record	1f			// its weak function's symbol went away
-1:	nop				// want FT407 "vfs_fsync"
+1:	nop				// want FT407 "^2 callsites .*vfs_fsync[+].*late[+]0x[8c]"
 	nop
 	frame_and_return
 
@@ -35,7 +35,7 @@
 	mov	x11, x1
 #endif
 	record	1f
-1:	nop				// want FT407 "late[+]0x[8c]"
+1:	nop
 	nop
 	autiasp
 	ret

@@ -1,5 +1,5 @@
-// Two malformed callsites, one in the middle of a function, and the same in another
-// build: there is more code, before the findings and in the function.
+// Two malformed callsites, one in the middle of a function. The image called moved is
+// of another build: there is more code, before the findings and in the function.
 //
 // build: malformed-two
 // build: malformed-two-moved asdef=MOVED

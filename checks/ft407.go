@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 )
 
 // FT407 finds callsites that belong to no function symbol. They have one cause,
@@ -40,13 +41,27 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		}
 		left = append(left, a)
 	}
-	reportLeft(pass, t, left)
-	return examined("%d callsites", len(t.Addrs))
-}, Sites)
+	disabled := false
+	if kernel, _ := kernelOf(pass); kernel != nil {
+		_, disabled = kernel.Lookup(weakCheck)
+	}
+	reportLeft(pass, t, left, disabled)
+	return finding.Outcome{Examined: fmt.Sprintf("%d callsites", len(t.Addrs)), Harmless: disabled}, nil
+}, Sites, InKernel)
 
-// reportLeft reports the callsites that belong to no function, at the first.
-func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64) {
+// weakCheck is the function that kernels have that disable callsites at boot, and
+// in modules as they are loaded, which lie too far behind a symbol
+// (FTRACE_MCOUNT_MAX_OFFSET).
+const weakCheck = "ftrace_check_work_func"
+
+// reportLeft reports the callsites that belong to no function, at the first;
+// disabled says that the kernel disables them.
+func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool) {
 	im := image(pass)
+	it, them := "ftrace patches it, and shows it under the name of the function before it", "ftrace patches them, and shows them under the names of the functions before them"
+	if disabled {
+		it, them = "this kernel disables it", "this kernel disables them"
+	}
 	are, is := "are not at the entry of a function", "is not at the entry of a function"
 	if !t.Shape.SavesLR {
 		are, is = "lie in no function", "lies in no function"
@@ -54,7 +69,7 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64) {
 	switch len(left) {
 	case 0:
 	case 1:
-		report(pass, left[0], "callsite %s %s. This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it", im.At(left[0]), is)
+		report(pass, left[0], "callsite %s %s. This is what an overridden weak function leaves behind; %s", im.At(left[0]), is, it)
 	default:
 		const examples = 3
 		var names []string
@@ -69,12 +84,12 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64) {
 		if n := len(left) - len(names); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		reportWith(pass, left[0], others, "%d callsites %s: %s%s. This is what overridden weak functions leave behind; ftrace patches them, and shows them under the names of the functions before them (%s)",
-			len(left), are, strings.Join(names, ", "), more, plural(functionsOf(im, left), "function"))
+		reportWith(pass, left[0], others, "%d callsites %s, in or behind %s: %s%s. This is what overridden weak functions leave behind; %s",
+			len(left), are, plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more, them)
 	}
 }
 
-// functionsOf is how many symbols callsites are shown under.
+// functionsOf is of how many symbols callsites get the names.
 func functionsOf(im *elfscan.Image, sites []uint64) int {
 	var at []uint64
 	for _, a := range sites {

@@ -82,6 +82,9 @@ type Outcome struct {
 	Status   Status
 	Examined string // what was looked at, with numbers: "44216 callsites"
 	Why      error  // there is no verdict; nil if there is one
+	// Harmless says that what was found breaks nothing in this image: it is a note,
+	// unless the user has chosen a severity.
+	Harmless bool
 }
 
 // Outcome is o: the driver takes outcomes from results that have this method.

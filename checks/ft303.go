@@ -1,6 +1,10 @@
 package checks
 
 import (
+	"debug/elf"
+	"slices"
+	"strings"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
@@ -16,8 +20,9 @@ var boundaries = []string{
 }
 
 // mappers are the functions in which the compiler puts the addresses that
-// map_kernel() maps: those that it is inlined into, and itself.
-var mappers = []string{"paging_init", "map_kernel", "early_map_kernel", "__pi_early_map_kernel", "__pi_map_kernel"}
+// map_kernel() maps: those that it is inlined into, itself, and what it calls,
+// of which the compiler can make a copy for each part ("map_kernel_segment.constprop.0").
+var mappers = []string{"paging_init", "map_kernel", "map_kernel_segment", "early_map_kernel", "__pi_early_map_kernel", "__pi_map_kernel"}
 
 // FT303 finds permission boundaries inside a page.
 var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
@@ -56,11 +61,14 @@ var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 // map up to: then it is other code, or it is not understood.
 func mappedBy(im *elfscan.Image) map[uint64]bool {
 	mapped := map[uint64]bool{}
-	for _, name := range mappers {
-		if fn, ok := im.Lookup(name); ok {
+	im.EachSymbol(func(_ uint64, name []byte, typ elf.SymType) bool {
+		base, _, _ := strings.Cut(string(name), ".")
+		if typ == elf.STT_FUNC && slices.Contains(mappers, base) {
+			fn, _ := im.Lookup(string(name))
 			addressesIn(im, fn, mapped)
 		}
-	}
+		return true
+	})
 	if etext, ok := im.Addr("_etext"); !ok || !mapped[etext] {
 		clear(mapped)
 	}

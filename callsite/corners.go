@@ -15,6 +15,12 @@ type modulePointers struct {
 	found uint64 // the result of __module_text_address()
 }
 
+// notLoading is the module that the core gives ftrace_make_nop() to disable a
+// callsite: none, for a callsite of a module too. The core gives the module only
+// while it loads it, and in era mcount the old word may then be anything ("arm64:
+// ftrace: fix module PLTs with mcount").
+const notLoading = 0
+
 // callOpsEn is bit 21 of dyn_ftrace.flags: the callsite has an ops of its own
 // ("ftrace: Add DYNAMIC_FTRACE_WITH_CALL_OPS").
 const callOpsEn = 1 << 21
@@ -108,7 +114,7 @@ func (f *Executor) siteCalls(s Site) []siteCall {
 		out = append(out, siteCall{"ftrace_init_nop", f.fn.initNop, built, blank, []uint64{0, f.rec}})
 	}
 	out = append(out, siteCall{"ftrace_make_call", f.fn.makeCall, blank, enabled, []uint64{f.rec, f.fn.caller}},
-		siteCall{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{0, f.rec, f.fn.caller}})
+		siteCall{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{notLoading, f.rec, f.fn.caller}})
 	if f.fn.modifyCall != 0 {
 		other := f.fn.regsCaller
 		if other == 0 {
@@ -174,7 +180,7 @@ func (f *Executor) differing(s Site, runs *[]Run) {
 	f.try(runs, s, enabled, func(r *Run) {
 		want := enabled
 		want.Literal = f.model(s, 0, f.ops.nop).Literal
-		f.step(r, "ftrace_make_nop", "the callsite calls another address", f.fn.makeNop, want, refusal, 0, f.rec, near)
+		f.step(r, "ftrace_make_nop", "the callsite calls another address", f.fn.makeNop, want, refusal, notLoading, f.rec, near)
 	})
 	if f.fn.modifyCall != 0 {
 		f.try(runs, s, enabled, func(r *Run) {
@@ -235,7 +241,7 @@ func (f *Executor) farDirect(s Site, runs *[]Run) {
 			_ = f.step(r, "ftrace_make_call", special, f.fn.makeCall, enabled, success, f.rec, target) &&
 				(f.fn.modifyCall == 0 || f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, target, f.fn.caller) &&
 					f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, enabled, success, f.rec, f.fn.caller, target)) &&
-				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, 0, f.rec, target)
+				f.step(r, "ftrace_make_nop", special, f.fn.makeNop, blank, success, notLoading, f.rec, target)
 		})
 	}
 }

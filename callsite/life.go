@@ -467,7 +467,7 @@ func (f *Executor) life(r *Run, special string) {
 		enabled = to
 	}
 	if ok {
-		ok = f.step(r, "ftrace_make_nop", special, f.fn.makeNop, f.model(s, 0, f.ops.nop), success, f.mod.given, f.rec, enabled)
+		ok = f.step(r, "ftrace_make_nop", special, f.fn.makeNop, f.model(s, 0, f.ops.nop), success, notLoading, f.rec, enabled)
 	}
 	if !ok {
 		return
@@ -491,7 +491,7 @@ func (f *Executor) life(r *Run, special string) {
 		if f.table.Shape.Literal != 0 {
 			want.Literal = f.ops.nop
 		}
-		f.step(r, "ftrace_make_nop", special, f.fn.makeNop, want, refusal, f.mod.given, f.rec, f.fn.caller)
+		f.step(r, "ftrace_make_nop", special, f.fn.makeNop, want, refusal, notLoading, f.rec, f.fn.caller)
 	}
 	r.must(m.Write32(s.Call, a64.NOP))
 }
@@ -535,7 +535,7 @@ func (f *Executor) routes(s Site) bool {
 	for _, d := range []uint64{1 << 30, ^uint64(1<<30) + 1} {
 		for _, call := range []siteCall{
 			{"ftrace_make_call", f.fn.makeCall, blank, enabled, []uint64{f.rec, s.Call + d}},
-			{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{0, f.rec, s.Call + d}},
+			{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{notLoading, f.rec, s.Call + d}},
 		} {
 			f.reset()
 			f.now.at = s.Call

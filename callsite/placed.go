@@ -83,7 +83,7 @@ func (p *placed) withRegs() {
 				f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, all, success, f.rec, near, f.fn.regsCaller)
 		}
 		if ok {
-			f.step(r, "ftrace_make_nop", special, f.fn.makeNop, none, success, 0, f.rec, f.fn.regsCaller)
+			f.step(r, "ftrace_make_nop", special, f.fn.makeNop, none, success, notLoading, f.rec, f.fn.regsCaller)
 		}
 	})
 }
@@ -122,7 +122,7 @@ func (p *placed) refused(what string, prepare func(r *Run)) {
 		// which must not count as the old word.
 		from.Second, want.Second = breakFault, breakFault
 		r.must(f.write(r.Site, from))
-		if !f.step(r, "ftrace_make_nop", special, f.fn.makeNop, from, refusal, 0, f.rec, f.fn.caller) || f.fn.modifyCall == 0 {
+		if !f.step(r, "ftrace_make_nop", special, f.fn.makeNop, from, refusal, notLoading, f.rec, f.fn.caller) || f.fn.modifyCall == 0 {
 			return
 		}
 		// One address out of reach is enough to refuse.
@@ -171,7 +171,7 @@ func (p *placed) directFar() {
 		// Nor may the callsite's call of the PLT count as a call of the trampoline.
 		on := p.enabled(r)
 		r.must(f.write(r.Site, on))
-		ok = f.step(r, "ftrace_make_nop", special, f.fn.makeNop, on, refusal, 0, f.rec, f.fn.caller+4096)
+		ok = f.step(r, "ftrace_make_nop", special, f.fn.makeNop, on, refusal, notLoading, f.rec, f.fn.caller+4096)
 		if ok && f.fn.modifyCall != 0 {
 			_ = f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, on, refusal, f.rec, f.fn.caller, f.fn.caller+4096) &&
 				f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, on, refusal, f.rec, f.fn.caller+4096, f.fn.caller)
@@ -193,7 +193,7 @@ func (p *placed) directNear() {
 				f.step(r, "ftrace_modify_call", special, f.fn.modifyCall, direct, success, f.rec, f.fn.caller, near)
 		}
 		if ok {
-			f.step(r, "ftrace_make_nop", special, f.fn.makeNop, p.blank(r), success, 0, f.rec, near)
+			f.step(r, "ftrace_make_nop", special, f.fn.makeNop, p.blank(r), success, notLoading, f.rec, near)
 		}
 	})
 }

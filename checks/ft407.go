@@ -2,27 +2,34 @@ package checks
 
 import (
 	"debug/elf"
+	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 )
 
-// FT407 finds callsites that belong to no function symbol.
+// FT407 finds callsites that belong to no function symbol. They have one cause,
+// and an image can have hundreds: it has one finding.
 var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
 	if t == nil {
 		return notApplicable("%v", none)
 	}
+	var left []uint64
 	for _, site := range t.Callsites {
 		a := site.Entry
 		if !site.Text {
 			continue // FT403
 		}
-		const leftover = "This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"
 		if !t.Shape.SavesLR {
 			// The callsite stands behind the prologue, so it lies within a function.
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
-				report(pass, a, "callsite %s lies in no function: %s ends at %#x. %s", t.name(im, a), s.Name, s.End(), leftover)
+				left = append(left, a)
 			}
 			continue
 		}
@@ -32,7 +39,64 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if _, mixed := t.otherShape(a); mixed {
 			continue // FT410
 		}
-		report(pass, a, "callsite %s is not at the entry of a function: no function symbol stands at %#x. %s", t.name(im, a), site.Func, leftover)
+		left = append(left, a)
 	}
-	return examined("%d callsites", len(t.Addrs))
-}, Sites)
+	disabled := false
+	if kernel, _ := kernelOf(pass); kernel != nil {
+		_, disabled = kernel.Lookup(weakCheck)
+	}
+	reportLeft(pass, t, left, disabled)
+	return finding.Outcome{Examined: fmt.Sprintf("%d callsites", len(t.Addrs)), Harmless: disabled}, nil
+}, Sites, InKernel)
+
+// weakCheck is the function that kernels have that disable callsites at boot, and
+// in modules as they are loaded, which lie too far behind a symbol
+// (FTRACE_MCOUNT_MAX_OFFSET).
+const weakCheck = "ftrace_check_work_func"
+
+// reportLeft reports the callsites that belong to no function, at the first;
+// disabled says that the kernel disables them.
+func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool) {
+	im := image(pass)
+	it, them := "ftrace patches it, and shows it under the name of the function before it", "ftrace patches them, and shows them under the names of the functions before them"
+	if disabled {
+		it, them = "this kernel disables it", "this kernel disables them"
+	}
+	are, is := "are not at the entry of a function", "is not at the entry of a function"
+	if !t.Shape.SavesLR {
+		are, is = "lie in no function", "lies in no function"
+	}
+	switch len(left) {
+	case 0:
+	case 1:
+		report(pass, left[0], "callsite %s %s. This is what an overridden weak function leaves behind; %s", im.At(left[0]), is, it)
+	default:
+		const examples = 3
+		var names []string
+		var others []analysis.RelatedInformation
+		for i, a := range left[:min(examples, len(left))] {
+			names = append(names, im.At(a))
+			if i > 0 {
+				others = append(others, related(im, a, "another: %s", im.At(a)))
+			}
+		}
+		more := ""
+		if n := len(left) - len(names); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		reportWith(pass, left[0], others, "%d callsites %s, in or behind %s: %s%s. This is what overridden weak functions leave behind; %s",
+			len(left), are, plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more, them)
+	}
+}
+
+// functionsOf is of how many symbols callsites get the names.
+func functionsOf(im *elfscan.Image, sites []uint64) int {
+	var at []uint64
+	for _, a := range sites {
+		if s, ok := im.SymbolAt(a); ok {
+			at = append(at, s.Addr)
+		}
+	}
+	slices.Sort(at)
+	return len(slices.Compact(at))
+}

@@ -131,7 +131,7 @@ func TestModuleSamples(t *testing.T) {
 func TestModuleIsPlacedFar(t *testing.T) {
 	for name, kernel := range map[string]string{
 		"good-callops": "kernel-callops", "good-callops-bti": "kernel-callops", "good-callops-6.12": "kernel-callops-6.12",
-		"good-regs": "kernel-regs", "good-regs-wax": "kernel-regs", "good-mcount": "kernel-mcount",
+		"good-regs": "kernel-regs", "good-regs-wax": "kernel-regs", "good-mcount": "kernel-mcount", "good-mcount-6.1": "kernel-mcount-6.1",
 	} {
 		res := lintWith(t, filepath.Join(moduleSamples, kernel+".elf"), filepath.Join(moduleSamples, name+".ko"), lint.Config{})
 		for _, r := range res.Rules {

@@ -83,6 +83,9 @@ type Outcome struct {
 	Status   Status
 	Examined string // what the rule looked at, with numbers: "44216 callsites"
 	Why      error  // why there is no verdict; nil if there is one
+	// Harmless says that the finding breaks nothing in this image: it is a note,
+	// unless the user has chosen a severity.
+	Harmless bool
 }
 
 // Outcome returns o. The driver takes outcomes from results that have this method.

@@ -43,6 +43,9 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 		run := finding.RuleRun{Rule: d.rule(a)}
 		if o, ok := act.result.(outcome); ok {
 			run.Outcome = o.Outcome()
+			if _, chosen := d.Severity[run.Rule.ID]; run.Harmless && !chosen {
+				run.Rule.Severity = min(run.Rule.Severity, rules.Note)
+			}
 		}
 		if err := act.err; err != nil {
 			run.Status, run.Why = finding.Inconclusive, err

@@ -18,6 +18,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/rules"
 )
 
 const samples = "../testdata/vmlinux-samples/"
@@ -217,6 +218,26 @@ func TestPanicOutsideChecks(t *testing.T) {
 		res := lint.File(t.Context(), path, lint.Config{Checks: []*analysis.Analyzer{nil}})
 		if len(res.Errors) != 1 || !strings.HasPrefix(res.Errors[0].Error(), path+": driver: internal error: ") || res.Path != path {
 			t.Errorf("%s: %v", path, res.Errors)
+		}
+	}
+}
+
+// Callsites that the kernel itself disables are worth a note, unless the user
+// says otherwise.
+func TestHarmlessIsNote(t *testing.T) {
+	for _, c := range []struct {
+		sample string
+		chosen map[string]rules.Severity
+		want   rules.Severity
+	}{
+		{"site-not-at-entry", nil, rules.Warning},
+		{"site-not-at-entry-disabled", nil, rules.Note},
+		{"site-not-at-entry-disabled", map[string]rules.Severity{"FT407": rules.Error}, rules.Error},
+	} {
+		res := lint.File(t.Context(), samples+c.sample+".elf", lint.Config{Severity: c.chosen})
+		r := ruleRun(t, res, "FT407")
+		if len(res.Findings) != 1 || res.Findings[0].Rule.Severity != c.want || r.Rule.Severity != c.want || r.Findings != 1 {
+			t.Errorf("%s with %v: %+v, findings %+v; want one %v", c.sample, c.chosen, r, res.Findings, c.want)
 		}
 	}
 }

@@ -162,11 +162,21 @@ func TestRealKernels(t *testing.T) {
 			version := filepath.Base(dir)
 			if want, ok := figures[version]; !ok {
 				t.Logf("no figures are known of %s: %d callsites, %d blank, %d findings", version, im.Callsites, im.Blank, len(res.Findings))
-			} else if im.Callsites != want.callsites || im.Blank != want.blank || len(res.Findings) != want.notAtEntry {
-				t.Errorf("%s: %d callsites, %d blank, %d findings; want %+v", version, im.Callsites, im.Blank, len(res.Findings), want)
+			} else if n := notAtEntry(res); im.Callsites != want.callsites || im.Blank != want.blank || n != want.notAtEntry || len(res.Findings) > 1 {
+				t.Errorf("%s: %d callsites, %d blank, %d not at an entry, %d findings; want %+v", version, im.Callsites, im.Blank, n, len(res.Findings), want)
 			}
 		})
 	}
+}
+
+// notAtEntry is how many callsites the finding of FT407 is about.
+func notAtEntry(res *finding.Result) (n int) {
+	for _, f := range res.Findings {
+		if f.Rule.ID == "FT407" {
+			_, _ = fmt.Sscanf(f.Message, "%d callsites are not at the entry of a function", &n)
+		}
+	}
+	return n
 }
 
 // Each callsite of a real kernel lies in text, and its words are those of the

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// soh begins a message that has a level, KERN_SOH.
+const soh = 1
+
 // BadMessage says what is wrong with a message that the kernel is to print; "" if
 // nothing is. format and the arguments of %s must be addresses of strings, the
 // arguments of %ps and %pS must be addresses of code. On a path that is seldom
@@ -56,23 +59,21 @@ func (w *World) BadRateLimit(state, name uint64) string {
 }
 
 // message is the string at addr, with the level that KERN_ERR and the like put
-// before it. A string begins behind the end of another, or with a level.
+// before it. No string begins inside another: where addr has no symbol and the
+// string has no level, the byte before it is not a character. An array of its own,
+// as __func__ is, may follow anything.
 func (w *World) message(addr uint64) (string, bool) {
 	const longest = 256
-	const soh = 1 // KERN_SOH
 	text := make([]byte, 0, longest)
-	var before, b [1]byte
-	if w.M.Read(addr-1, before[:]) != nil {
-		return "", false
-	}
+	var b [1]byte
 	for n := range uint64(longest) {
 		if w.M.Read(addr+n, b[:]) != nil {
 			return "", false
 		}
 		switch c := b[0]; {
 		case c == 0:
-			return string(text), n > 0 && (before[0] == 0 || text[0] == soh)
-		case c == soh && n == 0, c == '\n', c == '\t', c >= ' ' && c < 0x7f:
+			return string(text), n > 0 && (text[0] == soh || w.stringBegins(addr))
+		case c == soh && n == 0, isPrinted(c):
 		default:
 			return "", false
 		}
@@ -80,3 +81,15 @@ func (w *World) message(addr uint64) (string, bool) {
 	}
 	return "", false
 }
+
+// stringBegins reports whether the text at addr begins there.
+func (w *World) stringBegins(addr uint64) bool {
+	if s, ok := w.Image.SymbolAt(addr); ok && s.Addr == addr {
+		return true
+	}
+	var before [1]byte
+	return w.M.Read(addr-1, before[:]) != nil || before[0] != soh && !isPrinted(before[0])
+}
+
+// isPrinted reports whether the character is one of a message.
+func isPrinted(c byte) bool { return c == '\n' || c == '\t' || c >= ' ' && c < 0x7f }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/images"
 )
 
 // texts are strings in an image's data: each ends in a zero, and the first is
@@ -64,7 +66,7 @@ func TestBadMessage(t *testing.T) {
 		}
 	}
 	for _, format := range []uint64{nowhere, fn, name + 1, at("plain\n") - 1} {
-		if got := w.BadMessage(format, nil); !strings.Contains(got, "is no string") {
+		if got := w.BadMessage(format, nil); !strings.Contains(got, "is not a string") {
 			t.Errorf("format at %#x: %q", format, got)
 		}
 	}
@@ -80,14 +82,48 @@ func TestBadRateLimit(t *testing.T) {
 		want        string
 	}{
 		{state, name, ""},
-		{fn, name, "is no state of a rate limit"},
-		{nowhere, name, "is no state of a rate limit"},
-		{addrOf(t, w, "__start_rodata"), name, "is no state of a rate limit"},
-		{state, fn, "is no function's name"},
-		{state, name + 2, "is no function's name"},
+		{fn, name, "is not the address of its state"},
+		{nowhere, name, "is not the address of its state"},
+		{addrOf(t, w, "__start_rodata"), name, "is not the address of its state"},
+		{state, fn, "is not the address of a function's name"},
+		{state, name + 2, "is not the address of a function's name"},
 	} {
 		if got := w.BadRateLimit(c.state, c.name); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%#x, %#x: %q, want %q", c.state, c.name, got, c.want)
+		}
+	}
+}
+
+// A string begins at a symbol, whatever stands before it, as __func__ does;
+// elsewhere behind what is no text, or behind nothing. None begins within another.
+func TestMessageBegins(t *testing.T) {
+	w := New(images.Sample(t, "builders/sites-regs-good.elf"))
+	banner, ok1 := w.Image.Addr("linux_banner") // nothing is before it
+	object, ok2 := w.Image.Addr("ftrace_nop_ops")
+	if !ok1 || !ok2 {
+		t.Fatal("the sample has no linux_banner or no ftrace_nop_ops")
+	}
+	for _, c := range []struct {
+		at     uint64
+		before string
+		bad    bool
+	}{
+		{banner, "", false},
+		{object, "\x00", false},
+		{object, "\xff", false},
+		{object, "x", false},
+		{object + 2, "\x00", false},
+		{object + 2, "\x80", false},
+		{object + 2, "x", true},
+		{object + 3, "\x014", true},
+		{object + 2, "\x01", true},
+	} {
+		w.Reset()
+		if err := w.M.Write(c.at-uint64(len(c.before)), []byte(c.before+"name\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if bad := w.BadMessage(c.at, nil); (bad != "") != c.bad {
+			t.Errorf("%s behind %q: %q", w.Image.Name(c.at), c.before, bad)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func TestTracerFaults(t *testing.T) {
 		{"a call that is not reached", []uint32{ret, setFP, bl(t, w, 2, "vfs_read", 32)}, "", 0},
 		{"SP changes", []uint32{0xd10043ff, ret}, "it leaves SP at -16 bytes", 0},
 		{"x19 changes", []uint32{0xd2800013, ret}, "it loses its caller's x19", 0},
-		{"uses x9", []uint32{ldrX0X9, ret}, "uses what holds nothing for it", 0},
+		{"uses x9", []uint32{ldrX0X9, ret}, "uses an address that it was not given", 0},
 		{"writes to text", []uint32{adrX1, strX0X1, ret}, "writes where it must not", 0},
 	} {
 		w := put(t, images.Sample(t, "builders/builder-good.elf"), c.words...)

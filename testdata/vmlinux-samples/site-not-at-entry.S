@@ -1,10 +1,12 @@
 // Callsites that no function symbol goes with: what is left of an overridden weak
 // function, and one in the middle of a function. A static function, an alias, and
 // a landing pad before the NOPs are all fine. The image called moved is of
-// another build: there is more code, before the findings and in a function with one.
+// another build: there is more code, before the callsites and in a function with
+// one. The one called disabled has what disables such callsites at boot.
 //
 // build: site-not-at-entry
 // build: site-not-at-entry-moved asdef=MOVED
+// build: site-not-at-entry-disabled asdef=DISABLED
 
 #include "image.inc"
 #include "entry-regs.inc"
@@ -19,12 +21,15 @@
 	nop
 	.endr
 #endif
+#ifdef DISABLED
+	notrace	ftrace_check_work_func
+#endif
 	traced	vfs_read
 	traced	vfs_write, local
 	traced	vfs_fsync, bti=1
 
 	record	1f			// its weak function's symbol went away
-1:	nop				// want FT407 "vfs_fsync"
+1:	nop				// want FT407 "^2 callsites .*vfs_fsync[+].*late[+]0x[8c]"
 	nop
 	frame_and_return
 
@@ -35,7 +40,7 @@
 	mov	x11, x1
 #endif
 	record	1f
-1:	nop				// want FT407 "late[+]0x[8c]"
+1:	nop
 	nop
 	autiasp
 	ret

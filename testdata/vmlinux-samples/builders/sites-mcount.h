@@ -30,12 +30,20 @@ static inline int mcount_make_call(struct dyn_ftrace *rec, unsigned long addr)
 	return replace(pc, aarch64_insn_gen_nop(), bl(pc, addr));
 }
 
-/* A module far away calls _mcount through a PLT of the linker's: any BL will do. */
+/*
+ * A module far away calls _mcount through a PLT of the linker's: any BL will do.
+ * LOAD_UNSEEN is of kernels that write without a look while a module is loaded:
+ * core gives it then, and only then.
+ */
 static inline int mcount_make_nop(struct module *mod, struct dyn_ftrace *rec, unsigned long addr)
 {
 	unsigned long pc = rec->ip;
 	u32 old;
 
+#ifdef LOAD_UNSEEN
+	if (mod)
+		return aarch64_insn_patch_text_nosync((void *)pc, aarch64_insn_gen_nop());
+#endif
 	if (addr == (unsigned long)_mcount && !bl_reaches(pc, addr)) {
 		if (!module_of(mod, pc))
 			return -EINVAL;

@@ -509,6 +509,7 @@ type Border struct {
 	Reachable bool  // BL can encode it
 	Returned  int64
 	Got       uint32 // what stands at the callsite afterwards, or was made
+	Enabled   bool   // the callsite calls ftrace_caller afterwards, which is not the target
 	OK        bool
 	Diffs     []string // what else the function does that it must not
 	Err       error
@@ -571,6 +572,7 @@ func (f *Executor) Borders(entry uint64) []Border {
 		b.Returned, b.Got, b.Diffs = int64(int32(ret)), f.state(s).Second, diffs
 		bl, _ := a64.EncodeBL(s.Call, target)
 		own, _ := a64.EncodeBL(s.Call, f.fn.caller)
+		b.Enabled = b.Got == own && bl != own
 		switch {
 		case err != nil:
 			b.Err = err

@@ -167,29 +167,29 @@ func overwrite(t *testing.T, im *elfscan.Image, name string, words ...uint32) {
 // A function that does what it must not is noticed, and told what it is.
 func TestBrokenSiteFunctions(t *testing.T) {
 	const (
-		ret0    = 0x52800000               // mov w0, #0
-		einval  = 0x128002a0               // mov w0, #-22
-		clobber = 0xd2800013               // mov x19, #0
-		above   = 0xf90007e0               // str x0, [sp, #8]
-		garbage = 0xf9400120               // ldr x0, [x9]
-		subSP   = 0xd10043ff               // sub sp, sp, #16
-		current = 0xd5384109               // mrs x9, sp_el0
-		task    = 0xf9010120               // str x0, [x9, #512]
-		info    = 0xf9000521               // str x1, [x9, #8]
-		rec     = 0xf900001f               // str xzr, [x0]
-		spin    = 0x14000000               // b .
-		warn    = 0xd4210000               // brk #0x800
-		udf     = 0x00000000               // udf #0
-		nobody  = 0x06000000               // in a group of encodings that has no instruction
-		ror     = 0x0bc00000               // add w0, w0, w0 with shift 3, which is reserved
-		fadd    = 0x1e602800               // fadd d0, d0, d0
-		lr0     = 0xd280001e               // mov x30, #0
-		lr2     = 0x91000bde               // add x30, x30, #2
-		toStack = 0x910003fe               // mov x30, sp
-		blr0    = 0xd63f0000               // blr x0
+		ret0    = 0x52800000 // mov w0, #0
+		einval  = 0x128002a0 // mov w0, #-22
+		clobber = 0xd2800013 // mov x19, #0
+		above   = 0xf90007e0 // str x0, [sp, #8]
+		garbage = 0xf9400120 // ldr x0, [x9]
+		subSP   = 0xd10043ff // sub sp, sp, #16
+		current = 0xd5384109 // mrs x9, sp_el0
+		task    = 0xf9010120 // str x0, [x9, #512]
+		info    = 0xf9000521 // str x1, [x9, #8]
+		rec     = 0xf900001f // str xzr, [x0]
+		spin    = 0x14000000 // b .
+		warn    = 0xd4210000 // brk #0x800
+		udf     = 0x00000000 // udf #0
+		nobody  = 0x06000000 // in a group of encodings that has no instruction
+		ror     = 0x0bc00000 // add w0, w0, w0 with shift 3, which is reserved
+		fadd    = 0x1e602800 // fadd d0, d0, d0
+		lr0     = 0xd280001e // mov x30, #0
+		lr2     = 0x91000bde // add x30, x30, #2
+		toStack = 0x910003fe // mov x30, sp
+		blr0    = 0xd63f0000 // blr x0
 		back128 = 0x16000000 // b .-128M
-		oddSP   = 0xd10023ff               // sub sp, sp, #8
-		push    = 0xf90003e0               // str x0, [sp]
+		oddSP   = 0xd10023ff // sub sp, sp, #8
+		push    = 0xf90003e0 // str x0, [sp]
 		ret     = a64.RET
 	)
 	for _, c := range []struct {

@@ -514,6 +514,7 @@ type Border struct {
 	Reachable bool  // BL can encode it
 	Returned  int64
 	Got       uint32 // the word at the callsite afterwards, or the word that was made
+	Enabled   bool   // the callsite calls ftrace_caller afterwards, which is not the target
 	OK        bool
 	Diffs     []string // other things that the function does and must not
 	Err       error    // not nil: no verdict
@@ -577,6 +578,7 @@ func (f *Executor) Borders(entry uint64) []Border {
 		b.Returned, b.Got, b.Diffs = int64(int32(ret)), f.state(s).Second, diffs
 		bl, _ := a64.EncodeBL(s.Call, target)
 		own, _ := a64.EncodeBL(s.Call, f.fn.caller)
+		b.Enabled = b.Got == own && bl != own
 		switch {
 		case err != nil:
 			b.Err = err

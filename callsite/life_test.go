@@ -179,6 +179,17 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		rec     = 0xf900001f // str xzr, [x0]
 		spin    = 0x14000000 // b .
 		warn    = 0xd4210000 // brk #0x800
+		udf     = 0x00000000 // udf #0
+		nobody  = 0x06000000 // in a group of encodings that has no instruction
+		ror     = 0x0bc00000 // add w0, w0, w0 with shift 3, which is reserved
+		fadd    = 0x1e602800 // fadd d0, d0, d0
+		lr0     = 0xd280001e // mov x30, #0
+		lr2     = 0x91000bde // add x30, x30, #2
+		toStack = 0x910003fe // mov x30, sp
+		blr0    = 0xd63f0000 // blr x0
+		back128 = 0x16000000 // b .-128M
+		oddSP   = 0xd10023ff // sub sp, sp, #8
+		push    = 0xf90003e0 // str x0, [sp]
 		ret     = a64.RET
 	)
 	for _, c := range []struct {
@@ -196,6 +207,16 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		{"writes to the task", "ftrace_init_nop", []uint32{current, task, ret0, ret}, "into the task (+0x200)"},
 		{"writes to thread_info", "ftrace_init_nop", []uint32{current, info, ret0, ret}, "thread_info"},
 		{"spins", "ftrace_modify_call", []uint32{spin}, "step limit"},
+		{"comes to UDF", "ftrace_make_nop", []uint32{udf}, "comes to a word that is not an instruction: undefined instruction 0x00000000 at "},
+		{"comes to a reserved group", "ftrace_make_nop", []uint32{ret0, nobody}, "comes to a word that is not an instruction: undefined instruction 0x06000000 at "},
+		{"comes to a reserved field", "ftrace_make_nop", []uint32{ror}, "comes to a word that is not an instruction: undefined instruction 0x0bc00000 at "},
+		{"comes to what the emulator does not know", "ftrace_make_nop", []uint32{fadd, ret}, "ftrace_make_nop: unknown instruction 0x1e602800 at "},
+		{"returns to 0", "ftrace_make_nop", []uint32{lr0, ret}, "goes where no code is: fetch of unmapped 0x0, where the RET at ftrace_make_nop+0x4 "},
+		{"returns to half an instruction", "ftrace_make_nop", []uint32{lr2, ret}, "goes where no code is: misaligned address"},
+		{"returns to the stack", "ftrace_make_nop", []uint32{toStack, ret}, "goes where no code is: fetch of 0xffff"},
+		{"calls NULL", "ftrace_make_nop", []uint32{ret0, blr0}, "ftrace_make_nop: fetch of unmapped 0x0, where the BLR at ftrace_make_nop+0x4 "},
+		{"branches far away", "ftrace_make_nop", []uint32{back128}, "goes where no code is: fetch of unmapped "},
+		{"has SP not aligned", "ftrace_make_nop", []uint32{oddSP, push, ret}, "uses a stack pointer that is not aligned"},
 		{"warns", "ftrace_make_nop", []uint32{warn, ret0, ret}, "warns (brk #0x800"},
 		{"makes B for BL", "aarch64_insn_gen_branch_imm", []uint32{0x52a28000, ret}, "ftrace_make_call () returns 0, want 0; leaves"},
 	} {
@@ -207,6 +228,26 @@ func TestBrokenSiteFunctions(t *testing.T) {
 				t.Errorf("%q, want %q in it", p, c.want)
 			}
 		})
+	}
+}
+
+// A function that has lost its end runs into what follows it. That is
+// reported whatever happens there.
+func TestRunsPastEnd(t *testing.T) {
+	im := images.Sample(t, "builders/sites-regs-good.elf")
+	fn, _ := im.Lookup("ftrace_make_nop")
+	for a := fn.Addr; a < fn.End(); a += a64.Size {
+		if err := im.SetWord(a, a64.NOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := uint32(0x1e602800) // fadd d0, d0, d0
+	if err := im.SetWord(fn.End(), next); err != nil {
+		t.Fatal(err)
+	}
+	r := executor(t, im).Run(callsites(t, im)[0].Entry)
+	if p := problem(&r); !strings.Contains(p, "runs past the end of ftrace_make_nop, into "+im.At(fn.End())+": unknown instruction 0x1e602800") {
+		t.Error(p)
 	}
 }
 

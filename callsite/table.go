@@ -105,6 +105,9 @@ func (t *Table) read() (err error) {
 		}
 	}
 	if len(entries.Values) > 0 && len(addrs) == 0 {
+		if n := entries.FromRela + entries.FromRelr; n > 0 {
+			return t.fail("all %d entries are zero, and the relocations at %d of them leave them so (their addends are 0)", len(entries.Values), n)
+		}
 		return t.fail("all %d entries are zero, and no relocation fills them in", len(entries.Values))
 	}
 	if !slices.IsSorted(addrs) {

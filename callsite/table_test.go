@@ -196,6 +196,18 @@ func TestTableRefused(t *testing.T) {
 	}
 }
 
+// Relocations whose addends are all 0 are there, and leave the table zero.
+func TestZeroByRelocation(t *testing.T) {
+	s := samples.Load(t, "callops-good-rela")
+	_, rela := s.Section(t, ".rela.dyn")
+	for at := 16; at < len(rela); at += 24 {
+		le.PutUint64(rela[at:], 0)
+	}
+	im := open(t, s)
+	_, err := callsite.Of(im)
+	clearError(t, err, im.Path, " entries are zero, and the relocations at ")
+}
+
 // An empty table is a table without callsites.
 func TestEmptyTable(t *testing.T) {
 	s := samples.Load(t, "regs-good-static")

@@ -32,7 +32,10 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 		}
 		fn, _ := im.Addr(b.Func)
 		left := a64.Text(b.Got, 0, nil)
-		if a64.Classify(b.Got) == a64.Call {
+		switch {
+		case b.Enabled:
+			left = "a BL to ftrace_caller"
+		case a64.Classify(b.Got) == a64.Call:
 			left = "a BL elsewhere"
 		}
 		did := fmt.Sprintf("%s, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s)", b.Func, b.Distance, b.Returned, b.Got, left)
@@ -43,6 +46,10 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches that far (-0x8000000..+0x7fffffc)", b.Func, b.Distance, b.Got, left)
 		case b.Func != "ftrace_make_call":
 			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches -0x8000000..+0x7fffffc, so it must make a BRK", b.Func, b.Distance, b.Got, left)
+		case b.Enabled: // and reachable: else it is OK
+			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), so the callsite need not be enabled through ftrace_caller", did)
+		case b.Reachable && b.Returned == 0:
+			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite must call the target", did)
 		case b.Reachable:
 			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", did)
 		case b.Returned != 0:

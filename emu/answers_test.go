@@ -280,7 +280,7 @@ func newAnswers() (answers []*answer) {
 	for i := range forms {
 		f := &forms[i]
 		for tries := 0; privileged[f.code] == "" && count[f.name] < perForm && tries < 20*perForm; tries++ {
-			if c := g.single(f); c != nil && (decode(c.Words[c.NWords-1], codeAt).code != opUnknown || tries%8 == 0) {
+			if c := g.single(f); c != nil && (executes(c.Words[c.NWords-1]) || tries%8 == 0) {
 				add(c, cpuOld)
 			}
 		}

@@ -31,8 +31,9 @@ const (
 type opcode uint8
 
 const (
-	opNone    opcode = iota // not decoded yet
-	opUnknown               // no form has the word, or a field is reserved
+	opNone      opcode = iota // not decoded yet
+	opUnknown                 // no form has the word, or its effect is left to the processor
+	opUndefined               // the architecture does not allocate the word
 	opHook
 	opUnknownSysReg
 	opNop
@@ -252,19 +253,36 @@ func dst(n uint8) uint8 {
 
 func base(n uint8) uint8 { return n } // regSP is 31
 
-// decode is the instruction w at pc. Its code is opUnknown if no form has w, and
-// where the architecture leaves the effect to the processor (CONSTRAINED
+// allocated reports whether w lies in a group of the top level of encodings
+// that has instructions: DDI 0487, C4.1. UDF is in the first of the others.
+func allocated(w uint32) bool {
+	switch w >> 25 & 0xf {
+	case 0b0000:
+		return w>>31 == 1 // SME; without bit 31, reserved
+	case 0b0001, 0b0011:
+		return false
+	}
+	return true
+}
+
+// decode is the instruction w at pc. Its code is opUndefined where the
+// architecture has no instruction: in a group that is not allocated, and where a
+// form has a field with a reserved value. It is opUnknown if no form has another
+// w, and where the architecture leaves the effect to the processor (CONSTRAINED
 // UNPREDICTABLE, DDI 0487, K1.2).
 func decode(w uint32, pc uint64) op {
 	f := formOf(w)
 	if f == nil {
+		if !allocated(w) {
+			return op{code: opUndefined}
+		}
 		return op{code: opUnknown}
 	}
 	var (
 		rd, rn, rm = field(w, 0, 5), field(w, 5, 5), field(w, 16, 5)
 		ra         = field(w, 10, 5)
 		x          = w>>31 == 1
-		unknown    = op{code: opUnknown}
+		undefined  = op{code: opUndefined}
 	)
 	o := op{code: f.code, rd: dst(rd), rn: src(rn), rm: src(rm), ra: src(ra)}
 	switch f.format {
@@ -273,7 +291,7 @@ func decode(w uint32, pc uint64) op {
 	case fmtShifted, fmtLogical:
 		o.ext, o.sh = field(w, 22, 2), field(w, 10, 6)
 		if o.ext == 3 && f.format == fmtShifted || !x && o.sh >= 32 {
-			return unknown
+			return undefined
 		}
 		if o.rn == regZero && o.ext == 0 && o.sh == 0 {
 			switch o.code {
@@ -291,7 +309,7 @@ func decode(w uint32, pc uint64) op {
 		}
 		o.ext, o.sh = field(w, 13, 3), field(w, 10, 3)
 		if o.sh > 4 {
-			return unknown
+			return undefined
 		}
 
 	case fmtCSel:
@@ -326,7 +344,7 @@ func decode(w uint32, pc uint64) op {
 // the registers.
 func decodeImmediate(f *form, w uint32, pc uint64, o op) op {
 	rd, rn, x := field(w, 0, 5), field(w, 5, 5), w>>31 == 1
-	unknown := op{code: opUnknown}
+	undefined := op{code: opUndefined}
 	switch f.format {
 	case fmtAddImm, fmtAddsImm:
 		o.rn = base(rn)
@@ -345,13 +363,13 @@ func decodeImmediate(f *form, w uint32, pc uint64, o op) op {
 		var ok bool
 		o.imm, ok = bitmask(w>>22&1, w>>10&0x3f, w>>16&0x3f, x)
 		if !ok {
-			return unknown
+			return undefined
 		}
 
 	case fmtMove:
 		shift := w >> 21 & 3 * 16
 		if !x && shift >= 32 {
-			return unknown
+			return undefined
 		}
 		o.sh = uint8(shift)
 		o.imm = uint64(w>>5&0xffff) << shift
@@ -517,7 +535,7 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 	case fmtRegOff:
 		o.mode, o.rm, o.ext = modeReg, src(field(w, 16, 5)), field(w, 13, 3)
 		if o.ext&2 == 0 { // not UXTW, UXTX, SXTW or SXTX
-			return op{code: opUnknown}
+			return op{code: opUndefined}
 		}
 		if w>>12&1 == 1 {
 			o.imm = uint64(scale) // the shift

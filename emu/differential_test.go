@@ -160,7 +160,7 @@ func emulate(m *Machine, c *testCase, seen *[numOpcodes]bool) *result {
 		r.Sig = sigTRAP
 	case Unmapped, Permission:
 		r.Sig = sigSEGV
-	case UnknownInstruction, UnknownSysReg:
+	case UnknownInstruction, Undefined, UnknownSysReg:
 		r.Sig = sigILL
 	case Misaligned:
 		r.Sig = sigBUS
@@ -340,11 +340,21 @@ func (f *form) isMemory() bool {
 	return f.format >= fmtUImm && f.format <= fmtCASP && f.format != fmtLiteral
 }
 
+// runs reports whether the machine executes o.
+func (o *op) runs() bool { return o.code != opUnknown && o.code != opUndefined }
+
+// executes reports whether the machine executes w.
+func executes(w uint32) bool {
+	o := decode(w, codeAt)
+	return o.runs()
+}
+
 // privileged are opcodes that a user process may not execute, or that mean
 // something else to it, with the test that has them instead.
 var privileged = map[opcode]string{
 	opNone:          "no instruction",
 	opUnknown:       "no instruction; compared as SIGILL",
+	opUndefined:     "no instruction; compared as SIGILL",
 	opHook:          "no instruction; TestHooks",
 	opUnknownSysReg: "TestUnknownInstruction",
 	opException:     "SVC is a system call in qemu, the others are privileged; TestException",
@@ -493,7 +503,7 @@ func (g generator) addressed(c *testCase, f *form, w *uint32) bool {
 		return true
 	}
 	o := decode(*w, codeAt)
-	if o.code == opUnknown { // as it is: qemu must think so too
+	if !o.runs() { // as it is: qemu must think so too
 		c.set(a64.Rn(*w), scratchAt)
 		return true
 	}
@@ -584,7 +594,7 @@ func (g generator) sequence() *testCase {
 		case fmtBReg, fmtBRegAuth, fmtRetAuth, fmtImm16, fmtPState, fmtSYS, fmtSysReg, fmtPAuth, fmtNone, fmtLiteral:
 			continue
 		}
-		if reserved(a64.Rd(w)) || unpredictable(f, w) || decode(w, codeAt).code == opUnknown {
+		if reserved(a64.Rd(w)) || unpredictable(f, w) || !executes(w) {
 			continue
 		}
 		switch f.format {
@@ -612,7 +622,7 @@ func (g generator) sequence() *testCase {
 					w = setField(w, 15, 2, 0)
 				}
 			}
-			if reserved(a64.Rd(w)) || unpredictable(f, w) || decode(w, codeAt).code == opUnknown {
+			if reserved(a64.Rd(w)) || unpredictable(f, w) || !executes(w) {
 				continue
 			}
 		}

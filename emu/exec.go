@@ -52,6 +52,8 @@ func (m *Machine) run(until uint64) error {
 			continue
 		case opUnknown:
 			return &Stop{Reason: UnknownInstruction, PC: pc, Word: m.wordAt(pc)}
+		case opUndefined:
+			return &Stop{Reason: Undefined, PC: pc, Word: m.wordAt(pc)}
 		case opUnknownSysReg:
 			return &Stop{Reason: UnknownSysReg, PC: pc, Word: m.wordAt(pc)}
 		case opException:
@@ -518,6 +520,9 @@ func (m *Machine) run(until uint64) error {
 				return m.stopped()
 			}
 		}
+		if next != pc+4 {
+			m.jumped(pc, next)
+		}
 		m.PC = next
 	}
 }
@@ -552,6 +557,7 @@ func (m *Machine) callHook(pc uint64) (proceed bool, err error) {
 			m.depth--
 		}
 	}
+	m.jumped(pc, m.PC)
 	return false, nil
 }
 

@@ -79,6 +79,9 @@ type cpu struct {
 	depth   int
 	stop    Stop // why an instruction failed
 	proceed op   // the instruction under a hook
+	trail   [trailSize]Jump
+	jumps   uint64 // how many there were; the last is at trail[(jumps-1)%trailSize]
+	ended   uint64 // PC where the last Run ended
 	code    *[opsPerPage]op
 	codeAt  uint64 // address of the page of code; noPage if it must be looked up
 }
@@ -89,6 +92,30 @@ const (
 	regZero = 32 // source XZR
 	regSink = 33 // destination XZR
 )
+
+// A Jump is where execution did not go on at the next instruction: a branch that
+// was taken, a hook, or the begin of a Run, whose From is 0.
+type Jump struct{ From, To uint64 }
+
+// trailSize is how many Jumps are remembered.
+const trailSize = 64
+
+func (m *Machine) jumped(from, to uint64) {
+	m.trail[m.jumps%trailSize] = Jump{from, to}
+	m.jumps++
+}
+
+// Trail is the way to the current PC from where the host had it begin: the last
+// Jumps, the oldest first. From each one's To, execution went straight on to the next one's From, and from the
+// last one's To to PC.
+func (m *Machine) Trail() []Jump {
+	n := min(m.jumps, trailSize)
+	out := make([]Jump, 0, n)
+	for i := m.jumps - n; i < m.jumps; i++ {
+		out = append(out, m.trail[i%trailSize])
+	}
+	return out
+}
 
 // A Hook stands for a function. It finds arguments in m.X and leaves results
 // there. After it, execution goes on at LR, unless the hook set PC or returned
@@ -179,9 +206,16 @@ func (m *Machine) Run(until uint64) error {
 	m.running++
 	m.codeAt = noPage
 	depth := m.depth
+	if m.jumps == 0 || m.PC != m.ended {
+		if m.running == 1 {
+			m.jumps = 0
+		}
+		m.jumped(0, m.PC)
+	}
 	m.regsIn()
 	err := m.run(until)
 	m.regsOut()
+	m.ended = m.PC
 	m.depth = depth
 	m.running--
 	return err
@@ -200,6 +234,7 @@ func (m *Machine) Reset() {
 	m.Sys = [numSysRegs]uint64{}
 	m.Steps = 0
 	m.depth = 0
+	m.jumps = 0
 	m.monitor.valid = false
 	m.resetMemory()
 }

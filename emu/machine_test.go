@@ -2,7 +2,9 @@ package emu
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,7 +226,7 @@ func TestSelfModifyingCode(t *testing.T) {
 	m.Map(textAt, PageSize, Read|Exec)
 	put(t, m, textAt, a64.NOP)
 	_, err := m.Call(textAt, dataAt, 0)
-	wantStop(t, err, UnknownInstruction, textAt+4)
+	wantStop(t, err, Undefined, textAt+4)
 }
 
 // A page that is executed has its code looked at anew after each store to it,
@@ -304,7 +306,7 @@ func TestHooks(t *testing.T) {
 		}
 		m.Hook(fn, nil)
 		_, err = m.Call(textAt, 20)
-		wantStop(t, err, UnknownInstruction, fn)
+		wantStop(t, err, Undefined, fn)
 	})
 	t.Run("proceed", func(t *testing.T) {
 		m := newMachine(t, call...)
@@ -365,7 +367,7 @@ func TestHooks(t *testing.T) {
 		}
 		put(t, m, fn+0x100, udf)
 		_, err := m.Call(textAt, 5, 6)
-		wantStop(t, err, UnknownInstruction, fn+0x100)
+		wantStop(t, err, Undefined, fn+0x100)
 	})
 	t.Run("added after the code ran", func(t *testing.T) {
 		m := newMachine(t, movX0x2a, a64.RET)
@@ -535,6 +537,60 @@ func TestUnknownInstruction(t *testing.T) {
 	s = wantStop(t, err, UnknownSysReg, textAt)
 	if want := "unknown system register S3_0_C9_C11_0 in 0xd5389b00 at 0xffff800010000000"; s.Error() != want {
 		t.Errorf("%q, want %q", s, want)
+	}
+}
+
+// What no processor executes is told from what the machine does not know.
+func TestUndefined(t *testing.T) {
+	for _, c := range []struct {
+		word uint32
+		want Reason
+	}{
+		{0x00000000, Undefined},          // udf #0
+		{0x0000ffff, Undefined},          // udf #0xffff
+		{0x00010000, Undefined},          // reserved
+		{0x02000000, Undefined},          // op0 is 0b0001
+		{0x86000000, Undefined},          // op0 is 0b0011
+		{0x0bc00000, Undefined},          // add w0, w0, w0 with the shift ROR
+		{0x12400000, Undefined},          // and w0, w0 with N set
+		{0x52c00000, Undefined},          // movz w0, shifted by 32
+		{0xf8600800, Undefined},          // ldr x0, [x0, x0] with option 0
+		{0x80800000, UnknownInstruction}, // SME
+		{0x04200000, UnknownInstruction}, // SVE
+		{0x1e622820, UnknownInstruction}, // fadd d0, d1, d2
+		{0xa8c10000, UnknownInstruction}, // ldp x0, x0, [x0], #16: left to the processor
+		{0x7400000c, UnknownInstruction}, // a group of branches that extensions fill
+	} {
+		m := newMachine(t, c.word)
+		_, err := m.Call(textAt)
+		if s := wantStop(t, err, c.want, textAt); c.want == Undefined && s.Error() != fmt.Sprintf("undefined instruction %#08x at 0xffff800010000000", c.word) {
+			t.Error(s)
+		}
+	}
+}
+
+// The Trail is the way that execution took.
+func TestTrail(t *testing.T) {
+	const b8, cbnz8, blr1 = 0x14000002, 0xb5000040, 0xd63f0020
+	m := newMachine(t, a64.NOP, b8, 0, cbnz8, blr1, 0)
+	m.Hook(far, func(m *Machine) error { return nil })
+	_, err := m.Call(textAt, 0, far)
+	wantStop(t, err, Undefined, textAt+20)
+	want := []Jump{{0, textAt}, {textAt + 4, textAt + 12}, {textAt + 16, far}, {far, textAt + 20}}
+	if got := m.Trail(); !slices.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+	m.PC = textAt + 12
+	m.X[0] = 0
+	wantStop(t, m.Run(0), Undefined, textAt+20)
+	if got := m.Trail(); len(got) != 3 || got[0] != (Jump{0, textAt + 12}) {
+		t.Errorf("%x", got)
+	}
+	loop := newMachine(t, 0xd1000400, 0xb5ffffe0, 0) // sub x0, x0, #1; cbnz x0, .-4
+	_, err = loop.Call(textAt, 1000)
+	wantStop(t, err, Undefined, textAt+8)
+	if got := loop.Trail(); len(got) != trailSize || got[0] != (Jump{textAt + 4, textAt}) {
+		t.Errorf("%x", got)
 	}
 }
 

@@ -16,7 +16,8 @@ type Stop struct {
 type Reason uint8
 
 const (
-	UnknownInstruction Reason = iota // undefined, or not in the table of forms
+	UnknownInstruction Reason = iota // not in the table of forms: a processor may know it
+	Undefined                        // no processor knows it: the encoding is reserved or not allocated
 	UnknownSysReg                    // MRS or MSR of a register that the machine does not have
 	Unmapped                         // nothing at Addr
 	Permission                       // the page at Addr forbids Access
@@ -30,7 +31,7 @@ const (
 	HookFailed                       // a hook returned an error
 )
 
-var reasonNames = [...]string{"unknown instruction", "unknown system register", "unmapped", "no permission", "misaligned",
+var reasonNames = [...]string{"unknown instruction", "undefined instruction", "unknown system register", "unmapped", "no permission", "misaligned",
 	"no landing pad", "step limit", "depth limit", "page limit", "break", "exception", "hook failed"}
 
 func (r Reason) String() string { return reasonNames[r] }
@@ -43,7 +44,7 @@ func (s *Stop) Error() string {
 		by = fmt.Sprintf(" at %#x", s.PC)
 	}
 	switch s.Reason {
-	case UnknownInstruction, Exception:
+	case UnknownInstruction, Undefined, Exception:
 		return fmt.Sprintf("%v %#08x%s", s.Reason, s.Word, by)
 	case UnknownSysReg:
 		op0, op1, crn, crm, op2 := sysRegFields(s.Word)

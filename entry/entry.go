@@ -155,10 +155,17 @@ func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p
 	case err == nil:
 		r.compare()
 		p.Diffs = r.diffs
-	case errors.As(err, &stop) && r.ranOff(stop):
-		p.Diffs = append(p.Diffs, fmt.Sprintf("it does not come back to %s: %v", r.im.At(r.onReturn), r.w.Explain(err)))
 	default:
-		p.Err = r.w.Explain(err)
+		err = r.w.Explain(err)
+		proof := r.w.Misdeed(err)
+		switch {
+		case proof != "":
+			p.Diffs = append(p.Diffs, fmt.Sprintf("it does not come back to %s: it %s", r.im.At(r.onReturn), proof))
+		case errors.As(err, &stop) && r.ranOff(stop):
+			p.Diffs = append(p.Diffs, fmt.Sprintf("it does not come back to %s: %v", r.im.At(r.onReturn), err))
+		default:
+			p.Err = err
+		}
 	}
 	return p
 }

@@ -109,6 +109,57 @@ func TestBrokenEntryCode(t *testing.T) {
 	}
 }
 
+// Entry code that goes where no code is, or comes to a word that is not an instruction, is
+// broken: that is no question of what the emulator knows.
+func TestEntryCodeGoesAstray(t *testing.T) {
+	const (
+		retX9 = 0xd65f0120
+		hash  = 0x1e602800 // the word before a function that kCFI looks at, here fadd d0, d0, d0
+	)
+	for _, c := range []struct {
+		what         string
+		first, after uint32 // in place of the return, and behind it
+		want         string // in the differences, or in the error
+		known        bool
+	}{
+		{"UDF", 0, 0, "it comes to a word that is not an instruction: undefined instruction 0x00000000 at ", true},
+		{"a reserved encoding", 0x06000000, 0, "it comes to a word that is not an instruction: undefined instruction 0x06000000 at ", true},
+		{"the end is lost", a64.NOP, 0, "it runs past the end of ftrace_caller, into ", true},
+		{"the end is lost before data", a64.NOP, hash, "it runs past the end of ftrace_caller, into ", true},
+		{"returns to NULL", 0xd65f03e0, 0, "fetch of unmapped 0x0, where the RET at ftrace_caller+", true}, // ret xzr
+		{"an instruction that the emulator does not know", hash, 0, "unknown instruction 0x1e602800 at ", false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			im := images.Sample(t, "callops-good.elf")
+			fn, _ := im.Lookup("ftrace_caller")
+			set := func(a uint64, w uint32) {
+				if err := im.SetWord(a, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			at := fn.Addr
+			for w := uint32(0); w != retX9; w, _ = im.Word(at) {
+				if at += a64.Size; at >= fn.End() {
+					t.Fatal("no ret x9")
+				}
+			}
+			set(at, c.first)
+			for a := at + a64.Size; a < fn.End(); a += a64.Size {
+				set(a, a64.NOP)
+			}
+			set(fn.End(), c.after)
+			p := paths(t, im)[0]
+			said := strings.Join(p.Diffs, "; ")
+			if !c.known && p.Err != nil {
+				said = p.Err.Error()
+			}
+			if (p.Err == nil) != c.known || !strings.Contains(said, c.want) {
+				t.Errorf("%v, %v, want %q", p.Diffs, p.Err, c.want)
+			}
+		})
+	}
+}
+
 // With fgraph on, prepare_ftrace_return() must be called.
 func TestGraphIsCalled(t *testing.T) {
 	im := images.Sample(t, "regs-5.10-good.elf")

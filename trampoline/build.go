@@ -330,7 +330,9 @@ func (t *builder) run(r *Run, fn uint64) {
 	t.Events = t.Events[:0]
 	before := t.opsNow(r)
 	if r.Err == nil {
-		r.Err = t.tracer.Execute(world.Subject{Name: t.Image.Name(fn), Fn: fn, Args: []uint64{t.ops}})
+		var returned bool
+		returned, r.Err = t.tracer.Execute(world.Subject{Name: t.Image.Name(fn), Fn: fn, Args: []uint64{t.ops}})
+		r.Died = r.Err == nil && !returned
 	}
 	r.Events = slices.Clone(t.Events)
 	r.Numbers, r.made = t.tracer.Numbers, t.tracer.Made

@@ -63,7 +63,7 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 			}
 		}
 	}
-	if (r.Situation == Near || r.Situation == Rebuilt) && r.Trampoline == 0 {
+	if (r.Situation == Near || r.Situation == Rebuilt) && r.Trampoline == 0 && !r.Died {
 		if i := slices.IndexFunc(r.Events, func(e world.Event) bool { return e.Kind == world.Alloc }); i >= 0 {
 			t.Fault(r.Events[i].PC, "it asks for %#x bytes of memory, and makes no trampoline, though everything is in reach and nothing fails", r.Events[i].Size)
 		}

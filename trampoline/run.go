@@ -16,6 +16,7 @@ type Run struct {
 	Ops, Func uint64 // addresses of the ftrace_ops and of its callback
 	Was       uint64 // if Situation.Then is Update: address of the callback before
 	Err       error  // not nil: it did not run to its end, and there is no verdict
+	Died      bool   // it did not return, because of one of Diffs
 
 	Product
 	Numbers world.Trace

@@ -31,14 +31,17 @@ func (w *World) Call(fn uint64, args ...uint64) (uint64, error) {
 }
 
 // Explain adds to an error of the emulator the name of the place where it
-// happened.
+// happened and, where no code is at that place, the branch that led there.
 func (w *World) Explain(err error) error {
 	var stop *emu.Stop
 	if !errors.As(err, &stop) {
 		return err
 	}
 	if n := w.Image.Name(stop.PC); n != "" {
-		return fmt.Errorf("%w (%s)", err, n)
+		err = fmt.Errorf("%w (%s)", err, n)
+	}
+	if j, kind := w.lastJump(); (stop.Access == emu.Exec || stop.Reason == emu.Undefined) && j.To == stop.PC && kind != a64.Other {
+		err = fmt.Errorf("%w, where the %v at %s goes", err, kind, w.Image.At(j.From))
 	}
 	return err
 }
@@ -57,7 +60,7 @@ func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 	}
 	ret, err = w.Call(s.Fn, s.Args...)
 	if err != nil {
-		if proof := misdeed(err); proof != "" {
+		if proof := w.Misdeed(err); proof != "" {
 			w.Fault(s.Fn, "%s", proof)
 			return 0, false, nil
 		}
@@ -178,19 +181,87 @@ func (w *World) Unwinds(callee string) string {
 	return fmt.Sprintf("no stack trace from its call of %s comes back to the caller: FP is %#x", callee, w.M.X[29])
 }
 
-// misdeed says what a function does that it must not, if the error of executing it
-// proves that; "" if the error proves nothing.
-func misdeed(err error) string {
+// Misdeed says what code does that it must not, if the error of executing it
+// proves that; "" if the error proves nothing: its cause may be something that the
+// emulator does not know, or that the kernel sets up when it boots.
+func (w *World) Misdeed(err error) string {
 	var stop *emu.Stop
-	switch {
-	case errors.Is(err, errStackSmashed):
+	if errors.Is(err, errStackSmashed) {
 		return errStackSmashed.Error()
-	case errors.As(err, &stop) && stop.Reason == emu.Permission && stop.Access == emu.Write:
+	}
+	if !errors.As(err, &stop) || stop.Reason == emu.HookFailed || stop.Reason == emu.PageLimit {
+		return ""
+	}
+	past, warned := w.ranPast(stop)
+	switch {
+	case past != "":
+		return past + ": " + err.Error()
+	case stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
-	case errors.As(err, &stop) && isPoison(stop.Addr):
+	case isPoison(stop.Addr):
 		return "uses an address that it was not given: " + err.Error()
+	case stop.Reason == emu.Undefined && !warned:
+		return "comes to a word that is not an instruction: " + err.Error()
+	case stop.Reason == emu.Misaligned && stop.Addr == w.M.SP:
+		return "uses a stack pointer that is not aligned: " + err.Error()
+	case stop.Access == emu.Exec && !w.calledNull(stop.Addr):
+		return "goes where no code is: " + err.Error()
 	}
 	return ""
+}
+
+// ranPast says that execution went on behind the last instruction of a function,
+// on the way to stop; "" if the Trail has no such place. warned reports whether it
+// went on behind a BRK right before stop: where the bug table is not known, that
+// may have been BUG(), behind which there need not be code.
+func (w *World) ranPast(stop *emu.Stop) (past string, warned bool) {
+	trail := w.M.Trail()
+	for i, j := range trail {
+		last := stop.PC
+		if i+1 < len(trail) {
+			if last = trail[i+1].From; last == 0 {
+				continue // a Run ended in between
+			}
+		}
+		warned = w.hasBreak(j.To, last)
+		s, ok := w.Image.SymbolAt(j.To)
+		if ok && s.Size > 0 && last >= s.End() && !warned {
+			return fmt.Sprintf("runs past the end of %s, into %s", s.Name, w.Image.At(s.End())), false
+		}
+	}
+	return "", warned
+}
+
+// hasBreak reports whether a BRK lies between two places.
+func (w *World) hasBreak(from, to uint64) bool {
+	for a := from; a < min(to, from+emu.PageSize); a += a64.Size {
+		if insn, err := w.M.Read32(a); err == nil && a64.Classify(insn) == a64.Break {
+			return true
+		}
+	}
+	return false
+}
+
+// lastJump is the Jump that led to the current PC.
+func (w *World) lastJump() (j emu.Jump, kind a64.Kind) {
+	trail := w.M.Trail()
+	if len(trail) == 0 {
+		return j, a64.Other
+	}
+	j = trail[len(trail)-1]
+	insn, err := w.M.Read32(j.From)
+	if err != nil {
+		return j, a64.Other
+	}
+	return j, a64.Classify(insn)
+}
+
+// calledNull reports whether a branch to a register's address led to the first
+// 64 KiB: of a pointer that is zero in the image, the kernel may have another
+// value.
+func (w *World) calledNull(addr uint64) bool {
+	_, kind := w.lastJump()
+	return (kind == a64.BR || kind == a64.BLR) && addr < 64<<10
 }
 
 // stray says that the call at pc goes into the middle of a function; "" if it does

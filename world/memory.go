@@ -262,6 +262,9 @@ func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo
 	addr := mem.Base
 	mem.w.SetResult(0)
 	if !mem.FailAlloc && size > 0 && size <= maxArea && len(mem.Areas) < maxAreas && lo <= addr && addr+size <= hi {
+		if s, over := mem.over(addr, room); over {
+			return fmt.Errorf("%s() of %#x bytes: from %#x on they would lie over %s of the image", name, size, addr, s)
+		}
 		a := &Area{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
 		mem.w.M.Map(addr, size, emu.Read|emu.Write|emu.Exec)
 		if err := mem.w.M.Watch(addr, size); err != nil {
@@ -284,6 +287,16 @@ func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo
 	}
 	mem.w.event(e)
 	return nil
+}
+
+// over reports whether memory would lie over a section of the image.
+func (mem *Memory) over(addr, size uint64) (section string, ok bool) {
+	for _, s := range mem.w.Image.Sections() {
+		if s.Addr < addr+size && addr < s.End() {
+			return s.Name, true
+		}
+	}
+	return "", false
 }
 
 func (mem *Memory) free(name string, addr uint64) {

@@ -77,7 +77,7 @@ func NewTracer(w *World) *Tracer {
 
 // Execute executes the subject as World.Execute does, one instruction at a time.
 // It notes stray calls when they are executed.
-func (t *Tracer) Execute(s Subject) error {
+func (t *Tracer) Execute(s Subject) (returned bool, err error) {
 	w, m := t.w, t.w.M
 	limit := m.MaxSteps
 	defer func() { m.MaxSteps, w.from, w.AtCall = limit, 0, nil }()
@@ -101,17 +101,17 @@ func (t *Tracer) Execute(s Subject) error {
 			for _, diff := range w.lost(s.Fn) {
 				w.Fault(s.Fn, "it %s", diff)
 			}
-			return nil
+			return true, nil
 		}
 		if err := t.step(); err != nil {
-			if proof := misdeed(err); proof != "" {
-				w.Fault(s.Fn, "%s", proof)
-				return nil
+			if proof := w.Misdeed(err); proof != "" {
+				w.Fault(s.Fn, "it %s", proof)
+				return false, nil
 			}
-			return err
+			return false, err
 		}
 	}
-	return w.Explain(&emu.Stop{Reason: emu.StepLimit, PC: m.PC})
+	return false, w.Explain(&emu.Stop{Reason: emu.StepLimit, PC: m.PC})
 }
 
 // made notes that a maker has returned an instruction. It clobbers the registers

@@ -16,7 +16,7 @@ func trace(t *testing.T, words []uint32, args ...uint64) (*World, *Tracer) {
 	t.Helper()
 	w, fn := program(t, words...)
 	tr := NewTracer(w)
-	if err := tr.Execute(Subject{fnName, fn, args}); err != nil {
+	if _, err := tr.Execute(Subject{fnName, fn, args}); err != nil {
 		t.Fatalf("%08x: %v", words, err)
 	}
 	return w, tr
@@ -114,7 +114,7 @@ func TestMade(t *testing.T) {
 		mem.Reset(memoryAt)
 		area := call(t, w, "module_alloc", 64)
 		w.Events = w.Events[:0]
-		if err := tr.Execute(Subject{fnName, addrOf(t, w, fnName), []uint64{area, 0, 0xffffff}}); err != nil {
+		if _, err := tr.Execute(Subject{fnName, addrOf(t, w, fnName), []uint64{area, 0, 0xffffff}}); err != nil {
 			t.Fatalf("%s: %v", c.asm, err)
 		}
 		if len(w.Events) != 1 || w.Events[0].Kind != Store || len(tr.Made) != 1 {
@@ -174,7 +174,7 @@ func TestTracerFaults(t *testing.T) {
 		w := put(t, images.Sample(t, "builders/builder-good.elf"), c.words...)
 		mem, tr := NewMemory(w), NewTracer(w)
 		mem.Reset(memoryAt)
-		if err := tr.Execute(Subject{fnName, fn, []uint64{memoryAt, 1}}); err != nil {
+		if _, err := tr.Execute(Subject{fnName, fn, []uint64{memoryAt, 1}}); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
@@ -199,7 +199,7 @@ func TestTracerEnds(t *testing.T) {
 		w, fn := program(t, c.words...)
 		limit := w.M.MaxSteps
 		var stop *emu.Stop
-		if err := NewTracer(w).Execute(Subject{Name: fnName, Fn: fn}); !errors.As(err, &stop) || stop.Reason != c.reason || !strings.Contains(err.Error(), "("+fnName) {
+		if _, err := NewTracer(w).Execute(Subject{Name: fnName, Fn: fn}); !errors.As(err, &stop) || stop.Reason != c.reason || !strings.Contains(err.Error(), "("+fnName) {
 			t.Errorf("%08x: %v", c.words, err)
 		}
 		if w.M.MaxSteps != limit || w.AtCall != nil || w.from != 0 || w.M.Steps > 2*maxTrace {

@@ -103,6 +103,9 @@ func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
+	if noun, ok := strings.CutSuffix(what, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, noun)
+	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
 

@@ -1,7 +1,6 @@
 package callsite
 
 import (
-	"debug/elf"
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
@@ -20,26 +19,29 @@ func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
 		shapes = []*arch.Shape{arch.OpsAndNOPs, arch.NOPs}
 	}
 	var section *elfscan.Range
-	before := uint64(0) // the function before
-	t.Image.EachSymbol(func(fn uint64, _ []byte, typ elf.SymType) bool {
-		if typ != elf.STT_FUNC || fn == before {
-			return true
-		}
+	next := 0 // of t.Addrs, behind the functions before
+	t.Image.EachFunction(func(fn uint64) {
 		if section == nil || fn-section.Addr >= section.Size {
 			section, _ = t.Image.SectionAt(fn)
 		}
-		before = fn
 		if section == nil || !section.Executable() {
-			return true
+			return
 		}
 		functions++
+		// Most functions have an entry: their words need no look.
+		const literal = 8 // bytes before the function
+		for next < len(t.Addrs) && t.Addrs[next] < fn-literal {
+			next++
+		}
+		if next < len(t.Addrs) && (t.Addrs[next] == fn || t.Addrs[next] == fn-literal) {
+			return
+		}
 		for _, shape := range shapes {
 			if s := t.atFunction(fn, shape, section); s.OK && s.Saved < 0 && !t.between(s.Entry, s.Call) {
 				found = append(found, s)
 				break
 			}
 		}
-		return true
 	})
 	return found, functions
 }

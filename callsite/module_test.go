@@ -29,7 +29,7 @@ func openModule(t testing.TB, file samples.File, kernel *elfscan.Image) *elfscan
 func TestModuleSites(t *testing.T) {
 	im := openModule(t, samples.LoadModule(t, "good-callops"), nil)
 	table, err := callsite.Of(im)
-	if err != nil || table.Era != arch.Callops || len(table.Addrs) != 4 || table.Section != "__patchable_function_entries" || table.OtherTables != 0 {
+	if err != nil || table.Era != arch.Callops || len(table.Addrs) != 4 || table.Section != "__patchable_function_entries" || len(table.OtherTables) != 0 {
 		t.Fatalf("%+v, %v", table, err)
 	}
 	var names []string

@@ -26,8 +26,15 @@ type Table struct {
 	Addrs   []uint64           // the entries that are not zero, by address
 	Blank   int                // the number of entries that are zero: the build blanks those of overridden weak functions
 
-	Section     string // name of a module's section with the table; "" if there is none
-	OtherTables int    // the number of further sections of that name, which the loader ignores
+	Section     string       // name of a module's section with the table; "" if there is none
+	OtherTables []OtherTable // further sections that list callsites
+}
+
+// An OtherTable is a section of a module that lists callsites and that the
+// loader ignores: it takes the first section of the name it knows.
+type OtherTable struct {
+	Section string
+	Addrs   []uint64 // the entries that are not blank
 }
 
 // A key is the key by which an image keeps its Table.
@@ -146,21 +153,32 @@ func (t *Table) ofImage() (*elfscan.Addresses, error) {
 
 // ofModule reads the table of a module, from the first section of a name that the
 // loader knows.
-func (t *Table) ofModule() (*elfscan.Addresses, error) {
-	sections := t.Image.Module().Sections
+func (t *Table) ofModule() (entries *elfscan.Addresses, err error) {
 	for _, name := range t.Arch.Modules.Tables {
-		is := func(s elfscan.ModuleSection) bool { return s.Name == name }
-		first := slices.IndexFunc(sections, is)
-		if first < 0 {
-			continue
-		}
-		t.Section = name
-		for _, s := range sections[first+1:] {
-			if is(s) {
-				t.OtherTables++
+		for i, s := range t.Image.Module().Sections {
+			switch {
+			case s.Name != name:
+			case t.Section == "":
+				t.Section = name
+				entries, err = t.Image.AddressesOf(tableName, i)
+			default:
+				t.other(name, i)
 			}
 		}
-		return t.Image.AddressesOf(tableName, first)
 	}
-	return nil, nil
+	return entries, err
+}
+
+// other notes section i as one that the loader does not look at, if it has
+// entries.
+func (t *Table) other(name string, i int) {
+	entries, err := t.Image.AddressesOf(tableName, i)
+	if err != nil {
+		return // nobody reads it
+	}
+	addrs := slices.DeleteFunc(slices.Clone(entries.Values), func(a uint64) bool { return a == 0 })
+	if len(addrs) > 0 {
+		slices.Sort(addrs)
+		t.OtherTables = append(t.OtherTables, OtherTable{name, addrs})
+	}
 }

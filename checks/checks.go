@@ -26,7 +26,7 @@ var All = []*analysis.Analyzer{
 	FT101, FT102, FT103, FT104, FT105, FT106, FT107, FT108, FT109, FT110, FT111, FT112, FT113, FT114, FT115, FT116,
 	FT201, FT202, FT203, FT204, FT205, FT206, FT207,
 	FT301, FT302, FT303, FT304, FT305, FT306, FT307, FT308,
-	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411,
+	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411, FT412, FT413,
 	FT504,
 	FT601, FT602, FT603,
 }
@@ -123,6 +123,9 @@ func some(list []string, n int) string {
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if noun, ok := strings.CutSuffix(what, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

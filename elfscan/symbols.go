@@ -308,6 +308,18 @@ func (im *Image) EachSymbol(f func(addr uint64, name []byte, typ elf.SymType) bo
 	}
 }
 
+// EachFunction calls f with each address at which a symbol of a function
+// stands, once, ascending.
+func (im *Image) EachFunction(f func(addr uint64)) {
+	before := uint64(0)
+	for _, i := range im.addrs() {
+		if a := im.symAddr(i); a != before && elf.ST_TYPE(im.symtab[i*symSize+4]) == elf.STT_FUNC {
+			f(a)
+			before = a
+		}
+	}
+}
+
 // FunctionAt reports whether a function, or a label without a type, begins at
 // addr.
 func (im *Image) FunctionAt(addr uint64) bool {

@@ -145,7 +145,7 @@ func TestRealKernels(t *testing.T) {
 				}
 			}
 			// Among those that ran are at least the ones that need no execution.
-			want := []string{"FT101", "FT102", "FT201", "FT207", "FT303", "FT401", "FT403", "FT404", "FT405", "FT406", "FT407", "FT410", "FT411", "FT504"}
+			want := []string{"FT101", "FT102", "FT201", "FT207", "FT303", "FT401", "FT403", "FT404", "FT405", "FT406", "FT407", "FT410", "FT411", "FT412", "FT413", "FT504"}
 			if suite.era == arch.Callops {
 				want = append(want, "FT402")
 			}

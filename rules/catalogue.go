@@ -266,7 +266,7 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT406", Name: "entry-calls-traceable", Severity: Error,
-		Title: "the entry code directly calls a function that is itself a callsite: tracing recurses",
+		Title: "the entry code or the graph tracer's hook calls a function that is itself a callsite: tracing recurses",
 		On:    Kernels | Modules,
 		Sees:  Callsites | Symbols,
 	},
@@ -297,6 +297,18 @@ var catalogue = []Rule{
 	{
 		ID: "FT411", Name: "site-register-mismatch", Severity: Error,
 		Title: "the register that the callsite saves LR in is not the one that the entry code reads",
+		On:    Kernels | Modules,
+		Sees:  Callsites | Symbols,
+	},
+	{
+		ID: "FT412", Name: "sites-unsorted", Severity: Error,
+		Title: "the callsite table does not ascend, and the kernel does not sort it",
+		On:    Kernels | Modules,
+		Sees:  Callsites | Execution,
+	},
+	{
+		ID: "FT413", Name: "site-record-missing", Severity: Warning,
+		Title: "functions have a callsite's NOPs and no entry in the callsite table",
 		On:    Kernels | Modules,
 		Sees:  Callsites | Symbols,
 	},

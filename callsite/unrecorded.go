@@ -1,0 +1,67 @@
+package callsite
+
+import (
+	"slices"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/elfscan"
+)
+
+// Unrecorded are the functions, by address, that begin with the NOPs of a
+// callsite of the shape and have no entry in the table; with a nil shape, with
+// those of any. NOPs that stand there for another reason count as well.
+// functions is how many were looked at. Callsites that are a BL behind the
+// prologue are not looked for.
+func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
+	shapes := []*arch.Shape{shape}
+	if shape == nil {
+		shapes = []*arch.Shape{arch.OpsAndNOPs, arch.NOPs}
+	}
+	var section *elfscan.Range
+	next := 0 // of t.Addrs, behind the functions before
+	t.Image.EachFunction(func(fn uint64) {
+		if section == nil || fn-section.Addr >= section.Size {
+			section, _ = t.Image.SectionAt(fn)
+		}
+		if section == nil || !section.Executable() {
+			return
+		}
+		functions++
+		// Most functions have an entry: their words need no look.
+		const literal = 8 // bytes before the function
+		for next < len(t.Addrs) && t.Addrs[next] < fn-literal {
+			next++
+		}
+		if next < len(t.Addrs) && (t.Addrs[next] == fn || t.Addrs[next] == fn-literal) {
+			return
+		}
+		for _, shape := range shapes {
+			if s := t.atFunction(fn, shape, section); s.OK && s.Saved < 0 && !t.between(s.Entry, s.Call) {
+				found = append(found, s)
+				break
+			}
+		}
+	})
+	return found, functions
+}
+
+// atFunction takes the callsite apart that the function at fn, which lies in
+// the section, has if it has one of the shape.
+func (t *Table) atFunction(fn uint64, shape *arch.Shape, section *elfscan.Range) (s Site) {
+	if !shape.SavesLR || fn-section.Addr < shape.Literal {
+		return s
+	}
+	s = t.takeApart(fn-shape.Literal, shape, section)
+	if shape.Literal == 0 && !s.OK {
+		s = t.takeApart(fn+a64.Size, shape, section) // behind a landing pad
+	}
+	s.OK, s.AtFunc = s.OK && s.Func == fn, true
+	return s
+}
+
+// between reports whether the table has an entry from first to last.
+func (t *Table) between(first, last uint64) bool {
+	i, _ := slices.BinarySearch(t.Addrs, first)
+	return i < len(t.Addrs) && t.Addrs[i] <= last
+}

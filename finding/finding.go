@@ -5,6 +5,7 @@ package finding
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,6 +146,23 @@ func (l *Limit) Take(id string) bool {
 	}
 	l.kept[id]++
 	return true
+}
+
+// Keep reports for each finding whether it is within the limit, and counts it if
+// so. Of the findings of one rule those with the lowest addresses are kept.
+func (l *Limit) Keep(list []Finding) []bool {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(list[a].Addr, list[b].Addr), strings.Compare(list[a].Message, list[b].Message))
+	})
+	kept := make([]bool, len(list))
+	for _, i := range order {
+		kept[i] = l.Take(list[i].Rule.ID)
+	}
+	return kept
 }
 
 // Full reports whether the limit of the rule is reached.

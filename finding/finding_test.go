@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/ftlint/ftlint/finding"
@@ -146,5 +147,30 @@ func TestCompare(t *testing.T) {
 				t.Errorf("%v and %v: %d", ordered[i].Place, ordered[j].Place, got)
 			}
 		}
+	}
+}
+
+// Of many findings the limit keeps those with the lowest addresses, in whatever
+// order they come.
+func TestKeep(t *testing.T) {
+	at := func(addr uint64) finding.Finding {
+		return finding.Finding{Rule: rules.Rule{ID: "FT401"}, Place: finding.Place{Addr: addr}}
+	}
+	other := finding.Finding{Rule: rules.Rule{ID: "FT402"}, Place: finding.Place{Addr: 9}}
+	for _, c := range []struct {
+		list []finding.Finding
+		want []bool
+	}{
+		{[]finding.Finding{at(3), at(1), other, at(2)}, []bool{false, true, true, true}},
+		{[]finding.Finding{at(1), at(2), at(3)}, []bool{true, true, false}},
+		{nil, []bool{}},
+	} {
+		l := finding.Limit{Most: 2}
+		if got := l.Keep(c.list); !slices.Equal(got, c.want) {
+			t.Errorf("of %v are kept %v, want %v", c.list, got, c.want)
+		}
+	}
+	if got := new(finding.Limit).Keep([]finding.Finding{at(1), at(2)}); !slices.Equal(got, []bool{true, true}) {
+		t.Errorf("without a limit are kept %v", got)
 	}
 }

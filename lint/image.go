@@ -92,9 +92,7 @@ func objectOf(im *elfscan.Image) string {
 func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 	defer elfscan.Guard()()
 	defer func() {
-		if v := recover(); v != nil { // the file is gone; the checks have reported that
-			f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
-		}
+		_ = recover() // the file is gone: the checks have reported that, and f has what was known before
 	}()
 	f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
 	table, _ := callsite.Of(im)

@@ -102,7 +102,11 @@ func sortRules(list []finding.RuleRun) {
 
 // trim drops the findings that are beyond the limit of their rule.
 func trim(res *finding.Result, limit *finding.Limit) {
-	res.Findings = slices.DeleteFunc(res.Findings, func(f finding.Finding) bool { return !limit.Take(f.Rule.ID) })
+	kept, i := limit.Keep(res.Findings), -1
+	res.Findings = slices.DeleteFunc(res.Findings, func(finding.Finding) bool {
+		i++
+		return !kept[i]
+	})
 }
 
 // compareMessages orders diagnostics at one place by their messages.

@@ -58,8 +58,9 @@ func (t *Text) Write(res *finding.Result) error {
 		}
 		limit = t.inModules
 	}
-	for _, f := range res.Findings {
-		if !limit.Take(f.Rule.ID) {
+	kept := limit.Keep(res.Findings)
+	for i, f := range res.Findings {
+		if !kept[i] {
 			continue
 		}
 		severity := t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":")

@@ -77,7 +77,10 @@ func TestPages(t *testing.T) {
 	for _, r := range catalogue {
 		page, ok := r.Page()
 		if !ok {
-			t.Errorf("%s has no page: write rules/pages/%[1]s.md, like that of a rule near it", r.ID)
+			if *update {
+				withHead(t, r, "\n\n\n")
+			}
+			t.Errorf("%s has no page: write rules/pages/%[1]s.md, like that of a rule near it (go test ./rules -update begins one)", r.ID)
 			continue
 		}
 		head := pageHead(r)

@@ -15,7 +15,7 @@ import (
 const Samples = samples.Dir
 
 // Kernels are the suites whose kernels are tested.
-var Kernels = []string{"bullseye", "bookworm", "trixie", "forky"}
+var Kernels = []string{"bullseye", "bookworm", "trixie", "forky", "sid"}
 
 // Good are samples without a defect, of all eras.
 var Good = []string{

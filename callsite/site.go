@@ -21,6 +21,10 @@ type Site struct {
 	AtFunc bool   // a function symbol, or a label, stands at Func
 }
 
+// releaseChunk is how much code is kept in memory while all of it is gone through,
+// in bytes.
+const releaseChunk = 1 << 20
+
 // Site takes the callsite at entry apart by the shape of the image's era.
 func (t *Table) Site(entry uint64) Site { return t.SiteAs(entry, t.Shape) }
 
@@ -37,7 +41,6 @@ func (t *Table) SiteAs(entry uint64, shape *arch.Shape) Site {
 // Sites are the callsites of the table, by address.
 func (t *Table) Sites() []Site {
 	out := make([]Site, len(t.Addrs))
-	const chunk = 1 << 20 // bytes of code that are kept in memory at a time
 	var section *elfscan.Range
 	var from uint64 // start of the chunk
 	for i, entry := range t.Addrs {
@@ -45,7 +48,7 @@ func (t *Table) Sites() []Site {
 			section, _ = t.Image.SectionAt(entry)
 			from = entry
 		}
-		if section != nil && entry-from >= chunk {
+		if section != nil && entry-from >= releaseChunk {
 			t.Image.Release(section, from, entry)
 			from = entry
 		}

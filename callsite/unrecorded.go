@@ -19,10 +19,16 @@ func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
 		shapes = []*arch.Shape{arch.OpsAndNOPs, arch.NOPs}
 	}
 	var section *elfscan.Range
-	next := 0 // of t.Addrs, behind the functions before
+	var from uint64 // where the code begins that is kept in memory
+	next := 0       // of t.Addrs, behind the functions before
 	t.Image.EachFunction(func(fn uint64) {
 		if section == nil || fn-section.Addr >= section.Size {
 			section, _ = t.Image.SectionAt(fn)
+			from = fn
+		}
+		if section != nil && fn-from >= releaseChunk {
+			t.Image.Release(section, from, fn)
+			from = fn
 		}
 		if section == nil || !section.Executable() {
 			return

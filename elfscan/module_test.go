@@ -262,7 +262,7 @@ func TestBadModules(t *testing.T) {
 		{"be.ko", changed(func(b []byte) { b[elf.EI_DATA] = byte(elf.ELFDATA2MSB) }), "a big-endian file"},
 		{"vmlinux", image, "a linked image, a module (a relocatable file) was expected"},
 		{"empty.ko", nil, "is empty"},
-		{"text.ko", []byte("#!/bin/sh\n"), "not an ELF file"},
+		{"text.ko", []byte("#!/bin/sh\n"), "is a text file"},
 		{"cut.ko", good[:len(good)-100], "section headers: cut off"},
 		{"object.o", changed(func(b []byte) {
 			for _, name := range []string{".modinfo", thisModule} {

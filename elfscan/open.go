@@ -143,10 +143,10 @@ func (im *Image) readHeaders() (err error) {
 	fail := func(where, format string, args ...any) error {
 		return &Error{Path: im.Path, Where: where, What: fmt.Sprintf(format, args...)}
 	}
-	if len(data) >= 64 && string(data[56:60]) == "ARM\x64" && string(data[:4]) != elf.ELFMAG {
-		return fail("", "is an arm64 boot image (Image), not an ELF file: give the vmlinux that it was made from")
-	}
 	if len(data) < 4 || string(data[:4]) != elf.ELFMAG {
+		if kind := kindOf(data); kind != "" {
+			return fail("", "%s", kind)
+		}
 		return fail("offset 0", "not an ELF file: it begins with % x, 7f 45 4c 46 was expected", data[:min(4, len(data))])
 	}
 	if len(data) < 64 {
@@ -179,6 +179,8 @@ func (im *Image) readHeaders() (err error) {
 		if im.module == nil {
 			return fail("ELF header", "a relocatable file (a module, or an object file), a linked image (vmlinux) was expected")
 		}
+	case elf.ET_CORE:
+		return fail("", "is a core file (a dump of memory): give the vmlinux of the kernel that wrote it")
 	default:
 		return fail("ELF header", "a file of type %v, a linked image (vmlinux) or a module was expected", t)
 	}
@@ -211,6 +213,9 @@ func (im *Image) readHeaders() (err error) {
 		}
 	}
 	if im.module == nil {
+		if f.Section(".interp") != nil || f.Section(".note.ABI-tag") != nil || f.Section(".init_array") != nil && f.Entry>>63 == 0 {
+			return fail("", "is a program or a library for users (its entry point is %#x), not a kernel: a vmlinux was expected", f.Entry)
+		}
 		im.indexSections()
 	}
 	return nil

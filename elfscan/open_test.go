@@ -42,7 +42,22 @@ func TestOpenRefuses(t *testing.T) {
 		want string
 	}{
 		{"empty", content(""), "is empty"},
-		{"text", content("#!/bin/sh\n"), "offset 0: not an ELF file: it begins with 23 21 2f 62, 7f 45 4c 46 was expected"},
+		{"text", content("#!/bin/sh\n"), "is a text file"},
+		{"text in UTF-8", content("café\n" + strings.Repeat("é", 1000)), "is a text file"},
+		{"bytes", content("\x01\x02\x03\x04\x05"), "offset 0: not an ELF file: it begins with 01 02 03 04, 7f 45 4c 46 was expected"},
+		{"bzImage", content("MZ" + strings.Repeat("\x00", 0x200) + "HdrS" + strings.Repeat("\x00", 64)), "is an x86 boot image (bzImage)"},
+		{"zImage", content(strings.Repeat("\x00\x00\xa0\xe1", 9) + "\x18\x28\x6f\x01" + strings.Repeat("\x00", 64)), "is a boot image for 32-bit arm (zImage)"},
+		{"vmlinuz.efi", content("MZ\x00\x00zimg" + strings.Repeat("\x00", 64)), "is an EFI boot image with a packed kernel in it"},
+		{"bzip2", content("BZh91AY&SY"), "is packed with bzip2: unpack the file first"},
+		{"lz4", content("\x02\x21\x4c\x18xxxx"), "is packed with lz4: unpack the file first"},
+		{"tar", content("x" + strings.Repeat("\x00", 256) + "ustar"), "is a tar archive"},
+		{"deb", content("!<arch>\ndebian-binary   "), "is a Debian package"},
+		{"user program", func(t *testing.T) []byte {
+			s := samples.Load(t, "regs-good")
+			at := bytes.Index(s, []byte("\x00.rodata\x00"))
+			copy(s[at:], "\x00.interp\x00")
+			return s
+		}, "is a program or a library for users"},
 		{"one byte", content("\x7f"), "offset 0: not an ELF file: it begins with 7f, 7f 45 4c 46 was expected"},
 		{"magic alone", content("\x7fELF"), "ELF header: cut off: the file has 4 bytes, an ELF header has 64"},
 		{"boot image", content("MZ" + strings.Repeat("\x00", 54) + "ARM\x64" + strings.Repeat("\x00", 64)),
@@ -53,7 +68,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"x86", edit(func(s samples.File) { le.PutUint16(s[18:], uint16(elf.EM_X86_64)) }), "ELF header: made for EM_X86_64: an arm64 image (EM_AARCH64) was expected"},
 		{"32-bit arm", edit(func(s samples.File) { le.PutUint16(s[18:], uint16(elf.EM_ARM)) }), "made for EM_ARM"},
 		{"module", edit(func(s samples.File) { le.PutUint16(s[16:], uint16(elf.ET_REL)) }), "ELF header: a relocatable "},
-		{"core", edit(func(s samples.File) { le.PutUint16(s[16:], uint16(elf.ET_CORE)) }), "ELF header: a file of type ET_CORE"},
+		{"core", edit(func(s samples.File) { le.PutUint16(s[16:], uint16(elf.ET_CORE)) }), "is a core file (a dump of memory)"},
 		{"no sections", edit(func(s samples.File) { le.PutUint16(s[60:], 0) }), "ELF header: no section headers"},
 		{"section headers past the end", edit(func(s samples.File) { le.PutUint64(s[40:], 1<<40) }), "section headers: cut off: they stand at 0x10000000000.."},
 		{"section headers that wrap", edit(func(s samples.File) { le.PutUint64(s[40:], ^uint64(0)-64) }), "section headers: cut off"},

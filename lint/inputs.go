@@ -77,7 +77,14 @@ func (in *Inputs) walk(dir string) {
 		return nil
 	})
 	if len(in.Modules) == before && len(in.Errors) == problems {
-		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: "a folder without modules (" + strings.Join(moduleNames, ", ") + ")"})
+		what := "a folder without modules (" + strings.Join(moduleNames, ", ") + ")"
+		for _, name := range []string{"Kbuild", "Kconfig", "Makefile"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				what = "a folder of sources (it has a " + name + "), without modules: name the vmlinux that was built, or the source files to check"
+				break
+			}
+		}
+		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: what})
 	}
 }
 

@@ -21,21 +21,21 @@ import (
 // A Listing is a piece of code laid out for people: the entry code, a
 // callsite through its life, a trampoline with the model beside it.
 type Listing struct {
-	Title string `json:"title"`
-	Lines []Line `json:"lines"`
+	Title string
+	Lines []Line
 }
 
 // A Line is one instruction, or one literal.
 type Line struct {
-	Addr    uint64   `json:"address"`
-	Labels  []string `json:"labels,omitempty"` // labels at Addr
-	Word    uint64   `json:"word"`
-	Text    string   `json:"text"`
-	Model   string   `json:"model,omitempty"`   // the model's instruction, if it is compared
-	Differs bool     `json:"differs,omitempty"` // from the model
-	Note    string   `json:"note,omitempty"`
-	Bytes   uint64   `json:"bytes,omitempty"`   // size of the words that the line stands for, in bytes; 0: it is one instruction or literal
-	Missing bool     `json:"missing,omitempty"` // the code lacks what the model has here: there is no address
+	Addr    uint64
+	Labels  []string // labels at Addr
+	Word    uint64
+	Text    string
+	Model   string // the model's instruction, if it is compared
+	Differs bool   // from the model
+	Note    string
+	Bytes   uint64 // size of the words that the line stands for, in bytes; 0: it is one instruction or literal
+	Missing bool   // the code lacks what the model has here: there is no address
 }
 
 // slotNotes says what is special about the instruction at a label.

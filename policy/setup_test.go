@@ -81,6 +81,33 @@ func TestParseSetup(t *testing.T) {
 
 // What is wrong is said with its place, and with what was meant if that is
 // near.
+// The file that ftlint config init writes sets nothing, and with its comments taken
+// away it is valid and has every key.
+func TestStarter(t *testing.T) {
+	s, err := policy.ParseSetup("starter", []byte(policy.Starter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.YAML()); strings.TrimSpace(got) != "" {
+		t.Errorf("the file as it is written sets %q", got)
+	}
+	var used []string
+	for line := range strings.Lines(policy.Starter) {
+		if text, ok := strings.CutPrefix(line, "#"); ok && !strings.HasPrefix(text, " ") || strings.HasPrefix(line, "#  ") {
+			used = append(used, text)
+		}
+	}
+	s, err = policy.ParseSetup("used", []byte(strings.Join(used, "")))
+	if err != nil {
+		t.Fatalf("%v, in\n%s", err, strings.Join(used, ""))
+	}
+	for _, key := range []string{"rules:", "severity:", "paths:", "fail-on:", "baseline:", "suppress:"} {
+		if !strings.Contains(string(s.YAML()), key) {
+			t.Errorf("the file has no %s", key)
+		}
+	}
+}
+
 func TestSetupErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"rule:\n  disable: FT1\n", `f:1:1: unknown key "rule": is "rules" meant?`},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,11 @@ import (
 
 // SetupName is the name of a configuration file.
 const SetupName = ".ftlint.yaml"
+
+// Starter is a configuration file to begin with: all its settings are comments.
+//
+//go:embed starter.yaml
+var Starter string
 
 // maxSetup bounds the size of a configuration file, in bytes.
 const maxSetup = 1 << 20

@@ -114,6 +114,28 @@ func writeJSON(w io.Writer, run *Run) error {
 		Errors []string    `json:"errors,omitempty"` // about no single input
 		Inputs []jsonInput `json:"inputs"`
 	}{texts(run.Errors), inputs}
+	return encode(w, doc)
+}
+
+// RulesJSON writes the catalogue as one JSON document.
+func RulesJSON(w io.Writer) error {
+	type rule struct {
+		Rule     string   `json:"rule"`
+		Name     string   `json:"name"`
+		Severity string   `json:"severity"`
+		Title    string   `json:"title"`
+		On       []string `json:"on"` // kinds of input: kernels, modules, patches
+		URL      string   `json:"url"`
+	}
+	var list []rule
+	for _, r := range rules.All() {
+		list = append(list, rule{r.ID, r.Name, r.Severity.String(), r.Title, r.On.Names(), r.URL()})
+	}
+	return encode(w, map[string]any{"rules": list})
+}
+
+// encode writes a JSON document, indented.
+func encode(w io.Writer, doc any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")

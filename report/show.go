@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -79,10 +78,41 @@ func Show(w io.Writer, listings []picture.Listing) error {
 	return b.Flush()
 }
 
+// jsonListing and jsonLine are a picture.Listing and one of its lines. Numbers of 64
+// bits are strings: many readers of JSON would round them.
+type jsonListing struct {
+	Title string     `json:"title"`
+	Lines []jsonLine `json:"lines"`
+}
+
+type jsonLine struct {
+	Address string   `json:"address,omitempty"`
+	Labels  []string `json:"labels,omitempty"`
+	Word    string   `json:"word,omitempty"`
+	Text    string   `json:"text"`
+	Model   string   `json:"model,omitempty"`
+	Differs bool     `json:"differs,omitempty"`
+	Note    string   `json:"note,omitempty"`
+	Bytes   uint64   `json:"bytes,omitempty"`
+	Missing bool     `json:"missing,omitempty"`
+}
+
 // ShowJSON writes listings as one JSON document.
 func ShowJSON(w io.Writer, listings []picture.Listing) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"listings": listings})
+	out := []jsonListing{}
+	for _, l := range listings {
+		j := jsonListing{Title: l.Title, Lines: []jsonLine{}}
+		for _, line := range l.Lines {
+			jl := jsonLine{Labels: line.Labels, Text: line.Text, Model: line.Model, Differs: line.Differs, Note: line.Note, Bytes: line.Bytes, Missing: line.Missing}
+			if !line.Missing {
+				jl.Address = fmt.Sprintf("%#x", line.Addr)
+				if line.Bytes == 0 {
+					jl.Word = fmt.Sprintf("%#08x", line.Word)
+				}
+			}
+			j.Lines = append(j.Lines, jl)
+		}
+		out = append(out, j)
+	}
+	return encode(w, map[string]any{"listings": out})
 }

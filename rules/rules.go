@@ -53,6 +53,19 @@ const (
 	Patches                    // patches and source files
 )
 
+var inputNames = [...]string{"kernels", "modules", "patches"}
+
+// Names are the kinds of input in the set.
+func (in Inputs) Names() []string {
+	var names []string
+	for i, name := range inputNames {
+		if in&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Evidence is a set of the things that a rule looks at in an image. Pages name them
 // in the order of the constants.
 type Evidence uint8

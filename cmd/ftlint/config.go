@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -210,5 +213,29 @@ func configCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags())
+	cmd.AddCommand(configInitCommand(stdout))
 	return cmd
+}
+
+func configInitCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented configuration file to the current folder",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			file, err := os.OpenFile(policy.SetupName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("config init: there is a %s here already", policy.SetupName)
+			}
+			if err != nil {
+				return fmt.Errorf("config init: %w", err)
+			}
+			_, err = io.WriteString(file, policy.Starter)
+			if err = cmp.Or(err, file.Close()); err != nil {
+				return fmt.Errorf("config init: %w", err)
+			}
+			_, err = fmt.Fprintf(stdout, "%s written: all its settings are comments\n", policy.SetupName)
+			return err
+		},
+	}
 }

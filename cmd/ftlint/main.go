@@ -122,10 +122,17 @@ call was bad.`,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := misspelled(cmd, args); err != nil {
+				return err
+			}
 			f.maxPerRuleSet = cmd.Flags().Changed("max-per-rule")
+			if cmd.Flags().Changed("jobs") && f.workers < 1 {
+				return fmt.Errorf("--jobs %d: want 1 or more", f.workers)
+			}
 			return lintFiles(f, args, stdout, stderr)
 		},
 	}
+	root.SuggestionsMinimumDistance = 2 // letters
 	root.Version = buildVersion()
 	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
@@ -171,7 +178,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if len(files) == 0 && len(f.patch.git) == 0 {
 		files = []string{"vmlinux"}
 		if _, err := os.Stat("vmlinux"); err != nil {
-			return fmt.Errorf("no file was named, and there is no ./vmlinux here")
+			return errNoFile
 		}
 	}
 	setup, err := f.setup.setup(f.patch.inputs(files))
@@ -188,6 +195,14 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	keep := f.maxPerRule
 	if !f.maxPerRuleSet && (format.Name != "text" || slices.ContainsFunc(outputs, func(o output) bool { return o.format.Name != "text" })) {
 		keep = 0 // programs want all
+	}
+	if f.maxPerRule < 0 {
+		return fmt.Errorf("--max-per-rule %d: want a number of findings, or 0 for all", f.maxPerRule)
+	}
+	for _, dir := range f.debugDirs {
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("--debug-dir %s: %w", dir, pathless(err))
+		}
 	}
 	if f.timeout < 0 {
 		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
@@ -241,6 +256,25 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
+// errNoFile is the error of a call that names no file in a folder without a
+// vmlinux.
+var errNoFile = errors.New("no file was named, and there is no ./vmlinux here")
+
+// misspelled returns an error if the first argument is no file, and is a letter or
+// two away from the name of a command.
+func misspelled(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, err := os.Lstat(args[0]); err == nil {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("%s: no such file, and no such command: did you mean ftlint %s?", args[0], strings.Join(near, " or ftlint "))
+	}
+	return nil
+}
+
 // parseFailOn returns the lowest severity that fails; nil for never.
 func parseFailOn(s string) (*rules.Severity, error) {
 	if s == "never" {
@@ -286,11 +320,15 @@ func isKernelTree(dir string) bool {
 }
 
 func rulesCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return report.RulesJSON(stdout)
+			}
 			for _, r := range rules.All() {
 				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s\n", r.ID, r.Severity, r.Name, r.Title); err != nil {
 					return err
@@ -299,17 +337,28 @@ func rulesCommand(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
 }
 
 func explainCommand(stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain RULE",
-		Short: "Print the page of a rule, by its ID or name",
-		Args:  cobra.ExactArgs(1),
+		Use:   "explain RULE...",
+		Short: "Print the pages of rules, by their IDs or names",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("explain: name a rule, by its ID or name (ftlint explain FT303); ftlint rules lists them")
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			found, err := rules.Select(args[0])
-			if err != nil {
-				return err
+			var found []rules.Rule
+			for _, arg := range args {
+				some, err := rules.Select(arg)
+				if err != nil {
+					return err
+				}
+				found = append(found, some...)
 			}
 			for i, r := range found {
 				page, ok := r.Page()
@@ -340,6 +389,8 @@ func showCommand(stdout io.Writer) *cobra.Command {
 			path := "vmlinux"
 			if len(args) > 0 {
 				path = args[0]
+			} else if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("show: %w", errNoFile)
 			}
 			var res *finding.Result
 			cfg := lint.Config{Checks: []*analysis.Analyzer{}, Pictures: picture.Listings, DebugFile: debugFile}

@@ -21,7 +21,7 @@ type patchFlags struct {
 
 func (f *patchFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.image, "image", "", "an image built with the patches: mark the findings that it confirms, and report its own findings in code that the patches touch")
-	fl.StringArrayVar(&f.git, "git", nil, "lint the commits of this range of the git tree here (v1..v2)")
+	fl.StringArrayVar(&f.git, "git", nil, "lint the commits of this range of the git tree here (v1..v2), or this one commit (HEAD)")
 	fl.StringVar(&f.at, "at", "source", "where findings in patches are: source, at the line of the patched file, or patch, at the line of the patch")
 	fl.BoolVar(&f.allLines, "all-lines", false, "judge the context lines of patches too; all lines of a source file are always judged")
 }

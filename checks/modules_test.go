@@ -88,7 +88,7 @@ func TestModuleSamples(t *testing.T) {
 			for _, f := range res.Findings {
 				triggered[f.Rule.ID] = true
 				if !meet(wants, f, nil) {
-					t.Errorf("%s:%d: unexpected finding: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
+					t.Errorf("%s:%d: unexpected finding: %s %s", f.Path, f.Line, f.Rule.ID, f.Text())
 				}
 			}
 			for _, w := range wants {
@@ -106,7 +106,7 @@ func TestModuleSamples(t *testing.T) {
 			}
 			alone := lintWith(t, "", path, lint.Config{})
 			for _, f := range alone.Findings {
-				t.Errorf("without a kernel: %s:%d: %s %s", f.Path, f.Line, f.Rule.ID, f.Message)
+				t.Errorf("without a kernel: %s:%d: %s %s", f.Path, f.Line, f.Rule.ID, f.Text())
 			}
 			for _, r := range alone.Rules {
 				if r.Rule.ID == "FT204" && (r.Why == nil || r.Why.Error() != "no vmlinux was given") && alone.Image.Callsites > 0 {
@@ -160,8 +160,8 @@ func TestModuleLoaders(t *testing.T) {
 			res := lint.File(t.Context(), path, lint.Config{Settings: checks.Settings{Exhaustive: true}})
 			want, found := wants[name], false
 			for _, f := range res.Findings {
-				if want == "" || f.Rule.ID != "FT409" || !regexp.MustCompile(want).MatchString(f.Message) {
-					t.Errorf("not expected: %s %s", f.Rule.ID, f.Message)
+				if want == "" || f.Rule.ID != "FT409" || !regexp.MustCompile(want).MatchString(f.Text()) {
+					t.Errorf("not expected: %s %s", f.Rule.ID, f.Text())
 				}
 				found = true
 			}

@@ -206,7 +206,7 @@ func compare(t *testing.T, elf string, res *finding.Result, also func(finding.Fi
 	unmet := slices.DeleteFunc(slices.Clone(res.Findings), func(f finding.Finding) bool { return meet(wants, f, nil) })
 	for _, f := range unmet {
 		if also == nil || !meet(wants, f, also(f)) {
-			t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+			t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Text(), f.Rule.ID)
 		}
 	}
 	for _, w := range wants {
@@ -229,7 +229,7 @@ func meet(wants []*want, f finding.Finding, places []finding.Place) bool {
 		places = []finding.Place{f.Place}
 	}
 	i := slices.IndexFunc(wants, func(w *want) bool {
-		return !w.met && w.rule == f.Rule.ID && w.re.MatchString(f.Message) && slices.ContainsFunc(places, func(p finding.Place) bool {
+		return !w.met && w.rule == f.Rule.ID && w.re.MatchString(f.Text()) && slices.ContainsFunc(places, func(p finding.Place) bool {
 			return w.line == p.Line && (p.Line == 0 || w.file == p.Path || w.file == filepath.Base(p.Path))
 		})
 	})

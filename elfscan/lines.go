@@ -25,7 +25,11 @@ import (
 type Line struct {
 	File string
 	Line int // from 1
+	Col  int // from 1, in bytes; 0 if the debug information has none, as that of assembly
 }
+
+// at reports whether two lines are the same, wherever on the line they begin.
+func (l Line) at(m Line) bool { return l.File == m.File && l.Line == m.Line }
 
 // positions hands out token.Pos for addresses. The image is one token.File;
 // each address that is asked for takes the next offset in it. Only Position
@@ -120,7 +124,7 @@ func (im *Image) Position(pos token.Pos) token.Position {
 	im = im.owner(pos)
 	if addr, ok := im.PosAddr(pos); ok {
 		if l, ok := im.Line(addr); ok {
-			return token.Position{Filename: l.File, Line: l.Line, Column: 1}
+			return token.Position{Filename: l.File, Line: l.Line, Column: max(l.Col, 1)}
 		}
 	}
 	return token.Position{Filename: im.Path}
@@ -153,11 +157,11 @@ func (im *Image) Line(addr uint64) (Line, bool) {
 		return l, ok
 	}
 	before, _ := t.find(pad.Start-a64.Size, false)
-	if ok && l != before {
+	if ok && !l.at(before) {
 		return l, ok
 	}
 	for _, at := range []uint64{pad.Func, pad.End} {
-		if of, found := t.find(at, true); found && of != before {
+		if of, found := t.find(at, true); found && !of.at(before) {
 			return of, true
 		}
 	}
@@ -248,7 +252,37 @@ func (t *lineTables) lookup(addr uint64, first bool) (Line, error) {
 	if file == "" || n <= 1 {
 		return Line{}, nil
 	}
-	return Line{kernelPath(info.IncludeDirs[0], file), n}, nil
+	l := Line{File: kernelPath(info.IncludeDirs[0], file), Line: n}
+	l.Col, err = t.column(off, pc, n)
+	return l, err
+}
+
+// column is the column of the row for pc, which is of the unit at off and has line
+// n; 0 if the row has none. The reader of line tables keeps columns to itself,
+// that of the standard library does not.
+func (t *lineTables) column(off, pc uint64, n int) (int, error) {
+	d, entry, _, err := t.rootDIE(off)
+	if err != nil || entry == nil {
+		return 0, err
+	}
+	r, err := d.LineReader(entry)
+	if err != nil || r == nil {
+		return 0, err
+	}
+	var row, next dwarf.LineEntry
+	col := 0
+	for have := false; ; have = true {
+		if err := r.Next(&next); err != nil {
+			return col, nil // the end, or damage that the other reader did not mind
+		}
+		if have && !row.EndSequence && row.Address <= pc && pc < next.Address && row.Line == n {
+			col = row.Column
+			if !next.EndSequence && next.Address != row.Address {
+				return col, nil
+			}
+		}
+		row = next
+	}
 }
 
 // maxAhead is how far behind an address without a line find looks for a line, in
@@ -429,12 +463,12 @@ func (t *lineTables) rootDIE(off uint64) (d *dwarf.Data, entry *dwarf.Entry, nex
 		return nil, nil, 0, err
 	}
 	sections := map[string][]byte{}
-	for _, name := range []string{".debug_abbrev", ".debug_ranges", ".debug_str", ".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
+	for _, name := range []string{".debug_abbrev", ".debug_line", ".debug_ranges", ".debug_str", ".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
 		if sections[name], err = t.bytes(name); err != nil {
 			return nil, nil, 0, err
 		}
 	}
-	d, err = dwarf.New(sections[".debug_abbrev"], nil, nil, unit, nil, nil, sections[".debug_ranges"], sections[".debug_str"])
+	d, err = dwarf.New(sections[".debug_abbrev"], nil, nil, unit, sections[".debug_line"], nil, sections[".debug_ranges"], sections[".debug_str"])
 	for _, name := range []string{".debug_addr", ".debug_line_str", ".debug_str_offsets", ".debug_rnglists"} {
 		if err == nil && sections[name] != nil {
 			err = d.AddSection(name, sections[name])

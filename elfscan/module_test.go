@@ -420,7 +420,7 @@ func TestModuleDebugFile(t *testing.T) {
 	if err := os.WriteFile(debug, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := Line{"good-regs.S", 18}
+	want := Line{File: "good-regs.S", Line: 18}
 	if l, err := line(ModuleOptions{DebugFile: debug}); l != want || err != nil {
 		t.Errorf("named: %v, %v", l, err)
 	}

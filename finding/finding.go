@@ -23,8 +23,8 @@ type Place struct {
 // A Finding is one defect.
 type Finding struct {
 	Place
-	Rule    rules.Rule
-	Message string
+	Rule rules.Rule
+	Claim
 	Related []Related
 	Source  string // the text of the line, if the input (a patch) contains it
 	Symbol  string // symbol+offset of Addr; "" if no symbol is near
@@ -66,7 +66,7 @@ func Compare(a, b Finding) int {
 		cmp.Compare(a.Col, b.Col),
 		cmp.Compare(a.Addr, b.Addr),
 		strings.Compare(a.Rule.ID, b.Rule.ID),
-		strings.Compare(a.Message, b.Message),
+		strings.Compare(a.Text(), b.Text()),
 	)
 }
 
@@ -156,7 +156,7 @@ func (l *Limit) Keep(list []Finding) []bool {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(list[a].Addr, list[b].Addr), strings.Compare(list[a].Message, list[b].Message))
+		return cmp.Or(cmp.Compare(list[a].Addr, list[b].Addr), strings.Compare(list[a].Text(), list[b].Text()))
 	})
 	kept := make([]bool, len(list))
 	for _, i := range order {

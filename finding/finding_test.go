@@ -123,7 +123,7 @@ func TestSpan(t *testing.T) {
 // of rule and message.
 func TestCompare(t *testing.T) {
 	at := func(path string, line, col int, addr uint64, rule, message string) finding.Finding {
-		return finding.Finding{Place: finding.Place{Path: path, Line: line, Col: col, Addr: addr}, Rule: rules.Rule{ID: rule}, Message: message}
+		return finding.Finding{Place: finding.Place{Path: path, Line: line, Col: col, Addr: addr}, Rule: rules.Rule{ID: rule}, Claim: finding.Claim{Headline: message}}
 	}
 	ordered := []finding.Finding{
 		at("a", 9, 9, 9, "FT9", "z"),

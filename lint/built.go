@@ -89,11 +89,12 @@ func confirm(patches []*finding.Result, f finding.Finding, image string) bool {
 		return false
 	}
 	bestAt.Confirmed = true
+	bestAt.Claim = bestAt.Because("the image confirms it")
 	place := f.Place
 	if place.Line == 0 {
 		place.Path = image
 	}
-	bestAt.Related = append(bestAt.Related, finding.Related{Place: place, Message: fmt.Sprintf("%s confirms it: %s", image, f.Message)})
+	bestAt.Related = append(bestAt.Related, finding.Related{Place: place, Message: fmt.Sprintf("%s confirms it: %s", image, f.Headline)})
 	return true
 }
 

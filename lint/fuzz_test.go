@@ -157,7 +157,7 @@ func checkResult(t *testing.T, res *finding.Result, hostilePath string) {
 		for _, r := range f.Related {
 			place(r.Place)
 		}
-		if f.Message == "" || f.Identity.Rule != f.Rule.ID || f.Identity.Object == "" || f.Addr == 0 && (f.Symbol != "" || f.Insn != "") {
+		if f.Headline == "" || f.Identity.Rule != f.Rule.ID || f.Identity.Object == "" || f.Addr == 0 && (f.Symbol != "" || f.Insn != "") {
 			t.Errorf("finding %+v", f)
 		}
 		if i > 0 && f.Path == res.Findings[i-1].Path && f.Line < res.Findings[i-1].Line {

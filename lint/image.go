@@ -133,7 +133,7 @@ func (im imageSubject) place(pos token.Pos) finding.Place {
 }
 
 func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
-	f := finding.Finding{Place: finding.Place{Path: im.Path, Addr: im.addr(d.Pos)}, Rule: rule, Message: d.Message}
+	f := finding.Finding{Place: finding.Place{Path: im.Path, Addr: im.addr(d.Pos)}, Rule: rule, Claim: finding.ClaimOf(d)}
 	if f.Addr != 0 {
 		if _, ok := im.SymbolAt(f.Addr); ok {
 			f.Symbol = im.Name(f.Addr)
@@ -143,7 +143,7 @@ func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		}
 	}
 	f.Identity = finding.Identity{
-		Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Message)),
+		Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Headline)),
 	}.Valid()
 	return f
 }
@@ -163,7 +163,7 @@ func (im imageSubject) function(addr uint64) string {
 func (im imageSubject) locate(f *finding.Finding, d analysis.Diagnostic) { f.Place = im.place(d.Pos) }
 
 func (im imageSubject) relate(f *finding.Finding, d analysis.Diagnostic) {
-	for _, rel := range d.Related {
+	for _, rel := range finding.Places(d) {
 		f.Related = append(f.Related, finding.Related{Place: im.place(rel.Pos), Message: rel.Message})
 	}
 }

@@ -109,5 +109,7 @@ func trim(res *finding.Result, limit *finding.Limit) {
 	})
 }
 
-// compareMessages orders diagnostics at one place by their messages.
-func compareMessages(a, b analysis.Diagnostic) int { return strings.Compare(a.Message, b.Message) }
+// compareMessages orders diagnostics at one place by their texts.
+func compareMessages(a, b analysis.Diagnostic) int {
+	return strings.Compare(finding.ClaimOf(a).Text(), finding.ClaimOf(b).Text())
+}

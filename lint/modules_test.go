@@ -43,7 +43,7 @@ func TestInOrder(t *testing.T) {
 	total, err := lint.Run(context.Background(), in, lint.Config{Workers: 8}, func(res *finding.Result) {
 		got = append(got, res.Path)
 		for _, f := range res.Findings {
-			t.Errorf("%s: %s %s", f.Path, f.Rule.ID, f.Message)
+			t.Errorf("%s: %s %s", f.Path, f.Rule.ID, f.Text())
 		}
 	})
 	if err != nil || total.Judged != 200 || total.Unread != 0 || len(total.Errors) != 0 || total.Interrupted != nil {

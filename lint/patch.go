@@ -160,7 +160,7 @@ func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text st
 // place.
 func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
 	here, there, text := in.places(d.Pos)
-	f := finding.Finding{Place: here, Rule: rule, Message: d.Message, Source: text, Patched: here}
+	f := finding.Finding{Place: here, Rule: rule, Claim: finding.ClaimOf(d), Source: text, Patched: here}
 	if in.atPatch {
 		f.Patched = there
 	}
@@ -173,7 +173,7 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		}
 		f.Related = append(f.Related, finding.Related{Place: there, Message: what})
 	}
-	for _, rel := range d.Related {
+	for _, rel := range finding.Places(d) {
 		at, _, _ := in.places(rel.Pos)
 		f.Related = append(f.Related, finding.Related{Place: at, Message: rel.Message})
 	}

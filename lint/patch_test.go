@@ -177,10 +177,10 @@ func TestKernelSources(t *testing.T) {
 				arch := patchscan.ArchOf(filepath.ToSlash(rel))
 				judged[arch] += res.Patch.Judged
 				for _, f := range res.Findings {
-					if m := twin.FindStringSubmatch(f.Message); m != nil && trueInMainline[filepath.Base(file)+":"+m[1]] != "" && !strings.Contains(rel, "ftrace") {
+					if m := twin.FindStringSubmatch(f.Text()); m != nil && trueInMainline[filepath.Base(file)+":"+m[1]] != "" && !strings.Contains(rel, "ftrace") {
 						continue
 					}
-					t.Errorf("%s:%d: %s [%s]", rel, f.Line, f.Message, f.Rule.ID)
+					t.Errorf("%s:%d: %s [%s]", rel, f.Line, f.Text(), f.Rule.ID)
 				}
 			}
 			if judged["arm64"] < 2 || judged["x86"] > 0 || judged[""] > 0 {

@@ -156,7 +156,7 @@ func TestRealKernels(t *testing.T) {
 			}
 			for _, f := range res.Findings {
 				if f.Rule.Severity == rules.Error {
-					t.Errorf("%s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+					t.Errorf("%s:%d: %s [%s]", f.Path, f.Line, f.Text(), f.Rule.ID)
 				}
 			}
 			version := filepath.Base(dir)
@@ -173,7 +173,7 @@ func TestRealKernels(t *testing.T) {
 func notAtEntry(res *finding.Result) (n int) {
 	for _, f := range res.Findings {
 		if f.Rule.ID == "FT407" {
-			_, _ = fmt.Sscanf(f.Message, "%d callsites are not at the entry of a function", &n)
+			_, _ = fmt.Sscanf(f.Text(), "%d callsites are not at the entry of a function", &n)
 		}
 	}
 	return n
@@ -341,7 +341,7 @@ func compareByAddress(t *testing.T, got, want *finding.Result) {
 	t.Helper()
 	lines := func(res *finding.Result) (out []string) {
 		for _, f := range res.Findings {
-			out = append(out, fmt.Sprintf("%#x %s %s", f.Addr, f.Rule.ID, f.Message))
+			out = append(out, fmt.Sprintf("%#x %s %s", f.Addr, f.Rule.ID, f.Text()))
 		}
 		slices.Sort(out)
 		for _, r := range res.Rules {

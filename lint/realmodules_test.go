@@ -65,7 +65,7 @@ func TestRealModules(t *testing.T) {
 					t.Errorf("%s: era %v", res.Path, res.Image.Era)
 				}
 				for _, f := range res.Findings {
-					t.Errorf("%s: %s: %s", f.Path, f.Rule.ID, f.Message)
+					t.Errorf("%s: %s: %s", f.Path, f.Rule.ID, f.Text())
 				}
 				for _, r := range res.Rules {
 					switch id := r.Rule.ID; {
@@ -120,7 +120,7 @@ func TestRealModulesExhaustively(t *testing.T) {
 			executed := 0
 			_, err = lint.Run(context.Background(), in, cfg, func(res *finding.Result) {
 				for _, f := range res.Findings {
-					t.Errorf("%s: %s: %s", f.Path, f.Rule.ID, f.Message)
+					t.Errorf("%s: %s: %s", f.Path, f.Rule.ID, f.Text())
 				}
 				if res.IsModule && res.Image != nil && res.Image.Callsites > 0 {
 					for _, r := range res.Rules {

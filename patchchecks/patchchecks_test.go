@@ -101,10 +101,10 @@ func TestSamples(t *testing.T) {
 			res := lintText(t, file, text, lint.Config{})
 			for _, f := range res.Findings {
 				i := slices.IndexFunc(wants, func(w *want) bool {
-					return !w.met && w.rule == f.Rule.ID && w.path == f.Path && w.line == f.Line && w.re.MatchString(f.Message)
+					return !w.met && w.rule == f.Rule.ID && w.path == f.Path && w.line == f.Line && w.re.MatchString(f.Text())
 				})
 				if i < 0 {
-					t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+					t.Errorf("not expected: %s:%d: %s [%s]", f.Path, f.Line, f.Text(), f.Rule.ID)
 				} else {
 					wants[i].met = true
 				}
@@ -189,7 +189,7 @@ func TestClaims(t *testing.T) {
 			"diff --git a/arch/arm64/kernel/x.c b/arch/arm64/kernel/x.c\n--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
 		got := ""
 		for _, f := range lintText(t, "x.patch", text, lint.Config{}).Findings {
-			got += f.Message
+			got += f.Text()
 		}
 		if want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%q: found %q, want %q", message, got, want)
@@ -261,7 +261,7 @@ func FuzzChecks(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, f := range res.Findings {
-				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.Message == "" || !strings.Contains(text, f.Source) {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.Headline == "" || !strings.Contains(text, f.Source) {
 					t.Fatalf("%+v", f)
 				}
 				for _, r := range f.Related {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -117,7 +118,22 @@ func (ids fingerprints) next(f *finding.Finding) string {
 
 // headline returns a finding on one line, without its place.
 func headline(f *finding.Finding) string {
-	return fmt.Sprintf("%s [%s %s]", OneLine(message(*f)), f.Rule.ID, f.Rule.Name)
+	return fmt.Sprintf("%s [%s %s]", OneLine(f.Headline), f.Rule.ID, f.Rule.Name)
+}
+
+// proof returns the evidence of a finding and its fix, one line each.
+func proof(f *finding.Finding) []string {
+	lines := oneLines(slices.Clone(f.Evidence))
+	if f.Fix != "" {
+		lines = append(lines, "fix: "+OneLine(f.Fix))
+	}
+	return lines
+}
+
+// whole returns a finding without its place, in lines: headline, evidence, fix,
+// related places.
+func whole(f *finding.Finding) string {
+	return strings.Join(slices.Concat([]string{headline(f)}, proof(f), notes(f)), "\n")
 }
 
 // notes returns the related places of a finding, one line each.
@@ -130,8 +146,7 @@ func notes(f *finding.Finding) (lines []string) {
 
 // line returns a finding in the form of text, with its related places.
 func line(f *finding.Finding) string {
-	s := fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, headline(f))
-	return strings.Join(append([]string{s}, notes(f)...), "\n")
+	return fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, whole(f))
 }
 
 // leftOut returns a line for each rule that has findings which are not in the

@@ -43,11 +43,11 @@ func hostileWith(evil string) *report.Run {
 	rule, _ := rules.Lookup("FT301")
 	other, _ := rules.Lookup("FT407")
 	place := finding.Place{Path: "dir/" + evil, Line: 7, Col: 3, Addr: 0xffff800080000000}
-	f := finding.Finding{Place: place, Rule: rule, Message: "message " + evil, Symbol: "symbol " + evil, Insn: "insn " + evil, Source: "source " + evil,
+	f := finding.Finding{Place: place, Rule: rule, Claim: finding.Claim{Headline: "message " + evil, Evidence: []string{"fact " + evil, "another"}, Fix: "mend " + evil}, Symbol: "symbol " + evil, Insn: "insn " + evil, Source: "source " + evil,
 		Related: []finding.Related{{Place: place, Message: "related " + evil}}, Identity: finding.Identity{Rule: rule.ID, Object: evil, Symbol: evil, Text: evil}}
 	twin := f
 	twin.Line = 8
-	unplaced := finding.Finding{Place: finding.Place{Path: evil}, Rule: other, Message: evil}
+	unplaced := finding.Finding{Place: finding.Place{Path: evil}, Rule: other, Claim: finding.Claim{Headline: evil}}
 	failOn := rules.Error
 	return &report.Run{
 		Version: "1.2.3", FailOn: &failOn,
@@ -164,16 +164,16 @@ func TestSARIFSchema(t *testing.T) {
 			f := findings[i]
 			at := res.Locations[0].PhysicalLocation
 			if line := at.Region.StartLine; *res.Message.Text == "" || *at.ArtifactLocation.URI == "" || line == nil || *line != max(f.Line, 1) {
-				t.Errorf("%s: %s is at %s", name, f.Message, *at.ArtifactLocation.URI)
+				t.Errorf("%s: %s is at %s", name, f.Text(), *at.ArtifactLocation.URI)
 			}
 			if len(res.RelatedLocations) != len(f.Related) {
-				t.Errorf("%s: %s: %d related locations, want %d", name, f.Message, len(res.RelatedLocations), len(f.Related))
+				t.Errorf("%s: %s: %d related locations, want %d", name, f.Text(), len(res.RelatedLocations), len(f.Related))
 			}
 			if f.Symbol != "" && *res.Locations[0].LogicalLocations[0].FullyQualifiedName != report.OneLine(f.Symbol) {
-				t.Errorf("%s: %s is not at %s", name, f.Message, f.Symbol)
+				t.Errorf("%s: %s is not at %s", name, f.Text(), f.Symbol)
 			}
 			if f.Addr != 0 && res.Properties.Properties["address"] != fmt.Sprintf("%#x", f.Addr) {
-				t.Errorf("%s: %s: properties %v", name, f.Message, res.Properties.Properties)
+				t.Errorf("%s: %s: properties %v", name, f.Text(), res.Properties.Properties)
 			}
 		}
 		// Errors, rules without a verdict, and what is not in the report.
@@ -305,7 +305,13 @@ func TestGitHubCommands(t *testing.T) {
 				if f.Line == 0 {
 					line, col = "", ""
 				}
-				text := report.OneLine(f.Message) + " [" + f.Rule.ID + " " + f.Rule.Name + "]"
+				text := report.OneLine(f.Headline) + " [" + f.Rule.ID + " " + f.Rule.Name + "]"
+				for _, fact := range f.Evidence {
+					text += "\n" + report.OneLine(fact)
+				}
+				if f.Fix != "" {
+					text += "\nfix: " + report.OneLine(f.Fix)
+				}
 				for _, r := range f.Related {
 					at := r.Path
 					if r.Line > 0 {
@@ -462,7 +468,7 @@ func TestNotShown(t *testing.T) {
 // A path is in a report as a repository has it.
 func TestCleanPaths(t *testing.T) {
 	rule, _ := rules.Lookup("FT407")
-	run := &report.Run{Results: []*finding.Result{{Path: "./out/vmlinux", Findings: []finding.Finding{{Place: finding.Place{Path: "./out/vmlinux"}, Rule: rule, Message: "m"}}, Errors: []error{errors.New("e")}}}}
+	run := &report.Run{Results: []*finding.Result{{Path: "./out/vmlinux", Findings: []finding.Finding{{Place: finding.Place{Path: "./out/vmlinux"}, Rule: rule, Claim: finding.Claim{Headline: "m"}}}, Errors: []error{errors.New("e")}}}}
 	for format, want := range map[string]string{"gitlab": `"path": "out/vmlinux"`, "github": "file=out/vmlinux,", "sarif": `"uri":"out/vmlinux"`} {
 		if out := write(t, format, run); !strings.Contains(out, want) || strings.Contains(out, "./out") {
 			t.Errorf("%s: want %s in %s", format, want, out)

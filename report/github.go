@@ -41,8 +41,7 @@ func writeGitHub(w io.Writer, run *Run) error {
 			if f.Line > 0 {
 				fmt.Fprintf(b, ",line=%d,col=%d", f.Line, f.Col)
 			}
-			text := strings.Join(append([]string{headline(f)}, notes(f)...), "\n")
-			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(text))
+			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(whole(f)))
 		}
 		for _, line := range append(NoteLines(res), leftOut(res)...) {
 			about("notice", line)

@@ -172,7 +172,7 @@ func harmful() *report.Run {
 		Errors: []error{fmt.Errorf("%s%s", harm, odd)},
 	}
 	for _, r := range []rules.Rule{rule, rule, own} {
-		res.Findings = append(res.Findings, finding.Finding{Place: at, Rule: r, Message: "`" + harm + "` " + odd, Symbol: harm + odd, Insn: harm + odd, Source: harm + odd, Related: []finding.Related{{Place: at, Message: harm + odd}}})
+		res.Findings = append(res.Findings, finding.Finding{Place: at, Rule: r, Claim: finding.Claim{Headline: "`" + harm + "` " + odd}, Symbol: harm + odd, Insn: harm + odd, Source: harm + odd, Related: []finding.Related{{Place: at, Message: harm + odd}}})
 	}
 	return &report.Run{Results: []*finding.Result{res}, Version: harm + odd}
 }
@@ -198,7 +198,7 @@ func TestFragments(t *testing.T) {
 	ids := func(move uint64) (out []string) {
 		res := &finding.Result{Path: "vmlinux", Rules: []finding.RuleRun{{Rule: rule, Findings: 3}}}
 		for i, symbol := range []string{"a", "b", "b"} {
-			res.Findings = append(res.Findings, finding.Finding{Place: finding.Place{Path: "vmlinux", Line: int(move) + i, Addr: move + uint64(i)}, Rule: rule, Message: "m",
+			res.Findings = append(res.Findings, finding.Finding{Place: finding.Place{Path: "vmlinux", Line: int(move) + i, Addr: move + uint64(i)}, Rule: rule, Claim: finding.Claim{Headline: "m"},
 				Identity: finding.Identity{Rule: "FT407", Object: "vmlinux", Symbol: symbol, Text: "nop"}})
 		}
 		for _, m := range fragment.FindAllStringSubmatch(page(t, &report.Run{Results: []*finding.Result{res}}), -1) {
@@ -303,7 +303,9 @@ func many(n int) *report.Run {
 		symbol := fmt.Sprintf("some_function_%d+%#x", i/10, i%10*0x40)
 		res.Findings = append(res.Findings, finding.Finding{
 			Place: finding.Place{Path: fmt.Sprintf("kernel/file%d.c", i/100), Line: 10 + i%100, Col: 1, Addr: addr}, Rule: rule,
-			Message:  fmt.Sprintf("callsite %s (%#x) is not at the entry of a function: no function symbol stands at %#x. This is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it", symbol, addr, addr),
+			Claim: finding.Say("callsite %s (%#x) is not at the entry of a function", symbol, addr).
+				Because("no function symbol stands at %#x", addr).
+				Because("this is what an overridden weak function leaves behind; ftrace patches it, and shows it under the name of the function before it"),
 			Symbol:   symbol,
 			Insn:     "nop",
 			Identity: finding.Identity{Rule: "FT407", Object: "vmlinux", Symbol: fmt.Sprintf("some_function_%d", i/10), Text: "nop"},

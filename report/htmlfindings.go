@@ -169,8 +169,9 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *finding.Finding,
 		p.raw("</a>")
 	}
 	p.raw("</p>\n<p>")
-	p.code(clean(message(*f)))
+	p.code(clean(f.Headline))
 	p.raw("</p>\n")
+	v.writeProof(p, f)
 	v.writeSource(p, f)
 	if len(f.Related) > 0 {
 		p.raw("<ul>")
@@ -189,6 +190,24 @@ func (v *pageView) writeFinding(p htmlWriter, in *inputView, f *finding.Finding,
 		p.raw("</ul>\n")
 	}
 	p.raw("</article>\n")
+}
+
+// writeProof writes the evidence of a finding and its fix.
+func (v *pageView) writeProof(p htmlWriter, f *finding.Finding) {
+	if len(f.Evidence) > 0 {
+		p.raw("<ul class=\"evidence\">")
+		for _, fact := range f.Evidence {
+			p.raw("<li>")
+			p.code(clean(fact))
+			p.raw("</li>")
+		}
+		p.raw("</ul>\n")
+	}
+	if f.Fix != "" {
+		p.raw("<p class=\"fix\"><b>Fix:</b> ")
+		p.code(clean(f.Fix))
+		p.raw("</p>\n")
+	}
 }
 
 // whereabouts returns a place, without the path of the input if there is an

@@ -27,7 +27,9 @@ type jsonFinding struct {
 	Severity string        `json:"severity"`
 	Rule     string        `json:"rule"`
 	Name     string        `json:"name"`
-	Message  string        `json:"message"`
+	Message  string        `json:"message"` // the headline
+	Evidence []string      `json:"evidence,omitempty"`
+	Fix      string        `json:"fix,omitempty"`
 	Symbol   string        `json:"symbol,omitempty"`      // symbol+offset of the address
 	Insn     string        `json:"instruction,omitempty"` // at the address
 	Related  []jsonRelated `json:"related,omitempty"`
@@ -178,7 +180,7 @@ func inputOf(res *finding.Result) jsonInput {
 
 func findingOf(f *finding.Finding, ids fingerprints) jsonFinding {
 	jf := jsonFinding{
-		jsonPlace: place(f.Place), Severity: f.Rule.Severity.String(), Rule: f.Rule.ID, Name: f.Rule.Name, Message: f.Message,
+		jsonPlace: place(f.Place), Severity: f.Rule.Severity.String(), Rule: f.Rule.ID, Name: f.Rule.Name, Message: f.Headline, Evidence: f.Evidence, Fix: f.Fix,
 		Symbol: f.Symbol, Insn: f.Insn, Confirmed: f.Confirmed, Fingerprint: ids.next(f),
 	}
 	for _, r := range f.Related {

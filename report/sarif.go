@@ -239,7 +239,7 @@ func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sa
 	}
 	res := sarifResult{
 		RuleID: f.Rule.ID, RuleIndex: index[f.Rule.ID], Level: f.Rule.Severity.String(),
-		Message:      sarifText{Text: OneLine(message(*f))},
+		Message:      sarifText{Text: strings.Join(append([]string{OneLine(f.Headline)}, proof(f)...), "\n")},
 		Locations:    []sarifLocation{at},
 		Fingerprints: sarifFingerprints{id},
 	}

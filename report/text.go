@@ -70,6 +70,9 @@ func (t *Text) Write(res *finding.Result) error {
 		} else {
 			t.source(w, f.Place)
 		}
+		for _, l := range proof(&f) {
+			fmt.Fprintf(w, "  %s\n", l)
+		}
 		for _, r := range f.Related {
 			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), OneLine(r.Message))
 		}
@@ -83,14 +86,6 @@ func (t *Text) Write(res *finding.Result) error {
 		}
 	}
 	return w.Flush()
-}
-
-// message returns the message of a finding.
-func message(f finding.Finding) string {
-	if f.Confirmed {
-		return f.Message + " (the image confirms it)"
-	}
-	return f.Message
 }
 
 // position returns a place in the form that editors know.
@@ -150,7 +145,18 @@ func (t *Text) source(w io.Writer, p finding.Place) {
 	}
 }
 
-// excerpt shows a line with carets below its text from column col on.
+// word returns the word that s begins with: a name or a number, else one character.
+func word(s string) string {
+	end := strings.IndexFunc(s, func(r rune) bool { return r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if end < 0 {
+		return s
+	}
+	_, first := utf8.DecodeRuneInString(s)
+	return s[:max(end, first)]
+}
+
+// excerpt shows a line with carets below the word at column col or, if col is 1,
+// below all of its code.
 func (t *Text) excerpt(w io.Writer, number, col int, line string) {
 	const most = 300 // bytes of a line that are shown
 	if len(line) > most {
@@ -167,14 +173,19 @@ func (t *Text) excerpt(w io.Writer, number, col int, line string) {
 		code = strings.ToValidUTF8(line[from:], "")
 	}
 	before := line[:len(line)-len(code)]
+	if col > 1 && col-1 == len(before) {
+		code = word(code)
+	}
 	indent := strings.Map(func(r rune) rune {
 		if r != '\t' {
 			return ' '
 		}
 		return r
 	}, before)
-	if i := strings.Index(code, "//"); i > 0 {
-		code = strings.TrimRight(code[:i], " \t")
+	for _, comment := range []string{"//", "/*"} {
+		if i := strings.Index(code, comment); i > 0 {
+			code = strings.TrimRight(code[:i], " \t")
+		}
 	}
 	fmt.Fprintf(w, "%6d | %s\n", number, line)
 	if code != "" {

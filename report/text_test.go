@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/report"
@@ -19,7 +21,7 @@ func found(place finding.Place, message string) *finding.Result {
 	rule, _ := rules.Lookup("FT104")
 	return &finding.Result{
 		Path:     "vmlinux",
-		Findings: []finding.Finding{{Place: place, Rule: rule, Message: message}},
+		Findings: []finding.Finding{{Place: place, Rule: rule, Claim: finding.Claim{Headline: message}}},
 		Rules:    []finding.RuleRun{{Rule: rule, Findings: 1}},
 	}
 }
@@ -32,6 +34,44 @@ func text(t *testing.T, tree string, res *finding.Result) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// Evidence and fix stand below the source line, indented, and before other places.
+func TestParts(t *testing.T) {
+	res := found(finding.Place{Path: "x.S", Line: 7, Col: 1}, "m")
+	f := &res.Findings[0]
+	f.Claim = f.Because("it is %d\nbytes long", 4).Because("it ends").Do("Make it longer")
+	f.Source = "ret"
+	f.Related = []finding.Related{{Place: finding.Place{Path: "y.S", Line: 8, Col: 1}, Message: "here"}}
+	want := `x.S:7:1: warning: m [FT104 end-label-before-ret]
+     7 | ret
+       | ^~~
+  it is 4\nbytes long
+  it ends
+  fix: Make it longer
+y.S:8:1: note: here
+`
+	if diff := cmp.Diff(want, text(t, "", res)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Where the column is known, the caret stands under the word that begins there.
+func TestCaret(t *testing.T) {
+	const line = "\tif (ftrace_call(ip) < 0)\t/* no */"
+	for col, want := range map[int]string{
+		1:   "\t^~~~~~~~~~~~~~~~~~~~~~~~",
+		6:   "\t    ^~~~~~~~~~~",
+		5:   "\t   ^",
+		400: "\t^~~~~~~~~~~~~~~~~~~~~~~~",
+	} {
+		res := found(finding.Place{Path: "x.c", Line: 7, Col: col}, "m")
+		res.Findings[0].Source = line
+		_, got, _ := strings.Cut(text(t, "", res), line+"\n")
+		if got != "       | "+want+"\n" {
+			t.Errorf("column %d:\n%q\n%q", col, got, want)
+		}
+	}
 }
 
 // The source line stands below the finding, with a caret under its code: not

@@ -62,7 +62,7 @@ func writeCheckstyle(w io.Writer, run *Run) error {
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			add(f.Path, checkstyleError{f.Line, f.Col, checkstyleSeverity[f.Rule.Severity], OneLine(message(*f)), "ftlint." + f.Rule.ID + "." + f.Rule.Name})
+			add(f.Path, checkstyleError{f.Line, f.Col, checkstyleSeverity[f.Rule.Severity], strings.Join(append([]string{OneLine(f.Headline)}, proof(f)...), "\n"), "ftlint." + f.Rule.ID + "." + f.Rule.Name})
 		}
 		for _, err := range res.Errors {
 			add(res.Path, checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
@@ -174,7 +174,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 func summary(r finding.RuleRun, found []*finding.Finding) string {
 	s := count(r.Findings, r.Rule.Severity.String(), r.Rule.Severity.String()+"s")
 	if len(found) > 0 {
-		s += ": " + OneLine(message(*found[0]))
+		s += ": " + OneLine(found[0].Headline)
 	}
 	return s
 }

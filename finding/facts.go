@@ -3,6 +3,9 @@ package finding
 // ImageFacts are what a summary says about an image.
 type ImageFacts struct {
 	Object    string // the image as identities name it: "vmlinux", or the name of a module
+	Release   string // of the kernel: "6.12.9-arm64"; "" if the image does not say
+	Compiler  string // that built the kernel; "" if the image does not say
+	BuildID   string // hexadecimal; "" if the image has none
 	Era       string
 	Callsites int
 	Blank     int    // zero entries of the callsite table

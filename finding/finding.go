@@ -58,14 +58,16 @@ type Suppression struct {
 	From   string // where the suppression is written: ".ftlint.yaml:4"
 }
 
-// Compare orders findings by their place, then by rule and message.
+// Compare orders findings: errors first, then warnings, then notes; among these by
+// rule, then by place and text.
 func Compare(a, b Finding) int {
 	return cmp.Or(
+		cmp.Compare(b.Rule.Severity, a.Rule.Severity),
+		strings.Compare(a.Rule.ID, b.Rule.ID),
 		strings.Compare(a.Path, b.Path),
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Col, b.Col),
 		cmp.Compare(a.Addr, b.Addr),
-		strings.Compare(a.Rule.ID, b.Rule.ID),
 		strings.Compare(a.Text(), b.Text()),
 	)
 }
@@ -113,7 +115,7 @@ type Result struct {
 	Path      string
 	Image     *ImageFacts // nil if the input could not be opened, or is not an image
 	Patch     *PatchFacts // nil if the input could not be read, or is not a patch
-	Findings  []Finding   // ordered by place
+	Findings  []Finding   // as Compare orders them
 	Uncounted []Finding   // all findings that do not count; most have no line
 	Fixed     []Entry     // entries of the baseline, with the number of findings that are gone
 	Rules     []RuleRun   // ordered by ID

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"go/token"
+	"strings"
 	"time"
 
 	"golang.org/x/tools/go/analysis"
@@ -95,6 +96,12 @@ func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 		_ = recover() // the file is gone: the checks have reported that, and f has what was known before
 	}()
 	f = &finding.ImageFacts{Object: objectOf(im), Era: arch.None.String()}
+	f.BuildID = im.BuildID()
+	if m := im.Module(); m != nil {
+		f.Release, _, _ = strings.Cut(m.Info.Vermagic, " ")
+	} else {
+		f.Release, f.Compiler = im.Banner()
+	}
 	table, _ := callsite.Of(im)
 	f.Era = table.Era.String()
 	if table.Entries != nil {

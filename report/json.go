@@ -56,7 +56,10 @@ type jsonInput struct {
 	Config      string          `json:"config,omitempty"` // the configuration file
 	Errors      []string        `json:"errors,omitempty"`
 	Patches     *jsonPatches    `json:"patches,omitempty"`
-	Module      string          `json:"module,omitempty"` // its name
+	Module      string          `json:"module,omitempty"`  // its name
+	Release     string          `json:"release,omitempty"` // of the kernel
+	Compiler    string          `json:"compiler,omitempty"`
+	BuildID     string          `json:"build_id,omitempty"`
 	Vermagic    string          `json:"vermagic,omitempty"`
 	Era         string          `json:"era,omitempty"`
 	Callsites   int             `json:"callsites"`
@@ -101,6 +104,10 @@ type jsonNote struct {
 	Message string `json:"message"`
 }
 
+// SchemaVersion is the version of the JSON that reports write. It grows when a field
+// goes away or means something else.
+const SchemaVersion = 1
+
 // writeJSON writes the run as one JSON document: {"inputs": [...]}.
 func writeJSON(w io.Writer, run *Run) error {
 	inputs := []jsonInput{}
@@ -113,9 +120,11 @@ func writeJSON(w io.Writer, run *Run) error {
 		inputs = append(inputs, in)
 	}
 	doc := struct {
-		Errors []string    `json:"errors,omitempty"` // about no single input
-		Inputs []jsonInput `json:"inputs"`
-	}{texts(run.Errors), inputs}
+		Schema  int         `json:"schema"`
+		Version string      `json:"ftlint"`
+		Errors  []string    `json:"errors,omitempty"` // about no single input
+		Inputs  []jsonInput `json:"inputs"`
+	}{SchemaVersion, run.Version, texts(run.Errors), inputs}
 	return encode(w, doc)
 }
 
@@ -157,6 +166,7 @@ func inputOf(res *finding.Result) jsonInput {
 		if im.Module != nil {
 			in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
 		}
+		in.Release, in.Compiler, in.BuildID = im.Release, im.Compiler, im.BuildID
 		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 	}

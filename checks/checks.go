@@ -96,6 +96,20 @@ func reportWith(pass *analysis.Pass, addr uint64, related []analysis.RelatedInfo
 	pass.Report(analysis.Diagnostic{Pos: image(pass).Pos(addr), Message: fmt.Sprintf(format, args...), Related: related})
 }
 
+// say makes a claim of its headline.
+var say = finding.Say
+
+// claim reports a claim about the image's code or data at addr, with other places
+// to look at.
+func claim(pass *analysis.Pass, addr uint64, c finding.Claim, related ...analysis.RelatedInformation) {
+	pass.Report(c.Diagnostic(image(pass).Pos(addr), related...))
+}
+
+// claimImage reports a claim about the image as a whole.
+func claimImage(pass *analysis.Pass, c finding.Claim) {
+	pass.Report(c.Diagnostic(image(pass).FilePos()))
+}
+
 // reportImage reports a finding about the image as a whole.
 func reportImage(pass *analysis.Pass, format string, args ...any) {
 	pass.Report(analysis.Diagnostic{Pos: image(pass).FilePos(), Message: fmt.Sprintf(format, args...)})

@@ -74,14 +74,14 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 }
 
 // modelCheck is builtCheck for a rule about differences from the model, with
-// memory near and after an update. advice ends the message of each finding.
-func modelCheck(id string, advice string) *analysis.Analyzer {
+// memory near and after an update. fix says what to do about each of them.
+func modelCheck(id string, fix string) *analysis.Analyzer {
 	rule, _ := rules.Lookup(id)
 	a := builtCheck(id, func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 		for _, r := range runs {
 			for _, d := range r.Diffs {
 				if rule.Differences.Has(d.Kind) {
-					s.addDiff(r, d, advice)
+					s.addDiff(r, d, fix)
 				}
 			}
 		}
@@ -109,10 +109,11 @@ func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.A
 
 // A spot is a finding about a line of the builder.
 type spot struct {
-	pc       uint64   // of the builder's instruction
-	key      string   // findings of one line with the same key are one finding
-	text     string   // the message, without the variants
+	pc       uint64 // of the builder's instruction
+	key      string // findings of one line with the same key are one finding
+	claim    finding.Claim
 	variants []string // of the trampoline that show it
+	with     string   // the situation that the first run was in; "" if nothing is special about it
 	related  []analysis.RelatedInformation
 }
 
@@ -135,7 +136,7 @@ func (s *spots) line(pc uint64) string {
 
 // add adds a finding at pc about a run. It returns the new spot, or nil if the
 // line has a finding with this key already.
-func (s *spots) add(r *trampoline.Run, pc uint64, key string, format string, args ...any) *spot {
+func (s *spots) add(r *trampoline.Run, pc uint64, key string, c finding.Claim) *spot {
 	key += " " + s.line(pc)
 	for _, have := range s.list {
 		if have.key == key {
@@ -145,13 +146,16 @@ func (s *spots) add(r *trampoline.Run, pc uint64, key string, format string, arg
 			return nil
 		}
 	}
-	sp := &spot{pc: pc, key: key, text: fmt.Sprintf(format, args...), variants: []string{r.Variant()}}
+	sp := &spot{pc: pc, key: key, claim: c, variants: []string{r.Variant()}}
+	if r.Situation != trampoline.Near {
+		sp.with = r.Situation.String()
+	}
 	s.list = append(s.list, sp)
 	return sp
 }
 
-// addDiff adds a difference from the model.
-func (s *spots) addDiff(r *trampoline.Run, d trampoline.Diff, advice string) {
+// addDiff adds a difference from the model. fix says what to do about it.
+func (s *spots) addDiff(r *trampoline.Run, d trampoline.Diff, fix string, facts ...string) {
 	insn := ""
 	if w, ok := s.im.Word(d.Origin); ok && d.Origin != 0 {
 		insn = a64.Text(w, d.Origin, s.im.Name)
@@ -160,11 +164,7 @@ func (s *spots) addDiff(r *trampoline.Run, d trampoline.Diff, advice string) {
 	if pc == 0 {
 		pc, _ = s.im.Addr("arch_ftrace_update_trampoline")
 	}
-	what := d.What
-	if r.Situation != trampoline.Near {
-		what = "with " + r.Situation.String() + ": " + what
-	}
-	sp := s.add(r, pc, insn, "%s%s", what, advice)
+	sp := s.add(r, pc, insn, finding.Claim{Headline: d.What, Evidence: slices.Concat(d.Facts, facts), Fix: fix})
 	if sp != nil && d.Origin != 0 {
 		sp.related = []analysis.RelatedInformation{related(s.im, d.Origin, "in the template: %s (%#x)", d.Where, d.Origin)}
 	}
@@ -180,7 +180,11 @@ func (s *spots) inEncoder(pc uint64) bool {
 // report reports the findings that were gathered.
 func (s *spots) report() {
 	for _, sp := range s.list {
-		reportWith(s.pass, sp.pc, sp.related, "the trampoline for %s: %s", strings.Join(sp.variants, " and "), sp.text)
+		seen := "seen in the trampoline for " + strings.Join(sp.variants, " and ")
+		if sp.with != "" {
+			seen += ", with " + sp.with
+		}
+		claim(s.pass, sp.pc, sp.claim.Because("%s", seen), sp.related...)
 	}
 }
 

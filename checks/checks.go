@@ -125,6 +125,14 @@ func relatedTo(im *elfscan.Image, addr uint64, what string) []analysis.RelatedIn
 	return []analysis.RelatedInformation{related(im, addr, "%s: %s", what, im.At(addr))}
 }
 
+// first returns the first n of list, and a line that says how many more there are.
+func first(list []string, n int) []string {
+	if len(list) <= n {
+		return list
+	}
+	return append(list[:n:n], plural(len(list)-n, "more difference"))
+}
+
 // some joins the first n of list and says how many more there are.
 func some(list []string, n int) string {
 	if len(list) <= n {

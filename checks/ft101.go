@@ -23,11 +23,14 @@ var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
 		if has(l.Name) {
 			continue
 		}
-		const format = "%s is missing (%s): era %s needs it for %s"
+		c := say("%s is missing, which era %s needs", l.Name, era).
+			Because("%s is %s", l.Name, l.Role).
+			Because("it is needed for %s", l.NeededBy).
+			Do("Define the label")
 		if at, ok := im.Addr("ftrace_caller"); ok && im.IsText(at) {
-			report(pass, at, format, l.Name, l.Role, era, l.NeededBy)
+			claim(pass, at, c)
 		} else {
-			reportImage(pass, format, l.Name, l.Role, era, l.NeededBy)
+			claimImage(pass, c)
 		}
 	}
 	return examined("%d labels of era %s", needed, era)

@@ -32,11 +32,11 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		_, template := endOf(l.Name)
 		switch {
 		case !mapped:
-			reportImage(pass, "%s is at %#x, in no section of the image: move it to %s", l.Name, s.Addr, l.Role)
+			claimImage(pass, say("%s is in no section of the image", l.Name).Because("it is at %#x", s.Addr).Do("Move it to %s", l.Role))
 		case !section.Executable() && !template:
-			reportImage(pass, "%s is at %#x in %s, which is not executable: it labels code (%s)", l.Name, s.Addr, section.Name, l.Role)
+			claimImage(pass, say("%s is in %s, which is not executable", l.Name, section.Name).Because("it is at %#x, and labels code (%s)", s.Addr, l.Role).Do("Move it to %s", l.Role))
 		case s.Addr%a64.Size != 0:
-			report(pass, s.Addr, "%s is at %#x, %d bytes into an instruction: align it to %d", l.Name, s.Addr, s.Addr%a64.Size, a64.Size)
+			claim(pass, s.Addr, say("%s stands %d bytes into an instruction", l.Name, s.Addr%a64.Size).Because("it is at %#x", s.Addr).Do("Align it to %d", a64.Size))
 		default:
 			placed[l.Name] = s.Addr
 		}
@@ -59,15 +59,15 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		r, ok := regions[l.Start]
 		switch {
 		case end <= start:
-			report(pass, end, "%s (%#x) stands before %s (%#x): the region that a builder copies would be %d bytes", l.End, end, l.Start, start, a64.Offset(start, end))
+			claim(pass, end, say("%s stands before %s", l.End, l.Start).Because("%s is at %#x, %s at %#x", l.End, end, l.Start, start).Because("the region that a builder copies would be %d bytes", a64.Offset(start, end)).Do("Put %s behind the code", l.End))
 		case !ok:
 			in := "no section"
 			if s, mapped := im.SectionAt(end); mapped {
 				in = s.Name
 			}
-			report(pass, end, "%s (%#x, in %s) stands %#x bytes behind %s (%#x): that is not entry code", l.End, end, in, end-start, l.Start, start)
+			claim(pass, end, say("%s is not in the entry code of %s", l.End, l.Start).Because("it is at %#x, in %s, %#x bytes behind %s (%#x)", end, in, end-start, l.Start, start).Do("Put it behind the last instruction of %s", l.Start))
 		case r.Last == 0:
-			report(pass, end, "%s (%#x) is not at the end of %s: neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", l.End, end, l.Start, text(im, end-a64.Size), text(im, end))
+			claim(pass, end, say("%s is not at the end of %s", l.End, l.Start).Because("it is at %#x", end).Because("neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", text(im, end-a64.Size), text(im, end)).Do("Put it behind the last instruction of %s", l.Start))
 		}
 	}
 
@@ -81,20 +81,20 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		if _, reached := code.Words[at]; !reached {
-			report(pass, at, "%s (%#x, on %s) is not in the entry code: no path from ftrace_caller leads over it", name, at, text(im, at))
+			claim(pass, at, say("%s is not in the entry code", name).Because("it is at %#x, on %s", at, text(im, at)).Because("no path from ftrace_caller leads over it").Do("Move it to the instruction that is patched"))
 		} else if inCommon && !common.Contains(at) {
-			report(pass, at, "%s (%#x) is outside ftrace_common..ftrace_common_end (%#x..%#x): the copy has no such slot", name, at, common.Start, common.End)
+			claim(pass, at, say("%s is outside ftrace_common..ftrace_common_end", name).Because("it is at %#x, the region is %#x..%#x", at, common.Start, common.End).Because("the copy has no such slot").Do("Move it into the region"))
 		}
 	}
 	// Era mcount has a NOP at ftrace_call. Every era has a NOP at ftrace_graph_call.
 	if at, ok := placed["ftrace_call"]; ok {
 		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Call {
-			report(pass, at, "ftrace_call (%#x) is on %s: the slot of the callback is a BL or a NOP", at, text(im, at))
+			claim(pass, at, say("ftrace_call is on %s", text(im, at)).Because("it is at %#x; the slot of the callback is a BL or a NOP", at).Do("Move it to the slot of the callback"))
 		}
 	}
 	if at, ok := placed["ftrace_graph_call"]; ok {
 		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Branch {
-			report(pass, at, "ftrace_graph_call (%#x) is on %s: the slot of fgraph is a NOP or a B", at, text(im, at))
+			claim(pass, at, say("ftrace_graph_call is on %s", text(im, at)).Because("it is at %#x; the slot of fgraph is a NOP or a B", at).Do("Move it to the slot of fgraph"))
 		}
 	}
 	return examined("%d labels of era %s", n, era)

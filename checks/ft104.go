@@ -13,8 +13,10 @@ var FT104 = check("FT104", func(pass *analysis.Pass) (any, error) {
 	}
 	for _, r := range t.Regions {
 		if r.OnLast {
-			report(pass, r.End, "%s stands on the last instruction, %s at %s+%#x, not after it: %s..%s is %#x bytes, the code is %#x. Every use of the label must add %d bytes by hand; put the label behind the instruction",
-				r.EndLabel, text(im, r.Last), r.Label, r.Last-r.Start, r.Label, r.EndLabel, r.End-r.Start, r.Limit()-r.Start, r.Limit()-r.End)
+			claim(pass, r.End, say("%s stands on the last instruction, not after it", r.EndLabel).
+				Because("the last instruction is %s at %s+%#x", text(im, r.Last), r.Label, r.Last-r.Start).
+				Because("%s..%s is %#x bytes, the code is %#x: every use of the label must add %d bytes by hand", r.Label, r.EndLabel, r.End-r.Start, r.Limit()-r.Start, r.Limit()-r.End).
+				Do("Put the label behind the instruction"))
 		}
 	}
 	if len(t.Regions) == 0 {

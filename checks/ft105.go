@@ -1,4 +1,4 @@
 package checks
 
 // FT105 finds copies that go on past the template's return.
-var FT105 = modelCheck("FT105", ". Call slots and the literal are counted from the end: copy up to the return")
+var FT105 = modelCheck("FT105", "Copy up to the return: slots and the literal are counted from the end")

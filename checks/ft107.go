@@ -27,7 +27,10 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 		return inconclusive("%s (%#x) is outside text: see FT102", label, at)
 	case isPair && loaded == op:
 	case isPair:
-		report(pass, at, "%s (%#x) is on an ADRP+LDR pair that loads %s, not function_trace_op (%#x): a builder that replaces it leaves the real load in the copy", label, at, im.At(loaded), op)
+		claim(pass, at, say("%s is on a pair that loads something else", label).
+			Because("the ADRP+LDR pair at %#x loads %s, function_trace_op is at %#x", at, im.At(loaded), op).
+			Because("a builder that replaces the pair leaves the real load in the copy").
+			Do("Move the label to the ADRP of the pair that loads function_trace_op"))
 	default:
 		// Say where the pair is, if it is in the code that follows.
 		start, ok := im.Addr("ftrace_common")
@@ -36,12 +39,18 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 		}
 		for a := start; a < start+entry.MaxWords; a += a64.Size {
 			if to, ok := adrpLoad(im, a); ok && to == op {
-				report(pass, at, "%s (%#x) is on %s: the ADRP of the pair that loads function_trace_op is at %s, %+d bytes from the label. A builder replaces the two instructions at the label, and so the wrong ones; move the label to the ADRP",
-					label, at, text(im, at), im.At(a), a64.Offset(at, a))
+				claim(pass, at, say("%s is not on the load of function_trace_op", label).
+					Because("it is at %#x, on %s", at, text(im, at)).
+					Because("the ADRP of the pair that loads function_trace_op is at %s, %+d bytes from the label", im.At(a), a64.Offset(at, a)).
+					Because("a builder replaces the two instructions at the label, and so the wrong ones").
+					Do("Move the label to the ADRP"))
 				return examined("1 label")
 			}
 		}
-		report(pass, at, "%s (%#x) is on %s, and no ADRP+LDR pair that loads function_trace_op (%#x) follows ftrace_common", label, at, text(im, at), op)
+		claim(pass, at, say("%s is not on the load of function_trace_op", label).
+			Because("it is at %#x, on %s", at, text(im, at)).
+			Because("no ADRP+LDR pair that loads function_trace_op (%#x) follows ftrace_common", op).
+			Do("Put the label on the ADRP of that pair"))
 	}
 	return examined("1 label")
 })

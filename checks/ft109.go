@@ -14,18 +14,18 @@ var FT109 = withModel(builtCheck("FT109", func(pass *analysis.Pass, runs []*tram
 	for _, r := range runs {
 		for _, d := range r.Diffs {
 			if d.Kind == trampoline.Misaligned {
-				s.addDiff(r, d, otherVariant(runs, r)+". Round the size of the code up to 8")
+				s.addDiff(r, d, "Round the size of the code up to 8", otherVariant(runs, r)...)
 			}
 		}
 	}
 }, trampoline.Near))
 
 // otherVariant says where the literal of the other variant is.
-func otherVariant(runs []*trampoline.Run, r *trampoline.Run) string {
+func otherVariant(runs []*trampoline.Run, r *trampoline.Run) []string {
 	for _, o := range runs {
 		if o.Regs != r.Regs && o.Trampoline != 0 && o.Literal != 0 {
-			return fmt.Sprintf("; the one for %s is at %s", o.Variant(), at(o, o.Literal))
+			return []string{fmt.Sprintf("the literal for %s is at %s", o.Variant(), at(o, o.Literal))}
 		}
 	}
-	return ""
+	return nil
 }

@@ -27,13 +27,13 @@ var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 		words = append(words, fmt.Sprintf("%s (%#x)", l.Start, start))
 	}
 	if at != 0 {
-		slots := ""
+		c := say("the template is live, executable kernel text").Because("its regions are %s", strings.Join(words, ", "))
 		for _, name := range []string{"ftrace_call", "ftrace_graph_call"} {
 			if a, ok := im.Addr(name); ok && im.IsText(a) {
-				slots += fmt.Sprintf("; %s (%#x) is patched while the code is live, so a copy has whatever it held at that moment", name, a)
+				c = c.Because("%s (%#x) is patched while the code is live, so that a copy has whatever it held at that moment", name, a)
 			}
 		}
-		report(pass, at, "the template is live, executable kernel text: %s%s. A template that is only copied belongs in .rodata", strings.Join(words, ", "), slots)
+		claim(pass, at, c.Do("Put a template that is only copied into .rodata"))
 	}
 	return examined("%d regions in text", len(words))
 }, Template)

@@ -75,11 +75,14 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 					break
 				}
 			}
-			because := ""
-			if len(p.Of.Diffs) > 0 {
-				because = ". It has " + p.Of.Diffs[0].What
+			c := say("the trampoline for %s does not preserve the context", p.Of.Variant()).Because("executed from callsite %s:", t.name(s.im, p.Site))
+			for _, d := range first(p.Diffs, 4) {
+				c = c.Because("%s", d)
 			}
-			s.add(p.Of, pc, "", "executed from callsite %s: %s%s", t.name(s.im, p.Site), some(p.Diffs, 4), because)
+			if len(p.Of.Diffs) > 0 {
+				c = c.Because("%s", p.Of.Diffs[0].What)
+			}
+			s.add(p.Of, pc, "", c)
 		}
 	}
 	s.report()

@@ -71,5 +71,8 @@ func stays(r *trampoline.Run) bool {
 // the failure.
 func (s *spots) silent(r *trampoline.Run) {
 	pc, _ := s.im.Addr("arch_ftrace_update_trampoline")
-	s.add(r, pc, "silent", "with %v, the trampoline stays as it was, and the builder neither warns nor gives it up: ftrace goes on as if it called the new callback", r.Situation)
+	s.add(r, pc, "silent", say("the builder hides that an update of the trampoline failed").
+		Because("the trampoline stays as it was, and the builder neither warns nor gives it up").
+		Because("ftrace goes on as if the trampoline called the new callback").
+		Do("Warn, and give the trampoline up"))
 }

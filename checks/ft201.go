@@ -31,8 +31,10 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 				worst = off
 			}
 			if !reach.Contains(off) {
-				reportWith(pass, a, relatedTo(im, target, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
-					t.name(im, a), name, target, call, off, reach.Min, reach.Max)
+				claim(pass, a, say("callsite %s cannot reach %s", t.name(im, a), name).
+					Because("its BL at %#x is %+d bytes from %s (%#x), BL reaches %+d..%+d", call, off, name, target, reach.Min, reach.Max).
+					Because("vmlinux has no PLT for ftrace: the callsite cannot be traced").
+					Do("Link the code nearer to %s, or mark it notrace", name), relatedTo(im, target, name)...)
 			}
 		}
 	}

@@ -25,8 +25,11 @@ var FT202 = builtCheck("FT202", func(pass *analysis.Pass, runs []*trampoline.Run
 			if worst <= 128<<20 {
 				continue
 			}
-			s.add(r, e.PC, "", "its memory comes from %s, which can place it in %s: up to %d MiB from callsites of the image, and from the callback; BL reaches 128. The builder has no PLT and does not fail (FT203): add one, or refuse memory from which _text, _end or the callback is out of reach",
-				e.Func, region, worst>>20)
+			s.add(r, e.PC, "", say("memory for trampolines from %s() can land out of BL's reach", e.Func).
+				Because("the memory can lie in %s", region).
+				Because("that is up to %d MiB from callsites of the image, and from the callback; BL reaches 128 MiB", worst>>20).
+				Because("the builder has no PLT and does not fail (FT203)").
+				Do("Add a PLT, or refuse memory from which _text, _end or the callback is out of reach"))
 		}
 	}
 }, trampoline.Near, trampoline.FarAbove, trampoline.FarBelow)

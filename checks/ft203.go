@@ -48,7 +48,7 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 		}
 		// The finding is where the instruction was made, if that is known, else
 		// where it was stored.
-		pc, advice := uint64(0), "it does not reach, and nothing tests that: test the distance before"
+		pc, fix := uint64(0), "Test the distance before, and fail or go through a PLT"
 		if e := r.Writer(slot); e != nil {
 			pc = e.PC
 		}
@@ -56,12 +56,14 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 			if e.Kind == world.Gen && e.Addr == slot && uint32(e.Value) == w {
 				pc = e.PC
 				if a64.Classify(w) == a64.Break {
-					advice = "check what " + e.Func + "() returns for AARCH64_BREAK_FAULT"
+					fix = "Check what " + e.Func + "() returns for AARCH64_BREAK_FAULT, and fail or go through a PLT"
 				}
 			}
 		}
-		sp := s.add(r, pc, "", "with %v (at %#x, the target %#x is %s away) the builder writes %08x %s to %s, the slot of %s, and returns success: %s, and fail or go through a PLT",
-			r.Situation, r.Trampoline, target, mebibytes(a64.Offset(slot, target)), w, word(s.im, r, w, slot), at(r, slot), label, advice)
+		sp := s.add(r, pc, "", say("the builder writes a branch at %s that does not arrive, and returns success", label).
+			Because("the trampoline is at %#x, the target %#x is %s away", r.Trampoline, target, mebibytes(a64.Offset(slot, target))).
+			Because("%08x %s is written to %s, the slot of %s", w, word(s.im, r, w, slot), at(r, slot), label).
+			Do("%s", fix))
 		if e := r.Writer(slot); sp != nil && e != nil && e.PC != pc {
 			sp.related = relatedTo(s.im, e.PC, "written here")
 		}
@@ -74,7 +76,10 @@ var FT203 = builtCheck("FT203", func(pass *analysis.Pass, runs []*trampoline.Run
 func (s *spots) addEdge(r *trampoline.Run) {
 	for _, e := range r.Events {
 		if e.Kind == world.Alloc && e.Addr != 0 {
-			s.add(r, e.PC, "", "with %v the builder takes it (%#x) and returns success: a BL there does not reach the trampoline, ftrace_make_call() fails, and ftrace is switched off. Refuse memory from which _text or _end is out of reach", r.Situation, r.Trampoline)
+			s.add(r, e.PC, "", say("the builder takes memory that a callsite's BL does not reach").
+				Because("the trampoline is at %#x, and the builder returns success", r.Trampoline).
+				Because("ftrace_make_call() fails for that callsite, and ftrace is switched off").
+				Do("Refuse memory from which _text or _end is out of reach"))
 			return
 		}
 	}
@@ -115,7 +120,10 @@ func farBreaks(runs []*trampoline.Run, r *trampoline.Run) uint64 {
 func (s *spots) addGap(r *trampoline.Run) {
 	for _, e := range r.Events {
 		if e.Kind == world.Alloc {
-			s.add(r, e.PC, "gap", "with the callback %+#x bytes from the slot of ftrace_call the builder makes no trampoline, though it has a PLT for callbacks farther away: BL reaches -0x8000000..+0x7fffffc, and the PLT must begin right behind", r.Distance)
+			s.add(r, e.PC, "gap", say("the builder makes no trampoline for a callback %+#x bytes away", r.Distance).
+				Because("it has a PLT for callbacks farther away").
+				Because("BL reaches -0x8000000..+0x7fffffc, and the PLT must begin right behind").
+				Do("Go through the PLT for each callback that BL does not reach"))
 			return
 		}
 	}

@@ -38,10 +38,12 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	if _, ok := m.Section(arch.ARM64.Modules.PLT); !ok {
 		then := "a callsite out of reach cannot be enabled, and ftrace switches itself off"
 		if view.Needs[arch.ARM64.Modules.PLT] {
-			then = "and the kernel's loader, executed, refuses a module without that section"
+			then = "the kernel's loader, executed, refuses a module without that section"
 		}
-		reportImage(pass, "%s and no section %s: the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB, %s. Link it with the kernel's scripts/module.lds",
-			plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT, far.Start, far.End, far.Name, then)
+		claimImage(pass, say("the module has %s and no section %s", plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT).
+			Because("the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB", far.Start, far.End, far.Name).
+			Because("%s", then).
+			Do("Link it with the kernel's scripts/module.lds"))
 	}
 	return examined("%d sections", len(m.Sections))
 }, Sites, InKernel)

@@ -38,25 +38,35 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 		case a64.Classify(b.Got) == a64.Call:
 			left = "a BL elsewhere"
 		}
-		did := fmt.Sprintf("%s, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s)", b.Func, b.Distance, b.Returned, b.Got, left)
+		c := say("%s refuses a target that BL reaches", b.Func)
+		did := fmt.Sprintf("executed with a target %+#x bytes from the BL, it returns %d and leaves %08x (%s)", b.Distance, b.Returned, b.Got, left)
+		must := ""
 		switch {
 		case len(b.Diffs) > 0:
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, %s", b.Func, b.Distance, some(b.Diffs, 3))
-		case b.Func != "ftrace_make_call" && b.Reachable:
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches that far (-0x8000000..+0x7fffffc)", b.Func, b.Distance, b.Got, left)
+			c.Headline = fmt.Sprintf("%s misbehaves with a target at the border of BL's range", b.Func)
+			did = fmt.Sprintf("executed with a target %+#x bytes from the BL, it %s", b.Distance, some(b.Diffs, 3))
 		case b.Func != "ftrace_make_call":
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches -0x8000000..+0x7fffffc, so it must make a BRK", b.Func, b.Distance, b.Got, left)
+			did = fmt.Sprintf("executed with a target %+#x bytes from the BL, it makes %08x (%s)", b.Distance, b.Got, left)
+			if !b.Reachable {
+				c.Headline, must = fmt.Sprintf("%s makes a branch to a target that BL does not reach", b.Func), "it must make a BRK"
+			}
 		case b.Enabled: // and reachable: else it is OK
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), so the callsite need not be enabled through ftrace_caller", did)
+			must = "the callsite need not be enabled through ftrace_caller"
 		case b.Reachable && b.Returned == 0:
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite must call the target", did)
+			c.Headline, must = fmt.Sprintf("%s does not call a target that BL reaches", b.Func), "the callsite must call the target"
 		case b.Reachable:
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", did)
+			must = "the callsite could be enabled"
 		case b.Returned != 0:
-			report(pass, fn, "%s at the callsite: for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here", did)
+			c.Headline = fmt.Sprintf("%s refuses a target that it could call through ftrace_caller", b.Func)
+			must = "for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call"
 		default:
-			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
+			c.Headline, must = fmt.Sprintf("%s enables a callsite whose BL does not reach", b.Func), "it must refuse, or go through a PLT"
 		}
+		c = c.Because("%s", did).Because("BL reaches -0x8000000..+0x7fffffc")
+		if must != "" {
+			c = c.Because("%s", must)
+		}
+		claim(pass, fn, c)
 	}
 	return examined("%d distances at the borders of +-128 MiB", len(callsite.BorderDistances))
 }, Sites, SiteRuns)

@@ -34,9 +34,15 @@ var FT207 = check("FT207", func(pass *analysis.Pass) (any, error) {
 	mib := func(n uint64) float64 { return float64(n) / (1 << 20) }
 	switch room := int64(directRange) - int64(size); {
 	case room <= 0:
-		reportImage(pass, "%s is %#x bytes (%.1f MiB), 128 MiB or more: %s has no room, every module lands out of BL range and needs PLTs for each call and for ftrace", span, size, mib(size), region)
+		claimImage(pass, say("the image leaves no room for modules in BL's range").
+			Because("%s is %#x bytes (%.1f MiB), 128 MiB or more: %s has no room", span, size, mib(size), region).
+			Because("every module lands out of BL's range and needs PLTs for each call and for ftrace").
+			Do("Make the image smaller: build more as modules"))
 	case room < littleRoom:
-		reportImage(pass, "%s is %#x bytes (%.1f MiB): %s has %.1f MiB left of 128, further modules land out of BL range and need PLTs for each call and for ftrace", span, size, mib(size), region, mib(uint64(room)))
+		claimImage(pass, say("the image leaves %.1f MiB for modules in BL's range", mib(uint64(room))).
+			Because("%s is %#x bytes (%.1f MiB), of the 128 MiB of %s", span, size, mib(size), region).
+			Because("further modules land out of BL's range and need PLTs for each call and for ftrace").
+			Do("Make the image smaller: build more as modules"))
 	}
 	return examined("%s is %.1f MiB of 128", span, mib(size))
 })

@@ -21,10 +21,15 @@ var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*trampoline.Run
 		alloc, last := permEvents(r, a)
 		switch {
 		case last != nil:
-			s.add(r, last.PC, "", "the builder returns with its page %#x %v: %s() here, on memory from %s(), which is %v. Call set_memory_ro() first; what is patched later goes through aarch64_insn_patch_text_nosync(), which writes through an alias",
-				r.Trampoline, a.PermAt(r.Trampoline), last.Func, alloc.Func, alloc.Perm)
+			s.add(r, last.PC, "", say("the trampoline's pages stay writable and executable").
+				Because("the builder returns with the page at %#x %v", r.Trampoline, a.PermAt(r.Trampoline)).
+				Because("%s() makes it so here, on memory from %s(), which is %v", last.Func, alloc.Func, alloc.Perm).
+				Because("what is patched later goes through aarch64_insn_patch_text_nosync(), which writes through an alias").
+				Do("Call set_memory_ro() before %s()", last.Func))
 		case alloc != nil:
-			s.add(r, alloc.PC, "", "the builder returns with its page %#x %v, as %s() gave it: call set_memory_ro()", r.Trampoline, a.PermAt(r.Trampoline), alloc.Func)
+			s.add(r, alloc.PC, "", say("the trampoline's pages stay writable and executable").
+				Because("the builder returns with the page at %#x %v, as %s() gave it", r.Trampoline, a.PermAt(r.Trampoline), alloc.Func).
+				Do("Call set_memory_ro()"))
 		}
 	}
 }, trampoline.Near)

@@ -29,12 +29,16 @@ var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*trampoline.Run
 				}
 				switch {
 				case e.Kind == world.Free && from != nil && !forGood:
-					s.add(r, from.PC, "", "its page %#x is %v from %s() here until it is freed: call set_memory_ro() first", a.Addr, from.Perm, from.Func)
+					s.add(r, from.PC, "", say("the trampoline's pages are writable and executable until they are freed").
+						Because("the page at %#x is %v from %s() here on", a.Addr, from.Perm, from.Func).
+						Do("Call set_memory_ro() before %s()", from.Func))
 					from = nil
 				case e.Perm&writeExec == writeExec && from == nil:
 					from, calls = e, 0
 				case e.Perm&writeExec != writeExec && from != nil:
-					s.add(r, from.PC, "", "its page %#x is %v from %s() here until %s(), %s later (%s): swap them", a.Addr, from.Perm, from.Func, e.Func, plural(calls+1, "call"), s.line(e.PC))
+					s.add(r, from.PC, "", say("the trampoline's pages are writable and executable for a while").
+						Because("the page at %#x is %v from %s() here until %s(), %s later (%s)", a.Addr, from.Perm, from.Func, e.Func, plural(calls+1, "call"), s.line(e.PC)).
+						Do("Swap the two calls"))
 					from = nil
 				}
 			}

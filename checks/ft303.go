@@ -47,7 +47,10 @@ var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if over != 0 {
-			reportImage(pass, "%s is at %#x, %#x bytes into a page of %#x bytes (%s): permissions change by the page, so those bytes get the wrong ones, or the mapping fails at boot. Align it in the linker script", name, at, over, page, from)
+			claimImage(pass, say("%s is not on a page boundary", name).
+				Because("it is at %#x, %#x bytes into a page of %#x bytes (%s)", at, over, page, from).
+				Because("permissions change by the page: those bytes get the wrong ones, or the mapping fails at boot").
+				Do("Align %s in the linker script", name))
 		}
 	}
 	if n == 0 {

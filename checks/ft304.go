@@ -20,11 +20,15 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 		}
 		switch {
 		case !s.Rewritten:
-			reportImage(pass, "section %s (index %d, %#x bytes) has flags %s, writable and executable: the loader refuses the module (ENOEXEC), or without STRICT_MODULE_RWX maps it so. Take \"w\" or \"x\" out of its .section directive",
-				s.Name, i, s.Size, flagString(s.Flags))
+			claimImage(pass, say("section %s is writable and executable", s.Name).
+				Because("section %d, of %#x bytes, has flags %s", i, s.Size, flagString(s.Flags)).
+				Because("the loader refuses the module (ENOEXEC), or without STRICT_MODULE_RWX maps it so").
+				Do("Take \"w\" or \"x\" out of its .section directive"))
 		case err == nil && !view.Rewrites[s.Name]:
-			reportImage(pass, "section %s (index %d) has flags %s, writable and executable, and this kernel's module_frob_arch_sections, executed, does not rewrite them: the loader refuses the module (ENOEXEC). Build the module against this kernel's headers",
-				s.Name, i, flagString(s.Flags))
+			claimImage(pass, say("section %s stays writable and executable in this kernel", s.Name).
+				Because("section %d has flags %s, and the kernel's module_frob_arch_sections(), executed, does not rewrite them", i, flagString(s.Flags)).
+				Because("the loader refuses the module (ENOEXEC)").
+				Do("Build the module against this kernel's headers"))
 		}
 	}
 	return examined("%d sections", len(m.Sections))

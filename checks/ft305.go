@@ -21,12 +21,14 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*trampoline.Run
 			if e.Func == "" {
 				by = text(s.im, e.PC)
 			}
-			what := "executable: the instruction cache is not told, and another CPU may be executing it"
+			kind, harm := "executable", "the instruction cache is not told, and another CPU may be executing the code"
 			if e.Perm&emu.Write == 0 {
-				what = "read-only: the kernel dies of it"
+				kind, harm = "read-only", "the store faults, and the kernel dies of it"
 			}
-			s.add(r, e.PC, "", "with %v, %s stores %d bytes to %s (%#x), which is %v%s, so %s. Use aarch64_insn_patch_text_nosync(), or store before the permissions change",
-				r.Situation, by, e.Size, at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i), what)
+			s.add(r, e.PC, "", say("the builder stores straight to %s memory", kind).
+				Because("%s stores %d bytes to %s (%#x), which is %v%s", by, e.Size, at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i)).
+				Because("%s", harm).
+				Do("Use aarch64_insn_patch_text_nosync(), or store before the permissions change"))
 		}
 	}
 }, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback)

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"fmt"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
@@ -43,20 +45,25 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run
 		how := "becomes executable"
 		for _, p := range r.Events {
 			if p.Kind == world.Protect && p.Perm&emu.Exec != 0 && pc == 0 {
-				pc, how = p.PC, "becomes executable by "+p.Func+"() here"
+				pc, how = p.PC, "becomes executable by "+p.Func+"()"
 			}
 		}
 		if pc == 0 {
 			pc, how = e.PC, "is executable"
 		}
+		c := say("new code %s with no cache maintenance after its last store", how).
+			Because("%d of the %d instructions at %#x..%#x are stale, the first at %s", stale, size/a64.Size, r.Trampoline, r.Trampoline+size, at(r, first)).
+			Because("the last plain store is at %s, to %s", s.line(e.PC), at(r, e.Addr))
 		early := ""
 		for _, p := range r.Events[:last] {
 			if p.Kind == world.ICache {
-				early = " (" + p.Func + " at " + s.line(p.PC) + " comes before it)"
+				early = fmt.Sprintf("%s() at %s comes before that store", p.Func, s.line(p.PC))
 			}
 		}
-		s.add(r, pc, "", "%#x..%#x %s, and %d of its %d instructions, the first at %s, have no instruction-cache maintenance after their last plain store (%s, to %s)%s: call flush_icache_range() over the trampoline behind the last store",
-			r.Trampoline, r.Trampoline+size, how, stale, size/a64.Size, at(r, first), s.line(e.PC), at(r, e.Addr), early)
+		if early != "" {
+			c = c.Because("%s", early)
+		}
+		s.add(r, pc, "", c.Do("Call flush_icache_range() over the trampoline behind the last store"))
 	}
 }, trampoline.Near, trampoline.Updated)
 

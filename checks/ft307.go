@@ -12,8 +12,9 @@ var FT307 = builtCheck("FT307", func(pass *analysis.Pass, runs []*trampoline.Run
 	for _, r := range runs {
 		for _, e := range r.Events {
 			if e.Kind == world.Free && e.Err {
-				s.add(r, e.PC, "", "with %v, %s() frees %#x while it is %v, and nothing resets its permissions: call set_vm_flush_reset_perms() behind the allocation, or set_memory_nx() and set_memory_rw() here",
-					r.Situation, e.Func, e.Addr, e.Perm)
+				s.add(r, e.PC, "", say("executable memory is freed with no reset of its permissions").
+					Because("%s() frees %#x while it is %v", e.Func, e.Addr, e.Perm).
+					Do("Call set_vm_flush_reset_perms() behind the allocation, or set_memory_nx() and set_memory_rw() here"))
 			}
 		}
 	}

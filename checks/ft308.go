@@ -22,7 +22,12 @@ var FT308 = builtCheck("FT308", func(pass *analysis.Pass, runs []*trampoline.Run
 		}
 		seen[kinds] = true
 		pc, what := failing(r)
-		s.add(r, pc, kinds, "with %s, the builder %s. Set the members of the ops last, when nothing can fail any more, and free what was allocated on every way out", what, strings.Join(left, ", "))
+		c := say("the builder leaves %s behind when it fails", strings.Join(strings.Fields(kinds), ", "))
+		for _, l := range left {
+			c = c.Because("it %s", l)
+		}
+		s.add(r, pc, kinds, c.Because("it fails with %s", what).
+			Do("Set the members of the ops last, when nothing can fail any more, and free what was allocated on every way out"))
 	}
 }, trampoline.NoMemory, trampoline.BadCopy, trampoline.BadPerm, trampoline.BadPatch,
 	trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback, trampoline.AlienSlot)
@@ -38,19 +43,19 @@ func residue(r *trampoline.Run) (left []string, kinds string) {
 	for _, a := range r.Areas {
 		if !a.Freed && !a.Contains(r.Trampoline) {
 			left = append(left, fmt.Sprintf("leaves %#x bytes at %#x allocated", a.Size, a.Addr))
-			kinds += "leak "
+			kinds += "memory "
 		}
 	}
 	if r.Trampoline != 0 {
-		return append(left, fmt.Sprintf("leaves %#x in ops->trampoline, %s", r.Trampoline, broken)), kinds + "pointer"
+		return append(left, fmt.Sprintf("leaves %#x in ops->trampoline, %s", r.Trampoline, broken)), kinds + "ops->trampoline"
 	}
 	if r.AllocTramp {
 		left = append(left, "leaves FTRACE_OPS_FL_ALLOC_TRAMP in ops->flags with no trampoline")
-		kinds += "flags "
+		kinds += "ops->flags "
 	}
 	if r.Size != 0 {
 		left = append(left, fmt.Sprintf("leaves %#x in ops->trampoline_size with no trampoline", r.Size))
-		kinds += "size "
+		kinds += "ops->trampoline_size "
 	}
 	return left, kinds
 }

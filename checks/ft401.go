@@ -24,8 +24,10 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 		if im.Module() != nil {
 			when = "when the module is loaded"
 		}
-		report(pass, a, "callsite %s is not %s, as era %s has it: %s. %s; ftrace refuses it %s and switches itself off",
-			t.name(im, a), t.Shape, t.Era, words(im, a, t.Shape), t.Place(a), when)
+		claim(pass, a, say("callsite %s has other instructions than era %s", t.label(im, a), t.Era).
+			Because("at %#x stand %s", a, words(im, a, t.Shape)).
+			Because("era %s has %s", t.Era, t.Shape).
+			Because("%s names it; ftrace refuses the callsite %s and switches itself off", t.Place(a), when))
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)

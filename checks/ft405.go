@@ -22,6 +22,8 @@ var noinstr = []struct{ start, end, why string }{
 	{"__relocate_new_kernel_start", "__relocate_new_kernel_end", "code that runs from a copy while kexec replaces the kernel"},
 }
 
+const markNoinstr = "Mark the function noinstr or notrace, or build its file without the compiler's patchable entries"
+
 // FT405 finds callsites in text that must not be instrumented.
 var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
@@ -42,8 +44,10 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 		n++
 		for _, a := range t.Addrs {
 			if start <= a && a < end {
-				report(pass, a, "callsite %s lies in %s..%s (%#x..%#x): %s. Mark the function noinstr or notrace, or build its file without the compiler's patchable entries",
-					t.name(im, a), r.start, r.end, start, end, r.why)
+				claim(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
+					Because("%#x is in %s..%s (%#x..%#x)", a, r.start, r.end, start, end).
+					Because("that is %s", r.why).
+					Do("%s", markNoinstr))
 			}
 		}
 	}
@@ -73,8 +77,9 @@ func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any,
 		n++
 		for _, a := range t.Addrs {
 			if a-s.Addr < s.Size {
-				report(pass, a, "callsite %s lies in section %s: code that must not be instrumented. Mark the function noinstr or notrace, or build its file without the compiler's patchable entries",
-					t.name(im, a), s.Name)
+				claim(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
+					Because("%#x is in section %s", a, s.Name).
+					Do("%s", markNoinstr))
 			}
 		}
 	}

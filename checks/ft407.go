@@ -69,7 +69,9 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 	switch len(left) {
 	case 0:
 	case 1:
-		report(pass, left[0], "callsite %s %s. This is what an overridden weak function leaves behind; %s", im.At(left[0]), is, it)
+		claim(pass, left[0], say("callsite %s %s", labelOf(im, left[0]), is).
+			Because("it is at %#x", left[0]).
+			Because("this is what an overridden weak function leaves behind; %s", it))
 	default:
 		const examples = 3
 		var names []string
@@ -84,8 +86,9 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 		if n := len(left) - len(names); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		reportWith(pass, left[0], others, "%d callsites %s, in or behind %s: %s%s. This is what overridden weak functions leave behind; %s",
-			len(left), are, plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more, them)
+		claim(pass, left[0], say("%d callsites %s", len(left), are).
+			Because("they lie in or behind %s: %s%s", plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
+			Because("this is what overridden weak functions leave behind; %s", them), others...)
 	}
 }
 

@@ -25,8 +25,11 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 		if !mixed {
 			continue // FT401, FT407
 		}
-		report(pass, a, "callsite %s is %s, the other callsites are %s (era %s): %s. Its object was built with other flags, and ftrace patches the wrong words of it",
-			t.name(im, a), other, t.Shape, t.Era, words(im, a, other))
+		claim(pass, a, say("callsite %s has the shape of another era", t.label(im, a)).
+			Because("at %#x stand %s: that is %s", a, words(im, a, other), other).
+			Because("the other callsites are %s (era %s)", t.Shape, t.Era).
+			Because("ftrace patches the wrong words of it").
+			Do("Build its object with the flags of the others"))
 	}
 	return examined("%d callsites", len(t.Addrs))
 }, Sites)

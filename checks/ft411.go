@@ -37,7 +37,9 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if int(s.Saved) != read {
-			reportWith(pass, a, place, "callsite %s saves LR in x%d, %s; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", t.name(im, a), s.Saved, text(im, s.Call-a64.Size), read, text(kernel, at), kernel.At(at))
+			claim(pass, a, say("callsite %s saves LR in x%d, the entry code reads x%d", t.label(im, a), s.Saved, read).
+				Because("the callsite at %#x has %s", a, text(im, s.Call-a64.Size)).
+				Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
 		}
 	}
 	if n == len(t.Addrs) {
@@ -57,7 +59,9 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		if kernel != im {
 			init = t.Addrs[0]
 		}
-		reportWith(pass, init, place, "ftrace_init_nop, executed, makes callsites save LR in x%d; the entry code takes the caller from x%d (%s at %s), and so returns to a wild address", runs.Saved, read, text(kernel, at), kernel.At(at))
+		claim(pass, init, say("callsites save LR in x%d, the entry code reads x%d", runs.Saved, read).
+			Because("ftrace_init_nop(), executed, makes `mov x%d, x30`", runs.Saved).
+			Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
 	}
 	return examined("%d callsites: LR in x%d", len(t.Addrs), runs.Saved)
 }, Sites, SiteRuns, InKernel)

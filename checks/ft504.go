@@ -19,14 +19,14 @@ var FT504 = check("FT504", func(pass *analysis.Pass) (any, error) {
 		if !ok {
 			continue
 		}
-		instead := ""
+		c := say("%s is a name that only x86 has", s.Name).Because("it is at %#x", s.Addr)
 		if ism.Instead != "" {
-			instead = "; arm64 has " + ism.Instead
+			c = c.Do("Use what arm64 has: %s", ism.Instead)
 		}
 		if im.IsText(s.Addr) {
-			report(pass, s.Addr, "%s (%#x) is a name that only x86 has%s", s.Name, s.Addr, instead)
+			claim(pass, s.Addr, c)
 		} else {
-			reportImage(pass, "%s (%#x) is a name that only x86 has%s", s.Name, s.Addr, instead)
+			claimImage(pass, c)
 		}
 	}
 	return examined("%d names", n)

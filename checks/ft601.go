@@ -40,8 +40,9 @@ var FT601 = builtCheck("FT601", func(pass *analysis.Pass, runs []*trampoline.Run
 			if h.Mask != nil {
 				pc = h.Mask.PC
 			}
-			s.add(r, pc, "", "%#08x is `%s`, an instruction assembled by hand: it becomes %08x %s and is stored to %s (%s). Use %s",
-				c, a64.Text(c, 0, func(uint64) string { return "." }), h.Word, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC), use)
+			s.add(r, pc, "", say("the builder assembles an instruction by hand: %#08x is `%s`", c, a64.Text(c, 0, func(uint64) string { return "." })).
+				Because("it becomes %08x %s and is stored to %s (%s)", h.Word, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC)).
+				Do("Use %s", use))
 		}
 	}
 }, trampoline.Near, trampoline.Updated)

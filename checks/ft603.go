@@ -17,9 +17,10 @@ var FT603 = builtCheck("FT603", func(pass *analysis.Pass, runs []*trampoline.Run
 			}
 			kind := a64.Classify(h.Word)
 			reach := a64.ReachOf(kind)
-			s.add(r, h.Mask.PC, "", "%s cuts %#x to %d bits for the offset of %s, stored to %s (%s), and nothing compares it with the range of %v, %+#x..%+#x: test it, or use %s",
-				text(s.im, h.Mask.PC), h.Mask.In, h.Mask.Width, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC),
-				kind, reach.Min, reach.Max, makers[kind])
+			s.add(r, h.Mask.PC, "", say("the builder cuts an offset to %d bits with no check of its range", h.Mask.Width).
+				Because("%s cuts %#x, the offset of %s, stored to %s (%s)", text(s.im, h.Mask.PC), h.Mask.In, word(s.im, r, h.Word, h.At), at(r, h.At), s.line(h.PC)).
+				Because("nothing compares the offset with the range of %v, %+#x..%+#x", kind, reach.Min, reach.Max).
+				Do("Test the offset, or use %s", makers[kind]))
 		}
 	}
 }, trampoline.Near, trampoline.Updated)

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -86,6 +87,19 @@ func (t *SiteTable) name(im *elfscan.Image, addr uint64) string {
 		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), addr)
 	}
 	return im.At(addr)
+}
+
+// label is name without the address, for headlines, if the callsite has a name.
+func (t *SiteTable) label(im *elfscan.Image, addr uint64) string {
+	if s := t.Site(addr); s.Func != addr && s.AtFunc {
+		addr = s.Func
+	}
+	return labelOf(im, addr)
+}
+
+// labelOf is addr as headlines show it: its name, or the address if it has none.
+func labelOf(im *elfscan.Image, addr uint64) string {
+	return cmp.Or(im.Name(addr), fmt.Sprintf("%#x", addr))
 }
 
 // otherShape is the shape of another era, if the callsite whose table entry is

@@ -48,6 +48,10 @@ func (c Claim) Text() string {
 
 // Diagnostic makes a Diagnostic of c. related are other places to look at.
 func (c Claim) Diagnostic(pos token.Pos, related ...analysis.RelatedInformation) analysis.Diagnostic {
+	if r := []rune(c.Headline); len(r) > MaxHeadline { // a long name is in it
+		c.Evidence = append([]string{c.Headline}, c.Evidence...)
+		c.Headline = string(r[:MaxHeadline-3]) + "..."
+	}
 	d := analysis.Diagnostic{Pos: pos, Message: c.Headline}
 	for _, fact := range c.Evidence {
 		d.Related = append(d.Related, analysis.RelatedInformation{Message: fact})

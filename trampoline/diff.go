@@ -3,6 +3,7 @@ package trampoline
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
@@ -28,11 +29,12 @@ const (
 // A Diff is a difference of a trampoline from the model.
 type Diff struct {
 	Kind   DiffKind
-	At     uint64 // address of the difference, usually in the trampoline
-	Origin uint64 // address in the template of the instruction that belongs there; 0: none
-	Where  string // Origin in words
-	PC     uint64 // address of the builder's instruction that wrote there; 0: none did
-	What   string // the difference in words
+	At     uint64   // address of the difference, usually in the trampoline
+	Origin uint64   // address in the template of the instruction that belongs there; 0: none
+	Where  string   // Origin in words
+	PC     uint64   // address of the builder's instruction that wrote there; 0: none did
+	What   string   // the difference in a few words
+	Facts  []string // what proves it
 }
 
 // built are the words of the trampoline from its start to the end of its memory,
@@ -167,7 +169,8 @@ func (t *builder) compare(r *Run) {
 	}
 	if r.Area(r.Trampoline) == nil {
 		r.Diffs = append(r.Diffs, Diff{Kind: Unexplained, At: r.Trampoline, PC: t.all.Builder,
-			What: fmt.Sprintf("ops->trampoline is %#x, which is not in memory that the builder has allocated", r.Trampoline)})
+			What:  "ops->trampoline points outside the memory that the builder has allocated",
+			Facts: []string{fmt.Sprintf("ops->trampoline is %#x", r.Trampoline)}})
 		return
 	}
 	c := &comparison{im: t.Image, m: m, r: r, words: r.built(m), place: align(m, r), used: map[int]bool{}}
@@ -201,8 +204,8 @@ type comparison struct {
 func (c *comparison) at(index int) uint64 { return c.r.Trampoline + uint64(index)*a64.Size }
 
 // find adds a difference, with the builder's instruction that wrote to addr.
-func (c *comparison) find(kind DiffKind, addr, origin uint64, format string, args ...any) {
-	d := Diff{Kind: kind, At: addr, Origin: origin, What: fmt.Sprintf(format, args...)}
+func (c *comparison) find(kind DiffKind, addr, origin uint64, what string, facts ...string) {
+	d := Diff{Kind: kind, At: addr, Origin: origin, What: what, Facts: facts}
 	if origin != 0 {
 		d.Where = c.label(origin)
 	}
@@ -283,13 +286,15 @@ func (c *comparison) opLoad() {
 		switch reach := a64.ReachOf(a64.LDRLit); {
 		case !reach.Contains(off):
 			c.used[index] = true
-			c.find(Unreachable, at, origin, "the load of the ops literal is at %s (%#x) and the literal at %#x, %+#x bytes: "+
-				"LDR (literal) reaches %+#x..%+#x. %s stands there", c.offset(at), at, stored, off, reach.Min, reach.Max, c.text(index))
+			c.find(Unreachable, at, origin, "the ops literal is out of reach of the LDR that loads it",
+				fmt.Sprintf("the load is at %s (%#x), the literal at %#x, %+#x bytes away", c.offset(at), at, stored, off),
+				fmt.Sprintf("LDR (literal) reaches %+#x..%+#x", reach.Min, reach.Max),
+				fmt.Sprintf("%s stands at %s", c.text(index), c.offset(at)))
 		case isLoad && cut(off, a64.Offset(at, r.Literal)) > 0:
 			c.used[index] = true
-			c.find(Unreachable, at, origin, "the offset of the ops literal is cut to %d bits of instructions: it is at %s, "+
-				"%+#x bytes from the load at %s, and %s loads from %s",
-				cut(off, a64.Offset(at, r.Literal)), c.offset(stored), off, c.offset(at), c.text(index), c.offset(r.Literal))
+			c.find(Unreachable, at, origin, fmt.Sprintf("the offset of the ops literal is cut to %d bits of instructions", cut(off, a64.Offset(at, r.Literal))),
+				fmt.Sprintf("the literal is at %s, %+#x bytes from the load at %s", c.offset(stored), off, c.offset(at)),
+				fmt.Sprintf("%s loads from %s", c.text(index), c.offset(r.Literal)))
 		}
 	}
 	if stored != 0 && !isLoad {
@@ -302,17 +307,20 @@ func (c *comparison) opLoad() {
 		if isLoad && r.Area(r.Literal) != nil {
 			wrong = r.Literal
 		}
-		c.find(OpsWrong, wrong, origin, "x2 is %s at the callback, the ops is %#x: %s at %s loads %s",
-			at0x(c.im, r.X2), r.Ops, c.text(index), c.offset(at), c.loadedFrom(isLoad, stored))
+		c.find(OpsWrong, wrong, origin, "the callback gets another ops than the trampoline's own",
+			fmt.Sprintf("x2 is %s at the callback, the ops is %#x", at0x(c.im, r.X2), r.Ops),
+			fmt.Sprintf("%s at %s loads %s", c.text(index), c.offset(at), c.loadedFrom(isLoad, stored)))
 	}
 	if s := r.stop; s != nil && !r.Called && s.PC == at && s.Access == emu.Read && !unreachable {
 		c.used[index] = true
-		c.find(OpsWrong, at, origin, "x2 is not the ops (%#x) at the callback: %s at %s reads %#x, where nothing of the image is",
-			r.Ops, c.text(index), c.offset(at), s.Addr)
+		c.find(OpsWrong, at, origin, "the load of the ops faults",
+			fmt.Sprintf("%s at %s reads %#x, where nothing of the image is", c.text(index), c.offset(at), s.Addr),
+			fmt.Sprintf("the ops is %#x", r.Ops))
 	}
 	if isLoad && r.Literal%8 != 0 && !unreachable {
-		c.find(Misaligned, r.Literal, 0, "its ops literal is at %s (%#x), %d bytes off 8-byte alignment, behind %#x bytes of code: its load and store are not single-copy atomic",
-			c.offset(r.Literal), r.Literal, r.Literal%8, r.Code)
+		c.find(Misaligned, r.Literal, 0, fmt.Sprintf("the ops literal is %d bytes off 8-byte alignment", r.Literal%8),
+			fmt.Sprintf("the literal is at %s (%#x), behind %#x bytes of code", c.offset(r.Literal), r.Literal, r.Code),
+			"load and store of a misaligned literal are not single-copy atomic")
 	}
 }
 
@@ -387,13 +395,13 @@ func (c *comparison) slots() {
 				continue
 			}
 			c.used[j] = true
-			where := "its copy is not in the trampoline"
+			where := "the trampoline has no copy of " + s.label
 			if index >= 0 {
 				c.used[index] = true
 				where = fmt.Sprintf("the copy of %s is at %s, where %s stays", s.label, c.offset(c.at(index)), c.text(index))
 			}
-			c.find(WrongSlot, c.at(j), c.m.Insns[c.m.Find(s.role)].Origin, "%s is written to %s, %s; what it overwrites is %s",
-				s.what, c.offset(c.at(j)), where, c.meant(j))
+			c.find(WrongSlot, c.at(j), c.m.Insns[c.m.Find(s.role)].Origin, fmt.Sprintf("%s is not written to the copy of %s", s.what, s.label),
+				fmt.Sprintf("%s is written to %s", s.what, c.offset(c.at(j))), where, "overwritten is "+c.meant(j))
 			break
 		}
 	}
@@ -449,17 +457,21 @@ func (c *comparison) instructions() {
 		switch {
 		case insn.Role == OpLoad && c.hasOpDiff():
 		case insn.Role == Return:
-			c.find(MissesReturn, at, insn.Origin, "%s", c.sizes(fmt.Sprintf("%s stands where it belongs (%s)", c.text(j), c.offset(at))))
+			c.find(MissesReturn, at, insn.Origin, c.noReturn(), c.sizes(fmt.Sprintf("%s stands where the return belongs (%s)", c.text(j), c.offset(at)))...)
 		case pcrel && w == insn.Word:
 			aim, _ := a64.Target(w, insn.Origin)
-			c.find(Escapes, at, insn.Origin, "%s is copied to %s (%#x) unrewritten: there it is %s, %s was meant", c.origin(i), c.offset(at), at, c.text(j), at0x(c.im, aim))
+			c.find(Escapes, at, insn.Origin, fmt.Sprintf("%s is copied unrewritten, so that the copy aims elsewhere", c.short(i)),
+				c.origin(i)+" is copied to "+fmt.Sprintf("%s (%#x)", c.offset(at), at),
+				fmt.Sprintf("there it is %s; %s was meant", c.text(j), at0x(c.im, aim)))
 		default:
 			is := c.text(j)
 			if want.Err != nil {
-				c.find(Unexplained, at, insn.Origin, "%s at %s; the model has %s (from %s), but %v", is, c.offset(at), want.Text, c.label(insn.Origin), want.Err)
+				c.find(Unexplained, at, insn.Origin, c.otherwise(at), fmt.Sprintf("%s is at %s", is, c.offset(at)),
+					fmt.Sprintf("the model has %s (from %s), but %v", want.Text, c.label(insn.Origin), want.Err))
 				continue
 			}
-			c.find(Unexplained, at, insn.Origin, "%s at %s, the model has `%s` (from %s)", is, c.offset(at), want.Text, c.label(insn.Origin))
+			c.find(Unexplained, at, insn.Origin, c.otherwise(at), fmt.Sprintf("%s is at %s", is, c.offset(at)),
+				fmt.Sprintf("the model has `%s` there (from %s)", want.Text, c.label(insn.Origin)))
 		}
 	}
 	c.extra()
@@ -475,9 +487,28 @@ func (c *comparison) hasOpDiff() bool {
 	return false
 }
 
+// otherwise says that the word at addr is not the one of the model.
+func (c *comparison) otherwise(addr uint64) string {
+	return "the instruction at " + c.offset(addr) + " differs from the model"
+}
+
+// short is instruction i of the model without its operands, and its place in the
+// template.
+func (c *comparison) short(i int) string {
+	insn := c.m.Insns[i]
+	mnemonic, _, _ := strings.Cut(a64.Text(insn.Word, insn.Origin, nil), " ")
+	return fmt.Sprintf("`%s` at %s", mnemonic, c.label(insn.Origin))
+}
+
+// noReturn says that the return is not in the copy.
+func (c *comparison) noReturn() string {
+	ret := c.m.Insns[len(c.m.Insns)-1]
+	return fmt.Sprintf("the copy misses the final `%s`", a64.Text(ret.Word, ret.Origin, c.im.Name))
+}
+
 // sizes says how many bytes of the template are in the trampoline. instead says
 // what is there instead of the return.
-func (c *comparison) sizes(instead string) string {
+func (c *comparison) sizes(instead string) []string {
 	entry, common, last := 0, 0, -1
 	for i, j := range c.place {
 		switch {
@@ -495,8 +526,11 @@ func (c *comparison) sizes(instead string) string {
 		end = ", the last instruction is " + c.origin(last)
 	}
 	ret := c.m.Insns[len(c.m.Insns)-1]
-	return fmt.Sprintf("it copies %#x+%#x bytes%s; `%s` at %s is not in the copy, %s", entry*a64.Size, common*a64.Size, end,
-		a64.Text(ret.Word, ret.Origin, c.im.Name), c.label(ret.Origin), instead)
+	return []string{
+		fmt.Sprintf("the builder copies %#x+%#x bytes%s", entry*a64.Size, common*a64.Size, end),
+		fmt.Sprintf("`%s` at %s is not in the copy", a64.Text(ret.Word, ret.Origin, c.im.Name), c.label(ret.Origin)),
+		instead,
+	}
 }
 
 // missing notes an instruction of the model that the trampoline lacks.
@@ -520,13 +554,14 @@ func (c *comparison) missing(i int) {
 				next = "the ops literal at " + c.offset(c.r.Literal)
 			}
 		}
-		c.find(MissesReturn, c.at(near), insn.Origin, "%s", c.sizes("and execution runs into "+next))
+		c.find(MissesReturn, c.at(near), insn.Origin, c.noReturn(), c.sizes("execution runs into "+next)...)
 		return
 	}
 	if near < 0 {
 		return
 	}
-	c.find(Unexplained, c.at(near), insn.Origin, "nothing for %s, which the model has behind %s", c.origin(i), c.offset(c.at(near)))
+	c.find(Unexplained, c.at(near), insn.Origin, fmt.Sprintf("the trampoline lacks the %s of the template", c.short(i)),
+		fmt.Sprintf("the model has %s behind %s", c.origin(i), c.offset(c.at(near))))
 }
 
 // extra notes words between those of the model that the model does not have.
@@ -542,7 +577,7 @@ func (c *comparison) extra() {
 		if taken[j] || c.used[j] || c.words[j] == a64.NOP || j == 0 && a64.Classify(c.words[j]) == a64.Landing {
 			continue
 		}
-		c.find(Unexplained, c.at(j), 0, "%s at %s, where the model has nothing", c.text(j), c.offset(c.at(j)))
+		c.find(Unexplained, c.at(j), 0, fmt.Sprintf("the instruction at %s is not in the model", c.offset(c.at(j))), fmt.Sprintf("%s is at %s", c.text(j), c.offset(c.at(j))))
 	}
 }
 
@@ -563,8 +598,9 @@ func (c *comparison) tail() {
 	}
 	if code {
 		w, _ := c.im.Word(limit)
-		c.find(PastReturn, c.at(ret+1), limit, "it copies %d bytes past `%s` at %s, the first of them `%s` of %s",
-			n*a64.Size, a64.Text(c.words[ret], c.at(ret), nil), c.label(c.m.Common.Last), a64.Text(w, limit, c.im.Name), c.im.Name(limit))
+		c.find(PastReturn, c.at(ret+1), limit, fmt.Sprintf("the copy goes on %d bytes past the final `%s`", n*a64.Size, a64.Text(c.words[ret], c.at(ret), nil)),
+			"the return is at "+c.label(c.m.Common.Last),
+			fmt.Sprintf("the first instruction behind it is `%s` of %s", a64.Text(w, limit, c.im.Name), c.im.Name(limit)))
 	}
 }
 
@@ -574,12 +610,14 @@ func (c *comparison) rest() {
 	a := r.Area(r.Trampoline)
 	if perm := a.PermAt(r.Trampoline); perm&emu.Exec == 0 {
 		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Protect),
-			What: fmt.Sprintf("the builder returns with its page %#x %v: it is not executable", r.Trampoline, perm)}
+			What:  "the trampoline's page is not executable when the builder returns",
+			Facts: []string{fmt.Sprintf("the page at %#x is %v", r.Trampoline, perm)}}
 		r.Diffs = append(r.Diffs, d)
 	}
 	if avail := a.Addr + uint64(len(a.Perms))*emu.PageSize - r.Trampoline; r.Size < r.Code || r.Size > avail {
 		d := Diff{Kind: Unexplained, At: r.Trampoline, PC: c.last(world.Alloc),
-			What: fmt.Sprintf("ops->trampoline_size is %#x: the code alone is %#x bytes, the memory %#x", r.Size, r.Code, avail)}
+			What:  fmt.Sprintf("ops->trampoline_size is %#x, which is wrong", r.Size),
+			Facts: []string{fmt.Sprintf("the code alone is %#x bytes, the memory %#x", r.Code, avail)}}
 		r.Diffs = append(r.Diffs, d)
 	}
 }

@@ -137,7 +137,7 @@ func (mem *Memory) hookAllocators() {
 	mem.w.Hook(func(name string) error {
 		perm := emu.Read | emu.Write
 		if typ := uint32(mem.w.Arg(0)); typ >= execmemTypes {
-			mem.w.Fault(mem.w.caller(), "it asks %s() for memory of type %#x, which does not exist", name, typ)
+			mem.w.Fault(mem.w.caller(), "asks %s() for memory of type %#x, which does not exist", name, typ)
 		}
 		if uint32(mem.w.Arg(0)) == execmemKprobes {
 			perm = emu.Read | emu.Exec
@@ -222,7 +222,7 @@ func (mem *Memory) onWrite(pc, addr uint64, size int, value uint64) {
 	if i := (addr - vmBase) / vmSize; i < uint64(len(mem.Areas)) && addr%vmSize == vmFlags {
 		mem.flushReset("set_vm_flush_reset_perms", mem.Areas[i], value&vmFlushResetPerms != 0)
 		if value&^vmFlushResetPerms != vmAlloc {
-			mem.w.Fault(pc, "it changes flags of its memory's vm_struct to %#x: it may change VM_FLUSH_RESET_PERMS alone", value)
+			mem.w.Fault(pc, "changes flags of its memory's vm_struct to %#x: it may change VM_FLUSH_RESET_PERMS alone", value)
 		}
 	}
 }

@@ -99,13 +99,13 @@ func (t *Tracer) Execute(s Subject) (returned bool, err error) {
 		}
 		if m.PC == emu.ReturnAddress {
 			for _, diff := range w.lost(s.Fn) {
-				w.Fault(s.Fn, "it %s", diff)
+				w.Fault(s.Fn, "%s", diff)
 			}
 			return true, nil
 		}
 		if err := t.step(); err != nil {
 			if proof := w.Misdeed(err); proof != "" {
-				w.Fault(s.Fn, "it %s", proof)
+				w.Fault(s.Fn, "%s", proof)
 				return false, nil
 			}
 			return false, err
@@ -164,7 +164,7 @@ func (t *Tracer) step() error {
 	if m.PC != pc+a64.Size {
 		if insn, err := m.Read32(pc); err == nil && (a64.Classify(insn) == a64.Call || a64.Classify(insn) == a64.Branch) {
 			if diff := stray(w.Image, pc, m.PC); diff != "" {
-				w.Fault(pc, "it %s", diff)
+				w.Fault(pc, "%s", diff)
 			}
 		}
 	}

@@ -80,7 +80,9 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 				c = c.Because("%s", d)
 			}
 			if len(p.Of.Diffs) > 0 {
-				c = c.Because("%s", p.Of.Diffs[0].What)
+				for _, fact := range append([]string{p.Of.Diffs[0].What}, p.Of.Diffs[0].Facts...) {
+					c = c.Because("%s", fact)
+				}
 			}
 			s.add(p.Of, pc, "", c)
 		}

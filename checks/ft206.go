@@ -51,6 +51,7 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 				c.Headline, must = fmt.Sprintf("%s makes a branch to a target that BL does not reach", b.Func), "it must make a BRK"
 			}
 		case b.Enabled: // and reachable: else it is OK
+			c.Headline = fmt.Sprintf("%s takes ftrace_caller for a target that BL reaches", b.Func)
 			must = "the callsite need not be enabled through ftrace_caller"
 		case b.Reachable && b.Returned == 0:
 			c.Headline, must = fmt.Sprintf("%s does not call a target that BL reaches", b.Func), "the callsite must call the target"

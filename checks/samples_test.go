@@ -58,7 +58,7 @@ func readWants(t *testing.T, file string) []*want {
 			t.Errorf("%s:%d: no expectation in %q", file, i+1, text)
 		}
 		for _, item := range items {
-			w := &want{file: filepath.Base(file), rule: item[1], re: regexp.MustCompile(item[2])}
+			w := &want{file: filepath.Base(file), rule: item[1], re: regexp.MustCompile("(?s)" + item[2])}
 			if m[1] == "want" {
 				w.line = i + 1
 			}

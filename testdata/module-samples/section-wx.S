@@ -6,7 +6,7 @@
 
 #include "module.inc"
 #include "sites-callops.inc"
-// want-image FT304 "section \.text\.patchme \(index \d+, 0x8 bytes\) has flags WAX"
+// want-image FT304 "section \.text\.patchme is writable and executable.*of 0x8 bytes, has flags WAX"
 // want-image FT304 "section \.init\.text\.ftrace_trampoline .* has flags WAX.*does not rewrite"
 
 	module	section_wx, "6.12.0-sample SMP mod_unload aarch64"

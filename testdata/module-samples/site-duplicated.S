@@ -8,5 +8,5 @@
 
 	module	site_duplicated, "6.1.0-sample SMP mod_unload aarch64"
 	plts
-	traced	read_device	// want FT404 "two entries of the callsite table are read_device"
+	traced	read_device	// want FT404 "callsite read_device .*is in the callsite table twice"
 	record	.Lsite_read_device

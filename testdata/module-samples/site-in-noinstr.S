@@ -14,7 +14,7 @@
 	func	quiet
 	frame_and_return
 	endfunc	quiet
-	traced	loud		// want FT405 "callsite loud \[site_in_noinstr\] .*lies in section \.noinstr\.text"
+	traced	loud		// want FT405 "callsite loud \[site_in_noinstr\] lies in text that must not .* is in section \.noinstr\.text"
 	nop			// .text.behind is aligned to 8 bytes
 	.section .text.behind, "ax"
 	traced	behind		// begins where .noinstr.text ends

@@ -13,7 +13,7 @@
 	func	poll_device
 	record	.Lsite_poll_device
 .Lsite_poll_device:
-	nop			// want FT401 "callsite poll_device.*is not `nop; nop`.*d503201f `nop`, d503233f `paciasp`"
+	nop			// want FT401 "callsite poll_device.*has other instructions.*d503201f `nop`, d503233f `paciasp`.*has `nop; nop`"
 	paciasp
 	autiasp
 	ret

@@ -18,7 +18,7 @@
 	mov	x1, x9
 	adrp	x2, function_trace_op
 	label	function_trace_op_ptr
-	ldr	x2, [x2, #:lo12:function_trace_op]	// want FT107 "function_trace_op_ptr.*ldr"
+	ldr	x2, [x2, #:lo12:function_trace_op]	// want FT107 "function_trace_op_ptr is not on the load.*, on .ldr"
 	mov	x3, sp
 	tramp_common_call
 	endentry ftrace_common

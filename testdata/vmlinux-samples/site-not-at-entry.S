@@ -29,7 +29,7 @@
 	traced	vfs_fsync, bti=1
 
 	record	1f			// its weak function's symbol went away
-1:	nop				// want FT407 "^2 callsites .*vfs_fsync[+].*late[+]0x[8c]"
+1:	nop				// want FT407 "^2 callsites are not at the entry.*vfs_fsync[+].*late[+]0x[8c]"
 	nop
 	frame_and_return
 

@@ -8,7 +8,7 @@
 
 	image_head
 	regs_entry_code lr=x10
-	site_functions dst=9		// want FT411 "ftrace_init_nop.* x9.* x10 "
+	site_functions dst=9		// want FT411 "save LR in x9, the entry code reads x10.*ftrace_init_nop"
 
 	traced	vfs_read
 	ftrace_data

@@ -11,7 +11,7 @@
 
 static void *allocate_anywhere(unsigned long size)
 {
-	return module_alloc(size);		// want FT202 "module_alloc, .*the 2 GiB .*up to 2048 MiB from callsites"
+	return module_alloc(size);		// want FT202 "module_alloc.. can land out .*the 2 GiB .*up to 2048 MiB from callsites"
 }
 
 static bool in_reach_always(const struct tramp *t)
@@ -21,12 +21,12 @@ static bool in_reach_always(const struct tramp *t)
 
 static noinline u32 branch(unsigned long offset)
 {
-	return B_IMM | (u32)(offset / 4 & FIELD);	// want FT601 "b " FT603 "26 bits for the offset of .b ftrace_graph_caller.*the range of B,"
+	return B_IMM | (u32)(offset / 4 & FIELD);	// want FT601 "b " FT603 "to 26 bits .*the offset of .b ftrace_graph_caller.*the range of B,"
 }
 
 static noinline u32 branch_link(unsigned long offset)
 {
-	return BL_IMM | (u32)(offset / 4 & FIELD);	// want FT601 "bl" FT603 "26 bits for the offset of .bl the callback.*the range of BL,"
+	return BL_IMM | (u32)(offset / 4 & FIELD);	// want FT601 "bl" FT603 "to 26 bits .*the offset of .bl the callback.*the range of BL,"
 }
 
 static int patch_masked(unsigned long pc, unsigned long target, enum aarch64_insn_branch_type type)

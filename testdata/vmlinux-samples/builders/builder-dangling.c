@@ -10,6 +10,6 @@
 
 void arch_ftrace_trampoline_free(struct ftrace_ops *ops)
 {
-	if (ops->flags & FTRACE_OPS_FL_ALLOC_TRAMP)	// want FT116 "leaves 0x.* in ops->trampoline, which is freed"
+	if (ops->flags & FTRACE_OPS_FL_ALLOC_TRAMP)	// want FT116 "leaves a freed trampoline in ops->trampoline"
 		release((void *)ops->trampoline);
 }

@@ -12,7 +12,7 @@ static int create(struct tramp *t, struct ftrace_ops *ops)
 		return -ENOMEM;
 	if (!in_reach(t))
 		goto out;
-	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))				// want FT308 "copy_from_kernel_nofault.. .*failing, .* leaves 0x[0-9a-f]+ bytes at .* allocated"
+	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))				// want FT308 "leaves memory behind.*leaves 0x[0-9a-f]+ bytes at .* allocated.*copy_from_kernel_nofault.. .*failing"
 		return -EFAULT;
 	if (copy_from_kernel_nofault(t->mem + t->entry_size, ftrace_common, t->common_size))
 		goto out;

@@ -14,7 +14,7 @@ static int protect_stale(const struct tramp *t)
 	ret = set_memory_ro(addr, pages);
 	if (ret)
 		return ret;
-	return set_memory_x(addr, pages);	// want FT306 "30 of its 31 instructions, .* have no instruction-cache maintenance"
+	return set_memory_x(addr, pages);	// want FT306 "no cache maintenance.*30 of the 31 instructions "
 }
 
 #define protect protect_stale

@@ -7,7 +7,7 @@
 
 static void *allocate_anywhere(unsigned long size)
 {
-	return module_alloc(size);		// want FT202 "module_alloc, .*the 2 GiB .*up to 2048 MiB from callsites"
+	return module_alloc(size);		// want FT202 "module_alloc.. can land out .*the 2 GiB .*up to 2048 MiB from callsites"
 }
 
 static bool in_reach_always(const struct tramp *t)

@@ -13,7 +13,7 @@ static int load_op_masked(const struct tramp *t, struct ftrace_ops *ops)
 	u32 insn = aarch64_insn_gen_load_literal(0, 0, AARCH64_INSN_REG_2, true);
 
 	put(t, t->op_load, aarch64_insn_gen_nop());
-	*(u32 *)(t->mem + ldr) = insn | (u32)(offset / 4 & FIELD) << 5;	// want FT603 "19 bits for the offset of .ldr x2.*the range of LDR literal"
+	*(u32 *)(t->mem + ldr) = insn | (u32)(offset / 4 & FIELD) << 5;	// want FT603 "to 19 bits .*the offset of .ldr x2.*the range of LDR literal"
 	*(struct ftrace_ops **)(t->mem + t->literal) = ops;
 	return 0;
 }

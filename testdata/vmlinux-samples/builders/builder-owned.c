@@ -6,7 +6,7 @@
 
 static void release_any(void *mem)
 {
-	module_memfree(mem);			// want FT116 "frees 0x.*, which it has not allocated"
+	module_memfree(mem);			// want FT116 "frees memory that it has not allocated.*module_memfree.. is called for 0x"
 }
 
 #define release release_any
@@ -22,12 +22,12 @@ void arch_ftrace_update_trampoline(struct ftrace_ops *ops)
 		create(&t, ops);
 	} else {
 		t.mem = (char *)ops->trampoline;
-		WARN_ON(aim(&t, ops));	// want FT116 "it warns"
+		WARN_ON(aim(&t, ops));	// want FT116 "the builder warns"
 	}
 }
 
 void arch_ftrace_trampoline_free(struct ftrace_ops *ops)
-{							// want FT116 "changes trampoline, trampoline_size or flags of an ops whose trampoline is its owner's"
+{							// want FT116 "changes an ops whose trampoline is its owner's"
 	if (!ops->trampoline)
 		return;
 	release((void *)ops->trampoline);

@@ -11,10 +11,10 @@ static int protect_more(const struct tramp *t)
 
 	__flush_icache_range(addr, addr + t->size);
 	set_vm_flush_reset_perms(t->mem);
-	ret = set_memory_ro(addr, pages);		// want FT116 "set_memory_ro.. for 0x(2|8|20)000 bytes"
+	ret = set_memory_ro(addr, pages);		// want FT116 "set_memory_ro.. for memory that it has not allocated.*for 0x(2|8|20)000 bytes"
 	if (ret)
 		return ret;
-	return set_memory_x(addr, pages);		// want FT116 "set_memory_x.. for 0x(2|8|20)000 bytes"
+	return set_memory_x(addr, pages);		// want FT116 "set_memory_x.. for memory that it has not allocated.*for 0x(2|8|20)000 bytes"
 }
 
 #define protect protect_more

@@ -7,7 +7,7 @@
 
 static void *allocate_anywhere(unsigned long size)
 {
-	return module_alloc(size);		// want FT202 "module_alloc, .*the 2 GiB .*up to 2048 MiB from callsites"
+	return module_alloc(size);		// want FT202 "module_alloc.. can land out .*the 2 GiB .*up to 2048 MiB from callsites"
 }
 
 static bool in_reach_below(const struct tramp *t)
@@ -20,7 +20,7 @@ static int patch_anyway(unsigned long pc, unsigned long target, enum aarch64_ins
 	u32 old, nop = aarch64_insn_gen_nop(), insn = nop;
 
 	if (target)
-		insn = aarch64_insn_gen_branch_imm(pc, target, type);	// want FT203 "-128 MiB.*brk"
+		insn = aarch64_insn_gen_branch_imm(pc, target, type);	// want FT203 "does not arrive.*brk.*-128 MiB"
 	if (aarch64_insn_read((void *)pc, &old))
 		return -EFAULT;
 	if (old != nop && !is_branch(old))

@@ -9,7 +9,7 @@
 static int create(struct tramp *t, struct ftrace_ops *ops)
 {
 	ops->flags |= FTRACE_OPS_FL_ALLOC_TRAMP;
-	t->mem = module_alloc(t->size);		// want FT308 "module_alloc.. failing, .* FTRACE_OPS_FL_ALLOC_TRAMP in ops->flags with no trampoline"
+	t->mem = module_alloc(t->size);		// want FT308 "FTRACE_OPS_FL_ALLOC_TRAMP in ops->flags with no trampoline.*module_alloc.. failing"
 	if (!t->mem)
 		return -ENOMEM;
 	if (!in_reach(t) || copy(t))

@@ -17,7 +17,7 @@ static int create(struct tramp *t, struct ftrace_ops *ops)
 	}
 	ops->trampoline = (unsigned long)t->mem;
 	ops->trampoline_size = t->size;
-	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))				// want FT308 "copy_from_kernel_nofault.. .*failing, .* in ops->trampoline, which is freed memory"
+	if (copy_from_kernel_nofault(t->mem, t->entry, t->entry_size))				// want FT308 "leaves 0x[0-9a-f]+ in ops->trampoline, which is freed memory.*copy_from_kernel_nofault.. .*failing"
 		goto out;
 	if (copy_from_kernel_nofault(t->mem + t->entry_size, ftrace_common, t->common_size))
 		goto out;

@@ -15,7 +15,7 @@ static int patch_hopefully(unsigned long pc, unsigned long target, enum aarch64_
 	aarch64_insn_read((void *)pc, &old);
 	if (old != nop && !is_branch(old))
 		return -EINVAL;
-	return aarch64_insn_patch_text_nosync((void *)pc, insn);	// want FT602 "could not be read"
+	return aarch64_insn_patch_text_nosync((void *)pc, insn);	// want FT602 "patches text that it could not read"
 }
 
 #define patch patch_hopefully

@@ -12,7 +12,7 @@ static int patch_blindly(unsigned long pc, unsigned long target, enum aarch64_in
 		insn = aarch64_insn_gen_branch_imm(pc, target, type);
 	if (insn == AARCH64_BREAK_FAULT)
 		return -ERANGE;
-	return aarch64_insn_patch_text_nosync((void *)pc, insn);	// want FT602 "an unexpected word in a slot .ftrace_call .* .bl the callback. over it .*no check"
+	return aarch64_insn_patch_text_nosync((void *)pc, insn);	// want FT602 "the copy of ftrace_call with no check .* .bl the callback. over it .*an unexpected word in a slot"
 }
 
 #define patch patch_blindly

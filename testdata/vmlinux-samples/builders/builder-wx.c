@@ -11,7 +11,7 @@ static int protect_not(const struct tramp *t)
 
 	__flush_icache_range(addr, addr + t->size);
 	set_vm_flush_reset_perms(t->mem);
-	return set_memory_x(addr, pages);	// want FT301 "returns with its page .* rwx: set_memory_x.. here"
+	return set_memory_x(addr, pages);	// want FT301 "stay writable and executable.*returns with the page at .* rwx.*set_memory_x.. makes it so"
 }
 
 #define protect protect_not

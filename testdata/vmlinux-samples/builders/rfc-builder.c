@@ -23,7 +23,7 @@ static int modify_code(unsigned long pc, u32 old, u32 insn, bool validate)
 		if (found != old)
 			return -EINVAL;
 	}
-	if (aarch64_insn_patch_text_nosync((void *)pc, insn))		// want FT602 "an unexpected word in a slot .ftrace_call .* .bl the callback. over it .*no check"
+	if (aarch64_insn_patch_text_nosync((void *)pc, insn))		// want FT602 "the copy of ftrace_call with no check .* .bl the callback. over it .*an unexpected word in a slot"
 		return -EINVAL;
 	return 0;
 }
@@ -42,7 +42,7 @@ static unsigned long make(struct ftrace_ops *ops, unsigned long *tramp_size)
 	unsigned long mem, op_load, literal, words;
 
 	*tramp_size = first + second + sizeof(void *);
-	mem = (unsigned long)module_alloc(*tramp_size);			// want FT202 "module_alloc, .*the 2 GiB .*up to 2048 MiB from callsites"
+	mem = (unsigned long)module_alloc(*tramp_size);			// want FT202 "module_alloc.. can land out .*the 2 GiB .*up to 2048 MiB from callsites"
 	if (!mem)
 		return 0;
 
@@ -64,11 +64,11 @@ static unsigned long make(struct ftrace_ops *ops, unsigned long *tramp_size)
 	if (WARN_ON((literal - op_load) % AARCH64_INSN_SIZE))
 		goto fail;
 	words = (literal - op_load) / AARCH64_INSN_SIZE;
-	put(op_load, LDR_X2_LITERAL | (u32)(words & LITERAL_WORDS) << 5);	// want FT601 "ldr x2" FT603 "19 bits for the offset of .ldr x2.*the range of LDR literal"
+	put(op_load, LDR_X2_LITERAL | (u32)(words & LITERAL_WORDS) << 5);	// want FT601 "ldr x2" FT603 "to 19 bits .*the offset of .ldr x2.*the range of LDR literal"
 
 	ops->flags |= FTRACE_OPS_FL_ALLOC_TRAMP;
 	set_vm_flush_reset_perms((void *)mem);
-	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));	// want FT301 "returns .* rwx" FT306 "30 of its 32 instructions, " FT308 "set_memory_x.. failing"
+	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));	// want FT301 "returns .* rwx" FT306 "30 of the 32 instructions " FT308 "set_memory_x.. failing"
 	return mem;
 
 fail:

@@ -25,7 +25,7 @@ int ftrace_init_nop(struct module *mod, struct dyn_ftrace *rec)
 }
 
 int ftrace_make_call(struct dyn_ftrace *rec, unsigned long addr)
-{				// want FT206 "-0x8000000 bytes .* need not be enabled through ftrace_caller"
+{				// want FT206 "takes ftrace_caller for a target that BL reaches.*-0x8000000 bytes "
 	return callops_make_call(rec, addr);
 }
 

@@ -21,6 +21,7 @@ type ImageFacts struct {
 type ModuleFacts struct {
 	Name, Vermagic string // from its .modinfo
 	Shape          string // of its callsites
+	Kernel         string // path of the kernel image that it was judged with; "" for none
 	// Mismatch says why the module was judged without the kernel that was given;
 	// nil if it was judged with that kernel, or if no kernel was given.
 	Mismatch error

@@ -20,6 +20,6 @@ func TestBrokenDriver(t *testing.T) {
 		}
 	}()
 	total := &Total{Modules: len(in.Modules)}
-	d.images(t.Context(), in, "", total, func(*finding.Result) {})
+	d.images(t.Context(), in, total, func(*finding.Result) {})
 	t.Errorf("no panic: %+v", total)
 }

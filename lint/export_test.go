@@ -18,8 +18,7 @@ func Image(ctx context.Context, im *elfscan.Image, cfg Config) *finding.Result {
 // and that is not itself judged. It is not closed.
 func Module(ctx context.Context, path string, kernel *elfscan.Image, cfg Config) *finding.Result {
 	d := newDriver(cfg)
-	m := d.moduleSet([]string{path})
-	m.use(kernel)
-	res, _ := m.module(ctx, path, new(elfscan.Buffer), false)
-	return res
+	m := d.moduleSet(Inputs{Images: []string{kernel.Path}, Modules: []string{path}})
+	m.use(m.kernels[0], kernel)
+	return m.module(ctx, path, new(elfscan.Buffer), false).res
 }

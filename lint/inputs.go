@@ -2,7 +2,6 @@ package lint
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -23,7 +22,7 @@ type Inputs struct {
 	Built   string   // an image built with these patches and commits; "" for none
 	Images  []string // kernel images, and files of no known kind: opening those fails
 	Modules []string
-	Errors  []error // about folders that could not be read, or that have no modules
+	Errors  []error // about folders that could not be read, or that have nothing to judge
 }
 
 // moduleNames are the suffixes of the names of modules.
@@ -34,7 +33,7 @@ func hasModuleName(path string) bool {
 }
 
 // Find sorts the named files into kinds by their contents, and searches folders
-// for modules. A packed file called .ko.xz and the like is a module. Find follows
+// for kernel images and modules. A packed file called .ko.xz and the like is a module. Find follows
 // symbolic links that are named, but no links in a folder.
 func Find(args []string) Inputs {
 	var in Inputs
@@ -60,8 +59,23 @@ func Find(args []string) Inputs {
 	return in
 }
 
+// isKernel reports whether a file in a folder is a kernel image, by its name
+// (vmlinux, vmlinux-6.12.9, debian.vmlinux, vmlinux.xz) and, if it is not packed,
+// by its contents: build trees have vmlinux.o, vmlinux.lds and others.
+func isKernel(path string) bool {
+	base := filepath.Base(path)
+	if !strings.HasPrefix(base, "vmlinux") && !strings.HasSuffix(base, ".vmlinux") {
+		return false
+	}
+	switch filepath.Ext(base) {
+	case ".xz", ".gz", ".zst":
+		return true
+	}
+	return elfscan.IsImage(path)
+}
+
 func (in *Inputs) walk(dir string) {
-	before, problems := len(in.Modules), len(in.Errors)
+	before, problems := len(in.Modules)+len(in.Images), len(in.Errors)
 	root := dir
 	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		root += string(filepath.Separator) // WalkDir does not follow its root either
@@ -71,33 +85,25 @@ func (in *Inputs) walk(dir string) {
 			in.Errors = append(in.Errors, plain(err))
 			return nil // go on with the rest
 		}
-		if d.Type().IsRegular() && hasModuleName(path) {
+		switch {
+		case !d.Type().IsRegular():
+		case hasModuleName(path):
 			in.Modules = append(in.Modules, path)
+		case isKernel(path):
+			in.Images = append(in.Images, path)
 		}
 		return nil
 	})
-	if len(in.Modules) == before && len(in.Errors) == problems {
-		what := "a folder without modules (" + strings.Join(moduleNames, ", ") + ")"
+	if len(in.Modules)+len(in.Images) == before && len(in.Errors) == problems {
+		what := "a folder without a vmlinux or modules (" + strings.Join(moduleNames, ", ") + ")"
 		for _, name := range []string{"Kbuild", "Kconfig", "Makefile"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				what = "a folder of sources (it has a " + name + "), without modules: name the vmlinux that was built, or the source files to check"
+				what = "a folder of sources (it has a " + name + "), without a vmlinux or modules: name the vmlinux that was built, or the source files to check"
 				break
 			}
 		}
 		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: what})
 	}
-}
-
-// kernel returns the path of the kernel image that the modules are loaded into;
-// "" for none.
-func (in *Inputs) kernel() (string, error) {
-	switch {
-	case len(in.Modules) == 0 || len(in.Images) == 0:
-		return "", nil
-	case len(in.Images) > 1:
-		return "", fmt.Errorf("modules and two kernel images, %s and %s: name the one that the modules are loaded into", in.Images[0], in.Images[1])
-	}
-	return in.Images[0], nil
 }
 
 // IsPatch reports whether the file at path is an input of patchscan: patches, a

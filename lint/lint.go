@@ -59,14 +59,13 @@ type Total struct {
 
 // Run lints the inputs and calls emit with the result of each, in this order:
 // patches (several are linted at once), ranges of commits, the image built with
-// them, images (one after the other), and modules (several at once) as modules
-// of the kernel image among the images. Run ends within grace after ctx is done;
+// them, images, and modules (several at once). A module is judged as one of the
+// kernel image that has its vermagic. Run ends within grace after ctx is done;
 // goroutines that take longer, or that wait for standard input, are left behind.
 func Run(ctx context.Context, in Inputs, cfg Config, emit func(*finding.Result)) (*Total, error) {
 	total := &Total{Modules: len(in.Modules)}
-	kernel, err := in.kernel()
-	if err != nil {
-		return total, err
+	if len(in.Images) > 1 && cfg.DebugFile != "" {
+		return total, fmt.Errorf("a debug file (%s) and %d kernel images: name the one that it belongs to", cfg.DebugFile, len(in.Images))
 	}
 	began := time.Now()
 	defer func() { total.Elapsed = time.Since(began) }()
@@ -75,7 +74,7 @@ func Run(ctx context.Context, in Inputs, cfg Config, emit func(*finding.Result))
 		d.patches(ctx, in, total, emit)
 	}
 	if len(in.Images)+len(in.Modules) > 0 {
-		d.images(ctx, in, kernel, total, emit)
+		d.images(ctx, in, total, emit)
 	}
 	return total, nil
 }

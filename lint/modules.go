@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,68 +24,64 @@ import (
 
 // A judged is a result on its way to be emitted.
 type judged struct {
-	n     int // of the input
-	res   *finding.Result
-	kinds []string // of a module's callsites: see sampled
+	n      int // of the input
+	res    *finding.Result
+	kinds  []string // of a module's callsites: see sampled
+	kernel *kernel  // that a module was judged with
 }
 
-// images lints images, one after the other, and modules, several at once, as
-// modules of the kernel. The kernel is one of the images, or "" for none. images
-// ends within grace after ctx is done, and leaves behind goroutines that take
-// longer.
-func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *Total, emit func(*finding.Result)) {
+// images lints images and modules, several at once; modules as modules of the
+// images. images ends within grace after ctx is done, and leaves behind
+// goroutines that take longer.
+func (d *driver) images(ctx context.Context, in Inputs, total *Total, emit func(*finding.Result)) {
 	began := time.Now()
-	m := d.moduleSet(in.Modules)
-	if len(in.Images) == 0 && len(in.Modules) == 1 {
-		m.debugFile = d.DebugFile
-	}
-	var image *elfscan.Image                                     // the kernel image, closed at the end
+	m := d.moduleSet(in)
 	results := make(chan judged, len(in.Images)+len(in.Modules)) // sending never blocks
-	opened, ready := make(chan struct{}), make(chan struct{})    // closed when the kernel is open, and prepared for modules
-	files := func() {
-		open := sync.OnceFunc(func() { close(opened) })
-		defer open()
-		if kernel == "" {
-			m.kernel = &checks.ModuleKernel{None: errNoKernel}
-			open()
-		}
-		for i, path := range in.Images {
-			if path != kernel {
-				results <- judged{n: i, res: d.imageFile(ctx, path, false)}
-				continue
+	var opened sync.WaitGroup                                    // done when all kernels are open
+	ready := make(chan struct{})                                 // closed when they are prepared for modules
+	var nextImage, nextModule atomic.Int64
+	opened.Add(len(m.kernels))
+	images := func() {
+		for {
+			i := int(nextImage.Add(1)) - 1
+			if i >= len(in.Images) {
+				return
 			}
-			began := time.Now()
-			res := &finding.Result{Path: path}
-			image = m.open(res)
-			open()
-			if image != nil {
-				d.judge(ctx, res, image)
+			var res *finding.Result
+			if len(in.Modules) == 0 {
+				res = d.imageFile(ctx, in.Images[i], false)
+			} else {
+				res = m.kernelImage(ctx, m.kernels[i], sync.OnceFunc(opened.Done))
 			}
-			res.Elapsed = time.Since(began)
 			results <- judged{n: i, res: res}
 		}
 	}
 	prepare := func() {
 		defer close(ready)
-		<-opened
-		m.kernel.Prepare()
+		opened.Wait()
+		for _, k := range m.kernels {
+			k.loader.Prepare()
+		}
 	}
-	var next atomic.Int64
 	modules := func() {
 		<-ready
 		var buf elfscan.Buffer
 		for {
-			i := int(next.Add(1)) - 1
+			i := int(nextModule.Add(1)) - 1
 			if i >= len(in.Modules) || ctx.Err() != nil {
 				return
 			}
 			d.slots <- struct{}{}
-			res, kinds := m.module(ctx, in.Modules[i], &buf, !d.Settings.Exhaustive)
+			j := m.module(ctx, in.Modules[i], &buf, !d.Settings.Exhaustive)
 			<-d.slots
-			results <- judged{len(in.Images) + i, res, kinds}
+			j.n = len(in.Images) + i
+			results <- j
 		}
 	}
-	work := []func(){files, prepare}
+	work := []func(){prepare}
+	for range min(d.workers(), len(in.Images)) {
+		work = append(work, images)
+	}
 	for range min(d.workers(), len(in.Modules)) {
 		work = append(work, modules)
 	}
@@ -97,8 +95,10 @@ func (d *driver) images(ctx context.Context, in Inputs, kernel string, total *To
 	if !abandoned && broken != nil {
 		panic(broken)
 	}
-	if !abandoned && image != nil {
-		image.Close()
+	if !abandoned {
+		for _, k := range m.kernels {
+			k.close()
+		}
 	}
 	all := n == len(in.Images)+len(in.Modules)
 	if all {
@@ -159,36 +159,55 @@ func (m *moduleSet) inOrder(ctx context.Context, results <-chan judged, images i
 	}
 }
 
-// A moduleSet is the modules of a run, which are linted with one kernel.
+// A kernel is an image of the run that modules are loaded into.
+type kernel struct {
+	path     string
+	image    *elfscan.Image // open until the modules are judged; nil if it could not be read
+	loader   *checks.ModuleKernel
+	release  string      // "6.12.9-arm64"
+	vermagic string      // that it expects of modules
+	shape    *arch.Shape // of its callsites
+
+	executed map[string]bool // kinds of which a callsite was executed without a finding
+}
+
+func (k *kernel) close() {
+	if k.image != nil {
+		k.image.Close()
+	}
+}
+
+// A moduleSet is the modules of a run, which are linted with the run's kernels.
 type moduleSet struct {
 	*driver
 	inputs    []string
-	debugFile string // of the module, if there is but one
-	kernel    *checks.ModuleKernel
+	debugFile string    // of the module, if there is but one
+	kernels   []*kernel // in the order of the images; none if there are no modules
 	checks    []*analysis.Analyzer
 	apart     []finding.RuleRun // outcomes of the rules that are not about modules
 	cut       bool              // the end of the run kept an input from being judged in full
-
-	vermagic string      // the vermagic that the kernel expects of modules
-	shape    *arch.Shape // of the kernel's callsites
-
-	executed map[string]bool // kinds of which a callsite was executed without a finding
-	buf      elfscan.Buffer  // for execute
+	buf       elfscan.Buffer    // for execute
 
 	others, otherEra []*finding.Result // modules of another kernel: their vermagic, or their callsites, differ
 }
 
 // moduleSet returns the modules of a run, with the checks that are about modules.
 // The other checks get an outcome if there is only one module.
-func (d *driver) moduleSet(modules []string) *moduleSet {
-	m := &moduleSet{driver: d, inputs: modules, executed: map[string]bool{}}
-	if len(modules) == 0 {
+func (d *driver) moduleSet(in Inputs) *moduleSet {
+	m := &moduleSet{driver: d, inputs: in.Modules}
+	if len(in.Modules) == 0 {
 		return m
+	}
+	if len(in.Images) == 0 && len(in.Modules) == 1 {
+		m.debugFile = d.DebugFile
+	}
+	for _, path := range in.Images {
+		m.kernels = append(m.kernels, &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}})
 	}
 	for _, a := range imageAnalyzers(d.Checks) {
 		if rule := d.rule(a); rule.On&rules.Modules != 0 {
 			m.checks = append(m.checks, a)
-		} else if len(modules) == 1 {
+		} else if len(in.Modules) == 1 {
 			m.apart = append(m.apart, finding.RuleRun{Rule: rule, Outcome: finding.Outcome{Status: finding.NotApplicable, Why: errNotAboutModules}})
 		}
 	}
@@ -203,31 +222,37 @@ var (
 	errKernelUnread = errors.New("the vmlinux that was given could not be read")
 )
 
-// open opens the kernel image at res.Path. It returns nil, and adds an error to
-// res, if the image cannot be read.
-func (m *moduleSet) open(res *finding.Result) (im *elfscan.Image) {
-	m.kernel = &checks.ModuleKernel{None: errKernelUnread}
-	opened, err := elfscan.Open(res.Path, m.DebugFile)
+// kernelImage lints a kernel image and leaves it open for modules. It calls opened
+// once modules may use the kernel, or once it is known that they cannot.
+func (m *moduleSet) kernelImage(ctx context.Context, k *kernel, opened func()) (res *finding.Result) {
+	began := time.Now()
+	res = &finding.Result{Path: k.path}
+	defer func() { res.Elapsed = time.Since(began) }()
+	defer catch(&res)
+	defer opened()
+	im, err := elfscan.Open(k.path, m.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
-		return nil
+		return res
 	}
 	defer func() {
-		if im == nil {
-			opened.Close()
+		if k.image == nil {
+			im.Close()
 		}
 	}()
-	defer catch(&res)
-	m.use(opened)
-	return opened
+	m.use(k, im)
+	opened()
+	m.judge(ctx, res, im)
+	return res
 }
 
-// use makes im the kernel that modules are judged with.
-func (m *moduleSet) use(im *elfscan.Image) {
+// use makes im the image of k.
+func (m *moduleSet) use(k *kernel, im *elfscan.Image) {
 	m.add(im)
 	table, _ := callsite.Of(im)
-	m.vermagic, m.shape = im.Vermagic(), table.Shape
-	m.kernel = checks.NewModuleKernel(im)
+	k.release, _ = im.Banner()
+	k.vermagic, k.shape = im.Vermagic(), table.Shape
+	k.image, k.loader = im, checks.NewModuleKernel(im)
 }
 
 // execute lints a module again, and executes its callsites, if one of them is of
@@ -235,51 +260,118 @@ func (m *moduleSet) use(im *elfscan.Image) {
 // result, or the old one. Modules come here in the order of the inputs, so that
 // the number of workers does not decide which modules are executed.
 func (m *moduleSet) execute(ctx context.Context, j judged) *finding.Result {
-	if m.Settings.Exhaustive || !slices.ContainsFunc(j.kinds, func(k string) bool { return !m.executed[k] }) {
+	if m.Settings.Exhaustive || !slices.ContainsFunc(j.kinds, func(kind string) bool { return !j.kernel.executed[kind] }) {
 		return j.res
 	}
-	res, kinds := m.module(ctx, j.res.Path, &m.buf, false)
-	for _, k := range kinds {
-		m.executed[k] = true
+	j = m.module(ctx, j.res.Path, &m.buf, false)
+	for _, kind := range j.kinds {
+		j.kernel.executed[kind] = true
 	}
-	return res
+	return j.res
+}
+
+// likely is the kernel that the module at path probably belongs to: the only one,
+// the one whose release a folder of the path is named by (lib/modules/RELEASE), or
+// the one that is nearest.
+func (m *moduleSet) likely(path string) *kernel {
+	if len(m.kernels) == 1 {
+		return m.kernels[0]
+	}
+	folders := strings.Split(filepath.ToSlash(path), "/")
+	best, _ := nearest(path, m.kernels, func(k *kernel) int {
+		if k.release != "" && slices.Contains(folders, k.release) {
+			return 1
+		}
+		return 0
+	})
+	return best
+}
+
+// kernelOf is the kernel that a module belongs to: the nearest one with the
+// module's vermagic. It is nil if there is none, unless the run has but one
+// kernel.
+func (m *moduleSet) kernelOf(im *elfscan.Image) *kernel {
+	if len(m.kernels) == 1 {
+		return m.kernels[0]
+	}
+	best, fit := nearest(im.Path, m.kernels, func(k *kernel) int {
+		switch {
+		case k.image == nil || !im.Module().Info.MadeFor(k.vermagic):
+			return 0
+		case k.vermagic == "" || k.mismatch(im) != nil: // it does not say
+			return 1
+		}
+		return 2
+	})
+	if fit == 0 {
+		return nil
+	}
+	return best
+}
+
+// nearest is the kernel that fits best, and how well. Of several it is the one
+// whose path has most in common with path. It is nil if there are no kernels.
+func nearest(path string, kernels []*kernel, fits func(*kernel) int) (best *kernel, fit int) {
+	common := func(k *kernel) (n int) {
+		a, b := strings.Split(filepath.ToSlash(path), "/"), strings.Split(filepath.ToSlash(k.path), "/")
+		for n < min(len(a), len(b)) && a[n] == b[n] {
+			n++
+		}
+		return n
+	}
+	for _, k := range kernels {
+		f := fits(k)
+		if best == nil || f > fit || f == fit && common(k) > common(best) {
+			best, fit = k, f
+		}
+	}
+	return best, fit
 }
 
 // module lints one module. If byModel, callsites are only compared with the
-// model, not executed. kinds are the kinds of callsites that were judged by the
-// model or, if they were executed, that had no finding.
-func (m *moduleSet) module(ctx context.Context, path string, buf *elfscan.Buffer, byModel bool) (res *finding.Result, kinds []string) {
+// model, not executed. The kinds of the result are the kinds of callsites that
+// were judged by the model or, if they were executed, that had no finding.
+func (m *moduleSet) module(ctx context.Context, path string, buf *elfscan.Buffer, byModel bool) (j judged) {
 	began := time.Now()
-	res = &finding.Result{Path: path, IsModule: true}
+	res := &finding.Result{Path: path, IsModule: true}
+	j.res = res
 	defer func() {
 		if v := recover(); v != nil {
-			res = &finding.Result{Path: path, IsModule: true, Errors: []error{withPath(path, panicked("driver", v))}}
+			j.res, j.kinds = &finding.Result{Path: path, IsModule: true, Errors: []error{withPath(path, panicked("driver", v))}}, nil
 		}
-		res.Elapsed = time.Since(began)
+		j.res.Elapsed = time.Since(began)
 	}()
 	defer elfscan.Guard()()
-	im, err := elfscan.OpenModule(path, elfscan.ModuleOptions{Kernel: m.kernel.Kernel, Buffer: buf, DebugFile: m.debugFile, DebugDirs: m.DebugDirs})
+	im, k, err := m.openModule(path, buf)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
-		return res, nil
+		return j
 	}
 	defer im.Close()
-	kernel := m.kernel
-	mismatch := m.mismatch(im)
+	j.kernel = k
+	loader := &checks.ModuleKernel{None: errNoKernel}
+	var mismatch error
+	switch {
+	case k != nil:
+		loader = k.loader
+		mismatch = k.mismatch(im)
+	case len(m.kernels) > 0:
+		mismatch = &otherKernel{im.Module().Info.Vermagic}
+	}
 	if mismatch != nil {
 		im.WithoutKernel()
-		kernel = &checks.ModuleKernel{None: mismatch}
+		loader = &checks.ModuleKernel{None: mismatch}
 	}
 	im.AddTo(m.fset)
 	callsite.Attach(im)
 	settings := m.settings(ctx)
 	settings.ByModel = byModel
-	seed := map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: kernel}
+	seed := map[*analysis.Analyzer]any{checks.Image: im, checks.Options: settings, checks.InKernel: loader}
 	r := newRunner(ctx, m.fset, seed, nil) // modules run at once, not their analyzers
 	r.run(m.checks)
 	for _, act := range r.order {
-		if s, ok := act.result.(sampled); ok && act.err == nil && (byModel || s.Sound()) {
-			kinds = append(kinds, s.Kinds()...)
+		if s, ok := act.result.(sampled); ok && act.err == nil && k != nil && (byModel || s.Sound()) {
+			j.kinds = append(j.kinds, s.Kinds()...)
 		}
 	}
 	m.conclude(res, r, m.checks, im)
@@ -287,7 +379,33 @@ func (m *moduleSet) module(ctx context.Context, path string, buf *elfscan.Buffer
 	sortRules(res.Rules)
 	info := im.Module().Info
 	res.Image.Module = &finding.ModuleFacts{Name: info.Name, Vermagic: info.Vermagic, Shape: shapeOf(im), Mismatch: mismatch}
-	return res, kinds
+	if k != nil && mismatch == nil {
+		res.Image.Module.Kernel = k.path
+	}
+	return j
+}
+
+// openModule opens the module at path, with the kernel that it belongs to; nil for
+// none. Which one that is, the module itself says.
+func (m *moduleSet) openModule(path string, buf *elfscan.Buffer) (im *elfscan.Image, k *kernel, err error) {
+	open := func() (*elfscan.Image, error) {
+		options := elfscan.ModuleOptions{Buffer: buf, DebugFile: m.debugFile, DebugDirs: m.DebugDirs}
+		if k != nil {
+			options.Kernel = k.loader.Kernel
+		}
+		return elfscan.OpenModule(path, options)
+	}
+	k = m.likely(path)
+	im, err = open()
+	if err != nil || len(m.kernels) < 2 {
+		return im, k, err
+	}
+	if right := m.kernelOf(im); right != k {
+		im.Close()
+		k = right
+		im, err = open()
+	}
+	return im, k, err
 }
 
 // shapeOf returns the shape of the module's callsites, in words.
@@ -309,17 +427,17 @@ func (e *otherKernel) Error() string {
 }
 
 // mismatch returns why the module does not belong to the kernel; nil if it does,
-// or if there is no kernel.
-func (m *moduleSet) mismatch(im *elfscan.Image) error {
-	if m.kernel.Kernel == nil {
+// or if the kernel could not be read.
+func (k *kernel) mismatch(im *elfscan.Image) error {
+	if k.image == nil {
 		return nil
 	}
 	info := im.Module().Info
-	if !info.MadeFor(m.vermagic) {
+	if !info.MadeFor(k.vermagic) {
 		return &otherKernel{info.Vermagic}
 	}
-	if table, _ := callsite.Of(im); table.Shape != nil && table.Shape != m.shape {
-		return fmt.Errorf("its callsites (%v) are not those of that kernel (%v)", table.Shape, m.shape)
+	if table, _ := callsite.Of(im); table.Shape != nil && table.Shape != k.shape {
+		return fmt.Errorf("its callsites (%v) are not those of that kernel (%v)", table.Shape, k.shape)
 	}
 	return nil
 }
@@ -347,10 +465,17 @@ func (m *moduleSet) errors() (errs []error) {
 		if n := len(list) - 1; n > 0 {
 			more = fmt.Sprintf(" (and so on %d more of %d modules)", n, len(m.inputs))
 		}
-		errs = append(errs, fmt.Errorf("%s: does not belong to %s: %w%s%s. It was judged without that kernel",
-			list[0].Path, m.kernel.Kernel.Path, list[0].Image.Module.Mismatch, kernel, more))
+		belongs, without := fmt.Sprintf("belongs to none of the %d kernels", len(m.kernels)), "a kernel"
+		if len(m.kernels) == 1 {
+			belongs, without = "does not belong to "+m.kernels[0].path, "that kernel"
+		}
+		errs = append(errs, fmt.Errorf("%s: %s: %w%s%s. It was judged without %s", list[0].Path, belongs, list[0].Image.Module.Mismatch, kernel, more, without))
 	}
-	say(m.others, fmt.Sprintf("; the kernel has %q", m.vermagic))
+	vermagic := ""
+	if len(m.kernels) == 1 {
+		vermagic = fmt.Sprintf("; the kernel has %q", m.kernels[0].vermagic)
+	}
+	say(m.others, vermagic)
 	say(m.otherEra, "")
 	return errs
 }

@@ -115,7 +115,7 @@ func TestFind(t *testing.T) {
 
 	empty := t.TempDir()
 	in = lint.Find([]string{empty, "nowhere", "nowhere", filepath.Join(outside, "0001.ko"), filepath.Join(moduleSamples, "kernel-regs.elf")})
-	if len(in.Errors) != 1 || !strings.Contains(in.Errors[0].Error(), empty+": a folder without modules") {
+	if len(in.Errors) != 1 || !strings.Contains(in.Errors[0].Error(), empty+": a folder without a vmlinux or modules") {
 		t.Errorf("errors %v", in.Errors)
 	}
 	if want := []string{filepath.Join(moduleSamples, "kernel-regs.elf"), "nowhere"}; !slices.Equal(in.Images, want) || len(in.Modules) != 1 {

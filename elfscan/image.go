@@ -256,6 +256,20 @@ func (im *Image) BuildID() string {
 	return ""
 }
 
+// BuildIDOf is the build ID of the ELF file at path, which is not packed; "" if it
+// has none or cannot be read.
+func BuildIDOf(path string) string {
+	if !IsImage(path) {
+		return ""
+	}
+	im, err := open(path)
+	if err != nil {
+		return ""
+	}
+	defer im.Close()
+	return im.BuildID()
+}
+
 // PageSize is the size of the kernel's pages in bytes, from the flags of the
 // arm64 image header at _text (Documentation/arch/arm64/booting.rst), or 0 if
 // the image has no such header.

@@ -37,6 +37,7 @@ func hasModuleName(path string) bool {
 // symbolic links that are named, but no links in a folder.
 func Find(args []string) Inputs {
 	var in Inputs
+	var found []string // kernel images in folders
 	for _, arg := range args {
 		if IsPatch(arg) {
 			in.Patches = append(in.Patches, arg)
@@ -45,11 +46,17 @@ func Find(args []string) Inputs {
 		info, err := os.Stat(arg)
 		switch {
 		case err == nil && info.IsDir():
-			in.walk(arg)
+			found = append(found, in.walk(arg)...)
 		case hasModuleName(arg) && !elfscan.IsImage(arg), err == nil && elfscan.IsModule(arg): // a missing .ko is a module too
 			in.Modules = append(in.Modules, arg)
 		default:
 			in.Images = append(in.Images, arg)
+		}
+	}
+	slices.Sort(found)
+	for _, path := range found {
+		if !slices.ContainsFunc(in.Images, func(other string) bool { return sameKernel(path, other) }) {
+			in.Images = append(in.Images, path)
 		}
 	}
 	for _, list := range []*[]string{&in.Patches, &in.Images, &in.Modules} {
@@ -74,8 +81,21 @@ func isKernel(path string) bool {
 	return elfscan.IsImage(path)
 }
 
-func (in *Inputs) walk(dir string) {
-	before, problems := len(in.Modules)+len(in.Images), len(in.Errors)
+// sameKernel reports whether two files are the same, or are two forms of one
+// kernel: a build leaves vmlinux.unstripped beside vmlinux.
+func sameKernel(a, b string) bool {
+	ai, err1 := os.Stat(a)
+	bi, err2 := os.Stat(b)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	id := elfscan.BuildIDOf(a)
+	return os.SameFile(ai, bi) || id != "" && id == elfscan.BuildIDOf(b)
+}
+
+// walk adds the modules in a folder, and returns the kernel images in it.
+func (in *Inputs) walk(dir string) (images []string) {
+	before, problems := len(in.Modules), len(in.Errors)
 	root := dir
 	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		root += string(filepath.Separator) // WalkDir does not follow its root either
@@ -90,11 +110,11 @@ func (in *Inputs) walk(dir string) {
 		case hasModuleName(path):
 			in.Modules = append(in.Modules, path)
 		case isKernel(path):
-			in.Images = append(in.Images, path)
+			images = append(images, path)
 		}
 		return nil
 	})
-	if len(in.Modules)+len(in.Images) == before && len(in.Errors) == problems {
+	if len(in.Modules) == before && len(images) == 0 && len(in.Errors) == problems {
 		what := "a folder without a vmlinux or modules (" + strings.Join(moduleNames, ", ") + ")"
 		for _, name := range []string{"Kbuild", "Kconfig", "Makefile"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
@@ -104,6 +124,7 @@ func (in *Inputs) walk(dir string) {
 		}
 		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: what})
 	}
+	return images
 }
 
 // IsPatch reports whether the file at path is an input of patchscan: patches, a

@@ -264,6 +264,63 @@ func TestGitHubWorkflow(t *testing.T) {
 	}
 }
 
+// The action's step that runs ftlint, run as GitHub runs it.
+func TestAction(t *testing.T) {
+	var action struct {
+		Runs struct{ Steps []struct{ Name, Run string } }
+	}
+	load(t, "../action.yml", &action)
+	dir, base := repository(t)
+	build(t, dir, spoiled, "o")
+	steps := action.Runs.Steps
+	run := steps[len(steps)-1].Run
+	t.Setenv("ARGS", "vmlinux .")
+	t.Setenv("SARIF", "my findings.sarif")
+	if out, all, status := call(t, dir, "bash", "-e", "-o", "pipefail", "-c", run); status != 1 || !strings.Contains(out, ",title=FT401 site-malformed::") {
+		t.Errorf("status %d\n%s", status, all)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "my findings.sarif")); err != nil || info.Size() == 0 {
+		t.Error(err)
+	}
+	t.Setenv("ARGS", "--git "+base+"..HEAD")
+	t.Setenv("SARIF", "")
+	if out, all, status := call(t, dir, "bash", "-e", "-o", "pipefail", "-c", run); status != 0 || !strings.Contains(out, "title=FT501 x86-mnemonic::") {
+		t.Errorf("status %d\n%s", status, all)
+	}
+}
+
+// The hook for pre-commit takes the files that it is about, and fails on a finding.
+func TestPreCommitHook(t *testing.T) {
+	var hooks []struct{ ID, Entry, Language, Files string }
+	load(t, "../.pre-commit-hooks.yaml", &hooks)
+	if len(hooks) != 1 || hooks[0].ID != "ftlint" || hooks[0].Language != "golang" {
+		t.Fatalf("%+v", hooks)
+	}
+	files := regexp.MustCompile(hooks[0].Files)
+	for path, want := range map[string]bool{"arch/arm64/kernel/tramp.c": true, "arch/arm64/kernel/entry-ftrace.S": true, "kernel/trace/ftrace.c": true, "arch/x86/kernel/ftrace.c": false, "Documentation/trace/ftrace.rst": false} {
+		if files.MatchString(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+	dir, _ := repository(t)
+	words := append(strings.Fields(hooks[0].Entry), "arch/arm64/kernel/tramp.c")
+	if out, all, status := call(t, dir, words[0], words[1:]...); status != 1 || !strings.Contains(out, "FT501") {
+		t.Errorf("status %d\n%s", status, all)
+	}
+}
+
+// In a clone that lacks the older commits, ftlint says what to do.
+func TestShallowClone(t *testing.T) {
+	dir, base := repository(t)
+	clone := filepath.Join(t.TempDir(), "clone")
+	if _, all, status := call(t, dir, "git", "clone", "-q", "--depth", "1", "file://"+dir, clone); status != 0 {
+		t.Fatal(all)
+	}
+	if _, all, status := call(t, clone, program, "--git", base+"..HEAD"); status != 2 || strings.Count(all, "\n") != 1 || !strings.Contains(all, "this clone is shallow and lacks older commits: run git fetch --unshallow") {
+		t.Errorf("status %d\n%s", status, all)
+	}
+}
+
 // The same for GitLab's jobs.
 func TestGitLabJobs(t *testing.T) {
 	type job struct {
@@ -353,7 +410,7 @@ func TestKernelCI(t *testing.T) {
 		t.Fatal(all)
 	}
 	out, all, status := call(t, dir, job, "good", "results")
-	if status != 0 || !strings.HasPrefix(out, "KTAP version 1\n1..2\n") || !strings.Contains(out, "\nok 1 good/vmlinux.xz\n") || !strings.Contains(out, "/lib/modules/drivers/net/good.ko\n") {
+	if status != 0 || !strings.HasPrefix(out, "KTAP version 1\n1..2\n") || !strings.Contains(out, "\nok 1 vmlinux.xz\n") || !strings.Contains(out, "\nok 2 modules/lib/modules/drivers/net/good.ko\n") {
 		t.Errorf("good: status %d\n%s", status, all)
 	}
 	for _, f := range []string{"ftlint.json", "ftlint-junit.xml"} {
@@ -362,7 +419,7 @@ func TestKernelCI(t *testing.T) {
 		}
 	}
 	put(t, filepath.Join(dir, "bad/vmlinux"), bad)
-	if out, all, status := call(t, dir, job, "bad", "results"); status != 1 || !strings.Contains(out, "\nnot ok 1 bad/vmlinux\n") {
+	if out, all, status := call(t, dir, job, "bad", "results"); status != 1 || !strings.Contains(out, "\nnot ok 1 vmlinux\n") {
 		t.Errorf("bad: status %d\n%s", status, all)
 	}
 	if _, all, status := call(t, dir, job, "nothing"); status != 2 || all != "kernelci-ftlint: no vmlinux in nothing\n" {

@@ -31,7 +31,7 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 		return err
 	}, "rev-list", "--count", "--merges")
 	if err != nil {
-		return fail(err)
+		return fail(shallow(ctx, err))
 	}
 	var in *patchscan.Input
 	err = git(ctx, rng, func(stdout io.Reader) (err error) {
@@ -54,6 +54,16 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	res = d.patch(ctx, in)
 	res.Elapsed = time.Since(began)
 	return res
+}
+
+// shallow adds what to do to the error of git in a clone that lacks the older
+// commits, as CI makes them.
+func shallow(ctx context.Context, failed error) error {
+	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--is-shallow-repository").Output()
+	if err != nil || strings.TrimSpace(string(out)) != "true" {
+		return failed
+	}
+	return fmt.Errorf("%w: this clone is shallow and lacks older commits: run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", failed)
 }
 
 // git runs git in the current folder on a range, and gives its output to read.

@@ -2,6 +2,8 @@ package checks
 
 import (
 	"debug/elf"
+	"fmt"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 )
@@ -13,6 +15,7 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 	// If the kernel is not known, or its loader cannot be executed, the loader is
 	// taken to rewrite every section that a loader may rewrite.
 	view, err := moduleKernel(pass).View()
+	var unsure []string // names of sections
 	const wx = elf.SHF_WRITE | elf.SHF_EXECINSTR
 	for i, s := range m.Sections {
 		if s.Flags&wx != wx {
@@ -25,7 +28,13 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 		case err == nil && !view.Rewrites[s.Name]:
 			reportImage(pass, "section %s (index %d) has flags %s, writable and executable, and this kernel's module_frob_arch_sections, executed, does not rewrite them: the loader refuses the module (ENOEXEC). Build the module against this kernel's headers",
 				s.Name, i, flagString(s.Flags))
+		case err != nil:
+			unsure = append(unsure, s.Name)
 		}
 	}
-	return examined("%d sections", len(m.Sections))
+	var skipped []error
+	if unsure != nil {
+		skipped = []error{fmt.Errorf("the kernel's loader on %s (%w)", strings.Join(unsure, ", "), err)}
+	}
+	return partly(skipped, "%d sections", len(m.Sections))
 }, InKernel)

@@ -29,25 +29,31 @@ const callOpsEn = 1 << 21
 // the life of a callsite does not have. The functions that they call fail, another
 // word stands at the callsite, or flags differ. A callsite of a made-up module is
 // out of reach of the entry code: the functions must then use the module's PLT, or
-// refuse if the module has no PLT. untried is a *world.Lack that says what could
-// not be executed, or nil.
-func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, untried error) {
+// refuse if the module has no PLT. skipped are the situations that were not
+// executed, each with the reason.
+func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, skipped []error) {
 	s := f.table.Site(entry)
 	defer f.strict()()
 	f.failing(s, &runs)
 	f.differing(s, &runs)
+	const far = "callsites of far modules"
+	_, canBeFar := f.w.Image.FarBase()
 	switch {
-	case !f.table.Shape.SavesLR:
-	case !types.HasModule:
-		untried = &world.Lack{What: "callsites of modules out of reach (no BTF describes struct module with a PLT for ftrace; --exhaustive reads DWARF, too)"}
-	default:
+	case f.table.Shape.SavesLR && types.HasModule:
 		(&placed{f, types.Module, &runs, f.fn.caller - farAway}).all()
-		f.loading(s, types, &runs)
+		if err := f.loading(s, types, &runs); err != nil {
+			skipped = append(skipped, err)
+		}
+	case !canBeFar:
+	case !f.table.Shape.SavesLR:
+		skipped = append(skipped, &world.Lack{What: far + " (in era " + f.table.Era.Name + " only those of modules that are given)"})
+	default:
+		skipped = append(skipped, fmt.Errorf("%s (%w)", far, types.NoModule))
 	}
 	f.aim = nil
 	f.reset()
 	f.w.Events = f.w.Events[:0]
-	return runs, untried
+	return runs, skipped
 }
 
 // strict has the makers of instructions clobber the registers that a call may

@@ -37,11 +37,15 @@ const (
 	roomEach = 256
 )
 
-// loading executes the loader on the section headers of made-up modules.
-func (f *Executor) loading(s Site, types *Types, runs *[]Run) {
+// loading executes the loader on the section headers of made-up modules. The error,
+// a *world.Lack, says why it does not.
+func (f *Executor) loading(s Site, types *Types, runs *[]Run) error {
 	l := newLoader(f.w)
-	if s, ok := f.w.Image.Lookup("module_frob_arch_sections"); l.finalize == 0 || !ok || l.frob == 0 || s.Bind == elf.STB_WEAK {
-		return
+	switch s, _ := f.w.Image.Lookup("module_frob_arch_sections"); {
+	case l.finalize == 0 || l.frob == 0:
+		return &world.Lack{What: "the module loader (the image has no module_frob_arch_sections and module_finalize)"}
+	case s.Bind == elf.STB_WEAK:
+		return nil // the core's stub, in a kernel whose modules have no PLTs
 	}
 	// known are the sections that the loader rewrites, and without which it refuses
 	// a module ("arm64: module/ftrace: intialize PLT at load time").
@@ -77,6 +81,7 @@ func (f *Executor) loading(s Site, types *Types, runs *[]Run) {
 		return f.w.M.Write32(l.shdrs+uint64(len(all)+1)*shdrSize+4, uint32(elf.SHT_PROGBITS))
 	}, runs)
 	f.lacking(s, l, all, "sections", func() error { return f.w.M.Write32(l.ehdr+60, 0) }, runs)
+	return nil
 }
 
 // load has the loader load a module with these sections.

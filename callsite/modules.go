@@ -63,24 +63,25 @@ func (m *ModuleExecutor) Saved(mod *elfscan.Image, s Site) (reg int, ok bool) {
 	return rd, true
 }
 
-// CanBeFar is nil if callsites of the module can be executed out of reach of the
-// entry code. Otherwise it is a *world.Lack.
-func (m *ModuleExecutor) CanBeFar(mod *elfscan.Image) error {
+// CanBeFar reports whether callsites of the module can be executed out of reach of
+// the entry code. skipped says why they cannot although the kernel can place the
+// module there.
+func (m *ModuleExecutor) CanBeFar(mod *elfscan.Image) (can bool, skipped error) {
 	if _, may := m.f.w.Image.FarBase(); !may {
-		return &world.Lack{What: "the kernel places no module out of reach"}
+		return false, nil
 	}
 	for _, name := range []string{arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} { // FT204, FT205
 		if _, has := mod.Module().Section(name); !has && m.view.Rewrites[name] {
-			return &world.Lack{What: "the module has no " + name}
+			return false, &world.Lack{What: "it has no section " + name}
 		}
 	}
 	switch {
 	case !m.types.HasModule:
-		return &world.Lack{What: "neither BTF nor DWARF describes struct module with PLTs for ftrace"}
+		return false, fmt.Errorf("its kernel: %w", m.types.NoModule)
 	case m.l.finalize == 0:
-		return &world.Lack{What: "the image has no module_finalize"}
+		return false, &world.Lack{What: "its kernel has no module_finalize"}
 	}
-	return nil
+	return true, nil
 }
 
 // Run executes the life of the callsite s of mod, as Executor.Run does. If far is

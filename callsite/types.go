@@ -6,6 +6,7 @@ import (
 
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/ktypes"
+	"github.com/ftlint/ftlint/world"
 )
 
 // Types are the members of the kernel's structures that ftrace's functions use.
@@ -13,8 +14,10 @@ import (
 type Types struct {
 	DirectCall    uint64 // offset of direct_call in struct ftrace_ops
 	HasDirectCall bool   // DirectCall is known
+	NoDirectCall  error  // why it is not, and what to do about it; nil if it is
 	Module        ModuleMembers
-	HasModule     bool // Module is known
+	HasModule     bool  // Module is known
+	NoModule      error // why it is not, and what to do about it; nil if it is
 }
 
 // ModuleMembers are offsets of members of struct module, and sizes.
@@ -28,24 +31,53 @@ type ModuleMembers struct {
 }
 
 // ReadTypes reads the image's BTF. If that cannot be read and dwarf is true, it
-// reads the DWARF of the compile unit with the kernel's module_finalize(). Members
+// reads the DWARF of compile units with functions that use the structures. Members
 // that neither describes are not known.
 func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
-	t, err := ktypes.FromBTF(im)
-	if fn, ok := im.Addr("module_finalize"); ok && dwarf && (t == nil || err != nil) {
-		t, err = ktypes.FromDWARF(im, fn)
-	}
-	types := &Types{}
-	if t == nil || err != nil {
+	type key struct{ dwarf bool }
+	return im.Derived(key{dwarf}, func() any {
+		types := &Types{}
+		btf, damage := ktypes.FromBTF(im)
+		describedBy := func(function string) (*ktypes.Types, error) {
+			if btf != nil {
+				return btf, nil
+			}
+			t, err := fromDWARF(im, function, dwarf)
+			if err != nil && damage != nil {
+				err = damage
+			}
+			return t, err
+		}
+		of, err := describedBy("ftrace_make_call")
+		if err == nil {
+			types.DirectCall, err = directCall(of)
+		}
+		types.HasDirectCall, types.NoDirectCall = err == nil, err
+		if of, err = describedBy("module_finalize"); err == nil {
+			types.Module, err = moduleMembers(of)
+		}
+		types.HasModule, types.NoModule = err == nil, err
 		return types
+	}).(*Types)
+}
+
+// fromDWARF are the types that the DWARF of a function's compile unit describes. It
+// is not read if read is false. The error says what a user can do, too.
+func fromDWARF(im *elfscan.Image, function string, read bool) (*ktypes.Types, error) {
+	fn, ok := im.Addr(function)
+	switch {
+	case !im.HasDebugInfo():
+		return nil, &world.Lack{What: "neither BTF nor DWARF: give a --debug-file"}
+	case !read:
+		return nil, &world.Lack{What: "no BTF: give a module or --exhaustive"}
+	case !ok:
+		return nil, &world.Lack{What: "no BTF, and no " + function}
 	}
-	if off, err := directCall(t); err == nil {
-		types.DirectCall, types.HasDirectCall = off, true
+	t, err := ktypes.FromDWARF(im, fn)
+	if t == nil && err == nil {
+		err = &world.Lack{What: "no BTF, and no DWARF of " + function}
 	}
-	if m, err := moduleMembers(t); err == nil {
-		types.Module, types.HasModule = m, true
-	}
-	return types
+	return t, err
 }
 
 // directCall is the offset of direct_call in struct ftrace_ops.

@@ -45,7 +45,7 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 		}
 		var runs []*trampoline.Run
 		var stuck error
-		made := false
+		made, more := false, 0 // more runs that are stuck
 		for i := range t.Runs {
 			r := &t.Runs[i]
 			made = made || r.Situation == trampoline.Near && r.Err == nil && r.Trampoline != 0
@@ -55,6 +55,8 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 			if r.Err != nil {
 				if stuck == nil {
 					stuck = fmt.Errorf("%s, with %v: %w", r.Variant(), r.Situation, r.Err)
+				} else {
+					more++
 				}
 				continue
 			}
@@ -65,12 +67,33 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 		s.report()
 		switch {
 		case stuck != nil:
-			return inconclusive("the builder, executed for %v", stuck)
+			also := ""
+			if more > 0 {
+				also = fmt.Sprintf(" (and so on %s)", plural(more, "more time"))
+			}
+			return inconclusive("the builder, executed for %w%s", stuck, also) // which says why it was cut short, too
 		case !made:
 			return inconclusive("the builder makes no trampoline, even with memory in reach")
 		}
-		return examined("the builder, executed %d times", len(runs))
+		return partly(cutShort(t, situations), "the builder, executed %d times", len(runs))
 	}, Built)
+}
+
+// cutShort says in which of the situations the builder was not executed, or not
+// with all failures.
+func cutShort(t *trampoline.Results, situations []trampoline.Situation) (skipped []error) {
+	for _, c := range t.Cut {
+		var in []string
+		for _, s := range c.Situations {
+			if slices.Contains(situations, s) {
+				in = append(in, s.String())
+			}
+		}
+		if in != nil {
+			skipped = append(skipped, fmt.Errorf("the builder for %s, with %s (%w)", c.Variant, strings.Join(in, "; with "), c.Why))
+		}
+	}
+	return skipped
 }
 
 // modelCheck is builtCheck for a rule about differences from the model, with
@@ -99,7 +122,7 @@ func withModel(a *analysis.Analyzer, requires ...*analysis.Analyzer) *analysis.A
 		out, err := run(pass)
 		if o, ok := out.(finding.Outcome); ok && o.Status == finding.Judged {
 			if t := pass.ResultOf[Built].(*trampoline.Results); t.ModelErr != nil {
-				return inconclusive("no model to compare with: %v", t.ModelErr)
+				return finding.Outcome{Status: finding.Inconclusive, Why: fmt.Errorf("no model to compare with: %w", t.ModelErr), Skipped: o.Skipped}, nil
 			}
 		}
 		return out, err

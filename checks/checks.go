@@ -33,8 +33,12 @@ var All = []*analysis.Analyzer{
 
 // examined is the outcome of a rule that reached a verdict. The text says what
 // was looked at.
-func examined(format string, args ...any) (any, error) {
-	return finding.Outcome{Examined: fmt.Sprintf(format, args...)}, nil
+func examined(format string, args ...any) (any, error) { return partly(nil, format, args...) }
+
+// partly is the outcome of a rule that reached a verdict on the cases that ran.
+// skipped are the others, each with the reason.
+func partly(skipped []error, format string, args ...any) (any, error) {
+	return finding.Outcome{Examined: fmt.Sprintf(format, args...), Skipped: skipped}, nil
 }
 
 // notApplicable is the outcome of a rule that has nothing to look at.

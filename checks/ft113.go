@@ -1,11 +1,17 @@
 package checks
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -49,11 +55,26 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		report(pass, p.Entry, "%s, executed%s: %s%s", p.Name, from, some(p.Diffs, 4), also)
 	}
 	stuck = append(stuck, reportTramps(pass, t, tramps)...)
+	skipped := unsureDirect(im, runs, pass.ResultOf[Types].(*callsite.Types))
 	if stuck != nil {
-		return inconclusive("%s", some(stuck, 2))
+		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(some(stuck, 2)), Skipped: skipped}, nil
 	}
-	return examined("%d paths through the entry code and trampolines", len(runs)+len(tramps))
-}, Sites, EntryRuns, Built, TrampRuns)
+	return partly(skipped, "%d paths through the entry code and trampolines", len(runs)+len(tramps))
+}, Sites, EntryRuns, Built, TrampRuns, Types)
+
+// unsureDirect says what was not executed of direct calls, with the reason, where
+// the kernel has them and the place of ops->direct_call is not known: then it is
+// taken from the entry code itself.
+func unsureDirect(im *elfscan.Image, runs []entry.Run, types *callsite.Types) []error {
+	path := arch.Path{How: arch.Direct, Entry: "ftrace_caller"}.String()
+	switch _, has := im.Addr("ftrace_caller_direct"); {
+	case !has || types.HasDirectCall:
+		return nil
+	case slices.ContainsFunc(runs, func(r entry.Run) bool { return r.Name == path }):
+		return []error{fmt.Errorf("direct calls by the kernel's own layout of ftrace_ops (%w)", types.NoDirectCall)}
+	}
+	return []error{fmt.Errorf("direct calls (%w)", types.NoDirectCall)}
+}
 
 // reportTramps reports trampolines that do not restore the context, unless
 // another rule explains the trampoline. The finding is at the builder's line that

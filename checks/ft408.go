@@ -19,7 +19,7 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	if !ok {
 		return notApplicable("the image has no ftrace_call_adjust (an inline function before 6.3)")
 	}
-	return judgeSites(pass, []string{"ftrace_call_adjust"}, func(run *callsite.Run, t *SiteTable, more string) {
+	return judgeSites(pass, []string{"ftrace_call_adjust"}, nil, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
 		what := fmt.Sprintf("returns %#x; the BL belongs at %s", uint64(step.Returned), im.At(run.Site.Call))
 		switch {

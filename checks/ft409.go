@@ -22,7 +22,7 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	if kernel == nil {
 		return notApplicable("%v", none)
 	}
-	return judgeSites(pass, siteFuncs, func(run *callsite.Run, t *SiteTable, more string) {
+	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
 		fn, _ := kernel.Addr(step.Func)
 		var what []string

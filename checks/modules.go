@@ -162,10 +162,12 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 	_, kind.PLT = m.Section(arch.ARM64.Modules.PLT)
 	_, kind.InitPLT = m.Section(arch.ARM64.Modules.InitPLT)
 	var sites []callsite.Site
+	fit := 0
 	for _, s := range t.Callsites {
 		if !s.Text || !s.OK || s.Saved >= 0 || t.Shape.Literal != 0 && s.Entry%8 != 0 {
 			continue
 		}
+		fit++
 		kind.BTI, kind.Part = s.BTI, m.PartAt(s.Entry)
 		seen := slices.Contains(res.kinds, kind)
 		if !seen {
@@ -179,6 +181,7 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 		res.None = errNoneAsBuilt
 		return res
 	}
+	res.Unfit = unfit(len(t.Callsites) - fit)
 	res.None = moduleKernel(pass).withExecutor(func(f *callsite.ModuleExecutor) {
 		if reg, ok := f.Saved(im, sites[0]); ok {
 			res.Saved = reg
@@ -192,14 +195,17 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 
 // runModule executes callsites of a module, near the kernel and far from it.
 func (r *SiteResults) runModule(f *callsite.ModuleExecutor, im *elfscan.Image, sites []callsite.Site) {
-	never := f.CanBeFar(im) // why the module cannot be far
+	canBeFar, skipped := f.CanBeFar(im)
 	r.Placed = "near and far"
-	if never != nil {
-		r.Placed = fmt.Sprintf("near (not far: %v)", never)
+	if !canBeFar {
+		r.Placed = "near"
+	}
+	if skipped != nil {
+		r.Skipped = append(r.Skipped, fmt.Errorf("callsites of the module far from the kernel (%w)", skipped))
 	}
 	for _, s := range sites {
 		for _, far := range []bool{false, true} {
-			if far && never != nil {
+			if far && !canBeFar {
 				continue
 			}
 			run := f.Run(im, s, far)

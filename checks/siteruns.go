@@ -14,6 +14,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/parallel"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
@@ -23,6 +24,9 @@ import (
 type Settings struct {
 	Exhaustive bool // execute every callsite, not one of each kind
 	ByModel    bool // find the kinds of a module's callsites, and execute none of them
+
+	// WithModules says that modules of the image are judged in the same run.
+	WithModules bool
 
 	// Stopped, if not nil, returns why the run ends early, or nil while it
 	// goes on.
@@ -48,10 +52,11 @@ var Options = &analysis.Analyzer{
 // Types are the layouts of some of the kernel's structures, *callsite.Types.
 var Types = &analysis.Analyzer{
 	Name:     "types",
-	Doc:      "read the layouts of some structures from BTF or, in an exhaustive run, from DWARF",
+	Doc:      "read the layouts of some structures from BTF or, if the run is exhaustive or has modules, from DWARF",
 	Requires: []*analysis.Analyzer{Image, Options},
 	Run: func(pass *analysis.Pass) (any, error) {
-		return callsite.ReadTypes(image(pass), pass.ResultOf[Options].(Settings).Exhaustive), nil
+		settings := pass.ResultOf[Options].(Settings)
+		return callsite.ReadTypes(image(pass), settings.Exhaustive || settings.WithModules), nil
 	},
 	ResultType: reflect.TypeFor[*callsite.Types](),
 }
@@ -69,7 +74,8 @@ type SiteResults struct {
 	Stuck    []callsite.Run    // that reached no verdict, by address
 	Borders  []callsite.Border // with targets at the borders of BL's range
 	Corners  []callsite.Run    // corner cases: of one callsite, and of some that a module could have
-	Untried  error             // why some corner cases could not be executed: a *world.Lack, or nil
+	Unfit    error             // of callsites that were not executed: the reason; nil if there is none
+	Skipped  []error           // situations in which callsites were not executed, each with the reason
 
 	kinds []moduleKind // of a module: the kinds of its callsites that can be executed
 }
@@ -116,6 +122,7 @@ var SiteRuns = &analysis.Analyzer{
 			res.None = errNoneAsBuilt
 			return res, nil
 		}
+		res.Unfit = unfit(len(t.Callsites) - len(sites))
 		first, err := callsite.NewExecutor(t.Table)
 		if err != nil {
 			res.None = err
@@ -133,7 +140,7 @@ var SiteRuns = &analysis.Analyzer{
 			return res, err
 		}
 		res.Borders = first.Borders(sites[0].Entry)
-		res.Corners, res.Untried = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*callsite.Types))
+		res.Corners, res.Skipped = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*callsite.Types))
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),
@@ -157,6 +164,14 @@ func runnable(im *elfscan.Image, t *SiteTable) []callsite.Site {
 		}
 	}
 	return out
+}
+
+// unfit is the reason why n callsites are not executed, nil if n is 0.
+func unfit(n int) error {
+	if n == 0 {
+		return nil
+	}
+	return &world.Lack{What: plural(n, "callsite") + " (other words than built, misaligned, or out of reach: FT401, FT402, FT201)"}
 }
 
 // oneOfEach picks one callsite of each kind. Callsites are of one kind if
@@ -234,7 +249,8 @@ func inCase(s *callsite.Step) string {
 // calls differs once for each function that differs from the model, with the first
 // callsite on which the function does: an ordinary callsite or, if there is none,
 // a corner case. more says on how many other callsites the function differs.
-func judgeSites(pass *analysis.Pass, funcs []string, differs func(run *callsite.Run, t *SiteTable, more string)) (any, error) {
+// skipped are the situations in which the functions were not executed.
+func judgeSites(pass *analysis.Pass, funcs []string, skipped []error, differs func(run *callsite.Run, t *SiteTable, more string)) (any, error) {
 	t, none := sitesOf(pass)
 	if t == nil {
 		return notApplicable("%v", none)
@@ -257,23 +273,21 @@ func judgeSites(pass *analysis.Pass, funcs []string, differs func(run *callsite.
 			differs(&runs.Corners[i], t, "")
 		}
 	}
+	if runs.Unfit != nil {
+		skipped = append([]error{runs.Unfit}, skipped...)
+	}
 	stuck := append(slices.Clone(runs.Stuck), runs.Corners...)
 	i := slices.IndexFunc(stuck, func(s callsite.Run) bool { return s.KeptFrom(funcs) })
-	if i >= 0 {
-		return inconclusive("callsite %s: %v%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
-	}
-	untried := ""
-	if runs.Untried != nil {
-		untried = "; not executed: " + runs.Untried.Error()
-	}
 	switch {
+	case i >= 0:
+		why := fmt.Errorf("callsite %s: %w%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
+		return finding.Outcome{Status: finding.Inconclusive, Why: why, Skipped: skipped}, nil
 	case runs.kinds == nil:
+		return partly(skipped, "%d of %d callsites executed, one in %d corner cases", runs.Executed, len(t.Addrs), len(runs.Corners))
 	case runs.Placed == "":
-		return examined("%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
-	default:
-		return examined("%d of %d callsites executed, the module placed %s", runs.Executed, len(t.Addrs), runs.Placed)
+		return partly(skipped, "%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
 	}
-	return examined("%d of %d callsites executed, one in %d corner cases%s", runs.Executed, len(t.Addrs), len(runs.Corners), untried)
+	return partly(skipped, "%d of %d callsites executed, the module placed %s", runs.Executed, len(t.Addrs), runs.Placed)
 }
 
 // andMore says that the same holds for n-1 other callsites.

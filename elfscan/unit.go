@@ -9,6 +9,15 @@ import (
 // ErrNoDebugInfo says that an image has no DWARF.
 var ErrNoDebugInfo = errors.New("no .debug_info")
 
+// HasDebugInfo reports whether the image, or its debug file, has DWARF. It does not
+// read the DWARF.
+func (im *Image) HasDebugInfo() bool {
+	t := im.lines()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.section(".debug_info") != nil
+}
+
 // CompileUnit is the DWARF of the one compile unit that covers addr. d is nil if
 // no unit covers addr. The error is ErrNoDebugInfo if the image has no DWARF.
 func (im *Image) CompileUnit(addr uint64) (d *dwarf.Data, err error) {

@@ -44,6 +44,7 @@ type runner struct {
 	sp       uint64     // SP at the callsite
 	above    [64]uint64 // the stack from sp on
 	diffs    []string
+	err      error  // why the path cannot be executed
 	entry    uint64 // address where the path begins
 	called   bool   // the callback was called, or the path has no call of it
 	onReturn uint64 // address where the path ends
@@ -135,7 +136,7 @@ func (r *runner) callbackAddr() uint64 {
 // makes the situation of the path.
 func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p Run) {
 	r.setUp()
-	r.entry, r.diffs, r.called = target, nil, false
+	r.entry, r.diffs, r.err, r.called = target, nil, nil, false
 	p = Run{Name: name, Entry: target, Site: r.site.Entry}
 	prepare(target)
 	p.FromSite = r.w.M.PC != target
@@ -143,8 +144,8 @@ func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p
 		p.Err = errors.New("the image has no ftrace_call, where the callback is called (FT101)")
 		return p
 	}
-	p.Diffs = r.diffs
-	if len(p.Diffs) > 0 {
+	p.Diffs, p.Err = r.diffs, r.err
+	if len(p.Diffs) > 0 || p.Err != nil {
 		return p
 	}
 	m := r.w.M
@@ -397,6 +398,7 @@ func (r *runner) graph(target uint64) {
 	caller, ok := r.im.Addr("ftrace_graph_caller")
 	prepare, ok2 := r.im.Addr("prepare_ftrace_return")
 	if !ok || !ok2 {
+		r.err = errors.New("the image has no ftrace_graph_caller, or no prepare_ftrace_return")
 		return
 	}
 	m := r.w.M

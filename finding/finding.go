@@ -86,6 +86,9 @@ type Outcome struct {
 	Status   Status
 	Examined string // what the rule looked at, with numbers: "44216 callsites"
 	Why      error  // why there is no verdict; nil if there is one
+	// Skipped are the cases that did not run, each with the reason: "callsites of
+	// far modules (no BTF: give a module)". The verdict is about the other cases.
+	Skipped []error
 	// Harmless says that the finding breaks nothing in this image: it is a note,
 	// unless the user has chosen a severity.
 	Harmless bool

@@ -233,7 +233,7 @@ func TestSuppressedModuleHidesNoOther(t *testing.T) {
 		var new, quiet []string
 		_, err := lint.Run(t.Context(), in, lint.Config{Policy: q, Workers: workers}, func(res *finding.Result) {
 			for _, f := range res.Findings {
-				if f.Rule.ID == "FT409" {
+				if f.Rule.ID == "FT409" && res.IsModule {
 					new = append(new, filepath.Base(res.Path))
 				}
 			}

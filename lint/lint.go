@@ -70,6 +70,7 @@ func Run(ctx context.Context, in Inputs, cfg Config, emit func(*finding.Result))
 	began := time.Now()
 	defer func() { total.Elapsed = time.Since(began) }()
 	d := newDriver(cfg)
+	d.Settings.WithModules = len(in.Modules) > 0
 	if len(in.Patches)+len(in.Ranges) > 0 {
 		d.patches(ctx, in, total, emit)
 	}

@@ -112,7 +112,7 @@ type ruleRef struct {
 type modulesView struct {
 	Count, Callsites, Without, Unread int
 	Outcomes                          []*ruleCount
-	Uncounted                         []string // what was found that does not count
+	Notes                             []string // cases that did not run, and what was found that does not count
 	List                              []moduleView
 	Code                              []listingView
 }
@@ -338,6 +338,7 @@ func (v *pageView) fill(in *inputView, many bool) {
 			if status == "passed" || status == "findings" && why == "" {
 				why = r.Examined
 			}
+			why = joined("; ", why, notExecuted(r))
 			i, ok := at[why]
 			if !ok || status == "findings" {
 				i = len(in.Outcomes)
@@ -353,8 +354,8 @@ func (v *pageView) fill(in *inputView, many bool) {
 func (v *pageView) gatherModules(results []*finding.Result) {
 	m := &modulesView{Outcomes: countRules(results)}
 	v.Modules = m
-	for _, line := range modulesUncounted(results, false) {
-		m.Uncounted = append(m.Uncounted, clean(line))
+	for _, line := range slices.Concat(modulesSkipped(results), modulesUncounted(results, false)) {
+		m.Notes = append(m.Notes, clean(line))
 	}
 	for i, res := range results {
 		if !res.IsModule {

@@ -49,6 +49,8 @@ type jsonRule struct {
 	Fixed      int    `json:"fixed,omitempty"`      // of the baseline
 	Examined   string `json:"examined,omitempty"`
 	Why        string `json:"why,omitempty"`
+
+	Skipped []string `json:"skipped,omitempty"` // cases that did not run, each with the reason
 }
 
 type jsonInput struct {
@@ -183,7 +185,7 @@ func inputOf(res *finding.Result) jsonInput {
 	}
 	for _, r := range res.Rules {
 		status, why := Status(r)
-		in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Known, r.Suppressed, r.Fixed, r.Examined, why})
+		in.Rules = append(in.Rules, jsonRule{r.Rule.ID, r.Rule.Name, r.Rule.Severity.String(), status, r.Findings, r.Known, r.Suppressed, r.Fixed, r.Examined, why, texts(r.Skipped)})
 	}
 	return in
 }

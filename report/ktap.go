@@ -41,6 +41,9 @@ func writeKTAP(w io.Writer, run *Run) error {
 			if n := r.Findings - len(found[r.Rule.ID]); n > 0 {
 				fmt.Fprintf(b, "    # %s\n", more(n, r.Rule, notShown))
 			}
+			if part := notExecuted(r); part != "" {
+				fmt.Fprintf(b, "    # %s %s: %s\n", r.Rule.ID, r.Rule.Name, part)
+			}
 			status, why := Status(r)
 			verdict, directive := "ok", ""
 			switch {

@@ -63,6 +63,31 @@ func (t *Text) More(results []*finding.Result) error {
 	return w.Flush()
 }
 
+// modulesSkipped says which cases of rules did not run on modules, one line a case.
+func modulesSkipped(results []*finding.Result) (lines []string) {
+	type key struct{ id, what string }
+	in := map[key]int{} // modules
+	var order []key
+	for _, res := range results {
+		if !res.IsModule {
+			continue
+		}
+		for _, r := range res.Rules {
+			for _, what := range texts(r.Skipped) {
+				k := key{r.Rule.ID, what}
+				if in[k]++; in[k] == 1 {
+					order = append(order, k)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(order, func(a, b key) int { return cmp.Compare(a.id, b.id) })
+	for _, k := range order {
+		lines = append(lines, fmt.Sprintf("%s: not executed in %s: %s", k.id, count(in[k], "module", "modules"), OneLine(k.what)))
+	}
+	return lines
+}
+
 // moduleFacts returns the summary's first line about a module.
 func moduleFacts(im *finding.ImageFacts) string {
 	m := im.Module
@@ -129,6 +154,7 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 		}
 		row(c.run.Rule.ID+" "+c.run.Rule.Name, c.findings, c.in, c.uncounted, c.passed, c.notApplicable, c.undecided)
 	}
+	writeLines(w, modulesSkipped(results))
 	writeLines(w, modulesUncounted(results, verbose))
 	if verbose {
 		const few = 5

@@ -170,9 +170,13 @@ func writeSARIF(w io.Writer, run *Run) error {
 			notify("error", res.Path, 0, err.Error())
 		}
 		for i := range res.Rules {
-			if rule := &res.Rules[i]; rule.Status == finding.Inconclusive {
-				notify("warning", res.Path, 0, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Why)).
-					Rule = &sarifRuleRef{rule.Rule.ID, index[rule.Rule.ID]}
+			rule := &res.Rules[i]
+			ref := &sarifRuleRef{rule.Rule.ID, index[rule.Rule.ID]}
+			if rule.Status == finding.Inconclusive {
+				notify("warning", res.Path, 0, fmt.Sprintf("%s %s is inconclusive: %s", rule.Rule.ID, rule.Rule.Name, rule.Why)).Rule = ref
+			}
+			if part := notExecuted(*rule); part != "" {
+				notify("note", res.Path, 0, fmt.Sprintf("%s %s: %s", rule.Rule.ID, rule.Rule.Name, part)).Rule = ref
 			}
 		}
 		for _, n := range unread(res) {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
@@ -79,7 +80,7 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 			if r.Findings == 0 && r.Known+r.Suppressed > 0 && r.Examined != "" {
 				sep = "; "
 			}
-			if detail := strings.TrimSpace(r.Examined + sep + why); detail != "" {
+			if detail := joined("; ", strings.TrimSpace(r.Examined+sep+why), notExecuted(r)); detail != "" {
 				fmt.Fprintf(w, " (%s)", detail)
 			}
 			fmt.Fprintln(w)
@@ -89,6 +90,9 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 		group(w, res.Rules, "passed")
 		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
+		partly := slices.DeleteFunc(slices.Clone(res.Rules), func(r finding.RuleRun) bool { return len(r.Skipped) == 0 })
+		group(w, partly, "known") // uncounted has the others
+		group(w, partly, "suppressed")
 	}
 	writeLines(w, uncounted([]*finding.Result{res}, verbose))
 	writeLines(w, configLine(res))
@@ -117,9 +121,24 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// group writes the rules of one status: one line for each reason.
+// notExecuted says which cases of a rule did not run: "not executed: callsites of
+// far modules (no BTF: give a module)". It is "" if all ran.
+func notExecuted(r finding.RuleRun) string {
+	if len(r.Skipped) == 0 {
+		return ""
+	}
+	return "not executed: " + OneLine(strings.Join(texts(r.Skipped), "; "))
+}
+
+// joined joins the parts that are not "".
+func joined(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
+}
+
+// group writes the rules of one status: one line for each reason, and for each
+// list of cases that did not run.
 func group(w io.Writer, list []finding.RuleRun, status string) {
-	var order []string
+	var order []string // ends of lines
 	ids := map[string][]string{}
 	for _, r := range list {
 		s, why := Status(r)
@@ -130,17 +149,20 @@ func group(w io.Writer, list []finding.RuleRun, status string) {
 		if status == "findings" {
 			id = fmt.Sprintf("%s %s %d", id, r.Rule.Name, r.Findings)
 		}
-		if ids[why] == nil {
-			order = append(order, why)
+		end := ""
+		if why != "" {
+			end = ": " + why
 		}
-		ids[why] = append(ids[why], id)
+		if part := notExecuted(r); part != "" {
+			end += "; " + part
+		}
+		if ids[end] == nil {
+			order = append(order, end)
+		}
+		ids[end] = append(ids[end], id)
 	}
 	sep := map[bool]string{true: ", ", false: " "}[status == "findings"]
-	for _, why := range order {
-		fmt.Fprintf(w, "  %s: %s", status, strings.Join(ids[why], sep))
-		if why != "" {
-			fmt.Fprintf(w, ": %s", why)
-		}
-		fmt.Fprintln(w)
+	for _, end := range order {
+		fmt.Fprintf(w, "  %s: %s%s\n", status, strings.Join(ids[end], sep), end)
 	}
 }

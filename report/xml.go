@@ -160,6 +160,9 @@ func writeJUnit(w io.Writer, run *Run) error {
 			case status != "passed":
 				c.Skipped = &junitSkipped{OneLine(status + ": " + why)}
 			}
+			if part := notExecuted(r); part != "" {
+				c.Out = joined("\n", strings.TrimSuffix(c.Out, "\n"), part)
+			}
 			suite.Cases = append(suite.Cases, c)
 		}
 		addSuite(suite)

@@ -2,6 +2,7 @@ package trampoline
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/ftlint/ftlint/arch"
@@ -92,12 +93,16 @@ func (t *builder) hookOps() {
 // places builds trampolines with memory or callbacks elsewhere.
 func (t *builder) places(regs, graph bool) {
 	for _, s := range []Situation{FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback} {
-		if t.placeMemory(s.Place) != 0 {
-			t.record(t.build(Case{Situation: s, Regs: regs, Graph: graph}, 0))
+		c := Case{Situation: s, Regs: regs, Graph: graph}
+		if t.placeMemory(s.Place) == 0 {
+			t.all.cut(Cut{c.Variant(), []Situation{s}, errors.New("the image has no callsites")})
+			continue
 		}
+		t.record(t.build(c, 0))
 	}
 	near := t.recorded(Near, regs, graph)
-	if near == nil || near.CallAt == 0 {
+	if near.CallAt == 0 { // life has recorded it
+		t.all.cut(Cut{near.Variant(), []Situation{EdgeCallback}, errors.New("the place of the callback's slot is not known")})
 		return
 	}
 	for _, d := range callsite.BorderDistances {
@@ -110,14 +115,14 @@ func (t *builder) places(regs, graph bool) {
 // failing builds trampolines while something fails.
 func (t *builder) failing(regs bool) {
 	t.record(t.build(Case{Situation: NoMemory, Regs: regs}, 0))
-	for n := range t.count(regs, func(e *world.Event) bool { return e.Kind == world.Copy && world.Fallible(e.Func) }) {
+	for n := range t.few(t.count(regs, func(e *world.Event) bool { return e.Kind == world.Copy && world.Fallible(e.Func) }), Case{Situation: BadCopy, Regs: regs}) {
 		t.record(t.build(Case{Situation: BadCopy, Regs: regs, Fail: Failure{N: n + 1}}, 0))
 	}
-	for n := range t.count(regs, func(e *world.Event) bool { return e.Kind == world.Protect }) {
+	for n := range t.few(t.count(regs, func(e *world.Event) bool { return e.Kind == world.Protect }), Case{Situation: BadPerm, Regs: regs}) {
 		t.record(t.build(Case{Situation: BadPerm, Regs: regs, Fail: Failure{N: n + 1}}, 0))
 	}
 	for _, graph := range t.graphStates() {
-		for _, f := range t.failures(Near, regs, graph, world.ReadInsn, world.Patch, world.PatchLiteral) {
+		for _, f := range t.failures(Near, regs, graph, BadPatch, world.ReadInsn, world.Patch, world.PatchLiteral) {
 			t.record(t.build(Case{Situation: BadPatch, Regs: regs, Graph: graph, Fail: f}, 0))
 		}
 	}
@@ -146,7 +151,7 @@ func (t *builder) badReleases(regs bool) {
 			n++
 		}
 	}
-	for i := range min(n, maxFailures) {
+	for i := range t.few(n, Case{Situation: BadRelease, Regs: regs}) {
 		near := t.build(Case{Situation: Near, Regs: regs}, 0)
 		if near.Err != nil || near.Trampoline == 0 {
 			return
@@ -177,6 +182,15 @@ func (t *builder) graphStates() []bool {
 // maxFailures bounds the number of runs in which a call of one kind fails.
 const maxFailures = 8
 
+// few is n bounded by maxFailures. It notes that in a situation not every one of n
+// calls fails.
+func (t *builder) few(n int, c Case) int {
+	if n > maxFailures {
+		t.all.cut(Cut{c.Variant(), []Situation{c.Situation}, fmt.Errorf("the first %d of %d calls were made to fail", maxFailures, n)})
+	}
+	return min(n, maxFailures)
+}
+
 // recorded is the run in a situation, or nil.
 func (t *builder) recorded(s Situation, regs, graph bool) *Run {
 	for i := range t.all.Runs {
@@ -187,8 +201,7 @@ func (t *builder) recorded(s Situation, regs, graph bool) *Run {
 	return nil
 }
 
-// count is the number of events of a kind in the run in Near, but at most
-// maxFailures.
+// count is the number of events of a kind in the run in Near.
 func (t *builder) count(regs bool, is func(e *world.Event) bool) (n int) {
 	if r := t.recorded(Near, regs, false); r != nil {
 		for i := range r.Events {
@@ -197,24 +210,25 @@ func (t *builder) count(regs bool, is func(e *world.Event) bool) (n int) {
 			}
 		}
 	}
-	return min(n, maxFailures)
+	return n
 }
 
-// failures are the calls in a run that can fail: those whose events are of these
-// kinds. There are at most maxFailures.
-func (t *builder) failures(s Situation, regs, graph bool, kinds ...world.EventKind) (out []Failure) {
+// failures are the calls in the run in a situation that can fail: those whose events
+// are of these kinds. There are at most maxFailures. They are to fail in the
+// situation then.
+func (t *builder) failures(s Situation, regs, graph bool, then Situation, kinds ...world.EventKind) (out []Failure) {
 	r := t.recorded(s, regs, graph)
 	if r == nil {
 		return nil
 	}
 	calls := map[string]int{}
 	for i := range r.Events {
-		if e := &r.Events[i]; slices.Contains(kinds, e.Kind) && len(out) < maxFailures {
+		if e := &r.Events[i]; slices.Contains(kinds, e.Kind) {
 			calls[e.Func]++
 			out = append(out, Failure{e.Func, calls[e.Func]})
 		}
 	}
-	return out
+	return out[:t.few(len(out), Case{Situation: then, Regs: regs})]
 }
 
 func (t *builder) record(r Run) { t.all.Runs = append(t.all.Runs, r) }
@@ -373,16 +387,52 @@ const maxKept = 64 << 10
 func (t *builder) life(regs, graph bool) {
 	near := t.build(Case{Situation: Near, Regs: regs, Graph: graph}, 0)
 	t.record(near)
-	if near.Err != nil || near.Trampoline == 0 {
+	l := &lifetime{builder: t, near: near}
+	stages := []stage{
+		{func() bool { return near.Err == nil && near.Trampoline != 0 }, Near},
+		{l.updates, Updated},
+		{l.switchesGraph, GraphSwitched},
+		{l.updatesFar, FarUpdate},
+		{l.failsToUpdate, BadUpdate},
+		{l.meetsAliens, AlienUpdate},
+	}
+	if free, err := archHook(l.Image, "arch_ftrace_trampoline_free"); err == nil {
+		stages = append(stages, stage{func() bool { return l.releases(free) }, Released}, stage{l.rebuilds, Rebuilt})
+	}
+	for i, s := range stages {
+		if s.run() {
+			continue
+		}
+		c := Cut{Variant: near.Variant(), Why: l.ended(s.situation)}
+		for _, later := range stages[i+1:] {
+			c.Situations = append(c.Situations, later.situation)
+		}
+		if len(c.Situations) > 0 {
+			t.all.cut(c)
+		}
 		return
 	}
-	l := &lifetime{builder: t, near: near}
-	for _, what := range []func() (goesOn bool){l.updates, l.switchesGraph, l.updatesFar, l.failsToUpdate, l.meetsAliens} {
-		if !what() {
-			return
-		}
+}
+
+// ended says why the life of a trampoline ended with the last run, in a situation.
+func (t *builder) ended(s Situation) error {
+	last := &t.all.Runs[len(t.all.Runs)-1]
+	switch {
+	case last.Err != nil:
+		return fmt.Errorf("with %v: %w", s, last.Err)
+	case s == Near:
+		return errors.New("it makes no trampoline")
+	case s == Released:
+		return fmt.Errorf("with %v, ops->trampoline stays", s)
 	}
-	l.releases()
+	return fmt.Errorf("with %v, the trampoline moves or is given up", s)
+}
+
+// A stage is a part of the life of a trampoline. run reports whether the next stage
+// finds it as it needs it.
+type stage struct {
+	run       func() (goesOn bool)
+	situation Situation
 }
 
 // A lifetime is what happens to a trampoline that was built with memory near.
@@ -458,7 +508,7 @@ func (l *lifetime) updatesFar() bool {
 // failsToUpdate gives it another callback while a read or a patch of an instruction
 // fails: each one that the update needs, in turn.
 func (l *lifetime) failsToUpdate() bool {
-	for _, f := range l.failures(Updated, l.near.Regs, l.near.Graph, world.ReadInsn, world.Patch, world.PatchLiteral) {
+	for _, f := range l.failures(Updated, l.near.Regs, l.near.Graph, BadUpdate, world.ReadInsn, world.Patch, world.PatchLiteral) {
 		old := l.next(Updated, l.first())
 		if l.update(&old); !l.stands(&old) {
 			return false
@@ -506,13 +556,8 @@ func (l *lifetime) meetsAliens() bool {
 	return true
 }
 
-// releases frees it and, if that worked, has the builder make another for the same
-// ops.
-func (l *lifetime) releases() {
-	free, err := archHook(l.Image, "arch_ftrace_trampoline_free")
-	if err != nil {
-		return
-	}
+// releases frees it by arch_ftrace_trampoline_free(), at the address free.
+func (l *lifetime) releases(free uint64) bool {
 	flags := l.ops + l.members.flags
 	gone := l.next(Released, l.first())
 	gone.CallAt, gone.GraphAt = 0, 0
@@ -520,15 +565,18 @@ func (l *lifetime) releases() {
 	l.run(&gone, free)
 	l.mustWrite64(flags, gone.Flags&^otherFlags|l.near.Flags&l.members.saveRegs)
 	l.record(gone)
-	if gone.Err != nil || gone.Trampoline != 0 {
-		return
-	}
+	return gone.Err == nil && gone.Trampoline == 0
+}
+
+// rebuilds has the builder make another for the same ops.
+func (l *lifetime) rebuilds() bool {
 	anew := l.next(Rebuilt, l.first())
 	anew.before, anew.CallAt, anew.GraphAt = nil, 0, 0
 	l.update(&anew)
 	l.execute(&anew)
 	l.compare(&anew)
 	l.record(anew)
+	return true
 }
 
 // otherFlags are flags of an ops that have nothing to do with its trampoline.

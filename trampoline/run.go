@@ -4,6 +4,8 @@
 package trampoline
 
 import (
+	"slices"
+
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/entry"
@@ -108,6 +110,24 @@ type Results struct {
 	Models   []*Model
 	ModelErr error // why a model is missing; nil if none is
 	Runs     []Run
+	Cut      []Cut // situations in which the builder was not executed
+}
+
+// A Cut says in which situations the builder was not executed for a variant of the
+// trampoline, or not with all failures, and why.
+type Cut struct {
+	Variant    string // as Case.Variant
+	Situations []Situation
+	Why        error
+}
+
+// cut adds to Cut, unless a run with fgraph in the other state was cut alike.
+func (t *Results) cut(c Cut) {
+	if !slices.ContainsFunc(t.Cut, func(o Cut) bool {
+		return o.Variant == c.Variant && slices.Equal(o.Situations, c.Situations) && o.Why.Error() == c.Why.Error()
+	}) {
+		t.Cut = append(t.Cut, c)
+	}
 }
 
 // Model is the model of the run's trampoline, or nil.

@@ -21,9 +21,25 @@ type Run struct {
 	Version string            // of ftlint
 	SrcTree string            // folder of the kernel sources; "" for none
 
+	NoGroup bool // show findings that several kernels have for each of them
+
 	FailOn *rules.Severity // lowest severity that fails the run; nil for none
 	// MaxPerRule bounds the findings of a rule that text shows; 0 for all.
 	MaxPerRule int
+}
+
+// ManyKernels reports whether more than one kernel was judged, so that findings are
+// shown once for all of them.
+func (run *Run) ManyKernels() bool { return !run.NoGroup && manyKernels(run.Results) }
+
+func manyKernels(results []*finding.Result) bool {
+	n := 0
+	for _, res := range results {
+		if !res.IsModule && res.Patch == nil {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // fails reports whether findings of the severity make the run fail.
@@ -95,6 +111,9 @@ func LookupFormat(name string) (Format, error) {
 // writeText writes the whole run as text, for -o text=FILE.
 func writeText(w io.Writer, run *Run) error {
 	t := Text{W: w, SrcTree: run.SrcTree, MaxPerRule: run.MaxPerRule}
+	if run.ManyKernels() {
+		return t.WriteShared(run.Results)
+	}
 	for _, res := range run.Results {
 		if err := t.Write(res); err != nil {
 			return err

@@ -128,7 +128,7 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 	for _, c := range counts {
 		findings += c.findings
 	}
-	fmt.Fprintf(w, "%s read, %s", count(len(modules), "module", "modules"), count(callsites, "callsite", "callsites"))
+	fmt.Fprintf(w, "%s read, %s", counted(len(modules), "module", "modules"), counted(callsites, "callsite", "callsites"))
 	if without > 0 {
 		fmt.Fprintf(w, " (%s without)", count(without, "module", "modules"))
 	}
@@ -167,5 +167,7 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 			fmt.Fprintf(w, "  %-8s %8.3f s  %s\n", what, res.Elapsed.Seconds(), printable(res.Path))
 		}
 	}
-	fmt.Fprintf(w, "  %.3f s\n", total.Elapsed.Seconds())
+	if verbose {
+		fmt.Fprintf(w, "  %.3f s\n", total.Elapsed.Seconds())
+	}
 }

@@ -21,6 +21,19 @@ func Summary(w io.Writer, res *finding.Result, verbose bool) {
 	outcomes(w, res, verbose)
 }
 
+// Conclusion writes the end of the summary: headlines of the worst findings, if
+// there are more than a screen shows, and the verdict as the last line.
+func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
+	const screen = 8 // findings with their evidence
+	if list := sharedFindings(results); len(list) > screen {
+		for _, s := range list[:screen] {
+			fmt.Fprintf(w, "  %v: %s: %s\n", s.Rule.Severity, position(s.Place), headline(s.Finding))
+		}
+		fmt.Fprintf(w, "  and %s above\n", counted(len(list)-screen, "more finding", "more findings"))
+	}
+	fmt.Fprintln(w, Verdict(results, errs))
+}
+
 // writeLines writes lines of a summary, indented.
 func writeLines(w io.Writer, lines []string) {
 	for _, line := range lines {
@@ -41,6 +54,8 @@ func facts(res *finding.Result) []string {
 	lines := []string{kernelFacts(im)}
 	if im.Module != nil {
 		lines[0] = moduleFacts(im)
+	} else if build := buildFacts(im); build != "" {
+		lines = append(lines, build)
 	}
 	for _, t := range im.Template {
 		lines = append(lines, "template: "+OneLine(t))
@@ -51,9 +66,24 @@ func facts(res *finding.Result) []string {
 	return lines
 }
 
+// buildFacts says what built the kernel; "" if nothing is known.
+func buildFacts(im *finding.ImageFacts) string {
+	var parts []string
+	if im.Release != "" {
+		parts = append(parts, "Linux "+OneLine(im.Release))
+	}
+	if im.Compiler != "" {
+		parts = append(parts, "built by "+OneLine(im.Compiler))
+	}
+	if im.BuildID != "" {
+		parts = append(parts, "build ID "+im.BuildID)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // kernelFacts returns the summary's first line about a kernel image.
 func kernelFacts(im *finding.ImageFacts) string {
-	s := fmt.Sprintf("era %s, %d callsites", im.Era, im.Callsites)
+	s := fmt.Sprintf("era %s, %s", im.Era, counted(im.Callsites, "callsite", "callsites"))
 	if im.Callsites > 0 {
 		s += " (" + im.Form
 		if im.Blank > 0 {
@@ -86,17 +116,62 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 			fmt.Fprintln(w)
 		}
 	} else {
-		group(w, res.Rules, "findings")
-		group(w, res.Rules, "passed")
-		group(w, res.Rules, "not applicable")
 		group(w, res.Rules, "inconclusive")
+		doNotApply(w, res.Rules)
 		partly := slices.DeleteFunc(slices.Clone(res.Rules), func(r finding.RuleRun) bool { return len(r.Skipped) == 0 })
-		group(w, partly, "known") // uncounted has the others
+		for _, status := range []string{"findings", "passed", "known"} {
+			group(w, partly, status)
+		}
 		group(w, partly, "suppressed")
 	}
 	writeLines(w, uncounted([]*finding.Result{res}, verbose))
 	writeLines(w, configLine(res))
-	fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
+	if verbose {
+		fmt.Fprintf(w, "  %.3f s\n", res.Elapsed.Seconds())
+	}
+}
+
+// doNotApply writes one line about the rules that do not apply: how many, and why,
+// with a number for each reason.
+func doNotApply(w io.Writer, list []finding.RuleRun) {
+	total := 0
+	rules := map[string]int{} // by reason
+	var order []string
+	for _, r := range list {
+		status, why := Status(r)
+		if status != "not applicable" {
+			continue
+		}
+		total++
+		for _, cut := range []string{": ", " ("} {
+			why, _, _ = strings.Cut(why, cut)
+		}
+		if rules[why]++; rules[why] == 1 {
+			order = append(order, why)
+		}
+	}
+	if total == 0 {
+		return
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return rules[b] - rules[a] })
+	const few = 4
+	var parts []string
+	rest := 0
+	for i, why := range order {
+		if i >= few && len(order) > few+1 {
+			rest += rules[why]
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s (%d)", OneLine(why), rules[why]))
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("other reasons (%d)", rest))
+	}
+	verb := "rules do"
+	if total == 1 {
+		verb = "rule does"
+	}
+	fmt.Fprintf(w, "  %d %s not apply: %s\n", total, verb, strings.Join(parts, ", "))
 }
 
 // patchFacts returns the summary's line about patches or a source file.

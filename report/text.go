@@ -59,22 +59,13 @@ func (t *Text) Write(res *finding.Result) error {
 		limit = t.inModules
 	}
 	kept := limit.Keep(res.Findings)
-	for i, f := range res.Findings {
-		if !kept[i] {
-			continue
-		}
-		severity := t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":")
-		fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(f.Place)+":"), severity, headline(&f))
-		if f.Source != "" {
-			t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
-		} else {
-			t.source(w, f.Place)
-		}
-		for _, l := range proof(&f) {
-			fmt.Fprintf(w, "  %s\n", l)
-		}
-		for _, r := range f.Related {
-			fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), OneLine(r.Message))
+	for i := range res.Findings {
+		if kept[i] {
+			in := ""
+			if f := &res.Findings[i]; res.IsModule && f.Path != res.Path {
+				in = "in " + printable(res.Path)
+			}
+			t.finding(w, &res.Findings[i], in)
 		}
 	}
 	for _, r := range res.Rules {
@@ -86,6 +77,48 @@ func (t *Text) Write(res *finding.Result) error {
 		}
 	}
 	return w.Flush()
+}
+
+// WriteShared writes the findings of many inputs, each once with the inputs that
+// have it, then how many it left out.
+func (t *Text) WriteShared(results []*finding.Result) error {
+	w := bufio.NewWriter(t.W)
+	limit := &finding.Limit{Most: t.MaxPerRule}
+	left := map[string]int{}
+	var order []rules.Rule
+	for _, s := range sharedFindings(results) {
+		if limit.Take(s.Rule.ID) {
+			t.finding(w, s.Finding, s.inWords())
+			continue
+		}
+		if left[s.Rule.ID]++; left[s.Rule.ID] == 1 {
+			order = append(order, s.Rule)
+		}
+	}
+	for _, r := range order {
+		fmt.Fprintf(w, "%s %s\n", t.paint(cyan, "note:"), more(left[r.ID], r, notShown))
+	}
+	return w.Flush()
+}
+
+// finding writes one finding; in says which inputs have it, "" if there is but
+// one.
+func (t *Text) finding(w io.Writer, f *finding.Finding, in string) {
+	severity := t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":")
+	fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(f.Place)+":"), severity, headline(f))
+	if f.Source != "" {
+		t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
+	} else {
+		t.source(w, f.Place)
+	}
+	for _, l := range append(proof(f), in) {
+		if l != "" {
+			fmt.Fprintf(w, "  %s\n", l)
+		}
+	}
+	for _, r := range f.Related {
+		fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), OneLine(r.Message))
+	}
 }
 
 // position returns a place in the form that editors know.

@@ -42,7 +42,9 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 	bar := newProgress(s.stderr, len(in.Modules))
 	cfg.Progress = bar.set
 	many := len(in.Modules) > 1
-	var failed error // of writing
+	kernels := len(in.Images) > 1
+	shared := kernels && !s.flags.noGroup // findings are written once for all kernels, at the end
+	var failed error                      // of writing
 	total, err := lint.Run(ctx, in, cfg, func(res *finding.Result) {
 		s.results = append(s.results, res)
 		if len(res.Errors)+len(res.Findings) > 0 {
@@ -54,10 +56,10 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 		for _, line := range report.NoteLines(res) {
 			fmt.Fprintln(s.stderr, report.OneLine(line))
 		}
-		if s.flags.format == "text" && failed == nil {
+		if s.flags.format == "text" && failed == nil && !shared {
 			failed = s.text.Write(res)
 		}
-		if !s.flags.quiet && !(many && res.IsModule) {
+		if one := !(many && res.IsModule) && !(kernels && !res.IsModule); !s.flags.quiet && (one || s.flags.verbose && !res.IsModule) {
 			bar.clear()
 			report.Summary(s.stderr, res, s.flags.verbose)
 		}
@@ -72,16 +74,27 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 	for _, err := range total.Errors {
 		s.whole(err)
 	}
-	if many && s.flags.format == "text" {
-		if err := s.text.More(s.results); err != nil {
+	if s.flags.format == "text" {
+		if shared {
+			err = s.text.WriteShared(s.results)
+		} else if many {
+			err = s.text.More(s.results)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if many && !s.flags.quiet {
 		report.Modules(s.stderr, s.results, total, s.flags.verbose)
 	}
+	if kernels && !s.flags.quiet {
+		report.Kernels(s.stderr, s.results)
+	}
 	if total.Interrupted != nil {
 		s.whole(total.Interrupted)
+	}
+	if !s.flags.quiet {
+		report.Conclusion(s.stderr, s.results, s.errs)
 	}
 	return nil
 }

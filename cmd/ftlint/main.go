@@ -95,6 +95,7 @@ type lintFlags struct {
 	maxPerRule, workers int
 	maxPerRuleSet       bool
 	quiet, verbose      bool
+	noGroup             bool
 	exhaustive          bool
 	timeout             time.Duration
 	debugDirs           []string
@@ -148,6 +149,7 @@ call was bad.`,
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
 	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (30s, 2m); rules that did not come to an end are inconclusive, and the exit status is 2")
+	fl.BoolVar(&f.noGroup, "no-group", false, "with several kernels, show a finding that they share for each of them")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
@@ -233,7 +235,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, Errors: s.errs}
+	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err

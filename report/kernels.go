@@ -1,0 +1,118 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/rules"
+)
+
+// Kernels writes a table of the kernels among the results, a kernel a row.
+func Kernels(w io.Writer, results []*finding.Result) {
+	rows := [][]string{{"kernel", "release", "era", "callsites", "errors", "warnings", "inconclusive"}}
+	for _, res := range results {
+		if res.IsModule || res.Patch != nil {
+			continue
+		}
+		if res.Image == nil {
+			rows = append(rows, []string{printable(res.Path), "not judged"})
+			continue
+		}
+		var t tally
+		t.add(res)
+		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, number(res.Image.Callsites),
+			number(t.bySeverity[rules.Error]), number(t.bySeverity[rules.Warning]), number(len(t.inconclusive))})
+	}
+	writeTable(w, rows)
+}
+
+// numbers is the column from which on a table has numbers, which are aligned to
+// the right.
+const numbers = 3
+
+// writeTable writes rows in columns that are as wide as they must be.
+func writeTable(w io.Writer, rows [][]string) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], len([]rune(cell)))
+		}
+	}
+	for _, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-len([]rune(cell)))
+			switch {
+			case i >= numbers:
+				cell = pad + cell
+			default:
+				cell += pad
+			}
+			b.WriteString("  " + cell)
+		}
+		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+	}
+}
+
+// number is n with commas.
+func number(n int) string { return strings.TrimSpace(counted(n, "", "")) }
+
+// A shared finding is one that several inputs have.
+type shared struct {
+	*finding.Finding
+	in []string // the paths of the inputs, without duplicates
+}
+
+// sharedFindings returns the findings of all results, each once, as Compare orders
+// them: findings of several kernels are the same if all that a new build leaves
+// alone is. The first stands for the others.
+func sharedFindings(results []*finding.Result) []shared {
+	type key struct {
+		finding.Identity
+		headline string
+	}
+	var list []shared
+	at := map[key]int{}
+	for _, res := range results {
+		for i := range res.Findings {
+			f := &res.Findings[i]
+			k := key{f.Identity, finding.WithoutNumbers(f.Headline)}
+			n, seen := at[k]
+			if !seen {
+				n = len(list)
+				at[k] = n
+				list = append(list, shared{Finding: f})
+			}
+			if !slices.Contains(list[n].in, res.Path) {
+				list[n].in = append(list[n].in, res.Path)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b shared) int {
+		return cmp.Or(cmp.Compare(b.Rule.Severity, a.Rule.Severity), strings.Compare(a.Rule.ID, b.Rule.ID))
+	})
+	return list
+}
+
+// inWords says which inputs have the finding.
+func (s shared) inWords() string {
+	const few = 8
+	if len(s.in) == 1 {
+		return "in " + printable(s.in[0])
+	}
+	var names []string
+	for _, path := range s.in[:min(few, len(s.in))] {
+		names = append(names, printable(path))
+	}
+	if more := len(s.in) - few; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("in %d inputs: %s", len(s.in), strings.Join(names, ", "))
+}

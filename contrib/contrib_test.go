@@ -363,7 +363,7 @@ for (const line of require("fs").readFileSync(0, "utf8").split("\n")) {
   }
 }
 console.log(found.join("\n"));`
-	inputs := []string{"-q", "--max-per-rule", "0", samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf", "../patchchecks/testdata/example.patch", bad}
+	inputs := []string{"-q", "--no-group", "--max-per-rule", "0", samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf", "../patchchecks/testdata/example.patch", bad}
 	text, _, _ := call(t, ".", program, inputs...)
 	cmd := child.Command(t, "node", "-e", script, "ci/ftlint-matcher.json")
 	cmd.Stdin = strings.NewReader(text)

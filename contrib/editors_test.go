@@ -25,7 +25,7 @@ type entry struct {
 // its JSON report says of the same run.
 func output(t *testing.T) (text string, findings []entry) {
 	t.Helper()
-	inputs := []string{"--max-per-rule", "0", "--srctree", samples, samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf",
+	inputs := []string{"--no-group", "--max-per-rule", "0", "--srctree", samples, samples + "/rfc-trampoline.elf", samples + "/builders/rfc-builder.elf",
 		"../patchchecks/testdata/example.patch", bad, "nowhere"}
 	cmd := child.Command(t, program, inputs...)
 	out, _ := cmd.CombinedOutput() // one pipe, as a terminal is
@@ -122,21 +122,26 @@ for (const line of require("fs").readFileSync(0, "utf8").split("\n")) {
 	}))
 }
 
-// Our matcher, of the extension and of the task, lists all findings with the
-// rule as their code.
+// Our matchers, of the extension and of the task, list all findings with the rule
+// as their code, those about a file as a whole too, and the places beside findings.
 func TestVSCodeMatcher(t *testing.T) {
 	text, findings := output(t)
-	want := list(findings, func(e entry) bool { return placed(e) && e.rule != "" }, func(e entry) string {
+	want := list(findings, func(e entry) bool { return placed(e) || e.rule != "" }, func(e entry) string {
 		message, _, _ := strings.Cut(e.message, " ["+e.rule+" ")
-		return fmt.Sprintf("%s|%d|%d|%s|%s|%s", e.file, e.line, e.col, e.severity, message, e.rule)
+		severity := e.severity
+		if e.rule == "" {
+			message, severity = e.message, "info"
+		}
+		return fmt.Sprintf("%s|%d|%d|%s|%s|%s", e.file, e.line, e.col, severity, message, e.rule)
 	})
-	for file, path := range map[string]string{"vscode/package.json": "doc.contributes.problemMatchers[0]", "vscode/tasks.json": "doc.tasks[0].problemMatcher"} {
+	for file, path := range map[string]string{"vscode/package.json": "doc.contributes.problemMatchers", "vscode/tasks.json": "doc.tasks[0].problemMatcher"} {
 		got := node(t, `
 const fs = require("fs"), doc = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
-const p = `+path+`.pattern[0], re = new RegExp(p.regexp);
 for (const line of fs.readFileSync(0, "utf8").split("\n")) {
-  const r = re.exec(line);
-  if (r) console.log([p.file, p.line, p.column, p.severity, p.message, p.code].map(i => r[i]).join("|"));
+  for (const m of `+path+`) {
+    const p = m.pattern[0], r = new RegExp(p.regexp).exec(line);
+    if (r) console.log([r[p.file], p.line ? r[p.line] : 0, p.column ? r[p.column] : 0, p.severity ? r[p.severity] : m.severity, r[p.message], p.code ? r[p.code] : ""].join("|"));
+  }
 }`, text, file)
 		same(t, got, want)
 	}
@@ -193,7 +198,7 @@ func TestVimCompiler(t *testing.T) {
 		return fmt.Sprintf("%s|%d|%d|%s|%s", e.file, e.line, e.col, e.severity[:1], e.message)
 	}))
 	got = vim(t, runtime, "compiler ftlint", "silent make! "+bad)
-	if !strings.HasPrefix(got, bad+"|0|0|e|_etext is at ") || strings.Count(got, "\n") != 1 {
+	if !strings.HasPrefix(got, bad+"|0|0|e|_etext is not on a page boundary ") || strings.Count(got, "\n") != 1 {
 		t.Errorf(":make lists\n%s", got)
 	}
 }

@@ -27,7 +27,12 @@ func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
 	const screen = 8 // findings with their evidence
 	if list := sharedFindings(results); len(list) > screen {
 		for _, s := range list[:screen] {
-			fmt.Fprintf(w, "  %v: %s: %s\n", s.Rule.Severity, position(s.Place), headline(s.Finding))
+			at := printable(s.Path)
+			if s.Line > 0 {
+				at += fmt.Sprintf(":%d", s.Line)
+			}
+			// The place comes last: editors take what begins with one for a finding.
+			fmt.Fprintf(w, "  %v: %s (%s)\n", s.Rule.Severity, headline(s.Finding), at)
 		}
 		fmt.Fprintf(w, "  and %s above\n", counted(len(list)-screen, "more finding", "more findings"))
 	}

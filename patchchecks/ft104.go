@@ -25,8 +25,8 @@ var FT104 = check("FT104", func(j *judge) finding.Outcome {
 				}
 				if last >= 0 && st.Kind == patchscan.StmtEnd {
 					j.report(s, s.span(tokens(s.Stmts[r.end])), finding.
-						Say("%s stands on the last instruction of %s, not after it", brief(r.label), brief(st.Label)).
-						Because("the instruction behind the label is `%s`", instruction(s.Stmts[last])).
+						Say("%s stands on the last instruction, not after it", brief(r.label)).
+						Because("behind the label is `%s`, the last instruction of %s", instruction(s.Stmts[last]), short(st.Label)).
 						Because("every use of the label must add AARCH64_INSN_SIZE by hand").
 						Do("Put the label behind that instruction"))
 				}

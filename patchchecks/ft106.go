@@ -56,9 +56,9 @@ var FT106 = check("FT106", func(j *judge) finding.Outcome {
 				target, ok := pcRelative(st)
 				if ok && !slot && !inside[target] && !isLocal(target) && (i+1 < r.end || !rewrites) {
 					j.report(s, s.span(tokens(st)), finding.
-						Say("`%s` is copied, and reaches %s from its own address", brief(instruction(st)), brief(target)).
+						Say("`%s` is copied, and the copy misses %s", brief(instruction(st)), brief(target)).
 						Because("C code of the same input names both labels of %s..%s, and copies what is between them", short(start), short(r.label)).
-						Because("the copy has another address, so it reaches something other than %s", short(target)).
+						Because("the instruction reaches %s from its own address, and the copy has another one", short(target)).
 						Do("Rewrite the instruction in the builder, or load the address from a literal that is copied along"))
 				}
 				slot = false

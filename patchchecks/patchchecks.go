@@ -116,9 +116,9 @@ func text(tokens []patchscan.Token) string {
 // short makes one line of at most 80 characters, for evidence that quotes s.
 func short(s string) string { return shorten(s, 80) }
 
-// brief makes one line of at most 36 characters, for a headline that quotes s. A
+// brief makes one line of at most 40 characters, for a headline that quotes s. A
 // headline has room for two quotes.
-func brief(s string) string { return shorten(s, 36) }
+func brief(s string) string { return shorten(s, 40) }
 
 // shorten makes one line of at most the given number of characters.
 func shorten(s string, most int) string {

@@ -16,8 +16,11 @@ import (
 type Place struct {
 	Path string
 	Line int // 0: the file as a whole
-	Col  int
-	Addr uint64 // link-time address in the image; 0: none
+	Col  int // in bytes, from 1
+	// EndCol is the column behind the text that is meant, on the same line; 0 if it
+	// is not known.
+	EndCol int
+	Addr   uint64 // link-time address in the image; 0: none
 }
 
 // A Finding is one defect.

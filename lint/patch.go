@@ -140,13 +140,16 @@ func (in patchSubject) object() string {
 
 func (in patchSubject) compare(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) }
 
-// places returns the two places of a position, in the patched file and in the
-// patch: here is the one that findings are reported at, there the other. text is
-// the line at here.
-func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text string) {
+// places returns the two places of the text between two positions, in the patched
+// file and in the patch: here is the one that findings are reported at, there the
+// other. text is the line at here.
+func (in patchSubject) places(pos, end token.Pos) (here, there finding.Place, text string) {
 	p := in.Place(pos)
 	here = finding.Place{Path: p.Path, Line: p.Line, Col: p.Col}
 	there = finding.Place{Path: in.Path, Line: p.InputLine, Col: p.InputCol}
+	if n := int(end - pos); n > 0 && p.Col-1+n <= len(p.Text) { // on one line
+		here.EndCol, there.EndCol = p.Col+n, p.InputCol+n
+	}
 	if in.Source != nil {
 		here = there
 	}
@@ -159,7 +162,7 @@ func (in patchSubject) places(pos token.Pos) (here, there finding.Place, text st
 // finding makes a finding of a diagnostic, with its other place as a related
 // place.
 func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
-	here, there, text := in.places(d.Pos)
+	here, there, text := in.places(d.Pos, d.End)
 	f := finding.Finding{Place: here, Rule: rule, Claim: finding.ClaimOf(d), Source: text, Patched: here}
 	if in.atPatch {
 		f.Patched = there
@@ -174,7 +177,7 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		f.Related = append(f.Related, finding.Related{Place: there, Message: what})
 	}
 	for _, rel := range finding.Places(d) {
-		at, _, _ := in.places(rel.Pos)
+		at, _, _ := in.places(rel.Pos, rel.End)
 		f.Related = append(f.Related, finding.Related{Place: at, Message: rel.Message})
 	}
 	return f

@@ -57,6 +57,6 @@ func endsFlow(st patchscan.Stmt) bool {
 }
 
 // instruction is a statement in the form of messages.
-func instruction(st patchscan.Stmt) string {
-	return text(append([]patchscan.Token{st.At}, st.Args...))
-}
+func instruction(st patchscan.Stmt) string { return text(tokens(st)) }
+
+func tokens(st patchscan.Stmt) []patchscan.Token { return append([]patchscan.Token{st.At}, st.Args...) }

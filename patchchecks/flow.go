@@ -187,6 +187,15 @@ func (fl *flow) derived(seed func(value []patchscan.Token) bool) map[string]bool
 	return names
 }
 
+// span is a call as one token, as far as the call is on the line where it begins.
+func (fl *flow) span(c patchscan.Call) patchscan.Token { return fl.src.span(fl.Tokens[c.At:c.End]) }
+
+// statement is the statement that begins at a token, as one token, as far as it is
+// on that token's line.
+func (fl *flow) statement(at int) patchscan.Token {
+	return fl.src.span(untilSemicolon(fl.Tokens[at:]))
+}
+
 // pointsInto reports whether tokens compute an address in memory for code.
 func (fl *flow) pointsInto(tokens []patchscan.Token) bool {
 	return mentions(tokens, fl.memory) || mentions(tokens, trampolineMember)
@@ -243,10 +252,10 @@ func (j *judge) funcs(do func(*Source, *flow)) (n int) {
 	return n
 }
 
-// name is a function's name for messages.
+// name is a function's name for headlines.
 func (fl *flow) name() string {
 	if fl.Name == "" {
 		return "the function"
 	}
-	return fl.Name + "()"
+	return brief(fl.Name) + "()"
 }

@@ -24,9 +24,11 @@ var FT104 = check("FT104", func(j *judge) finding.Outcome {
 					continue
 				}
 				if last >= 0 && st.Kind == patchscan.StmtEnd {
-					j.report(s, s.Stmts[r.end].At, nil,
-						"%s stands on the last instruction of %s, `%s`, not after it: every use of the label must add AARCH64_INSN_SIZE by hand; put the label behind the instruction",
-						r.label, st.Label, instruction(s.Stmts[last]))
+					j.report(s, s.span(tokens(s.Stmts[r.end])), finding.
+						Say("%s stands on the last instruction, not after it", brief(r.label)).
+						Because("behind the label is `%s`, the last instruction of %s", instruction(s.Stmts[last]), short(st.Label)).
+						Because("every use of the label must add AARCH64_INSN_SIZE by hand").
+						Do("Put the label behind that instruction"))
 				}
 				break
 			}

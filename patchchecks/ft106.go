@@ -55,9 +55,11 @@ var FT106 = check("FT106", func(j *judge) finding.Outcome {
 				}
 				target, ok := pcRelative(st)
 				if ok && !slot && !inside[target] && !isLocal(target) && (i+1 < r.end || !rewrites) {
-					j.report(s, st.At, nil,
-						"`%s` is copied with %s..%s and reaches %s from its own address: the copy reaches something else; rewrite it in the builder, or load the address from a literal that is copied along",
-						instruction(st), start, r.label, target)
+					j.report(s, s.span(tokens(st)), finding.
+						Say("`%s` is copied, and the copy misses %s", brief(instruction(st)), brief(target)).
+						Because("C code of the same input names both labels of %s..%s, and copies what is between them", short(start), short(r.label)).
+						Because("the instruction reaches %s from its own address, and the copy has another one", short(target)).
+						Do("Rewrite the instruction in the builder, or load the address from a literal that is copied along"))
 				}
 				slot = false
 			}

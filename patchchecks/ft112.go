@@ -1,6 +1,7 @@
 package patchchecks
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -36,35 +37,39 @@ var FT112 = check("FT112", func(j *judge) finding.Outcome {
 		if len(copies) == 0 {
 			return
 		}
-		at := copies[len(copies)-1].at
+		at := copies[len(copies)-1].index
 		what := "copies live entry code"
 		var related []analysis.RelatedInformation
 		for _, c := range copies {
 			related = append(related, note(s, c.at, "live code is copied here"))
 		}
 		if n := len(patches); n > 0 {
-			at = patches[n-1].at
+			at = patches[n-1].index
 			what = "copies live entry code and rewrites the copy, word by word"
 			for _, p := range patches[:n-1] {
 				related = append(related, note(s, p.at, "the copy is patched here too"))
 			}
 		}
-		j.report(s, at, related,
-			"%s %s: a copy has whatever ftrace had patched in at that moment. Make a template of its own that needs no rewriting, in .rodata: it is only copied, so it need not be executable",
-			fl.name(), what)
+		j.report(s, fl.statement(at), finding.Say("%s %s", fl.name(), what).
+			Because("a copy has whatever ftrace had patched in at that moment").
+			Because("a template that is only copied need not be executable").
+			Do("Make a template of its own in .rodata that needs no rewriting"), related...)
 	})
 	labels := 0
 	for _, s := range j.Files {
 		var marks []patchscan.Token // the end labels that the patch adds
-		var live []string           // the functions that these labels are in
+		var live []string           // the functions that these labels are in, each once
 		last := ""
 		for _, r := range regions(s) {
 			if !entryCode[r.fn] {
 				continue
 			}
 			labels++
-			if at := s.Stmts[r.end].At; s.Added(at) {
-				marks, live, last = append(marks, at), append(live, r.fn), r.label
+			if at := s.span(tokens(s.Stmts[r.end])); s.Added(at) {
+				marks, last = append(marks, at), r.label
+				if !slices.Contains(live, r.fn) {
+					live = append(live, r.fn)
+				}
 			}
 		}
 		if len(marks) == 0 || builders > 0 {
@@ -74,9 +79,10 @@ var FT112 = check("FT112", func(j *judge) finding.Outcome {
 		for _, at := range marks[:len(marks)-1] {
 			related = append(related, note(s, at, "another end of what is to be copied"))
 		}
-		j.report(s, marks[len(marks)-1], related,
-			"%s marks live entry code (%s) as something to copy: a copy has whatever ftrace had patched in at that moment. A template that is only copied belongs in .rodata, not executable",
-			last, strings.Join(live, ", "))
+		j.report(s, marks[len(marks)-1], finding.Say("%s marks live entry code as something to copy", brief(last)).
+			Because("ftrace executes and patches the marked code: %s", strings.Join(live, ", ")).
+			Because("a copy has whatever ftrace had patched in at that moment").
+			Do("Put a template that is only copied into .rodata, where it is not executable"), related...)
 	}
 	if builders+labels == 0 {
 		return notApplicable("nothing copies code into memory that was allocated for it, and no end label marks ftrace's entry code")

@@ -28,7 +28,7 @@ var FT301 = check("FT301", func(j *judge) finding.Outcome {
 				continue
 			}
 			n++
-			why := "no set_memory_ro() comes before it"
+			why := "no set_memory_ro() comes before set_memory_x()"
 			var related []analysis.RelatedInformation
 			readOnly := len(fl.given) > 0 && j.setsReadOnly(fl) // another function that has the memory sets that
 			for _, ro := range fl.calls {
@@ -39,16 +39,19 @@ var FT301 = check("FT301", func(j *judge) finding.Outcome {
 				case fl.Always(ro.At, x.At):
 					readOnly = true
 				case ro.At < x.At:
-					why = "set_memory_ro() comes before it on some paths alone"
+					why = "set_memory_ro() comes before set_memory_x() on some paths alone"
 					related = append(related, note(s, fl.Tokens[ro.At], "read-only here, under a condition"))
 				default:
-					why = "set_memory_ro() comes after it"
+					why = "set_memory_ro() comes after set_memory_x()"
 					related = append(related, note(s, fl.Tokens[ro.At], "read-only here"))
 				}
 			}
 			if !readOnly {
-				j.report(s, fl.Tokens[x.At], related,
-					"set_memory_x() makes memory executable that was allocated writable, and %s: the pages are writable and executable. Call set_memory_ro() first, or set_memory_rox(); aarch64_insn_patch_text_nosync() writes to read-only text too", why)
+				j.report(s, fl.span(x), finding.Say("%s makes memory executable that is still writable", fl.name()).
+					Because("the memory was allocated writable, and %s", why).
+					Because("a stray write to these pages changes code, and an attacker's write is code").
+					Because("patching needs no writable page: aarch64_insn_patch_text_nosync() writes to read-only text too").
+					Do("Call set_memory_ro() before set_memory_x(), or set_memory_rox() in place of both"), related...)
 			}
 		}
 	})

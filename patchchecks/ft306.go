@@ -1,10 +1,6 @@
 package patchchecks
 
-import (
-	"golang.org/x/tools/go/analysis"
-
-	"github.com/ftlint/ftlint/finding"
-)
+import "github.com/ftlint/ftlint/finding"
 
 // cacheCalls are the functions that make instruction caches coherent with stores.
 var cacheCalls = map[string]bool{
@@ -52,12 +48,15 @@ var FT306 = check("FT306", func(j *judge) finding.Outcome {
 			if cached {
 				continue
 			}
-			what := "with no instruction-cache maintenance after the last plain store"
+			why := "no instruction-cache maintenance comes after the last plain store, at %s"
 			if early {
-				what = "and the instruction-cache maintenance comes before the last plain store"
+				why = "the instruction-cache maintenance comes before the last plain store, at %s"
 			}
-			j.report(s, fl.Tokens[x.At], []analysis.RelatedInformation{note(s, last.at, "the last plain store")},
-				"what %s stored becomes executable %s (%s): call flush_icache_range() over all of it before %s()", fl.name(), what, s.where(last.at), x.Name)
+			j.report(s, fl.span(x), finding.Say("%s makes code executable with no cache maintenance after its last store", fl.name()).
+				Because(why, s.where(last.at)).
+				Because("a CPU may execute what its instruction cache held for these addresses before").
+				Do("Call flush_icache_range() over all of the code before %s()", x.Name),
+				note(s, fl.statement(last.index), "the last plain store"))
 		}
 	})
 	if n == 0 {

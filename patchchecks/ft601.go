@@ -42,13 +42,13 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 						continue
 					}
 					constants++
-					related := []analysis.RelatedInformation(nil)
-					stored := ""
+					var related []analysis.RelatedInformation
+					stored := "it is stored as an instruction"
 					if sink.Line != at.Line {
-						stored = " at " + s.where(sink)
+						stored += ", at " + s.where(sink)
 						related = append(related, note(s, sink, "stored here"))
 					}
-					j.report(s, at, related, "%s is `%s`, made by hand and stored%s: %s", t.Text, disassemble(w), stored, encoder(w))
+					j.report(s, at, byHand(t, w, stored), related...)
 				}
 			}
 			for _, a := range fl.assigns {
@@ -64,7 +64,7 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 			for _, t := range table {
 				if w, ok := instructionWord(t); ok {
 					constants++
-					j.report(s, t, nil, "%s is `%s`, in a table of instructions made by hand: %s", t.Text, disassemble(w), encoder(w))
+					j.report(s, t, byHand(t, w, "it stands in a table of instructions"))
 				}
 			}
 		}
@@ -74,6 +74,15 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 	}
 	return examined("%d constants that are stored as instructions", constants)
 })
+
+// byHand is the claim that the instruction w, the constant t, is made by hand. where
+// says where it is stored.
+func byHand(t patchscan.Token, w uint32, where string) finding.Claim {
+	return finding.Say("%s is `%s`, made by hand", brief(t.Text), brief(disassemble(w))).
+		Because("%s", where).
+		Because("an encoder of the kernel says what it makes, and checks registers and ranges").
+		Do("%s", encoder(w))
+}
 
 // isFramework reports whether the file belongs to the kernel's own encoders, which
 // must make instructions from constants.
@@ -186,42 +195,42 @@ func disassemble(w uint32) string {
 	})
 }
 
-// encoder is advice: the kernel's function that makes the instruction.
+// encoder is the fix: the kernel's function that makes the instruction.
 func encoder(w uint32) string {
 	reg := func(r int) string { return fmt.Sprintf("AARCH64_INSN_REG_%d", r) }
 	switch a64.Classify(w) {
 	case a64.LDRLit:
-		return fmt.Sprintf("use aarch64_insn_gen_load_literal(pc, addr, %s, %t), which checks the range", reg(a64.Rd(w)), w>>30 == 1)
+		return fmt.Sprintf("Use aarch64_insn_gen_load_literal(pc, addr, %s, %t)", reg(a64.Rd(w)), w>>30 == 1)
 	case a64.Branch:
-		return "use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_NOLINK), which checks the range"
+		return "Use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_NOLINK)"
 	case a64.Call:
-		return "use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_LINK), which checks the range"
+		return "Use aarch64_insn_gen_branch_imm(pc, addr, AARCH64_INSN_BRANCH_LINK)"
 	}
 	mnemonic, _, _ := strings.Cut(a64.Text(w, 0, nil), " ")
 	switch mnemonic, _, _ = strings.Cut(mnemonic, "."); mnemonic {
 	case "nop":
-		return "use aarch64_insn_gen_nop()"
+		return "Use aarch64_insn_gen_nop()"
 	case "br", "blr", "ret":
-		return "use aarch64_insn_gen_branch_reg()"
+		return "Use aarch64_insn_gen_branch_reg()"
 	case "adr", "adrp":
-		return "use aarch64_insn_gen_adr()"
+		return "Use aarch64_insn_gen_adr()"
 	case "movz", "movk", "movn":
-		return "use aarch64_insn_gen_movewide()"
+		return "Use aarch64_insn_gen_movewide()"
 	case "mov":
 		if w>>24&0x1f == 0x0a { // ORR of registers
-			return "use aarch64_insn_gen_move_reg()"
+			return "Use aarch64_insn_gen_move_reg()"
 		}
-		return "use aarch64_insn_gen_movewide()"
+		return "Use aarch64_insn_gen_movewide()"
 	case "cbz", "cbnz":
-		return "use aarch64_insn_gen_comp_branch_imm()"
+		return "Use aarch64_insn_gen_comp_branch_imm()"
 	case "b":
-		return "use aarch64_insn_gen_cond_branch_imm()"
+		return "Use aarch64_insn_gen_cond_branch_imm()"
 	case "stp", "ldp":
-		return "use aarch64_insn_gen_load_store_pair()"
+		return "Use aarch64_insn_gen_load_store_pair()"
 	case "ldr", "str":
-		return "use aarch64_insn_gen_load_store_imm()"
+		return "Use aarch64_insn_gen_load_store_imm()"
 	case "add", "sub":
-		return "use aarch64_insn_gen_add_sub_imm()"
+		return "Use aarch64_insn_gen_add_sub_imm()"
 	}
-	return "teach the instruction framework (arch/arm64/lib/insn.c) to encode it"
+	return "Teach the instruction framework (arch/arm64/lib/insn.c) to encode it"
 }

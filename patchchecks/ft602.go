@@ -16,20 +16,21 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token
-		var message string // about the first
-		add := func(t patchscan.Token, words string) {
+		var how, fix string // of the first
+		add := func(t patchscan.Token, evidence, do string) {
 			if !s.Added(t) {
 				return
 			}
 			if at = append(at, t); len(at) == 1 {
-				message = words
+				how, fix = evidence, do
 			}
 		}
 		for _, c := range fl.calls {
 			if c.Name == "ftrace_modify_code" && len(c.Args) == 4 && fl.computed(c.Args[0], c.At) {
 				n++
 				if v := text(c.Args[3]); v == "false" || v == "0" {
-					add(fl.Tokens[c.At], text(fl.Tokens[c.At:c.End])+" writes a slot at a computed address with no check of the old instruction: pass the instruction that the builder put there, and true")
+					add(fl.span(c), "`"+text(fl.Tokens[c.At:c.End])+"` writes a slot at a computed address, and its last argument turns the check off",
+						"Pass the instruction that the builder put there, and true")
 				}
 			}
 		}
@@ -44,7 +45,8 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 				continue
 			}
 			if n++; !compares {
-				add(st.at, text(untilSemicolon(fl.Tokens[st.index:]))+" overwrites an instruction of the copy with no check of what it is: a label in the wrong place goes unnoticed until the code runs. Compare with the instruction that is expected there first")
+				add(fl.statement(st.index), "`"+text(untilSemicolon(fl.Tokens[st.index:]))+"` overwrites an instruction of the copy, and nothing compares it",
+					"Compare with the instruction that is expected there first")
 			}
 		}
 		for _, c := range fl.calls {
@@ -54,7 +56,8 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 					continue
 				}
 				if n++; !compares {
-					add(fl.Tokens[c.At], c.Name+"() writes to a trampoline with no check of the old instruction: read it with aarch64_insn_read() and compare first")
+					add(fl.span(c), c.Name+"() writes to a trampoline, and nothing reads or compares an instruction in "+fl.name(),
+						"Read the old instruction with aarch64_insn_read() and compare it first")
 				}
 			}
 		}
@@ -63,7 +66,10 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 			for _, t := range at[1:] {
 				related = append(related, note(s, t, "and here"))
 			}
-			j.report(s, at[0], related, "%s", message)
+			j.report(s, at[0], finding.Say("%s overwrites an instruction with no check of the old one", fl.name()).
+				Because("%s", how).
+				Because("a label or an address that is wrong goes unnoticed until the code runs").
+				Do("%s", fix), related...)
 		}
 	})
 	if n == 0 {

@@ -28,23 +28,25 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 				continue
 			}
 			n++
-			at := fl.Tokens[a.At]
 			if alignment, tested := fl.rangeTested(m.offset, a.At); !tested {
-				field := "a field"
+				field, holds := "a field", ""
 				if bits := fl.maskBits(m.mask); bits > 0 {
 					field = fmt.Sprintf("%d bits", bits)
 					if bits == 19 || bits == 26 {
-						field += fmt.Sprintf(" (%#x..%+#x bytes)", -int64(4)<<(bits-1), int64(4)<<(bits-1)-4)
+						holds = fmt.Sprintf(", which hold offsets of %#x..%+#x bytes", -int64(4)<<(bits-1), int64(4)<<(bits-1)-4)
 					}
 				}
 				var related []analysis.RelatedInformation
-				test := "nothing tests its range"
+				test := "nothing tests the range before"
 				if alignment != nil {
-					test = fmt.Sprintf("%s tests its alignment, nothing its range", s.where(*alignment))
+					test = fmt.Sprintf("%s tests the alignment, and nothing tests the range", s.where(*alignment))
 					related = append(related, note(s, *alignment, "a test of the alignment alone"))
 				}
-				j.report(s, at, related, "`%s` cuts `%s` to %s of an instruction, and %s: an offset that does not fit is encoded as another one. Test it, or use an encoder that does (aarch64_insn_gen_*)",
-					text(m.all), text(m.offset), field, test)
+				j.report(s, fl.statement(a.At), finding.Say("`%s` is cut to %s of an instruction, and nothing tests its range", brief(text(m.offset)), field).
+					Because("`%s` keeps %s%s", text(m.all), field, holds).
+					Because("%s", test).
+					Because("an offset that does not fit is encoded as another one").
+					Do("Test the range first, or use an encoder that does (aarch64_insn_gen_*)"), related...)
 			}
 		}
 	})

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/tools/go/analysis"
-
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
@@ -47,9 +45,15 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 				if !ok || a.fl.Name == b.fl.Name { // variants of one function under #ifdef
 					continue
 				}
-				j.report(s, b.fl.Tokens[b.fl.NameAt], []analysis.RelatedInformation{note(s, a.fl.Tokens[a.fl.NameAt], "%s is here", a.fl.name())},
-					"%s is %s%s: %d of %d tokens are the same. Make one function of them, with what differs as an argument",
-					b.fl.name(), a.fl.name(), d, d.same, d.of)
+				claim := finding.Say("%s is nearly the same as %s", b.fl.name(), a.fl.name()).
+					Because("%d of %d tokens are the same", d.same, d.of)
+				if len(d.pairs) > 0 {
+					claim = claim.Because("%s has %s", b.fl.name(), d)
+				}
+				j.report(s, b.fl.Tokens[b.fl.NameAt], claim.
+					Because("a fix in one of them is easily forgotten in the other").
+					Do("Make one function of them, with what differs as an argument"),
+					note(s, a.fl.Tokens[a.fl.NameAt], "%s is here", a.fl.name()))
 				break
 			}
 		}
@@ -131,19 +135,16 @@ type difference struct {
 	pairs    [][2]string // names and constants that differ, of the first and of the second
 }
 
-// String ends the sentence "b() is a()": " with x for y".
+// String says what the second function has: "x for y".
 func (d *difference) String() string {
-	switch {
-	case len(d.pairs) == 0:
-		return ""
-	case len(d.pairs) > 3:
-		return fmt.Sprintf(" with %d other names", len(d.pairs))
+	if len(d.pairs) > 3 {
+		return fmt.Sprintf("%d other names", len(d.pairs))
 	}
 	var w []string
 	for _, p := range d.pairs {
-		w = append(w, p[1]+" for "+p[0])
+		w = append(w, brief(p[1])+" for "+brief(p[0]))
 	}
-	return " with " + strings.Join(w, ", ")
+	return strings.Join(w, ", ")
 }
 
 // compare reports whether the two functions are near-duplicates, and d is their

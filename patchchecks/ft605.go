@@ -40,7 +40,10 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 				}
 				for _, name := range near {
 					if isTypo(word, name) {
-						j.reportPos(pos(at), nil, "`%s` is named here, and nothing defines it; the patch has `%s`, one letter away", word, name)
+						j.reportSpan(pos(at), pos(at+len(word)), finding.
+							Say("`%s` is named, but the code has only `%s`", brief(word), brief(name)).
+							Because("nothing defines `%s`, and `%s` is one letter away", short(word), short(name)).
+							Do("Write `%s`, or define the other name", short(name)))
 						return
 					}
 				}

@@ -43,7 +43,7 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 					alloc = &place{s, fl, t}
 				}
 			case c.Name == "aarch64_insn_gen_branch_imm" && s.Added(t) && !tested && len(c.Args) > 1 && fl.pointsInto(append(append([]patchscan.Token{}, c.Args[0]...), c.Args[1]...)):
-				branches = append(branches, place{s, fl, t})
+				branches = append(branches, place{s, fl, fl.span(c)})
 			}
 		}
 	})
@@ -59,16 +59,22 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	for _, more := range branches[1:] {
 		related = append(related, note(more.s, more.t, "nothing tests this branch either"))
 	}
-	j.report(b.s, b.t, related,
-		"this branch leaves a trampoline in memory from %s() (%s); neither its range nor the result (AARCH64_BREAK_FAULT) is tested, and there is no PLT: BL reaches 128 MiB, %s() may give memory 2 GiB away",
-		alloc.t.Text, alloc.s.where(alloc.t), alloc.t.Text)
+	j.report(b.s, b.t, finding.Say("%s makes a branch out of a trampoline with no test of its range", b.fl.name()).
+		Because("the trampoline is in memory from %s(), at %s", alloc.t.Text, alloc.s.where(alloc.t)).
+		Because("BL reaches 128 MiB, and %s() may give memory 2 GiB away", alloc.t.Text).
+		Because("neither the range nor the result (AARCH64_BREAK_FAULT) is tested, and there is no PLT").
+		Do("Test the result for AARCH64_BREAK_FAULT and fail, or branch by a PLT"), related...)
 	if offers != nil {
-		pos, known := offers.s.pos(offers.t), ""
-		if row, col, ok := j.aboutReach(); ok {
-			pos, known = j.In.MessagePos(row, col), "the message says that reach is missing, and it is missing in both directions: "
+		c := finding.Say("FTRACE_OPS_FL_ALLOC_TRAMP promises trampolines that callsites may not reach").
+			Because("callsites call a trampoline by BL, which reaches 128 MiB").
+			Because("%s() may give memory 2 GiB away, and nothing refuses a trampoline that a callsite cannot reach", alloc.t.Text)
+		pos, end := offers.s.pos(offers.t), offers.s.end(offers.t)
+		if row, at, ok := j.aboutReach(); ok {
+			pos, end = j.In.MessagePos(row, at[0]), j.In.MessagePos(row, at[1])
+			c = c.Because("the message says that reach is missing, and it is missing in both directions")
 		}
-		j.reportPos(pos, []analysis.RelatedInformation{from, note(b.s, b.t, "the other direction: from the trampoline")},
-			"%scallsites call the trampoline by BL, which reaches 128 MiB, %s() may give memory 2 GiB away, and nothing refuses a trampoline that a callsite cannot reach", known, alloc.t.Text)
+		j.reportSpan(pos, end, c.Do("Refuse a trampoline that is out of a callsite's reach, or give callsites a PLT"),
+			from, note(b.s, b.t, "the other direction: from the trampoline"))
 	}
 	return examined("1 or more allocations, %d branches that nothing tests", len(branches))
 })
@@ -93,17 +99,18 @@ func (fl *flow) testsRange() bool {
 // longJump matches words about the reach of a branch.
 var longJump = regexp.MustCompile(`(?i)far away|long jump|out of (range|reach)|too far|128 ?M`)
 
-// aboutReach finds the first line of a message that is about reach.
-func (j *judge) aboutReach() (row patchscan.TextRow, col int, ok bool) {
+// aboutReach finds the first line of a message that is about reach, and the words
+// that say so.
+func (j *judge) aboutReach() (row patchscan.TextRow, at []int, ok bool) {
 	for _, c := range j.Patches {
 		if len(c.Files) == 0 {
 			continue
 		}
 		for _, r := range c.Message {
 			if m := longJump.FindStringIndex(r.Text); m != nil {
-				return r, m[0], true
+				return r, m, true
 			}
 		}
 	}
-	return row, 0, false
+	return row, nil, false
 }

@@ -21,9 +21,8 @@ var FT502 = isms("FT502", "`%s` is an x86 register")
 // FT504 finds names that only x86 has, in code and in comments.
 var FT504 = isms("FT504", "%s is a name that only x86 has")
 
-// isms makes the check of the words of one rule. form is the message, with %s for
-// the word.
-func isms(rule, form string) *analysis.Analyzer {
+// isms makes the check of the words of one rule. headline has %s for the word.
+func isms(rule, headline string) *analysis.Analyzer {
 	table := map[string]rules.Ism{}
 	for _, ism := range rules.X86 {
 		if ism.Rule == rule {
@@ -49,12 +48,14 @@ func isms(rule, form string) *analysis.Analyzer {
 						return
 					}
 				}
-				t.Col += int32(col)
-				message := strings.Replace(form, "%s", word, 1)
+				t.Col, t.Text = t.Col+int32(col), word
+				c := finding.Say(headline, word)
 				if ism.Instead != "" {
-					message += "; arm64 has " + ism.Instead
+					c = c.Do("Use %s", ism.Instead)
+				} else {
+					c = c.Because("arm64 has nothing in its place")
 				}
-				j.report(s, t, nil, "%s", message)
+				j.report(s, t, c)
 			})
 		}
 		return examined("%d words", len(table))
@@ -163,15 +164,11 @@ func eachWord(s string, do func(word string, col int)) {
 			end++
 		}
 		if s[i] > '9' {
-			percent := i > 0 && s[i-1] == '%'
-			switch {
-			case percent && i > 1 && s[i-2] == '%': // %%rip, in inline assembly
-				do(s[i-1:end], i-2)
-			case percent:
-				do(s[i-1:end], i-1)
-			default:
-				do(s[i:end], i)
+			begin := i
+			if i > 0 && s[i-1] == '%' {
+				begin--
 			}
+			do(s[begin:end], begin)
 		}
 		i = end
 	}
@@ -190,18 +187,26 @@ var FT503 = check("FT503", func(j *judge) finding.Outcome {
 			switch t.Kind {
 			case patchscan.Ident:
 				if ism, ok := opcodeNames[t.Text]; ok {
-					j.report(s, t, nil, "%s belongs to x86's instructions; arm64 has %s", t.Text, ism.Instead)
+					j.report(s, t, finding.Say("%s belongs to x86's instructions", t.Text).Do("Use %s", ism.Instead))
 				}
 			case patchscan.Number:
 				if run := runAt(s.Tokens, i); run != nil {
-					j.report(s, t, nil, "%s are the bytes of an x86 instruction; arm64 has %s", run.ism.Token, run.ism.Instead)
+					at := s.span(s.Tokens[i : i+2*len(run.bytes)-1])
+					j.report(s, at, finding.Say("%s are the bytes of an x86 instruction", run.ism.Token).
+						Because("%s", words).
+						Do("Use %s", run.ism.Instead))
 				} else if v, ok := number(t); ok && v == 5 {
 					if near, ok := callArithmetic(s.Tokens, i); ok {
-						j.report(s, t, nil, "`%s` counts with the 5 bytes of an x86 call; an A64 instruction has AARCH64_INSN_SIZE, and BL counts from its own address", near)
+						j.report(s, t, finding.Say("`%s` counts with the 5 bytes of an x86 call", brief(near)).
+							Because("an A64 instruction has AARCH64_INSN_SIZE, 4 bytes").
+							Because("x86 counts a call's offset from the end of the call, and BL counts from its own address").
+							Do("Count from the address of the BL, or add AARCH64_INSN_SIZE where the next instruction is meant"))
 					}
 				} else if ism, found := opcodeBytes[v]; ok && found && strings.HasPrefix(t.Text, "0x") {
 					if stmt, ok := storesOpcode(s.Tokens, i); ok {
-						j.report(s, t, nil, "`%s` stores a byte of x86 code; arm64 has %s", stmt, ism.Instead)
+						j.report(s, t, finding.Say("`%s` stores a byte of x86 code", brief(stmt)).
+							Because("%s", words).
+							Do("Use %s", ism.Instead))
 					}
 				}
 			}
@@ -209,6 +214,9 @@ var FT503 = check("FT503", func(j *judge) finding.Outcome {
 	}
 	return examined("%d opcodes and names", len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns))
 })
+
+// words says why bytes of x86 do harm in code of arm64.
+const words = "A64 instructions are words of 4 bytes: a byte that is stored into one makes another instruction of it"
 
 // An opcodeRun is an opcode of several bytes.
 type opcodeRun struct {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -21,23 +22,25 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 		return notApplicable(noPatch)
 	}
 	for _, c := range j.Patches {
-		var first *patchscan.TextRow
-		var what string
-		var related []analysis.RelatedInformation
-		col := 0
-		for i, row := range c.Message {
-			at := openPoint(row.Text)
-			if at == nil {
+		var marks []analysis.RelatedInformation // of the message
+		var first string                        // the text of the first mark
+		for _, row := range c.Message {
+			begin, end, ok := openPoint(row.Text)
+			if !ok {
 				continue
 			}
-			if first == nil {
-				first, col, what = &c.Message[i], at[0], strings.Trim(row.Text[at[0]:at[1]], " :(\t")
-			} else {
-				related = append(related, analysis.RelatedInformation{Pos: j.In.MessagePos(row, at[0]), Message: "and here: " + short(strings.TrimSpace(row.Text))})
+			if len(marks) == 0 {
+				first = row.Text[begin:end]
 			}
+			marks = append(marks, analysis.RelatedInformation{
+				Pos: j.In.MessagePos(row, begin), End: j.In.MessagePos(row, end),
+				Message: "and here: " + short(strings.TrimSpace(row.Text)),
+			})
 		}
-		if first != nil {
-			j.reportPos(j.In.MessagePos(*first, col), related, "the message has an open point of its own (%q): do it, or say why the patch is right without it", what)
+		if len(marks) > 0 {
+			j.reportSpan(marks[0].Pos, marks[0].End, finding.Say("the message has an open point of its own: %s", brief(first)).
+				Because("%s", undecided).
+				Do("Do it, or say in the message why the patch is right without it"), marks[1:]...)
 		}
 		for _, s := range c.Files {
 			last := int32(-1)
@@ -50,8 +53,10 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 				}
 				if m := openMark.FindStringIndex(t.Text); m != nil && s.Added(t) {
 					last = t.Block
-					t.Col += int32(m[0])
-					j.report(s, t, nil, "the patch adds a comment with an open point (%q): do it, or say why the code is right without it", t.Text[m[0]:m[1]])
+					t.Col, t.Text = t.Col+int32(m[0]), t.Text[m[0]:m[1]]
+					j.report(s, t, finding.Say("the patch adds a comment with an open point: %s", t.Text).
+						Because("%s", undecided).
+						Do("Do it, or say why the code is right without it"))
 				}
 			}
 		}
@@ -62,6 +67,9 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 	return examined("%d patches", len(j.Patches))
 })
 
+// undecided says why an open point matters.
+const undecided = "a reviewer must know of it to decide whether the patch may go in"
+
 var (
 	openMark = regexp.MustCompile(`\b(TODO|FIXME|XXX)\b`)
 	// In a message the word is a heading, or a remark in parentheses.
@@ -71,16 +79,22 @@ var (
 	aboutOthers = regexp.MustCompile(`(?i)\b(remove|drop|resolve|fix|address|do|delete)(s|d|es|ed)? (a|the|this|that|an old|the old)\b`)
 )
 
-// openPoint finds the mark of an open point in a line of a message: begin and end
-// of the mark, or nil. An open point that the patch removes does not count.
-func openPoint(t string) []int {
+// openPoint finds the mark of an open point in a line of a message, without the
+// punctuation around it. An open point that the patch removes does not count.
+func openPoint(t string) (begin, end int, ok bool) {
 	if !hasAny(t, "TODO", "FIXME", "XXX", "nown", "NOWN", "pen issue") {
-		return nil // most lines
+		return 0, 0, false // most lines
 	}
 	if strings.HasPrefix(t, "Subject:") || aboutOthers.MatchString(t) {
-		return nil
+		return 0, 0, false
 	}
-	return openInMessage.FindStringIndex(t)
+	at := openInMessage.FindStringIndex(t)
+	if at == nil {
+		return 0, 0, false
+	}
+	notLetter := func(r rune) bool { return !unicode.IsLetter(r) }
+	begin = at[0] + strings.IndexFunc(t[at[0]:], unicode.IsLetter)
+	return begin, begin + len(strings.TrimRightFunc(t[begin:at[1]], notLetter)), true
 }
 
 func hasAny(t string, words ...string) bool {
@@ -104,8 +118,10 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 			continue
 		}
 		n++
-		if row, col, quote, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
-			j.reportPos(j.In.MessagePos(row, col), nil, "the message says %q and gives no figure: say what a call costs before and after the patch, and where that matters", quote)
+		if row, begin, end, quote, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
+			j.reportSpan(j.In.MessagePos(row, begin), j.In.MessagePos(row, end), finding.Say("the message says %q and gives no figure", brief(quote)).
+				Because("neither the message nor a cover letter has a number with a unit, or a table of numbers").
+				Do("Say what a call costs before and after the patch, and where that matters"))
 		}
 	}
 	if n == 0 {
@@ -126,7 +142,7 @@ var denied = regexp.MustCompile(`(?i)\b(no|not|without|any|isn't|doesn't|don't|a
 
 // claim finds the first claim in a message, and quotes it. The position of a claim
 // on two lines is on the second.
-func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, quote string, ok bool) {
+func claim(message []patchscan.TextRow) (row patchscan.TextRow, begin, end int, quote string, ok bool) {
 	var b strings.Builder
 	starts := make([]int, len(message))
 	for i, r := range message {
@@ -136,7 +152,7 @@ func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, quote s
 	}
 	all := b.String()
 	if !hasAny(strings.ToLower(all), "efficient", "slow", "fast", "expensive", "costly", "speed", "perform", "throughput", "latency", "overhead", "cpu time") {
-		return row, 0, "", false // most messages; the expression is slow
+		return row, 0, 0, "", false // most messages; the expression is slow
 	}
 	for _, m := range claims.FindAllStringIndex(all, -1) {
 		if denied.MatchString(all[max(0, m[0]-40):m[0]]) {
@@ -146,9 +162,9 @@ func claim(message []patchscan.TextRow) (row patchscan.TextRow, col int, quote s
 		for i > 0 && starts[i] >= m[1] {
 			i--
 		}
-		return message[i], max(0, m[0]-starts[i]), all[m[0]:m[1]], true
+		return message[i], max(0, m[0]-starts[i]), m[1] - starts[i], all[m[0]:m[1]], true
 	}
-	return row, 0, "", false
+	return row, 0, 0, "", false
 }
 
 var (

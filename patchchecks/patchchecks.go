@@ -14,6 +14,7 @@ import (
 	"go/token"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -60,32 +61,32 @@ func check(id string, run func(*judge) finding.Outcome) *analysis.Analyzer {
 type judge struct {
 	pass *analysis.Pass
 	*SourceSet
-	said map[string]bool // findings that were reported, as line and message
+	said map[string]bool // claims that were reported, as line and text
 }
 
-// report reports a finding at a token of a file, if the token is on a line that is
-// judged. It reports whether that is so.
-func (j *judge) report(s *Source, t patchscan.Token, related []analysis.RelatedInformation, format string, args ...any) bool {
-	if !s.Added(t) {
-		return false
+// report reports a claim about a token of a file, if the token is on a line that is
+// judged.
+func (j *judge) report(s *Source, t patchscan.Token, c finding.Claim, related ...analysis.RelatedInformation) {
+	if s.Added(t) {
+		j.reportSpan(s.pos(t), s.end(t), c, related...)
 	}
-	j.reportPos(s.pos(t), related, format, args...)
-	return true
 }
 
-// reportPos reports a finding at a position. One line gets the same message once.
-func (j *judge) reportPos(pos token.Pos, related []analysis.RelatedInformation, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	line := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), message)
+// reportSpan reports a claim about the text between two positions of a line. One
+// line gets the same claim once.
+func (j *judge) reportSpan(pos, end token.Pos, c finding.Claim, related ...analysis.RelatedInformation) {
+	line := fmt.Sprintf("%d %s", j.pass.Fset.File(pos).Line(pos), c.Text())
 	if !j.said[line] {
 		j.said[line] = true
-		j.pass.Report(analysis.Diagnostic{Pos: pos, Message: message, Related: related})
+		d := c.Diagnostic(pos, related...)
+		d.End = end
+		j.pass.Report(d)
 	}
 }
 
 // note is a place to look at beside a finding.
 func note(s *Source, t patchscan.Token, format string, args ...any) analysis.RelatedInformation {
-	return analysis.RelatedInformation{Pos: s.pos(t), Message: fmt.Sprintf(format, args...)}
+	return analysis.RelatedInformation{Pos: s.pos(t), End: s.end(t), Message: fmt.Sprintf(format, args...)}
 }
 
 func examined(format string, args ...any) finding.Outcome {
@@ -112,17 +113,24 @@ func text(tokens []patchscan.Token) string {
 	return short(b.String())
 }
 
-// short makes one line of at most 80 characters, for a message that quotes s.
-func short(s string) string {
+// short makes one line of at most 80 characters, for evidence that quotes s.
+func short(s string) string { return shorten(s, 80) }
+
+// brief makes one line of at most 40 characters, for a headline that quotes s. A
+// headline has room for two quotes.
+func brief(s string) string { return shorten(s, 40) }
+
+// shorten makes one line of at most the given number of characters.
+func shorten(s string, most int) string {
 	s = strings.ToValidUTF8(s, "?")
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, s)
-	if r := []rune(s); len(r) > 80 {
-		return string(r[:77]) + "..."
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-3]) + "..."
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/txtar"
@@ -137,6 +138,52 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// No headline of a finding in the samples is longer than MaxHeadline, whatever the
+// names in them are, and half of the headlines have at most 80 characters.
+func TestHeadlines(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	var lengths []int
+	look := func(name, text string) (found int) {
+		for _, f := range lintText(t, name, text, lint.Config{}).Findings {
+			n := utf8.RuneCountInString(f.Headline)
+			if n > finding.MaxHeadline || report.OneLine(f.Headline) != f.Headline || strings.HasSuffix(f.Fix, ".") {
+				t.Errorf("%s, %d characters: %s", f.Rule.ID, n, f.Text())
+			}
+			lengths = append(lengths, n)
+			found++
+		}
+		return found
+	}
+	name := regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]{2,}`)
+	for _, file := range files {
+		text, _ := sample(t, file)
+		found := look(file, text)
+		if found == 0 {
+			continue
+		}
+		usual := lengths
+		// As many names as can be long with no finding lost are long.
+		begin := strings.Index(text, "+++ ")
+		words := name.FindAllString(text[begin:], -1)
+		slices.Sort(words)
+		for _, word := range slices.Compact(words) {
+			long := strings.Repeat("x", 150)
+			hostile := text[:begin] + regexp.MustCompile(`\b`+word+`\b`).ReplaceAllString(text[begin:], word+long)
+			if look(file, hostile) >= found {
+				text = hostile
+			}
+		}
+		lengths = usual
+	}
+	slices.Sort(lengths)
+	if n := lengths[len(lengths)/2]; n > 80 {
+		t.Errorf("half of the headlines have more than %d characters", n)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	if err := analysis.Validate(patchchecks.All); err != nil {
 		t.Error(err)
@@ -261,7 +308,7 @@ func FuzzChecks(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, f := range res.Findings {
-				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.Headline == "" || !strings.Contains(text, f.Source) {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.EndCol <= f.Col || f.EndCol > len(f.Source)+1 || f.Headline == "" || utf8.RuneCountInString(f.Headline) > finding.MaxHeadline || !strings.Contains(text, f.Source) {
 					t.Fatalf("%+v", f)
 				}
 				for _, r := range f.Related {

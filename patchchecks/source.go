@@ -57,13 +57,31 @@ type Commit struct {
 
 func (s *Source) pos(t patchscan.Token) token.Pos { return s.In.Pos(&s.Lines[t.Line], int(t.Col)) }
 
+// end is the position behind a token.
+func (s *Source) end(t patchscan.Token) token.Pos {
+	return s.In.Pos(&s.Lines[t.Line], int(t.Col)+len(t.Text))
+}
+
+// span is a token that reaches from the first of some tokens to the last that is on
+// the same line.
+func (s *Source) span(tokens []patchscan.Token) patchscan.Token {
+	span := tokens[0]
+	for _, t := range tokens[1:] {
+		if t.Line == span.Line {
+			line := s.Lines[t.Line].Text
+			span.Text = line[min(int(span.Col), len(line)):min(int(t.Col)+len(t.Text), len(line))]
+		}
+	}
+	return span
+}
+
 // Added reports whether the token stands on a line that is judged.
 func (s *Source) Added(t patchscan.Token) bool { return s.In.AllLines || s.Code.Added(t) }
 
 // where names the line of a token, for messages: "ftrace.c:82".
 func (s *Source) where(t patchscan.Token) string {
 	name := s.File.Path[strings.LastIndexByte(s.File.Path, '/')+1:]
-	return fmt.Sprintf("%s:%d", name, s.Lines[t.Line].Num)
+	return fmt.Sprintf("%s:%d", short(name), s.Lines[t.Line].Num)
 }
 
 // Sources finds and parses the files that are judged, *SourceSet.

@@ -225,9 +225,11 @@ func TestSARIFColumns(t *testing.T) {
 	rule, _ := rules.Lookup("FT501")
 	const source = "\té😀 mov\xff\xfe"
 	col := strings.Index(source, "mov") + 1
-	text := write(t, "sarif", &report.Run{Results: []*finding.Result{{Findings: []finding.Finding{{Place: finding.Place{Path: "a.S", Line: 2, Col: col}, Rule: rule, Source: source}}}}})
-	if want := `"region":{"startLine":2,"startColumn":6,"endColumn":11,"snippet":{"text":"\té😀 mov��"}}`; !strings.Contains(text, want) {
-		t.Errorf("want %s in\n%s", want, text[strings.Index(text, `"results"`):])
+	for end, want := range map[int]string{0: "11", col + 3: "9"} {
+		text := write(t, "sarif", &report.Run{Results: []*finding.Result{{Findings: []finding.Finding{{Place: finding.Place{Path: "a.S", Line: 2, Col: col, EndCol: end}, Rule: rule, Source: source}}}}})
+		if want := `"region":{"startLine":2,"startColumn":6,"endColumn":` + want + `,"snippet":{"text":"\té😀 mov��"}}`; !strings.Contains(text, want) {
+			t.Errorf("want %s in\n%s", want, text[strings.Index(text, `"results"`):])
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type jsonPlace struct {
 	Path    string `json:"path"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
+	End     int    `json:"end_column,omitempty"` // behind the text that is meant
 	Address string `json:"address,omitempty"`
 }
 
@@ -209,7 +210,7 @@ func texts(errs []error) (out []string) {
 }
 
 func place(p finding.Place) jsonPlace {
-	j := jsonPlace{Path: p.Path, Line: p.Line, Column: p.Col}
+	j := jsonPlace{Path: p.Path, Line: p.Line, Column: p.Col, End: p.EndCol}
 	if p.Addr != 0 {
 		j.Address = fmt.Sprintf("%#x", p.Addr)
 	}

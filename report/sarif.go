@@ -262,12 +262,15 @@ func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sa
 func sarifPlace(p finding.Place, source string) sarifLocation {
 	at := sarifLocation{Physical: sarifPhysical{File: sarifURI(p.Path)}}
 	if p.Line > 0 {
-		region := &sarifRegion{Line: p.Line, Col: p.Col}
+		region := &sarifRegion{Line: p.Line, Col: p.Col, EndCol: p.EndCol}
 		if source != "" {
 			region.Snippet = &sarifText{Text: string([]rune(source))} // valid UTF-8
 			if before := p.Col - 1; before >= 0 && before <= len(source) {
 				region.Col = utf16Len(source[:before]) + 1
 				region.EndCol = utf16Len(source) + 1
+				if end := p.EndCol - 1; end > before && end <= len(source) {
+					region.EndCol = utf16Len(source[:end]) + 1
+				}
 			}
 		}
 		at.Physical.Region = region

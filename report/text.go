@@ -107,7 +107,7 @@ func (t *Text) finding(w io.Writer, f *finding.Finding, in string) {
 	severity := t.paint(severityColor[f.Rule.Severity], f.Rule.Severity.String()+":")
 	fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(f.Place)+":"), severity, headline(f))
 	if f.Source != "" {
-		t.excerpt(w, f.Line, f.Col, strings.ToValidUTF8(f.Source, "?"))
+		t.excerpt(w, f.Place, strings.ToValidUTF8(f.Source, "?"))
 	} else {
 		t.source(w, f.Place)
 	}
@@ -174,7 +174,7 @@ func printable(path string) string {
 func (t *Text) source(w io.Writer, p finding.Place) {
 	t.tree.root = t.SrcTree
 	if line, ok := t.tree.line(p.Path, p.Line); ok {
-		t.excerpt(w, p.Line, p.Col, line)
+		t.excerpt(w, p, line)
 	}
 }
 
@@ -188,9 +188,32 @@ func word(s string) string {
 	return s[:max(end, first)]
 }
 
-// excerpt shows a line with carets below the word at column col or, if col is 1,
-// below all of its code.
-func (t *Text) excerpt(w io.Writer, number, col int, line string) {
+// meant returns the code of a line that columns col to end mean, and the line's text
+// before it.
+func meant(line string, col, end int) (before, code string) {
+	if 0 < col && col < end && end <= len(line)+1 {
+		return line[:col-1], strings.ToValidUTF8(line[col-1:end-1], "")
+	}
+	code = strings.TrimLeft(line, " \t")
+	if from := col - 1; from > len(line)-len(code) && from < len(line) {
+		code = strings.ToValidUTF8(line[from:], "")
+	}
+	before = line[:len(line)-len(code)]
+	if col > 1 && col-1 == len(before) {
+		return before, word(code)
+	}
+	for _, comment := range []string{"//", "/*"} {
+		if i := strings.Index(code, comment); i > 0 {
+			code = strings.TrimRight(code[:i], " \t")
+		}
+	}
+	return before, code
+}
+
+// excerpt shows the line at a place with carets below the text that is meant. If the
+// end of that text is not known, they are below the word at the place's column or,
+// if the column is 1, below all of the line's code.
+func (t *Text) excerpt(w io.Writer, p finding.Place, line string) {
 	const most = 300 // bytes of a line that are shown
 	if len(line) > most {
 		line = strings.ToValidUTF8(line[:most], "") + " ..."
@@ -201,26 +224,14 @@ func (t *Text) excerpt(w io.Writer, number, col int, line string) {
 		}
 		return r
 	}, strings.TrimRight(line, " \t\r"))
-	code := strings.TrimLeft(line, " \t")
-	if from := col - 1; from > len(line)-len(code) && from < len(line) {
-		code = strings.ToValidUTF8(line[from:], "")
-	}
-	before := line[:len(line)-len(code)]
-	if col > 1 && col-1 == len(before) {
-		code = word(code)
-	}
+	before, code := meant(line, p.Col, p.EndCol)
 	indent := strings.Map(func(r rune) rune {
 		if r != '\t' {
 			return ' '
 		}
 		return r
 	}, before)
-	for _, comment := range []string{"//", "/*"} {
-		if i := strings.Index(code, comment); i > 0 {
-			code = strings.TrimRight(code[:i], " \t")
-		}
-	}
-	fmt.Fprintf(w, "%6d | %s\n", number, line)
+	fmt.Fprintf(w, "%6d | %s\n", p.Line, line)
 	if code != "" {
 		fmt.Fprintf(w, "%6s | %s%s\n", "", indent, t.paint(green, "^"+strings.Repeat("~", len([]rune(code))-1)))
 	}

@@ -56,20 +56,29 @@ y.S:8:1: note: here
 	}
 }
 
-// Where the column is known, the caret stands under the word that begins there.
+// Where the columns are known, carets stand under what is between them. Where the
+// first alone is known, they stand under the word that begins there.
 func TestCaret(t *testing.T) {
 	const line = "\tif (ftrace_call(ip) < 0)\t/* no */"
-	for col, want := range map[int]string{
-		1:   "\t^~~~~~~~~~~~~~~~~~~~~~~~",
-		6:   "\t    ^~~~~~~~~~~",
-		5:   "\t   ^",
-		400: "\t^~~~~~~~~~~~~~~~~~~~~~~~",
+	for _, c := range []struct {
+		col, end int
+		want     string
+	}{
+		{1, 0, "\t^~~~~~~~~~~~~~~~~~~~~~~~"},
+		{6, 0, "\t    ^~~~~~~~~~~"},
+		{5, 0, "\t   ^"},
+		{400, 0, "\t^~~~~~~~~~~~~~~~~~~~~~~~"},
+		{6, 21, "\t    ^~~~~~~~~~~~~~~"},
+		{27, 35, "\t                        \t^~~~~~~~"},
+		{1, 2, "^"},
+		{6, 6, "\t    ^~~~~~~~~~~"},
+		{6, 400, "\t    ^~~~~~~~~~~"},
 	} {
-		res := found(finding.Place{Path: "x.c", Line: 7, Col: col}, "m")
+		res := found(finding.Place{Path: "x.c", Line: 7, Col: c.col, EndCol: c.end}, "m")
 		res.Findings[0].Source = line
 		_, got, _ := strings.Cut(text(t, "", res), line+"\n")
-		if got != "       | "+want+"\n" {
-			t.Errorf("column %d:\n%q\n%q", col, got, want)
+		if got != "       | "+c.want+"\n" {
+			t.Errorf("columns %d to %d:\n%q\n%q", c.col, c.end, got, c.want)
 		}
 	}
 }

@@ -31,7 +31,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 				worst = off
 			}
 			if !reach.Contains(off) {
-				reportWith(pass, a, relatedTo(im, target, name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
+				reportWith(pass, a, relatedAs(im, target, "the entry code", name), "callsite %s cannot reach %s (%#x): its BL at %#x is %+d bytes away, BL reaches %+d..%+d. vmlinux has no PLT for ftrace: the callsite cannot be traced",
 					t.name(im, a), name, target, call, off, reach.Min, reach.Max)
 			}
 		}

@@ -39,35 +39,50 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		fn, _ := im.Addr(b.Func)
-		left := a64.Text(b.Got, 0, nil)
-		switch {
-		case b.Enabled:
-			left = "a BL to ftrace_caller"
-		case a64.Classify(b.Got) == a64.Call:
-			left = "a BL elsewhere"
-		}
-		did := fmt.Sprintf("%s, executed with a target %+#x bytes from the BL, returns %d and leaves %08x (%s)", b.Func, b.Distance, b.Returned, b.Got, left)
-		switch {
-		case len(b.Diffs) > 0:
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, %s", b.Func, b.Distance, some(b.Diffs, 3))
-		case b.Func != "ftrace_make_call" && b.Reachable:
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches that far (-0x8000000..+0x7fffffc)", b.Func, b.Distance, b.Got, left)
-		case b.Func != "ftrace_make_call":
-			report(pass, fn, "%s, executed with a target %+#x bytes from the BL, makes %08x (%s): BL reaches -0x8000000..+0x7fffffc, so it must make a BRK", b.Func, b.Distance, b.Got, left)
-		case b.Enabled: // and reachable: else it is OK
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), so the callsite need not be enabled through ftrace_caller", did)
-		case b.Reachable && b.Returned == 0:
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite must call the target", did)
-		case b.Reachable:
-			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", did)
-		case b.Returned != 0:
-			report(pass, fn, "%s at the callsite: for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here", did)
-		default:
-			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
-		}
+		report(pass, fn, "%s, executed with a target %+#x bytes from the BL, %s", b.Func, b.Distance, wrongAt(&b))
 	}
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: stuck, Skipped: skipped}, nil
 	}
 	return partly(skipped, "%d distances at the borders of +-128 MiB", len(callsite.BorderDistances))
 }, Sites, SiteRuns)
+
+// wrongAt says what the function did wrong at the border, and what it must do.
+func wrongAt(b *callsite.Border) string {
+	const reach = "BL reaches -0x8000000..+0x7fffffc"
+	if len(b.Diffs) > 0 {
+		return some(b.Diffs, 3)
+	}
+	left := a64.Text(b.Got, 0, nil)
+	switch {
+	case b.Calls:
+		left = "a BL to the target"
+	case b.Enabled:
+		left = "a BL to ftrace_caller"
+	case a64.Classify(b.Got) == a64.Call:
+		left = "a BL elsewhere"
+	}
+	if b.Func != "ftrace_make_call" { // a maker of branches
+		must := "it must make a BRK"
+		if b.Reachable {
+			must = "it must make a branch to the target"
+		}
+		return fmt.Sprintf("makes %08x (%s): %s, so %s", b.Got, left, reach, must)
+	}
+	must := ""
+	switch {
+	case b.Calls:
+		must = "the callsite is enabled, so it must return 0"
+	case b.Reachable && b.Enabled && b.Returned == 0:
+		must = reach + ", so the callsite need not be enabled through ftrace_caller"
+	case b.Reachable:
+		must = reach + ", so it must call the target and return 0"
+	case b.Routed:
+		must = "for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here and return 0"
+	case b.Returned != 0:
+		must = "it refuses, so it must leave the callsite as it was"
+	default:
+		must = reach + ", so it must refuse or go through a PLT"
+	}
+	return fmt.Sprintf("returns %d and leaves %08x (%s): %s", b.Returned, b.Got, left, must)
+}

@@ -514,7 +514,10 @@ type Border struct {
 	Reachable bool  // BL can encode it
 	Returned  int64
 	Got       uint32 // the word at the callsite afterwards, or the word that was made
+	Calls     bool   // the callsite calls the target afterwards
 	Enabled   bool   // the callsite calls ftrace_caller afterwards, which is not the target
+	Kept      bool   // the callsite is as before
+	Routed    bool   // the callsite must call ftrace_caller: see routes
 	OK        bool
 	Diffs     []string // other things that the function does and must not
 	Err       error    // not nil: no verdict
@@ -578,17 +581,17 @@ func (f *Executor) Borders(entry uint64) []Border {
 		b.Returned, b.Got, b.Diffs = int64(int32(ret)), f.state(s).Second, diffs
 		bl, _ := a64.EncodeBL(s.Call, target)
 		own, _ := a64.EncodeBL(s.Call, f.fn.caller)
-		b.Enabled = b.Got == own && bl != own
+		b.Calls, b.Enabled, b.Kept = b.Reachable && b.Got == bl, b.Got == own && bl != own, b.Got == blank.Second
 		switch {
 		case err != nil:
 			b.Err = err
 		case b.Reachable:
-			b.OK = b.Returned == 0 && b.Got == bl
+			b.OK = b.Returned == 0 && b.Calls
 		case b.Returned == 0 && b.Got == own:
 			b.OK = true // the entry code reaches the target by ops->direct_call
-		case f.routes(s): // the callsite must call the entry code, and does not
 		default:
-			b.OK = b.Returned != 0 && b.Got == blank.Second
+			b.Routed = f.routes(s)
+			b.OK = !b.Routed && b.Returned != 0 && b.Kept
 		}
 		b.OK = b.OK && len(diffs) == 0
 		out = append(out, b)

@@ -46,9 +46,9 @@ func executeSorting(kernel *elfscan.Image, ofModule bool) (bool, error) {
 	}
 	w := world.New(kernel)
 	var errSorts, first = errors.New("it sorts"), uint64(0) // first: the call of what has no stand-in
-	stays := slices.Concat(sorters, world.Printers, []string{"mutex_lock"})
+	stays := addresses(kernel, slices.Concat(sorters, world.Printers, []string{"mutex_lock"}))
 	for _, c := range callsOf(kernel, fn) {
-		if !slices.Contains(stays, kernel.Name(c.target)) {
+		if !slices.Contains(stays, c.target) {
 			w.M.Hook(c.target, func(m *emu.Machine) error { // no memory, no success
 				if first == 0 {
 					first = m.X[30] - a64.Size
@@ -102,6 +102,16 @@ func processLocs(kernel *elfscan.Image) (fn elfscan.Symbol, ok bool) {
 	return fn, ok && fn.Size > 0 && kernel.IsText(fn.Addr)
 }
 
+// addresses are those of the functions of these names that the image has.
+func addresses(im *elfscan.Image, names []string) (out []uint64) {
+	for _, name := range names {
+		if a, ok := im.Addr(name); ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // A branchOut is a branch out of a function.
 type branchOut struct{ at, target uint64 }
 
@@ -127,7 +137,8 @@ func sortsBehind(im *elfscan.Image, fn elfscan.Symbol, pc uint64) error {
 	if pc == 0 {
 		return nil
 	}
-	sorts := func(target uint64) bool { return slices.Contains(sorters, im.Name(target)) }
+	sort := addresses(im, sorters)
+	sorts := func(target uint64) bool { return slices.Contains(sort, target) }
 	todo, seen := []uint64{pc + a64.Size}, map[uint64]bool{}
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]

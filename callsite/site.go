@@ -2,6 +2,7 @@ package callsite
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
@@ -171,6 +172,16 @@ func around(im *elfscan.Image, addr uint64) (s Site, ok bool) {
 	}
 	s = t.SiteAs(t.Addrs[i], t.Guess(t.Addrs[i]))
 	return s, s.Call > s.Entry && addr <= s.Call
+}
+
+// Name is addr in words, as Image.Name. A word of a callsite has the name of the
+// callsite's function, before which it may stand: "vfs_read-0x8".
+func Name(im *elfscan.Image, addr uint64) string {
+	fn, ok := FuncAt(im, addr)
+	if name := im.Name(fn); ok && addr < fn && name != "" {
+		return fmt.Sprintf("%s-%#x", name, fn-addr)
+	}
+	return im.Name(addr)
 }
 
 // FuncAt is the address of the function whose callsite addr lies in. Words of a

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
@@ -124,9 +125,20 @@ func related(im *elfscan.Image, addr uint64, format string, args ...any) analysi
 	return analysis.RelatedInformation{Pos: im.Pos(addr), End: token.NoPos, Message: fmt.Sprintf(format, args...)}
 }
 
-// relatedTo is one related place: what it is, and its name.
+// relatedTo is one related place: what it is, and its name. A callsite has the name
+// that findings give it.
 func relatedTo(im *elfscan.Image, addr uint64, what string) []analysis.RelatedInformation {
-	return []analysis.RelatedInformation{related(im, addr, "%s: %s", what, im.At(addr))}
+	name := im.At(addr)
+	if t, _ := callsite.Of(im); t.Contains(addr) {
+		name = siteName(t, addr)
+	}
+	return []analysis.RelatedInformation{related(im, addr, "%s: %s", what, name)}
+}
+
+// relatedAs is relatedTo for a symbol that was looked up by its name: another can
+// stand at the same address.
+func relatedAs(im *elfscan.Image, addr uint64, what, name string) []analysis.RelatedInformation {
+	return []analysis.RelatedInformation{related(im, addr, "%s: %s (%#x)", what, name, addr)}
 }
 
 // first returns the first n of list, and a line that says how many more there are.

@@ -34,7 +34,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 				claim(pass, a, say("callsite %s cannot reach %s", t.name(im, a), name).
 					Because("its BL at %#x is %+d bytes from %s (%#x), BL reaches %+d..%+d", call, off, name, target, reach.Min, reach.Max).
 					Because("vmlinux has no PLT for ftrace: the callsite cannot be traced").
-					Do("Link the code nearer to %s, or mark it notrace", name), relatedTo(im, target, name)...)
+					Do("Link the code nearer to %s, or mark it notrace", name), relatedAs(im, target, "the entry code", name)...)
 			}
 		}
 	}

@@ -39,46 +39,56 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		fn, _ := im.Addr(b.Func)
-		left := a64.Text(b.Got, 0, nil)
-		switch {
-		case b.Enabled:
-			left = "a BL to ftrace_caller"
-		case a64.Classify(b.Got) == a64.Call:
-			left = "a BL elsewhere"
-		}
-		c := say("%s refuses a target that BL reaches", b.Func)
-		did := fmt.Sprintf("executed with a target %+#x bytes from the BL, it returns %d and leaves %08x (%s)", b.Distance, b.Returned, b.Got, left)
-		must := ""
-		switch {
-		case len(b.Diffs) > 0:
-			c.Headline = fmt.Sprintf("%s misbehaves with a target at the border of BL's range", b.Func)
-			did = fmt.Sprintf("executed with a target %+#x bytes from the BL, it %s", b.Distance, some(b.Diffs, 3))
-		case b.Func != "ftrace_make_call":
-			did = fmt.Sprintf("executed with a target %+#x bytes from the BL, it makes %08x (%s)", b.Distance, b.Got, left)
-			if !b.Reachable {
-				c.Headline, must = fmt.Sprintf("%s makes a branch to a target that BL does not reach", b.Func), "it must make a BRK"
-			}
-		case b.Enabled: // and reachable: else it is OK
-			c.Headline = fmt.Sprintf("%s takes ftrace_caller for a target that BL reaches", b.Func)
-			must = "the callsite need not be enabled through ftrace_caller"
-		case b.Reachable && b.Returned == 0:
-			c.Headline, must = fmt.Sprintf("%s does not call a target that BL reaches", b.Func), "the callsite must call the target"
-		case b.Reachable:
-			must = "the callsite could be enabled"
-		case b.Returned != 0:
-			c.Headline = fmt.Sprintf("%s refuses a target that it could call through ftrace_caller", b.Func)
-			must = "for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call"
-		default:
-			c.Headline, must = fmt.Sprintf("%s enables a callsite whose BL does not reach", b.Func), "it must refuse, or go through a PLT"
-		}
-		c = c.Because("%s", did).Because("BL reaches -0x8000000..+0x7fffffc")
-		if must != "" {
-			c = c.Because("%s", must)
-		}
-		claim(pass, fn, c)
+		claim(pass, fn, wrongAt(&b))
 	}
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: stuck, Skipped: skipped}, nil
 	}
 	return partly(skipped, "%d distances at the borders of +-128 MiB", len(callsite.BorderDistances))
 }, Sites, SiteRuns)
+
+// wrongAt says what the function did wrong at the border, and what it must do.
+func wrongAt(b *callsite.Border) finding.Claim {
+	at := fmt.Sprintf("executed with a target %+#x bytes from the BL, it ", b.Distance)
+	if len(b.Diffs) > 0 {
+		c := say("%s misbehaves with a target at the border of BL's range", b.Func).Because("%s", at+b.Diffs[0])
+		for _, d := range first(b.Diffs[1:], 2) {
+			c = c.Because("it %s", d)
+		}
+		return c
+	}
+	left := a64.Text(b.Got, 0, nil)
+	switch {
+	case b.Calls:
+		left = "a BL to the target"
+	case b.Enabled:
+		left = "a BL to ftrace_caller"
+	case a64.Classify(b.Got) == a64.Call:
+		left = "a BL elsewhere"
+	}
+	if b.Func != "ftrace_make_call" { // a maker of branches
+		what, must := "a branch to a target that BL does not reach", "it must make a BRK"
+		if b.Reachable {
+			what, must = "no branch to a target that BL reaches", "it must make a branch to the target"
+		}
+		return say("%s makes %s", b.Func, what).Because("%smakes %08x (%s)", at, b.Got, left).Because("BL reaches -0x8000000..+0x7fffffc, so %s", must)
+	}
+	const reach = "BL reaches -0x8000000..+0x7fffffc, so "
+	what, must := "", ""
+	switch {
+	case b.Calls:
+		what, must = "enables the callsite and returns an error", "the callsite is enabled, so it must return 0"
+	case b.Reachable && b.Enabled && b.Returned == 0:
+		what, must = "takes ftrace_caller for a target that BL reaches", reach+"the callsite need not be enabled through ftrace_caller"
+	case b.Reachable:
+		what, must = "does not call a target that BL reaches", reach+"it must call the target and return 0"
+	case b.Routed:
+		what = "refuses a target that it could call through ftrace_caller"
+		must = "for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here and return 0"
+	case b.Returned != 0:
+		what, must = "refuses a target and changes the callsite nevertheless", "it refuses, so it must leave the callsite as it was"
+	default:
+		what, must = "enables a callsite whose BL does not reach", reach+"it must refuse or go through a PLT"
+	}
+	return say("%s %s", b.Func, what).Because("%sreturns %d and leaves %08x (%s)", at, b.Returned, b.Got, left).Because("%s", must)
+}

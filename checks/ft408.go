@@ -15,8 +15,7 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	if kernel == nil {
 		return notApplicable("%v", none)
 	}
-	fn, ok := kernel.Addr("ftrace_call_adjust")
-	if !ok {
+	if _, ok := kernel.Addr("ftrace_call_adjust"); !ok {
 		return notApplicable("the image has no ftrace_call_adjust (an inline function before 6.3)")
 	}
 	return judgeSites(pass, []string{"ftrace_call_adjust"}, nil, func(run *callsite.Run, t *SiteTable, more string) {
@@ -28,7 +27,7 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 		case step.Case != "":
 			what = fmt.Sprintf("returns %#x; by the model it returns %s", uint64(step.Returned), step.WantRet)
 		}
-		reportRun(pass, kernel, fn, run.Site, "ftrace_call_adjust, executed on callsite %s%s, %s. Its words: %s%s",
+		reportRun(pass, kernel, step.Func, run.Site, "ftrace_call_adjust, executed on callsite %s%s, %s. Its words: %s%s",
 			t.name(im, run.Site.Entry), inCase(step), what, words(im, run.Site.Entry, t.Shape), more)
 	})
 }, Sites, SiteRuns, InKernel)

@@ -24,7 +24,6 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	}
 	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
-		fn, _ := kernel.Addr(step.Func)
 		var what []string
 		if step.Wrong && !step.Died {
 			what = append(what, fmt.Sprintf("returns %d and leaves %s; by the model it returns %s and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got), step.WantRet, siteState(im, run.Site, t, step.Want)))
@@ -34,7 +33,7 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 		if strings.HasPrefix(step.Func, "module_") && kernel == im {
 			on = step.Case
 		}
-		reportRun(pass, kernel, fn, run.Site, "%s, executed on %s, %s%s", step.Func, on, some(what, 3), more)
+		reportRun(pass, kernel, step.Func, run.Site, "%s, executed on %s, %s%s", step.Func, on, some(what, 3), more)
 	})
 }, Sites, SiteRuns, InKernel)
 

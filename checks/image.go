@@ -80,14 +80,17 @@ func sitesOf(pass *analysis.Pass) (t *SiteTable, none error) {
 	return t, nil
 }
 
-// name is the name of the callsite whose table entry is addr, for findings: its
+// siteName is the name of the callsite whose table entry is addr, for findings: its
 // function, if a function begins at the callsite, and addr.
-func (t *SiteTable) name(im *elfscan.Image, addr uint64) string {
+func siteName(t *callsite.Table, addr uint64) string {
 	if s := t.Site(addr); s.Func != addr && s.AtFunc {
-		return fmt.Sprintf("%s (%#x)", im.Name(s.Func), addr)
+		return fmt.Sprintf("%s (%#x)", t.Image.Name(s.Func), addr)
 	}
-	return im.At(addr)
+	return t.Image.At(addr)
 }
+
+// name is siteName.
+func (t *SiteTable) name(_ *elfscan.Image, addr uint64) string { return siteName(t.Table, addr) }
 
 // label is name without the address, for headlines, if the callsite has a name.
 func (t *SiteTable) label(im *elfscan.Image, addr uint64) string {

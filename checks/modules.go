@@ -132,12 +132,14 @@ func kernelOf(pass *analysis.Pass) (kernel *elfscan.Image, none error) {
 	return k.Kernel, k.None
 }
 
-// reportRun reports that fn, executed on callsite s, does what it must not. The
-// finding is at fn or, if the kernel is another image, at the callsite.
-func reportRun(pass *analysis.Pass, kernel *elfscan.Image, fn uint64, s callsite.Site, format string, args ...any) {
+// reportRun reports that the kernel's function of that name, executed on callsite s,
+// does what it must not. The finding is at the function or, if the kernel is another
+// image, at the callsite.
+func reportRun(pass *analysis.Pass, kernel *elfscan.Image, name string, s callsite.Site, format string, args ...any) {
 	im := image(pass)
+	fn, _ := kernel.Addr(name)
 	if kernel != im {
-		reportWith(pass, s.Entry, relatedTo(kernel, fn, "the function"), format, args...)
+		reportWith(pass, s.Entry, relatedAs(kernel, fn, "the function", name), format, args...)
 		return
 	}
 	reportWith(pass, fn, relatedTo(im, s.Entry, "the callsite"), format, args...)

@@ -176,9 +176,8 @@ func (im *Image) Addr(name string) (uint64, bool) {
 	return s.Addr, ok
 }
 
-// indexAddrs are the named symbols by address. At one address, functions come
-// first, then objects; global symbols come before local ones; then the order is
-// that of the table.
+// indexAddrs are the named symbols by address. At one address the order is that of
+// the table.
 func (im *Image) indexAddrs() []uint32 {
 	n := uint32(im.NumSymbols())
 	var base, top uint64 = ^uint64(0), 0
@@ -223,18 +222,35 @@ func (im *Image) inImage(i uint32) bool {
 	return shndx < elf.SHN_LORESERVE || shndx == elf.SHN_XINDEX
 }
 
-// rank orders the symbols at one address. The lowest rank has the best name.
+// better reports whether symbol i names its address better than symbol j, which
+// stands at the same address. This is the one choice among names of an address: a
+// function before an object before a label; a global symbol before a local one; one
+// with a size, which labels within code lack; the shorter name, as the long ones
+// add to it (__pi_memchr, ftrace_stub_graph); the first by alphabet. It does not
+// depend on the order of the table, which changes with each link.
+func (im *Image) better(i, j uint32) bool {
+	if a, b := im.rank(i), im.rank(j); a != b {
+		return a < b
+	}
+	a, b := im.rawName(i), im.rawName(j)
+	return cmp.Or(cmp.Compare(len(a), len(b)), bytes.Compare(a, b)) < 0
+}
+
+// rank is a part of better: the symbol with the lower rank has the better name.
 func (im *Image) rank(i uint32) int {
-	info := im.symtab[i*symSize+4]
+	b := im.symtab[i*symSize : (i+1)*symSize]
 	r := 0
-	switch elf.ST_TYPE(info) {
+	switch elf.ST_TYPE(b[4]) {
 	case elf.STT_FUNC:
 	case elf.STT_OBJECT:
-		r = 2
-	default:
 		r = 4
+	default:
+		r = 8
 	}
-	if elf.ST_BIND(info) == elf.STB_LOCAL {
+	if elf.ST_BIND(b[4]) == elf.STB_LOCAL {
+		r += 2
+	}
+	if binary.LittleEndian.Uint64(b[16:]) == 0 {
 		r++
 	}
 	return r
@@ -253,8 +269,8 @@ func (im *Image) searchAddrs(addr uint64) int {
 	return k
 }
 
-// SymbolAt is the best-named symbol at the highest address at or below addr,
-// in the section that addr lies in.
+// SymbolAt is the symbol at the highest address at or below addr, in the section
+// that addr lies in. Of several it is the one with the best name: see better.
 func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 	section, ok := im.SectionAt(addr)
 	if !ok {
@@ -267,7 +283,7 @@ func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 	}
 	best := ix[k]
 	for at := im.symAddr(best); k >= 0 && im.symAddr(ix[k]) == at; k-- {
-		if im.rank(ix[k]) <= im.rank(best) {
+		if im.better(ix[k], best) {
 			best = ix[k]
 		}
 	}

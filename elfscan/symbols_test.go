@@ -183,3 +183,29 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("the index of %d symbols by address takes %v allocations", im.NumSymbols(), n)
 	}
 }
+
+// Of several names of an address the choice is the same in whatever order the
+// table has them: a global function, then the shortest name. Its address has one
+// name that is shorter and local, one that is weak, and two with a prefix.
+func TestNamesOfAliases(t *testing.T) {
+	for _, pair := range [][2]string{{"vfs_read", "vfs_read"}, {"__pi_vfs_read", "vfs_read"}, {"rd", "vfs_read"}, {"vfs_read_slow", "rd"}, {"open", "vfs_open"}, {"vfs_open", "__se_vfs_open"}} {
+		s := samples.Load(t, "site-aliased")
+		read, open := s.Value(t, "vfs_read"), s.Value(t, "vfs_open")
+		a, b := s.Symbol(t, pair[0]), s.Symbol(t, pair[1])
+		was := slices.Clone(a)
+		copy(a, b)
+		copy(b, was)
+		im := mustOpen(t, s)
+		if im.Name(read) != "vfs_read" || im.Name(open+4) != "vfs_open+0x4" {
+			t.Errorf("%v swapped: %s, %s", pair, im.Name(read), im.Name(open+4))
+		}
+	}
+	// Without a global name the local one serves; a label never before a function.
+	s := samples.Load(t, "site-aliased")
+	for _, name := range []string{"vfs_read", "__pi_vfs_read", "vfs_read_slow"} {
+		s.Symbol(t, name)[4] = byte(elf.STB_GLOBAL)<<4 | byte(elf.STT_NOTYPE)
+	}
+	if got := mustOpen(t, s).Name(s.Value(t, "vfs_read")); got != "rd" {
+		t.Errorf("%s, want the local function rd", got)
+	}
+}

@@ -143,7 +143,7 @@ func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 	f := finding.Finding{Place: finding.Place{Path: im.Path, Addr: im.addr(d.Pos)}, Rule: rule, Claim: finding.ClaimOf(d)}
 	if f.Addr != 0 {
 		if _, ok := im.SymbolAt(f.Addr); ok {
-			f.Symbol = im.Name(f.Addr)
+			f.Symbol = callsite.Name(im.Image, f.Addr)
 		}
 		if w, ok := im.Word(f.Addr); ok && im.IsText(f.Addr) {
 			f.Insn = a64.Text(w, f.Addr, im.Name)

@@ -41,7 +41,7 @@ func TestOneName(t *testing.T) {
 		}
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			look(f, f.Message)
+			look(f, f.Text())
 			for _, r := range f.Related {
 				look(f, r.Message)
 			}

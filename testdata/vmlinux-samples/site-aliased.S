@@ -24,7 +24,7 @@
 	func	vfs_read
 	func	vfs_read_slow, weak
 	record	.Lopen
-.Lopen:	nop				// want FT404 "^callsite vfs_open .0x.* begins 8 bytes behind callsite vfs_read .0x"
+.Lopen:	nop				// want FT404 "^callsite vfs_open overlaps.* 8 bytes behind callsite vfs_read .0x"
 	nop
 	func	open, local
 	func	__se_vfs_open

@@ -122,18 +122,23 @@ func TestSpan(t *testing.T) {
 // Findings are in the order of their places: path, line, column, address; then
 // of rule and message.
 func TestCompare(t *testing.T) {
+	severity := rules.Note
 	at := func(path string, line, col int, addr uint64, rule, message string) finding.Finding {
-		return finding.Finding{Place: finding.Place{Path: path, Line: line, Col: col, Addr: addr}, Rule: rules.Rule{ID: rule}, Claim: finding.Claim{Headline: message}}
+		return finding.Finding{Place: finding.Place{Path: path, Line: line, Col: col, Addr: addr}, Rule: rules.Rule{ID: rule, Severity: severity}, Claim: finding.Claim{Headline: message}}
 	}
-	ordered := []finding.Finding{
-		at("a", 9, 9, 9, "FT9", "z"),
-		at("b", 1, 9, 9, "FT9", "z"),
-		at("b", 2, 1, 9, "FT9", "z"),
-		at("b", 2, 2, 1, "FT9", "z"),
-		at("b", 2, 2, 2, "FT1", "z"),
+	severity = rules.Error
+	ordered := []finding.Finding{at("z", 9, 9, 9, "FT9", "z")}
+	severity = rules.Warning
+	ordered = append(ordered,
+		at("z", 9, 9, 9, "FT1", "z"),
+		at("a", 9, 9, 9, "FT2", "z"),
+		at("b", 1, 9, 9, "FT2", "z"),
+		at("b", 2, 1, 9, "FT2", "z"),
+		at("b", 2, 2, 1, "FT2", "z"),
 		at("b", 2, 2, 2, "FT2", "a"),
-		at("b", 2, 2, 2, "FT2", "b"),
-	}
+		at("b", 2, 2, 2, "FT2", "b"))
+	severity = rules.Note
+	ordered = append(ordered, at("a", 1, 1, 1, "FT1", "a"))
 	for i := range ordered {
 		for j := range ordered {
 			got, want := finding.Compare(ordered[i], ordered[j]), 0

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
@@ -14,17 +13,10 @@ import (
 // Climate's format that GitLab documents.
 type gitlabIssue struct {
 	Description string         `json:"description"`
-	Content     *gitlabContent `json:"content,omitempty"`
 	CheckName   string         `json:"check_name"`
 	Fingerprint string         `json:"fingerprint"`
 	Severity    string         `json:"severity"`
 	Location    gitlabLocation `json:"location"`
-}
-
-// gitlabContent is the evidence, the fix and the related places: GitLab shows the
-// description alone, other readers of Code Climate's format show this too.
-type gitlabContent struct {
-	Body string `json:"body"`
 }
 
 type gitlabLocation struct {
@@ -44,18 +36,13 @@ func writeGitLab(w io.Writer, run *Run) error {
 	ids := fingerprints{}
 	about := func(severity, path, text string) {
 		f := finding.Finding{Identity: finding.Identity{Object: path, Text: text}}
-		issues = append(issues, gitlabIssue{OneLine(text), nil, "ftlint", ids.next(&f), severity, gitlabLocation{cleanPath(path), gitlabLines{1}}})
+		issues = append(issues, gitlabIssue{OneLine(text), "ftlint", ids.next(&f), severity, gitlabLocation{cleanPath(path), gitlabLines{1}}})
 	}
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			var content *gitlabContent
-			if lines := append(proof(f), notes(f)...); len(lines) > 0 {
-				content = &gitlabContent{strings.Join(lines, "\n")}
-			}
 			issues = append(issues, gitlabIssue{
-				Description: headline(f),
-				Content:     content,
+				Description: whole(f),
 				CheckName:   fmt.Sprintf("%s %s", f.Rule.ID, f.Rule.Name),
 				Fingerprint: ids.next(f),
 				Severity:    gitlabSeverity[f.Rule.Severity],

@@ -22,8 +22,12 @@ func Summary(w io.Writer, res *finding.Result, verbose bool) {
 }
 
 // Conclusion writes the end of the summary: headlines of the worst findings, if
-// there are more than a screen shows, and the verdict as the last line.
+// there are more than a screen shows, and the verdict as the last line. It writes
+// nothing if no input was judged: the errors have said so.
 func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
+	if !slices.ContainsFunc(results, func(res *finding.Result) bool { return res.Image != nil || res.Patch != nil }) {
+		return
+	}
 	const screen = 8 // findings with their evidence
 	if list := sharedFindings(results); len(list) > screen {
 		for _, s := range list[:screen] {

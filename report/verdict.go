@@ -20,7 +20,7 @@ func Verdict(results []*finding.Result, errs []error) string {
 	t.unread += len(errs)
 	also := ""
 	if len(t.inconclusive) > 0 {
-		also += fmt.Sprintf("; %s inconclusive (%s)", count(len(t.inconclusive), "rule", "rules"), strings.Join(t.inconclusive, " "))
+		also += fmt.Sprintf("; %s inconclusive (%s)", count(len(t.inconclusive), "rule", "rules"), fewIDs(t.inconclusive))
 	}
 	if t.unread > 0 {
 		also += fmt.Sprintf("; %s not be judged in full", count(t.unread, "input could", "inputs could"))
@@ -45,6 +45,15 @@ func Verdict(results []*finding.Result, errs []error) string {
 		return t.subject(false) + ": nothing found, " + rest + also
 	}
 	return t.subject(false) + ": clean, " + rest + also
+}
+
+// fewIDs lists the first of many rules.
+func fewIDs(ids []string) string {
+	const few = 3
+	if len(ids) <= few+1 {
+		return strings.Join(ids, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:few], " "), len(ids)-few)
 }
 
 // A tally counts what came of inputs.

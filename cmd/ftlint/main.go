@@ -249,6 +249,9 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err := f.setup.conclude(cfg.Policy, s.results, !s.bad, f.quiet, stderr); err != nil {
 		return err
 	}
+	if !f.quiet {
+		report.Conclusion(stderr, s.results, s.errs)
+	}
 	if s.bad {
 		return errSaid
 	}

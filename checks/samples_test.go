@@ -22,6 +22,7 @@ const samples = "../testdata/vmlinux-samples"
 // A want is an expectation: a comment in a sample's source,
 //
 //	// want FT103 "regexp"        at the line of the finding
+//	// want+1 FT103 "regexp"      one line above it, so that what is shown of the line is code alone
 //	// want-image FT207 "regexp"  for a finding about the image as a whole
 type want struct {
 	file string
@@ -34,7 +35,7 @@ type want struct {
 func (w *want) String() string { return fmt.Sprintf("%s:%d: %s %q", w.file, w.line, w.rule, w.re) }
 
 var (
-	wantComment = regexp.MustCompile(`// (want|want-image) (FT.*)`)
+	wantComment = regexp.MustCompile(`// (want|want\+1|want-image) (FT.*)`)
 	wantItem    = regexp.MustCompile(`(FT\d+) "((?:[^"\\]|\\.)*)"`)
 	include     = regexp.MustCompile(`(?m)^\s*#include "([^"]+)"`)
 	with        = regexp.MustCompile(` with=(\S+)`)
@@ -59,8 +60,11 @@ func readWants(t *testing.T, file string) []*want {
 		}
 		for _, item := range items {
 			w := &want{file: filepath.Base(file), rule: item[1], re: regexp.MustCompile("(?s)" + item[2])}
-			if m[1] == "want" {
+			switch m[1] {
+			case "want":
 				w.line = i + 1
+			case "want+1":
+				w.line = i + 2
 			}
 			wants = append(wants, w)
 		}

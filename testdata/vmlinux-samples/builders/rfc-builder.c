@@ -68,7 +68,8 @@ static unsigned long make(struct ftrace_ops *ops, unsigned long *tramp_size)
 
 	ops->flags |= FTRACE_OPS_FL_ALLOC_TRAMP;
 	set_vm_flush_reset_perms((void *)mem);
-	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));	// want FT301 "returns .* rwx" FT306 "30 of the 32 instructions " FT308 "set_memory_x.. failing"
+	// want+1 FT301 "returns .* rwx" FT306 "30 of the 32 instructions " FT308 "set_memory_x.. failing"
+	set_memory_x(mem, DIV_ROUND_UP(*tramp_size, PAGE_SIZE));
 	return mem;
 
 fail:
@@ -95,7 +96,8 @@ static int modify_call(struct ftrace_ops *ops)
 {
 	unsigned long pc = call_slot(ops), func = (unsigned long)ftrace_ops_get_func(ops);
 
-	return modify_code(pc, 0, aarch64_insn_gen_branch_imm(pc, func, AARCH64_INSN_BRANCH_LINK), false);	// want FT203 "brk"
+	// want+1 FT203 "brk"
+	return modify_code(pc, 0, aarch64_insn_gen_branch_imm(pc, func, AARCH64_INSN_BRANCH_LINK), false);
 }
 
 static int modify_graph_call(struct ftrace_ops *ops)

@@ -47,9 +47,9 @@ func executeSorting(kernel *elfscan.Image, ofModule bool) (bool, error) {
 	w := world.New(kernel)
 	var errSorts, first = errors.New("it sorts"), uint64(0) // first: the call of what has no stand-in
 	stays := slices.Concat(sorters, world.Printers, []string{"mutex_lock"})
-	for _, c := range callsOf(kernel, fn) {
-		if !slices.Contains(stays, kernel.Name(c.target)) {
-			w.M.Hook(c.target, func(m *emu.Machine) error { // no memory, no success
+	for _, c := range CallsOf(kernel, fn) {
+		if !slices.Contains(stays, kernel.Name(c.Target)) {
+			w.M.Hook(c.Target, func(m *emu.Machine) error { // no memory, no success
 				if first == 0 {
 					first = m.X[30] - a64.Size
 				}
@@ -102,11 +102,11 @@ func processLocs(kernel *elfscan.Image) (fn elfscan.Symbol, ok bool) {
 	return fn, ok && fn.Size > 0 && kernel.IsText(fn.Addr)
 }
 
-// A branchOut is a branch out of a function.
-type branchOut struct{ at, target uint64 }
+// A BranchOut is a branch out of a function.
+type BranchOut struct{ At, Target uint64 }
 
-// callsOf are the direct calls in the body of fn, by address.
-func callsOf(im *elfscan.Image, fn elfscan.Symbol) (out []branchOut) {
+// CallsOf are the direct calls in the body of fn, by address.
+func CallsOf(im *elfscan.Image, fn elfscan.Symbol) (out []BranchOut) {
 	for pc := fn.Addr; pc < fn.End(); pc += a64.Size {
 		word, ok := im.Word(pc)
 		if !ok {
@@ -115,7 +115,7 @@ func callsOf(im *elfscan.Image, fn elfscan.Symbol) (out []branchOut) {
 		kind := a64.Classify(word)
 		target, _ := a64.Target(word, pc)
 		if kind == a64.Call || kind == a64.Branch && (target < fn.Addr || target >= fn.End()) {
-			out = append(out, branchOut{pc, target})
+			out = append(out, BranchOut{pc, target})
 		}
 	}
 	return out
@@ -142,7 +142,7 @@ func sortsBehind(im *elfscan.Image, fn elfscan.Symbol, pc uint64) error {
 				return fmt.Errorf("%s goes on by a branch through a register at %s", fn.Name, im.At(at))
 			case direct && (kind == a64.Call || kind == a64.Branch) && (target < fn.Addr || target >= fn.End()):
 				callee, _ := im.SymbolAt(target)
-				if sorts(target) || slices.ContainsFunc(callsOf(im, callee), func(c branchOut) bool { return sorts(c.target) }) {
+				if sorts(target) || slices.ContainsFunc(CallsOf(im, callee), func(c BranchOut) bool { return sorts(c.Target) }) {
 					return fmt.Errorf("%s could sort by its call of %s at %s, which was not executed", fn.Name, im.Name(target), im.At(at))
 				}
 			case kind == a64.Branch || kind == a64.BCond || kind == a64.CBZ || kind == a64.TBZ:

@@ -10,7 +10,7 @@ import (
 )
 
 // FT113 executes a callsite through the entry code and through trampolines, and
-// finds context that is not restored.
+// the return of a probed function, and finds context that is not restored.
 var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -52,7 +52,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	if stuck != nil {
 		return inconclusive("%s", some(stuck, 2))
 	}
-	return examined("%d paths through the entry code and trampolines", len(runs)+len(tramps))
+	return examined("%d paths through entry code, trampolines and returns of probed functions", len(runs)+len(tramps))
 }, Sites, EntryRuns, Built, TrampRuns)
 
 // reportTramps reports trampolines that do not restore the context, unless

@@ -134,7 +134,7 @@ func (w *World) Enter() {
 // does not give back, in words.
 func (w *World) lost(fn uint64) (diffs []string) {
 	m := w.M
-	if m.X[18] != scs && w.hasSCS(fn) {
+	if m.X[18] != scs && w.HasSCS(fn) {
 		diffs = append(diffs, "loses its caller's x18")
 	}
 	for i := 19; i < 30; i++ {
@@ -148,9 +148,9 @@ func (w *World) lost(fn uint64) (diffs []string) {
 	return diffs
 }
 
-// hasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
+// HasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
 // one, or fn itself pushes LR there. Otherwise any function may use X18.
-func (w *World) hasSCS(fn uint64) bool {
+func (w *World) HasSCS(fn uint64) bool {
 	if _, ok := w.Image.Addr("init_shadow_call_stack"); ok {
 		return true
 	}

@@ -210,6 +210,25 @@ func (w *World) Misdeed(err error) string {
 	return ""
 }
 
+// Astray is Misdeed for code that was given all memory that it may use, and of
+// whose callees nothing is unknown: an access to other memory, and execution
+// without end, prove that it goes wrong. In a kernel with KASAN they do not: that
+// looks at shadow memory, which is not there.
+func (w *World) Astray(err error) string {
+	if proof := w.Misdeed(err); proof != "" {
+		return proof
+	}
+	var stop *emu.Stop
+	if _, kasan := w.Image.Addr("kasan_report"); kasan || !errors.As(err, &stop) {
+		return ""
+	}
+	switch stop.Reason {
+	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break, emu.StepLimit, emu.DepthLimit:
+		return "does not return: " + err.Error()
+	}
+	return ""
+}
+
 // ranPast says that execution went on behind the last instruction of a function,
 // on the way to stop; "" if the Trail has no such place. warned reports whether it
 // went on behind a BRK right before stop: where the bug table is not known, that

@@ -65,9 +65,29 @@ func TestNoReturns(t *testing.T) {
 	}
 }
 
-// Each instruction of these functions is needed: what happens without it is
-// noticed.
-func TestReturnsWithoutAnInstruction(t *testing.T) {
+// changes are the words that the word w is changed to: NOP; of a load or store one
+// of the next offset, of a branch one to the next instruction or on the opposite
+// condition.
+func changes(w uint32) []uint32 {
+	out := []uint32{a64.NOP}
+	switch a64.Classify(w) {
+	case a64.Call:
+		return append(out, w+1)
+	case a64.BCond:
+		return append(out, w^1)
+	}
+	switch {
+	case w&0x3e00_0000 == 0x2800_0000 || w&0x3e00_0000 == 0x2900_0000: // a pair: LDP, STP
+		out = append(out, w^1<<15)
+	case w&0x3f00_0000 == 0x3900_0000: // LDR, STR with an unsigned offset
+		out = append(out, w^1<<10)
+	}
+	return out
+}
+
+// Each instruction of these functions is needed as it is: what happens without it,
+// or if it is a little different, is noticed.
+func TestReturnsChanged(t *testing.T) {
 	// These make no difference to what is executed.
 	spared := func(name, text string) bool {
 		switch {
@@ -96,23 +116,25 @@ func TestReturnsWithoutAnInstruction(t *testing.T) {
 				if w == 0 || spared(name, text) {
 					continue
 				}
-				if err := im.SetWord(a, a64.NOP); err != nil {
-					t.Fatal(err)
-				}
-				tried++
-				noticed := false
-				for _, r := range returns(t, im) {
-					noticed = noticed || len(r.Diffs) > 0
-				}
-				if !noticed {
-					t.Errorf("%s without `%s` at +%#x is good", name, text, a-s.Addr)
+				for _, other := range changes(w) {
+					if err := im.SetWord(a, other); err != nil {
+						t.Fatal(err)
+					}
+					tried++
+					noticed := false
+					for _, r := range returns(t, im) {
+						noticed = noticed || len(r.Diffs) > 0
+					}
+					if !noticed {
+						t.Errorf("%s with `%s` in place of `%s` at +%#x is good", name, a64.Text(other, a, im.Name), text, a-s.Addr)
+					}
 				}
 				if err := im.SetWord(a, w); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if tried < 25 {
+		if tried < 40 {
 			t.Errorf("%d instructions were tried", tried)
 		}
 	})

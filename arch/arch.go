@@ -41,6 +41,7 @@ type Arch struct {
 
 	Patching Patching
 	Modules  Modules
+	Returns  Returns
 }
 
 // A Region names a part of a template by the labels at its start and its end.
@@ -66,6 +67,31 @@ type Modules struct {
 	// PLTEntry is the size of a PLT entry, in bytes.
 	PLTEntry uint64
 }
+
+// Returns names the functions by which kretprobes and rethooks have a probed
+// function return to the kernel. In a list, the first that an image has counts.
+type Returns struct {
+	Prepare     []string // saves the return address, and puts the trampoline in its place
+	Trampolines []string // where the probed function returns to
+	Handlers    []string // what the trampoline calls
+	// BreakHandlers are for trampolines that are a BRK with the immediate Break.
+	// Dispatch(esr, regs) calls them for that BRK.
+	BreakHandlers []string
+	Break         uint64
+	Dispatch      string
+	Core          []string  // what the handlers call: runs the probes, returns the return address
+	Busy          [2]string // what a handler calls before and behind Core
+	Fixup         []string  // called with each return address that Core finds
+	// An image with Recover unwinds through the trampoline: it looks for the
+	// return address by the frame pointer.
+	Recover string
+	// An image with Hashed has other offsets than the rest of saved return addresses.
+	Hashed           string
+	Saved, HashSaved Saved
+}
+
+// Saved are the offsets in bytes of what Prepare saves.
+type Saved struct{ Return, Frame uint64 }
 
 // A Shape is a pattern of the words at a callsite.
 type Shape struct {
@@ -143,6 +169,7 @@ var None = &Era{Name: "none"}
 type Regs struct {
 	FP, LR, SP, PC uint64 // X0 and the registers after it are at 0, 8, and so on
 	Direct         uint64 // the address of the direct trampoline; 0 if the era has no such member
+	PState         uint64 // 0 if the era has no such member
 }
 
 // A Path is a way through the entry code.

@@ -52,4 +52,21 @@ var ARM64 = &Arch{
 		InitPLT:  ".init.text.ftrace_trampoline",
 		PLTEntry: 3 * a64.Size, // ADRP, ADD, BR
 	},
+	Returns: Returns{
+		Prepare:       []string{"arch_prepare_kretprobe", "arch_rethook_prepare"},
+		Trampolines:   []string{"__kretprobe_trampoline", "kretprobe_trampoline", "arch_rethook_trampoline"},
+		Handlers:      []string{"trampoline_probe_handler", "arch_rethook_trampoline_callback"},
+		BreakHandlers: []string{"kretprobe_brk_handler", "kretprobe_breakpoint_handler"},
+		Break:         7, // KRETPROBES_BRK_IMM
+		Dispatch:      "do_el1_brk64",
+		Core:          []string{"__kretprobe_trampoline_handler", "rethook_trampoline_handler"},
+		Busy:          [2]string{"kprobe_busy_begin", "kprobe_busy_end"},
+		Fixup:         []string{"arch_kretprobe_fixup_return", "arch_rethook_fixup_return"},
+		Recover:       "kretprobe_find_ret_addr",
+		// struct kretprobe_instance: from 5.11 on rcu, llist, rph, ret_addr, fp, and
+		// struct rethook_node alike; before, hlist, rp, ret_addr, task, fp.
+		Hashed:    "kretprobe_inst_table",
+		Saved:     Saved{Return: 32, Frame: 40},
+		HashSaved: Saved{Return: 24, Frame: 40},
+	},
 }

@@ -28,7 +28,7 @@ var (
 	// RegsEra is the era of kernels 5.5 to 6.1. ftrace_regs_caller and
 	// ftrace_caller both end in a branch to ftrace_common.
 	RegsEra = &Era{
-		Name: "regs", Shape: NOPs, Regs: ptRegs, Slot: true, Far: FarRefused, Unknown: true,
+		Name: "regs", Shape: NOPs, Regs: PtRegs, Slot: true, Far: FarRefused, Unknown: true,
 		Symbols:  []string{"ftrace_regs_caller", "ftrace_common"},
 		Paths:    pathsOfRegs,
 		Indirect: indirect,
@@ -74,7 +74,7 @@ var (
 	}
 	// Dyntramp is RegsEra with the dynamic trampolines of the RFC of 2020.
 	Dyntramp = &Era{
-		Name: "dyntramp", Shape: NOPs, Regs: ptRegs, Slot: true, Template: true,
+		Name: "dyntramp", Shape: NOPs, Regs: PtRegs, Slot: true, Template: true,
 		Symbols:  []string{"ftrace_caller_end", "ftrace_regs_caller_end", "function_trace_op_ptr", "ftrace_common_end"},
 		Paths:    pathsOfRegs,
 		Indirect: indirect,

@@ -16,7 +16,7 @@ import (
 )
 
 // FT113 executes a callsite through the entry code and through trampolines, and
-// finds context that is not restored.
+// the return of a probed function, and finds context that is not restored.
 var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -59,7 +59,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(some(stuck, 2)), Skipped: skipped}, nil
 	}
-	return partly(skipped, "%d paths through the entry code and trampolines", len(runs)+len(tramps))
+	return partly(skipped, "%d paths through entry code, trampolines and returns of probed functions", len(runs)+len(tramps))
 }, Sites, EntryRuns, Built, TrampRuns, Types)
 
 // unsureDirect says what was not executed of direct calls, with the reason, where

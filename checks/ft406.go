@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
@@ -10,15 +11,20 @@ import (
 	"github.com/ftlint/ftlint/entry"
 )
 
-// graphHooks are the functions by which the function graph tracer looks at a
-// call that is traced: the entry code calls them directly or as a callback.
-// Functions that only patch (ftrace_make_call, aarch64_insn_write, ...) are not
-// on the way of a call that is traced, and may be traced themselves: in 6.1 some
-// are.
-var graphHooks = []string{"ftrace_graph_func", "prepare_ftrace_return"}
+// hooks are the functions that the entry code calls as callbacks, and when: by
+// the patched ftrace_call or through the ops. All but the last are the core's.
+// prepare_ftrace_return is not here: either the entry code calls it directly, or
+// nothing does. Functions that only patch (ftrace_make_call, aarch64_insn_write, ...) are not on the way
+// of a call that is traced, and may be traced themselves: in 6.1 some are.
+var hooks = []struct{ name, when string }{
+	{"arch_ftrace_ops_list_func", "several tracers are on"},
+	{"ftrace_ops_list_func", "several tracers are on"},
+	{"ftrace_ops_assist_func", "a tracer wants protection"},
+	{"ftrace_graph_func", "the graph tracer is on"},
+}
 
-// FT406 finds calls from the entry code, and from the graph tracer's hooks, to
-// functions that are traced.
+// FT406 finds functions that are traced on the way of a call that is traced:
+// that the entry code calls, directly or as a callback, and what these call.
 var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, none := sitesOf(pass)
@@ -32,52 +38,104 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 	if len(code.Words) == 0 {
 		return inconclusive("no entry code was found")
 	}
+	way := &tracedWay{im: im, t: t, seen: map[uint64]bool{}}
 	for _, c := range code.Calls {
 		if site, ok := siteOf(im, t, c.Target); ok {
 			reportWith(pass, c.At, relatedTo(im, site, "its callsite"), "the entry code calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, the entry code calls itself without end. Mark %s notrace",
 				im.Name(c.Target), text(im, c.At), im.At(c.At), site, im.Name(c.Target))
+		} else if im.IsText(c.Target) {
+			way.walk(c.Target, im.Name(c.Target)+", which the entry code calls")
 		}
 	}
-	calls := len(code.Calls)
-	for _, name := range graphHooks {
-		hook, ok := im.Addr(name)
+	for _, h := range hooks {
+		hook, ok := im.Addr(h.name)
 		if !ok || !im.IsText(hook) {
 			continue
 		}
-		if site, ok := siteOf(im, t, hook); ok && !slices.ContainsFunc(code.Calls, func(c entryCall) bool { return c.Target == hook }) {
-			report(pass, site, "%s, which the entry code calls when the graph tracer is on, has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %[1]s notrace", name, site)
+		what := fmt.Sprintf("%s, which the entry code calls when %s", h.name, h.when)
+		if site, ok := siteOf(im, t, hook); ok && !slices.ContainsFunc(code.Calls, func(c entry.Call) bool { return c.Target == hook }) {
+			report(pass, site, "%s, has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %s notrace", what, site, h.name)
 		}
-		if call, ok := firstCall(im, hook); ok {
-			calls++
-			if site, ok := siteOf(im, t, call.Target); ok {
-				reportWith(pass, call.At, relatedTo(im, site, "its callsite"), "%s, which the entry code calls when the graph tracer is on, calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %[2]s notrace",
-					name, im.Name(call.Target), text(im, call.At), im.At(call.At), site)
-			}
-		}
+		way.walk(hook, what)
 	}
-	return examined("%d instructions of entry code, %d calls", len(code.Words), calls)
+	for _, c := range way.traced {
+		reportWith(pass, c.At, relatedTo(im, c.site, "its callsite"), "%s, calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %[2]s notrace",
+			c.from, im.Name(c.Target), text(im, c.At), im.At(c.At), c.site)
+	}
+	return examined("%d instructions of entry code, %d calls", len(code.Words), len(code.Calls)+way.calls)
 }, Sites, Entry)
 
-// entryCall is a call by the entry code, or on behalf of it.
-type entryCall = entry.Call
+// A tracedWay are the functions on the way of a call that is traced.
+type tracedWay struct {
+	im     *elfscan.Image
+	t      *SiteTable
+	seen   map[uint64]bool // by function: it takes a lock against recursion
+	calls  int
+	traced []tracedCall
+}
 
-// firstCall is the first call of the function at fn, in the order of its
-// instructions. It is false if the function calls nothing, or stores before that
-// to other memory than its stack: so could it take the lock that keeps tracers
-// from recursion.
-func firstCall(im *elfscan.Image, fn uint64) (c entryCall, ok bool) {
-	s, ok := im.SymbolAt(fn)
-	for a := fn; ok && a < s.End(); a += a64.Size {
-		w, _ := im.Word(a)
+// A tracedCall is a call, on the way of a call that is traced, of a function that
+// is itself traced.
+type tracedCall struct {
+	entry.Call
+	from string // the function that calls, and how the entry code comes there
+	site uint64
+}
+
+// walk follows the calls of the function at fn in the order of its instructions,
+// and those of the functions that it calls. It ends at the first return, at a call
+// through a register, which is one of a tracer that has its own protection, and
+// where a lock against recursion is taken, which it reports.
+//
+// from says how the entry code comes to fn.
+func (y *tracedWay) walk(fn uint64, from string) (locked bool) {
+	s, ok := y.im.SymbolAt(fn)
+	if locked, done := y.seen[fn]; done || !ok || len(y.seen) > maxWay {
+		return locked
+	}
+	y.seen[fn] = false
+	var ored uint32 // registers that hold the result of an ORR, as bits
+	for a := fn; a < s.End(); a += a64.Size {
+		w, _ := y.im.Word(a)
 		target, _ := a64.Target(w, a)
-		switch kind := a64.Classify(w); {
+		kind := a64.Classify(w)
+		switch {
 		case kind == a64.Call, kind == a64.Branch && (target < s.Addr || target >= s.End()):
-			return entryCall{At: a, Target: target}, true
-		case kind == a64.BLR, kind == a64.BR, mayStore(w):
-			return entryCall{}, false
+			y.calls++
+			if site, ok := siteOf(y.im, y.t, target); ok {
+				y.traced = append(y.traced, tracedCall{entry.Call{At: a, Target: target}, from, site})
+			} else if y.walk(target, y.im.Name(target)+", called by "+from) {
+				y.seen[fn] = true
+				return true
+			}
+			ored = 0
+		case kind == a64.BLR, kind == a64.BR, kind == a64.Ret:
+			return false
+		case mayStore(w) && (!plainStore(w) || ored>>(w&31)&1 == 1):
+			y.seen[fn] = true
+			return true
+		case isORR(w):
+			ored |= 1 << (w & 31)
+		case kind == a64.Branch && target > a:
+			a = target - a64.Size
+		case kind.EndsFlow():
+			return false
+		default:
+			ored &^= 1 << (w & 31)
 		}
 	}
-	return entryCall{}, false
+	return false
+}
+
+// maxWay bounds the functions on the way of a call that is traced. Kernels have
+// about 10.
+const maxWay = 64
+
+// isORR reports whether w is an ORR that sets bits in a number (Arm ARM, C6.2): a
+// MOV does not.
+func isORR(w uint32) bool {
+	const xzr = 31
+	return (w&0x7f80_0000 == 0x3200_0000 || w&0x7f20_0000 == 0x2a00_0000) && a64.Rn(w) != xzr
 }
 
 // mayStore reports whether w is a load or store (Arm ARM, C4.1, "Loads and
@@ -100,6 +158,13 @@ func mayStore(w uint32) bool {
 		return w>>22&3 == 0 || w>>24&1 == 0 && w>>21&1 == 1 && w>>10&3 == 0
 	}
 	return true // exclusive, acquire and release, SIMD structures
+}
+
+// plainStore reports whether w, which mayStore, stores one or two registers and
+// does nothing else.
+func plainStore(w uint32) bool {
+	pair, one := w>>27&7 == 5, w>>27&7 == 7
+	return pair || one && (w>>24&1 == 1 || w>>21&1 == 0 || w>>10&3 != 0)
 }
 
 // siteOf is the entry in the table of the callsite of the function that begins at

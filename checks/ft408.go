@@ -1,21 +1,43 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/world"
 )
 
-// FT408 executes ftrace_call_adjust on callsites.
+// FT408 executes ftrace_call_adjust on callsites, and what reads the callsite
+// table at boot: it has the entries adjusted that are not blank.
 var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	kernel, none := kernelOf(pass)
 	if kernel == nil {
 		return notApplicable("%v", none)
 	}
-	if _, ok := kernel.Addr("ftrace_call_adjust"); !ok {
+	t, none := sitesOf(pass)
+	if t == nil {
+		return notApplicable("%v", none)
+	}
+	_, ok := kernel.Addr("ftrace_call_adjust")
+	if im.Module() == nil {
+		reading := t.Read(false)
+		if len(reading.Diffs) > 0 {
+			reportReading(pass, t, reading)
+		}
+		var lack *world.Lack
+		switch {
+		case reading.Err != nil && t.Blank > 0 && !errors.As(reading.Err, &lack):
+			return inconclusive("what becomes of the %d blank entries is not known: %w", t.Blank, reading.Err)
+		case !ok && reading.Err == nil:
+			return examined("%d entries read by ftrace_process_locs, executed", reading.Entries)
+		}
+	}
+	if !ok {
 		return notApplicable("the image has no ftrace_call_adjust (an inline function before 6.3)")
 	}
 	return judgeSites(pass, []string{"ftrace_call_adjust"}, nil, func(run *callsite.Run, t *SiteTable, more string) {
@@ -31,3 +53,18 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 			t.name(im, run.Site.Entry), inCase(step), what, words(im, run.Site.Entry, t.Shape), more)
 	})
 }, Sites, SiteRuns, InKernel)
+
+// reportReading reports that the kernel does not make of its callsite table what
+// it should.
+func reportReading(pass *analysis.Pass, t *SiteTable, r *callsite.Reading) {
+	blank, fix := "", ""
+	if len(r.Blank) > 0 {
+		var values []string
+		for _, v := range r.Blank {
+			values = append(values, fmt.Sprintf("%#x", v))
+		}
+		blank = fmt.Sprintf(" and %d blank ones, as KASLR leaves those (%s)", len(r.Blank), strings.Join(values, ", "))
+		fix = fmt.Sprintf(". The table has %s: pass over entries that are not in kernel text (is_kernel_text(), is_kernel_inittext())", plural(t.Blank, "blank entry"))
+	}
+	report(pass, r.Fn, "ftrace_process_locs, executed on %s%s: %s%s", plural(r.Entries-len(r.Blank), "entry"), blank, some(r.Diffs, 3), fix)
+}

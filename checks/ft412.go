@@ -39,15 +39,19 @@ var FT412 = check("FT412", func(pass *analysis.Pass) (any, error) {
 	if kernel == nil {
 		return notApplicable("the table does not ascend, and what the kernel makes of that is not known: %v", none)
 	}
-	sorts, err := callsite.Sorts(kernel, im.Module() != nil)
+	of, err := callsite.Of(kernel)
+	if err != nil {
+		return inconclusive("%s, and whether the kernel sorts the table is not known: %w", what, err)
+	}
+	reading := of.Read(im.Module() != nil)
 	var lack *world.Lack
 	switch {
-	case errors.As(err, &lack):
-		return notApplicable("the table does not ascend, and what the kernel makes of that is not known: %w", err)
-	case err != nil:
-		return inconclusive("%s, and whether the kernel sorts the table is not known: %w", what, err)
-	case sorts:
+	case reading.Sorts:
 		return examined("%d entries, which do not ascend and which ftrace_process_locs, executed, sorts", len(t.Addrs))
+	case errors.As(reading.Err, &lack):
+		return notApplicable("the table does not ascend, and what the kernel makes of that is not known: %w", reading.Err)
+	case reading.Err != nil:
+		return inconclusive("%s, and whether the kernel sorts the table is not known: %w", what, reading.Err)
 	}
 	more := ""
 	if descents > 1 {

@@ -298,17 +298,20 @@ func andMore(n int) string {
 	return fmt.Sprintf(" (and so on %s)", plural(n-1, "more callsite"))
 }
 
-// EntryRuns executes a callsite through the entry code, []entry.Run. The result
-// is empty if the image has no callsite to start from.
+// EntryRuns executes a callsite through the entry code, and the return of a
+// probed function, []entry.Run. The result is empty if the image has no callsite to start from.
 var EntryRuns = &analysis.Analyzer{
 	Name:     "entryruns",
-	Doc:      "execute a callsite through every path of the entry code",
+	Doc:      "execute a callsite through every path of the entry code, and the return of a probed function",
 	Requires: []*analysis.Analyzer{Image, Sites, Entry, Types},
 	Run: func(pass *analysis.Pass) (any, error) {
 		var runs []entry.Run
 		sites, guarded := startSites(pass)
 		for _, site := range sites {
 			runs = append(runs, entry.Paths(table(pass), site, guarded, pass.ResultOf[Types].(*callsite.Types))...)
+		}
+		if len(sites) > 0 {
+			runs = append(runs, entry.Returns(table(pass), guarded)...)
 		}
 		return runs, nil
 	},

@@ -38,6 +38,7 @@ type runner struct {
 	guarded bool   // as emu.Machine.Guarded
 	types   *callsite.Types
 	built   *Built // the trampoline that the callsite calls; nil: it calls the entry code
+	all     bool   // every register must come back, not only those that are live at a callsite
 
 	before   [31]uint64 // registers at the callsite
 	after    [31]uint64 // registers that are expected at the end of the path
@@ -63,7 +64,7 @@ const (
 // that a function may clobber. If guarded is true, indirect branches need landing
 // pads, as in a kernel with BTI.
 func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
-	r := newRunner(t, entry, guarded)
+	r := newRunner(t, t.Site(entry), guarded)
 	r.types = types
 	_, graphSlot := r.im.Addr(r.arch.GraphSlot)
 	direct, hasDirect := r.directCall()
@@ -112,13 +113,13 @@ type Built struct {
 // Trampoline executes a built trampoline from the callsite at entry, as Paths
 // executes the entry code.
 func Trampoline(t *callsite.Table, entry uint64, guarded bool, built *Built) Run {
-	r := newRunner(t, entry, guarded)
+	r := newRunner(t, t.Site(entry), guarded)
 	r.built = built
 	return r.run(built.Name, built.Addr, r.callback)
 }
 
-func newRunner(t *callsite.Table, entry uint64, guarded bool) *runner {
-	r := &runner{w: world.New(t.Image), im: t.Image, arch: t.Arch, era: t.Era, site: t.Site(entry), guarded: guarded, types: &callsite.Types{}}
+func newRunner(t *callsite.Table, site callsite.Site, guarded bool) *runner {
+	r := &runner{w: world.New(t.Image), im: t.Image, arch: t.Arch, era: t.Era, site: site, guarded: guarded, types: &callsite.Types{}}
 	r.saved, _, _ = ParentRegister(t.Image)
 	r.page = CallbackPage(t.Image)
 	return r
@@ -175,7 +176,7 @@ func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p
 // instruction of the entry code that the emulator does not know proves nothing.
 func (r *runner) ranOff(s *emu.Stop) bool {
 	switch s.Reason {
-	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break:
+	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break, emu.StepLimit:
 		return true
 	case emu.UnknownInstruction, emu.Exception, emu.UnknownSysReg:
 		return s.PC < r.entry || s.PC-r.entry > 4096 // not the entry code itself
@@ -545,6 +546,8 @@ func (r *runner) compare() {
 	m := r.w.M
 	live := r.arch.Live
 	switch {
+	case r.all:
+		live = allRegisters[:]
 	case !r.era.Shape.SavesLR && r.onReturn == r.site.Call+a64.Size:
 		r.compareMcount()
 		return
@@ -561,6 +564,12 @@ func (r *runner) compare() {
 	}
 	if m.SP != r.sp {
 		r.diff("SP comes back as %#x, it was %#x", m.SP, r.sp)
+	}
+	if trail := m.Trail(); r.guarded && r.onReturn != r.page+offDirect && len(trail) > 0 {
+		last := trail[len(trail)-1]
+		if insn, _ := m.Read32(last.From); a64.Classify(insn) == a64.BR {
+			r.diff("it returns by %s at %s, not by RET: no landing pad is where it returns to", a64.Text(insn, last.From, r.im.Name), r.im.At(last.From))
+		}
 	}
 	r.stack()
 }

@@ -104,7 +104,7 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT113", Name: "context-not-preserved", Severity: Error,
-		Title:       "entry code or trampoline, executed, does not give back the callsite's registers, SP or PC, or hands the callback wrong arguments",
+		Title:       "entry code, trampoline or the return of a probed function, executed, does not give back registers, SP or PC, or hands the callback wrong arguments",
 		On:          Kernels,
 		Sees:        Execution,
 		Differences: differences(trampoline.Unexplained),

@@ -134,7 +134,7 @@ func (w *World) Enter() {
 // does not give back, in words.
 func (w *World) lost(fn uint64) (diffs []string) {
 	m := w.M
-	if m.X[18] != scs && w.hasSCS(fn) {
+	if m.X[18] != scs && w.HasSCS(fn) {
 		diffs = append(diffs, "loses its caller's x18")
 	}
 	for i := 19; i < 30; i++ {
@@ -148,9 +148,9 @@ func (w *World) lost(fn uint64) (diffs []string) {
 	return diffs
 }
 
-// hasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
+// HasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
 // one, or fn itself pushes LR there. Otherwise any function may use X18.
-func (w *World) hasSCS(fn uint64) bool {
+func (w *World) HasSCS(fn uint64) bool {
 	if _, ok := w.Image.Addr("init_shadow_call_stack"); ok {
 		return true
 	}
@@ -206,6 +206,25 @@ func (w *World) Misdeed(err error) string {
 		return "uses a stack pointer that is not aligned: " + err.Error()
 	case stop.Access == emu.Exec && !w.calledNull(stop.Addr):
 		return "goes where no code is: " + err.Error()
+	}
+	return ""
+}
+
+// Astray is Misdeed for code that was given all memory that it may use, and of
+// whose callees nothing is unknown: an access to other memory, and execution
+// without end, prove that it goes wrong. In a kernel with KASAN they do not: that
+// looks at shadow memory, which is not there.
+func (w *World) Astray(err error) string {
+	if proof := w.Misdeed(err); proof != "" {
+		return proof
+	}
+	var stop *emu.Stop
+	if _, kasan := w.Image.Addr("kasan_report"); kasan || !errors.As(err, &stop) {
+		return ""
+	}
+	switch stop.Reason {
+	case emu.Unmapped, emu.Permission, emu.Misaligned, emu.NoLandingPad, emu.Break, emu.StepLimit, emu.DepthLimit:
+		return "does not return: " + err.Error()
 	}
 	return ""
 }

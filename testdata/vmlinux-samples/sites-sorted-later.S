@@ -1,4 +1,5 @@
-// The table of sites-unsorted in a kernel that may sort it: there is no verdict.
+// The table of sites-unsorted in a kernel that calls something which may sort it:
+// there is no verdict.
 //
 // build: sites-sorted-later link=static
 
@@ -9,7 +10,7 @@
 	image_head
 	regs_entry_code
 	site_functions
-	process_locs later
+	process_locs unknown
 	traced	vfs_read
 	traced	vfs_write
 	weak_update_trampoline

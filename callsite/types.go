@@ -14,7 +14,11 @@ type Types struct {
 	DirectCall    uint64 // offset of direct_call in struct ftrace_ops
 	HasDirectCall bool   // DirectCall is known
 	Module        ModuleMembers
-	HasModule     bool // Module is known
+	HasModule     bool   // Module is known
+	GraphPause    uint64 // offset of tracing_graph_pause in struct task_struct
+	HasGraphPause bool   // GraphPause is known
+	Retp          bool   // the graph tracer matches calls and returns by retp, not by the frame pointer
+	HasRetp       bool   // Retp is known
 }
 
 // ModuleMembers are offsets of members of struct module, and sizes.
@@ -44,6 +48,15 @@ func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 	}
 	if m, err := moduleMembers(t); err == nil {
 		types.Module, types.HasModule = m, true
+	}
+	if task, err := t.Struct("task_struct"); err == nil {
+		if m, err := t.Member(task, "tracing_graph_pause"); err == nil {
+			types.GraphPause, types.HasGraphPause = m.Offset, true
+		}
+	}
+	if call, err := t.Struct("ftrace_ret_stack"); err == nil {
+		_, err := t.Member(call, "retp")
+		types.Retp, types.HasRetp = err == nil, true
 	}
 	return types
 }

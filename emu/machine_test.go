@@ -558,7 +558,10 @@ func TestUndefined(t *testing.T) {
 		{0x80800000, UnknownInstruction}, // SME
 		{0x04200000, UnknownInstruction}, // SVE
 		{0x1e622820, UnknownInstruction}, // fadd d0, d1, d2
-		{0xa8c10000, UnknownInstruction}, // ldp x0, x0, [x0], #16: left to the processor
+		{0x328002a0, Undefined},          // a MOVN, MOVZ or MOVK with opc 1
+		{0x73000000, Undefined},          // a bitfield move with opc 3
+		{0x13400000, Undefined},          // sbfm w0, w0 with N set
+		{0xa8c10000, Unpredictable},      // ldp x0, x0, [x0], #16
 		{0x7400000c, UnknownInstruction}, // a group of branches that extensions fill
 	} {
 		m := newMachine(t, c.word)

@@ -64,7 +64,7 @@ func (x *executor) graphReturn(site callsite.Site, regs bool) {
 		x.lacks("registers of era %s, which its callbacks do not get", x.era)
 		return
 	}
-	g := graphCall{x: x, site: site, regs: regs, handler: handler[0], parent: site.Func + 0x40}
+	g := graphCall{x: x, site: site, regs: regs, handler: handler[0], parent: handler[0] - 5<<32 + 0x40}
 	task := x.task
 	defer func() { x.task = task }()
 	running := func(v uint32) {
@@ -93,7 +93,7 @@ type graphCall struct {
 	site    callsite.Site
 	regs    bool // the hook gets registers
 	handler uint64
-	parent  uint64 // the return address of the traced call
+	parent  uint64 // the return address of the traced call: in a module far away
 }
 
 // lr is the address where the traced call's return address is saved.

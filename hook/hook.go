@@ -62,6 +62,10 @@ type executor struct {
 	ops     uint64 // addresses of objects that no hook may write to: a struct ftrace_ops,
 	rec     uint64 // and a struct dyn_ftrace
 
+	// shadowed reports whether instructions of KASAN look at memory that the kernel
+	// maps when it boots.
+	shadowed bool
+
 	modify modifyAll
 	enter  graphEnter
 }
@@ -71,6 +75,7 @@ type executor struct {
 func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook {
 	x := &executor{im: t.Image, w: world.New(t.Image), arch: t.Arch, era: t.Era, types: types}
 	x.w.M.MaxSteps = maxSteps
+	_, x.shadowed = x.im.Addr("kasan_early_init")
 	x.w.AtCall = func(name string) {
 		if diff := x.w.Unwinds(name); diff != "" {
 			x.diff("%s", diff)
@@ -164,6 +169,8 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 	switch {
 	case errors.As(err, &stop) && stop.Reason == emu.StepLimit:
 		x.diff("does not come to an end: it runs for %d instructions", maxSteps)
+	case errors.As(err, &stop) && stop.Reason == emu.Unmapped && stop.Access != emu.Exec && !x.shadowed:
+		x.diff("uses an address where nothing is: %v", err)
 	case err != nil:
 		h.Err = err
 	}

@@ -37,7 +37,9 @@ func (x *executor) updateFunc() {
 	if !ok {
 		x.in("", func() {
 			for _, fn := range callbacks {
-				x.returns0(fn)
+				if x.returns0(fn); len(x.diffs) > 0 {
+					return
+				}
 			}
 		})
 		return
@@ -60,13 +62,9 @@ func (x *executor) updateFunc() {
 		x.wroteOnly(slot)
 	}
 	x.in("", func() {
-		for i, fn := range callbacks {
-			if len(x.diffs) > 0 {
-				break
-			}
-			patched(fn)
-			if i == 0 {
-				patched(fn) // what is there already
+		for i := range 2 * len(callbacks) { // each twice
+			if patched(callbacks[i/2]); len(x.diffs) > 0 {
+				return
 			}
 		}
 	})

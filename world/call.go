@@ -196,9 +196,15 @@ func (w *World) Misdeed(err error) string {
 	switch {
 	case past != "":
 		return past + ": " + err.Error()
+	case stop.Reason == emu.Break:
+		if what := trapOf(uint16(stop.Word >> 5)); what != "" {
+			return "comes to " + what + ": " + err.Error()
+		}
+	case stop.Reason == emu.Unpredictable:
+		return "executes an instruction whose effect is left to the processor: " + err.Error()
 	case stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
-	case isPoison(stop.Addr):
+	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && stop.Addr >= emu.ReturnAddress&^0xffff: // by LR
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()

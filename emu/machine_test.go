@@ -561,6 +561,7 @@ func TestUndefined(t *testing.T) {
 		{0x328002a0, Undefined},          // a MOVN, MOVZ or MOVK with opc 1
 		{0x73000000, Undefined},          // a bitfield move with opc 3
 		{0x13400000, Undefined},          // sbfm w0, w0 with N set
+		{0xd5384121, Undefined},          // mrs x1, a neighbour of SP_EL0
 		{0xa8c10000, Unpredictable},      // ldp x0, x0, [x0], #16
 		{0x7400000c, UnknownInstruction}, // a group of branches that extensions fill
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
@@ -78,6 +79,9 @@ func (x *executor) graphReturn(site callsite.Site, regs bool) {
 	}
 	running(0)
 	g.hooked()
+	if !x.types.HasGraphPause {
+		g.samePause()
+	}
 	for _, refused := range []int32{-16, 1, 0x100, -1 << 31} {
 		g.untouched(fmt.Sprintf("the core's function_graph_enter refuses with %d", refused), refused, 1)
 	}
@@ -104,22 +108,29 @@ func (g *graphCall) lr() uint64 {
 	return regsAt + regsSize/2
 }
 
-// call calls the hook. after is the memory that it was handed, but for the saved LR,
-// which is lr.
+// args are the arguments of ftrace_graph_func(), if regs is true, or of
+// prepare_ftrace_return().
+func (g *graphCall) args(regs bool) []uint64 {
+	if regs {
+		return []uint64{g.site.Call, g.parent, g.x.ops, regsAt}
+	}
+	return []uint64{g.site.Call, g.lr(), frame}
+}
+
+// call calls the hook. lr is then the saved LR. The rest of the memory that the hook
+// was handed must stay.
 func (g *graphCall) call() (lr uint64, ok bool) {
 	x, m := g.x, g.x.w.M
 	before := world.Poison(regsAt, regsSize, world.ObjectMark)
 	x.must(m.Write(regsAt, before))
 	x.must(m.Write64(g.lr(), g.parent))
-	args := []uint64{g.site.Call, g.lr(), frame}
 	if g.regs {
 		x.must(m.Write64(regsAt+x.era.Regs.FP, frame))
-		args = []uint64{g.site.Call, g.parent, x.ops, regsAt}
 	}
 	before = make([]byte, regsSize)
 	x.must(m.Read(regsAt, before))
 	x.enter.calls = nil
-	if _, ok := x.call(args...); !ok {
+	if _, ok := x.call(g.args(g.regs)...); !ok {
 		return 0, false
 	}
 	x.wroteNothing()
@@ -155,6 +166,42 @@ func (g *graphCall) hooked() {
 			}
 		}
 	})
+}
+
+// samePause compares the member of the task by which tracing is paused, where no
+// type says which it is, with that of prepare_ftrace_return(): kernels that have both
+// functions compile the same source twice.
+func (g *graphCall) samePause() {
+	x := g.x
+	twin, ok := x.im.Addr("prepare_ftrace_return")
+	if !ok || twin == x.hook.Addr {
+		return
+	}
+	x.in("", func() {
+		own, ok1 := g.pause(x.hook.Addr, g.args(g.regs))
+		other, ok2 := g.pause(twin, g.args(false))
+		if ok1 && ok2 && own != other {
+			x.diff("looks at the task's member at +%#x for tracing_graph_pause, and prepare_ftrace_return at that at +%#x", own, other)
+		}
+	})
+}
+
+// pause is the offset of the last member of the task that must be zero for a
+// function to call the core.
+func (g *graphCall) pause(fn uint64, args []uint64) (off int, ok bool) {
+	x := g.x
+	x.enter.returns = 1
+	const words = (taskSize - taskInfo) / 4
+	calls := func(zeros int) bool {
+		task := world.Poison(world.Task, taskSize, world.TaskMark)
+		clear(task[:taskInfo+4*zeros])
+		x.must(x.w.M.Write(world.Task, task))
+		x.enter.calls = nil
+		_, returned := x.aside(fn, args...)
+		return returned && len(x.enter.calls) > 0
+	}
+	zeros := sort.Search(words, calls)
+	return taskInfo + 4*(zeros-1), zeros > 0 && zeros < words
 }
 
 // handed judges what the hook hands the core.

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/hook"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -19,6 +20,10 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	}
 	runs := pass.ResultOf[EntryRuns].([]entry.Run)
 	tramps := pass.ResultOf[TrampRuns].([]TrampPath)
+	hooks := pass.ResultOf[Hooks].([]hook.Hook)
+	runs = slices.DeleteFunc(slices.Clone(runs), func(p entry.Run) bool { // FT117 reports the callback itself
+		return slices.ContainsFunc(hooks, func(h hook.Hook) bool { return h.Addr == p.Callback && len(h.Failed) > 0 })
+	})
 	if len(runs)+len(tramps) == 0 {
 		return inconclusive("no callsite to start from, or no entry code")
 	}
@@ -53,7 +58,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		return inconclusive("%s", some(stuck, 2))
 	}
 	return examined("%d paths through the entry code and trampolines", len(runs)+len(tramps))
-}, Sites, EntryRuns, Built, TrampRuns)
+}, Sites, EntryRuns, Built, TrampRuns, Hooks)
 
 // reportTramps reports trampolines that do not restore the context, unless
 // another rule explains the trampoline. The finding is at the builder's line that

@@ -53,6 +53,10 @@ func TestEntryPaths(t *testing.T) {
 			want = append(want, "ftrace_caller, redirected by the callback")
 			has("ftrace_regs_caller", "ftrace_regs_caller", "ftrace_regs_caller, redirected by the callback")
 			has("ftrace_graph_call", "ftrace_caller, fgraph")
+			if _, ok := im.Addr("ftrace_graph_func"); ok {
+				has("function_graph_enter", "ftrace_caller, fgraph")
+				has("function_graph_enter_regs", "ftrace_caller, fgraph")
+			}
 		}
 		for _, w := range want {
 			if !slices.Contains(names, w) {

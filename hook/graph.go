@@ -12,11 +12,8 @@ import (
 	"github.com/ftlint/ftlint/world"
 )
 
-// entered are the names of the core's function that decides whether a traced call
-// is recorded. A kernel has one or two of them.
-var entered = []string{"function_graph_enter", "function_graph_enter_regs", "function_graph_enter_ops"}
-
-// graphEnter stands for that function: the arguments of its calls, and its result.
+// graphEnter stands for the core's function that decides whether a traced call is
+// recorded: the arguments of its calls, and its result.
 type graphEnter struct {
 	calls   []enterCall
 	returns int32
@@ -34,7 +31,7 @@ func (x *executor) hookEnter() {
 		x.enter.calls = append(x.enter.calls, c)
 		x.w.SetInt(x.enter.returns)
 		return nil
-	}, entered...)
+	}, x.arch.GraphEnter...)
 }
 
 // What the graph tracer's hook is handed: addresses in the traced function's
@@ -55,7 +52,7 @@ const (
 func (x *executor) graphReturn(site callsite.Site, regs bool) {
 	handler := x.labels("return_to_handler")
 	switch {
-	case len(x.labels(entered...)) == 0:
+	case len(x.labels(x.arch.GraphEnter...)) == 0:
 		x.lacks("the image has no function_graph_enter")
 		return
 	case len(handler) == 0:

@@ -171,8 +171,8 @@ func (x *executor) hookModify() {
 	}, "stop_machine", "stop_machine_cpuslocked")
 }
 
-// maySleep is FTRACE_MAY_SLEEP, a bit of commands since "ftrace: Add information on
-// number of page groups allocated" and its neighbours.
+// maySleep is FTRACE_MAY_SLEEP (include/linux/ftrace.h), a bit of commands since
+// "ftrace: Allow ftrace_replace_code() to be schedulable".
 const maySleep = 1 << 5
 
 // updateCode executes arch_ftrace_update_code(command), which passes the command to

@@ -8,7 +8,7 @@ var (
 	// patchable function entries. BL _mcount stands behind the prologue.
 	Mcount = &Era{
 		Name: "mcount", Shape: BLMcount, Slot: true, Hint: "_mcount", Unknown: true,
-		Paths: []Path{{Callback, "ftrace_caller"}, {ReturnToHandler, "return_to_handler"}},
+		Paths: []Path{{Callback, "ftrace_caller"}, {Graph, "ftrace_caller"}, {ReturnToHandler, "return_to_handler"}},
 		Labels: []Label{
 			{Name: "_mcount", Role: "what the compiler's BL at each function calls",
 				NeededBy: "every callsite, whose BL goes here until ftrace has patched it"},

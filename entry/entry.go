@@ -630,8 +630,8 @@ func (r *runner) compareMcount() {
 		}
 	}
 	lr, err := m.Read64(m.X[29] + 8)
-	if err != nil || lr != r.before[30] {
-		r.diff("the traced function's frame record returns to %s, %s was expected", r.at(lr), r.at(r.before[30]))
+	if err != nil || lr != r.after[30] {
+		r.diff("the traced function's frame record returns to %s, %s was expected", r.at(lr), r.at(r.after[30]))
 	}
 	r.stack()
 }

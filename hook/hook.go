@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
@@ -65,6 +66,7 @@ type executor struct {
 	// shadowed reports whether instructions of KASAN look at memory that the kernel
 	// maps when it boots.
 	shadowed bool
+	guarded  bool // the kernel is built with landing pads
 
 	modify modifyAll
 	enter  graphEnter
@@ -75,6 +77,7 @@ type executor struct {
 func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook {
 	x := &executor{im: t.Image, w: world.New(t.Image), arch: t.Arch, era: t.Era, types: types}
 	x.w.M.MaxSteps = maxSteps
+	x.guarded = slices.ContainsFunc(sites, func(s callsite.Site) bool { return s.BTI })
 	_, x.shadowed = x.im.Addr("kasan_early_init")
 	x.w.AtCall = func(name string) {
 		if diff := x.w.Unwinds(name); diff != "" {
@@ -143,6 +146,7 @@ func (x *executor) in(situation string, body func()) {
 	}
 	w, m := x.w, x.w.M
 	w.Reset()
+	m.Guarded = x.guarded
 	clear(w.Fail)
 	x.must(m.Write(world.Task, x.task))
 	x.ops, x.rec = w.Object(callsite.OpsSize), w.Object(64)
@@ -184,6 +188,9 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 		x.diff("runs past its end, into %s", x.im.At(past))
 		return 0, false
 	}
+	if by := x.returnedBy(); x.guarded && by == a64.BR {
+		x.diff("returns by BR, not by RET: no landing pad is where it returns to")
+	}
 	if x.must(w.M.Read(world.Task, x.current)); !bytes.Equal(x.current, x.task) {
 		i := 0
 		for x.current[i] == x.task[i] {
@@ -216,6 +223,16 @@ func (x *executor) ranPast() uint64 {
 		}
 	}
 	return 0
+}
+
+// returnedBy is the kind of the instruction by which the hook returned.
+func (x *executor) returnedBy() a64.Kind {
+	trail := x.w.M.Trail()
+	if len(trail) == 0 {
+		return a64.Other
+	}
+	insn, _ := x.w.M.Read32(trail[len(trail)-1].From)
+	return a64.Classify(insn)
 }
 
 // callInt is call of a hook that returns an int.

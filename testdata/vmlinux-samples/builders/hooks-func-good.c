@@ -51,3 +51,8 @@ void prepare_ftrace_return(unsigned long ip, unsigned long *parent, unsigned lon
 {
 	hooks_hook_return(ip, parent, frame_pointer);
 }
+
+unsigned long arch_ftrace_get_symaddr(unsigned long fentry_ip)
+{
+	return fentry_ip - AARCH64_INSN_SIZE;
+}

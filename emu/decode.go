@@ -255,8 +255,8 @@ func dst(n uint8) uint8 {
 func base(n uint8) uint8 { return n } // regSP is 31
 
 // allocated reports whether w lies in a group of encodings that has instructions:
-// of the top level, and of data processing with an immediate (DDI 0487, C4.1). UDF
-// is in the first group that has none.
+// of the top level, of data processing with an immediate, of exceptions, and of
+// branches to a register (DDI 0487, C4.1). UDF is in the first group that has none.
 func allocated(w uint32) bool {
 	wide := w>>31 == w>>22&1 // sf is N
 	switch w >> 25 & 0xf {
@@ -271,6 +271,20 @@ func allocated(w uint32) bool {
 		case 0b10: // SBFM, BFM, UBFM
 			return opc != 3 && wide
 		}
+	}
+	switch w >> 24 {
+	case 0b1101_0100:
+		switch opc, op2, ll := w>>21&7, w>>2&7, w&3; {
+		case op2 != 0:
+			return false
+		case opc == 0b000, opc == 0b101: // SVC, HVC, SMC; DCPS1 to DCPS3
+			return ll != 0
+		case opc == 0b001, opc == 0b010, opc == 0b011: // BRK, HLT, TCANCEL
+			return ll == 0
+		}
+		return false
+	case 0b1101_0110:
+		return w>>16&31 == 31 && (w>>10&63 != 0 || w&31 == 0)
 	}
 	return true
 }

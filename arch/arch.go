@@ -29,6 +29,11 @@ type Arch struct {
 	// CallSlot and GraphSlot are the labels of the two instructions that ftrace
 	// patches in entry code: the call of the callback, and the branch to fgraph.
 	CallSlot, GraphSlot string
+	// GraphHook is the callback of the graph tracer, where that is a callback like
+	// any other. GraphEnter are the names of the core's function that it, or an older
+	// hook, asks whether a traced call is recorded. A kernel has one or two of them.
+	GraphHook  string
+	GraphEnter []string
 	// Regions are the parts of a dynamic trampoline's template.
 	Regions []Region
 	// OpLoad is the label on the load of function_trace_op in a template.

@@ -24,8 +24,10 @@ var ARM64 = &Arch{
 		"ftrace_caller_direct_late", "ftrace_caller_direct", "ftrace_stub_direct_tramp",
 		"_mcount", "return_to_handler",
 	},
-	CallSlot:  "ftrace_call",
-	GraphSlot: "ftrace_graph_call",
+	CallSlot:   "ftrace_call",
+	GraphSlot:  "ftrace_graph_call",
+	GraphHook:  "ftrace_graph_func",
+	GraphEnter: []string{"function_graph_enter", "function_graph_enter_regs", "function_graph_enter_ops"},
 	Regions: []Region{
 		{"ftrace_regs_caller", "ftrace_regs_caller_end"},
 		{"ftrace_caller", "ftrace_caller_end"},

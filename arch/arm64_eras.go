@@ -8,7 +8,7 @@ var (
 	// patchable function entries. BL _mcount stands behind the prologue.
 	Mcount = &Era{
 		Name: "mcount", Shape: BLMcount, Slot: true, Hint: "_mcount", Unknown: true,
-		Paths: []Path{{Callback, "ftrace_caller"}, {ReturnToHandler, "return_to_handler"}},
+		Paths: []Path{{Callback, "ftrace_caller"}, {Graph, "ftrace_caller"}, {ReturnToHandler, "return_to_handler"}},
 		Labels: []Label{
 			{Name: "_mcount", Role: "what the compiler's BL at each function calls",
 				NeededBy: "every callsite, whose BL goes here until ftrace has patched it"},
@@ -101,9 +101,10 @@ var (
 	fromOps     = Indirect{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", a64.BranchCall}
 	fromDirect  = Indirect{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", a64.BranchIP}
 	fromFgraph  = Indirect{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", a64.BranchCall}
+	fromGraph   = Indirect{"ftrace_graph_func", "an indirect call, as the callback of the graph tracer", a64.BranchCall}
 
-	indirect          = []Indirect{fromPLT, fromPLTRegs, fromFgraph}
-	indirectOfCallops = []Indirect{fromPLT, fromPLTRegs, fromOps, fromDirect, fromFgraph}
+	indirect          = []Indirect{fromPLT, fromPLTRegs, fromFgraph, fromGraph}
+	indirectOfCallops = []Indirect{fromPLT, fromPLTRegs, fromOps, fromDirect, fromFgraph, fromGraph}
 )
 
 // Paths that eras share, in the order in which they are executed.
@@ -114,7 +115,7 @@ var (
 		{ReturnToHandler, "return_to_handler"},
 	}
 	pathsOfArgs = []Path{
-		{Callback, "ftrace_caller"}, {Redirect, "ftrace_caller"}, {Direct, "ftrace_caller"}, {LateDirect, "ftrace_caller"},
+		{Callback, "ftrace_caller"}, {Redirect, "ftrace_caller"}, {Graph, "ftrace_caller"}, {Direct, "ftrace_caller"}, {LateDirect, "ftrace_caller"},
 		{StubDirect, "ftrace_stub_direct_tramp"},
 		{ReturnToHandler, "return_to_handler"},
 	}

@@ -280,7 +280,11 @@ func (f *Executor) call(name string, fn uint64, args ...uint64) (ret uint64, dif
 	f.now.asked = false
 	mark := len(f.w.Events)
 	ret, returned, err := f.w.Execute(world.Subject{Name: name, Fn: fn, Args: args})
-	if err != nil {
+	var stop *emu.Stop
+	switch {
+	case errors.As(err, &stop) && stop.Reason == emu.StepLimit: // none needs a thousandth
+		f.diff("does not come to an end: it runs for %d instructions", f.w.M.MaxSteps)
+	case err != nil:
 		return 0, nil, err
 	}
 	f.now.died = !returned

@@ -179,6 +179,8 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		rec     = 0xf900001f // str xzr, [x0]
 		spin    = 0x14000000 // b .
 		warn    = 0xd4210000 // brk #0x800
+		trap    = 0xd4207d00 // brk #0x3e8
+		twice   = 0xa94003e0 // ldp x0, x0, [sp]
 		udf     = 0x00000000 // udf #0
 		nobody  = 0x06000000 // in a group of encodings that has no instruction
 		ror     = 0x0bc00000 // add w0, w0, w0 with shift 3, which is reserved
@@ -206,7 +208,9 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses an address that it was not given"},
 		{"writes to the task", "ftrace_init_nop", []uint32{current, task, ret0, ret}, "into the task (+0x200)"},
 		{"writes to thread_info", "ftrace_init_nop", []uint32{current, info, ret0, ret}, "thread_info"},
-		{"spins", "ftrace_modify_call", []uint32{spin}, "step limit"},
+		{"spins", "ftrace_modify_call", []uint32{spin}, "does not come to an end: it runs for 1048576 instructions"},
+		{"comes to a trap", "ftrace_modify_call", []uint32{trap}, "comes to a trap: brk #0x3e8 at "},
+		{"loads a register twice", "ftrace_modify_call", []uint32{twice, ret0, ret}, "executes an instruction whose effect is left to the processor"},
 		{"comes to UDF", "ftrace_make_nop", []uint32{udf}, "comes to a word that is not an instruction: undefined instruction 0x00000000 at "},
 		{"comes to a reserved group", "ftrace_make_nop", []uint32{ret0, nobody}, "comes to a word that is not an instruction: undefined instruction 0x06000000 at "},
 		{"comes to a reserved field", "ftrace_make_nop", []uint32{ror}, "comes to a word that is not an instruction: undefined instruction 0x0bc00000 at "},

@@ -16,8 +16,12 @@ type Types struct {
 	HasDirectCall bool   // DirectCall is known
 	NoDirectCall  error  // why it is not, and what to do about it; nil if it is
 	Module        ModuleMembers
-	HasModule     bool  // Module is known
-	NoModule      error // why it is not, and what to do about it; nil if it is
+	HasModule     bool   // Module is known
+	NoModule      error  // why it is not, and what to do about it; nil if it is
+	GraphPause    uint64 // offset of tracing_graph_pause in struct task_struct
+	HasGraphPause bool   // GraphPause is known
+	Retp          bool   // the graph tracer matches calls and returns by retp, not by the frame pointer
+	HasRetp       bool   // Retp is known
 }
 
 // ModuleMembers are offsets of members of struct module, and sizes.
@@ -50,6 +54,7 @@ func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 		}
 		of, err := describedBy("ftrace_make_call")
 		if err == nil {
+			types.graph(of)
 			types.DirectCall, err = directCall(of)
 		}
 		types.HasDirectCall, types.NoDirectCall = err == nil, err
@@ -78,6 +83,19 @@ func fromDWARF(im *elfscan.Image, function string, read bool) (*ktypes.Types, er
 		err = &world.Lack{What: "no BTF, and no DWARF of " + function}
 	}
 	return t, err
+}
+
+// graph reads what the graph tracer looks at.
+func (types *Types) graph(of *ktypes.Types) {
+	if task, err := of.Struct("task_struct"); err == nil {
+		if m, err := of.Member(task, "tracing_graph_pause"); err == nil {
+			types.GraphPause, types.HasGraphPause = m.Offset, true
+		}
+	}
+	if call, err := of.Struct("ftrace_ret_stack"); err == nil {
+		_, err := of.Member(call, "retp")
+		types.Retp, types.HasRetp = err == nil, true
+	}
 }
 
 // directCall is the offset of direct_call in struct ftrace_ops.

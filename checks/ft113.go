@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/hook"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -25,6 +26,10 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	}
 	runs := pass.ResultOf[EntryRuns].([]entry.Run)
 	tramps := pass.ResultOf[TrampRuns].([]TrampPath)
+	hooks := pass.ResultOf[Hooks].([]hook.Hook)
+	runs = slices.DeleteFunc(slices.Clone(runs), func(p entry.Run) bool { // FT117 reports the callback itself
+		return slices.ContainsFunc(hooks, func(h hook.Hook) bool { return h.Addr == p.Callback && len(h.Failed) > 0 })
+	})
 	if len(runs)+len(tramps) == 0 {
 		return inconclusive("no callsite to start from, or no entry code")
 	}
@@ -60,7 +65,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(some(stuck, 2)), Skipped: skipped}, nil
 	}
 	return partly(skipped, "%d paths through entry code, trampolines and returns of probed functions", len(runs)+len(tramps))
-}, Sites, EntryRuns, Built, TrampRuns, Types)
+}, Sites, EntryRuns, Built, TrampRuns, Types, Hooks)
 
 // unsureDirect says what was not executed of direct calls, with the reason, where
 // the kernel has them and the place of ops->direct_call is not known: then it is

@@ -31,9 +31,10 @@ const (
 type opcode uint8
 
 const (
-	opNone      opcode = iota // not decoded yet
-	opUnknown                 // no form has the word, or its effect is left to the processor
-	opUndefined               // the architecture does not allocate the word
+	opNone          opcode = iota // not decoded yet
+	opUnknown                     // no form has the word
+	opUndefined                   // the architecture does not allocate the word
+	opUnpredictable               // the architecture leaves the effect to the processor
 	opHook
 	opUnknownSysReg
 	opNop
@@ -253,23 +254,46 @@ func dst(n uint8) uint8 {
 
 func base(n uint8) uint8 { return n } // regSP is 31
 
-// allocated reports whether w lies in a group of the top level of encodings
-// that has instructions: DDI 0487, C4.1. UDF is in the first of the others.
+// allocated reports whether w lies in a group of encodings that has instructions:
+// of the top level, of data processing with an immediate, of exceptions, and of
+// branches to a register (DDI 0487, C4.1). UDF is in the first group that has none.
 func allocated(w uint32) bool {
+	wide := w>>31 == w>>22&1 // sf is N
 	switch w >> 25 & 0xf {
 	case 0b0000:
 		return w>>31 == 1 // SME; without bit 31, reserved
 	case 0b0001, 0b0011:
 		return false
+	case 0b1001:
+		switch opc := w >> 29 & 3; w >> 23 & 3 {
+		case 0b01: // MOVN, MOVZ, MOVK
+			return opc != 1
+		case 0b10: // SBFM, BFM, UBFM
+			return opc != 3 && wide
+		}
+	}
+	switch w >> 24 {
+	case 0b1101_0100:
+		switch opc, op2, ll := w>>21&7, w>>2&7, w&3; {
+		case op2 != 0:
+			return false
+		case opc == 0b000, opc == 0b101: // SVC, HVC, SMC; DCPS1 to DCPS3
+			return ll != 0
+		case opc == 0b001, opc == 0b010, opc == 0b011: // BRK, HLT, TCANCEL
+			return ll == 0
+		}
+		return false
+	case 0b1101_0110:
+		return w>>16&31 == 31 && (w>>10&63 != 0 || w&31 == 0)
 	}
 	return true
 }
 
 // decode is the instruction w at pc. Its code is opUndefined where the
 // architecture has no instruction: in a group that is not allocated, and where a
-// form has a field with a reserved value. It is opUnknown if no form has another
-// w, and where the architecture leaves the effect to the processor (CONSTRAINED
-// UNPREDICTABLE, DDI 0487, K1.2).
+// form has a field with a reserved value. It is opUnpredictable where the
+// architecture leaves the effect to the processor (CONSTRAINED UNPREDICTABLE, DDI
+// 0487, K1.2), and opUnknown if no form has another w.
 func decode(w uint32, pc uint64) op {
 	f := formOf(w)
 	if f == nil {
@@ -444,7 +468,7 @@ func decodeBranch(f *form, w uint32, pc uint64, o op) op {
 // has the registers.
 func decodeAtomic(f *form, w uint32, o op) op {
 	rd, rn, rm, ra := field(w, 0, 5), field(w, 5, 5), field(w, 16, 5), field(w, 10, 5)
-	unknown := op{code: opUnknown}
+	unpredictable := op{code: opUnpredictable}
 	switch f.format {
 	case fmtOrdered, fmtAtomic, fmtStoreEx:
 		o.rn = base(rn)
@@ -454,7 +478,7 @@ func decodeAtomic(f *form, w uint32, o op) op {
 			o.rd = src(rd)
 		case opStxr: // Rd is Rs, the status
 			if rm == rd || rm == rn && rn != 31 {
-				return unknown
+				return unpredictable
 			}
 			o.rd, o.rm = dst(rm), src(rd)
 		case opCas: // Rs is compared and loaded
@@ -464,13 +488,13 @@ func decodeAtomic(f *form, w uint32, o op) op {
 		o.rn, o.ra = base(rn), dst(ra)
 		o.sh = 4 << field(w, 30, 1)
 		if rd == ra {
-			return unknown
+			return unpredictable
 		}
 	case fmtStoreExPair:
 		o.rn = base(rn)
 		o.sh = 4 << field(w, 30, 1)
 		if rm == rd || rm == ra || rm == rn && rn != 31 {
-			return unknown
+			return unpredictable
 		}
 		o.rd, o.rm = dst(rm), src(rd)
 	case fmtCASP:
@@ -478,7 +502,7 @@ func decodeAtomic(f *form, w uint32, o op) op {
 		o.rd, o.rm = rd, rm // with the next, for which 31 is XZR
 		o.sh = 4 << field(w, 30, 1)
 		if rd&1 == 1 || rm&1 == 1 {
-			return unknown
+			return unpredictable
 		}
 	}
 	return o
@@ -555,11 +579,11 @@ func decodeLoadStore(f *form, w uint32, pc uint64) op {
 	case fmtPair, fmtPairPost, fmtPairPre:
 		pair = true
 		if load && rt == rt2 {
-			return op{code: opUnknown}
+			return op{code: opUnpredictable}
 		}
 	}
 	if (o.mode == modePre || o.mode == modePost) && !vector && rn != 31 && (rn == rt || pair && rn == rt2) {
-		return op{code: opUnknown}
+		return op{code: opUnpredictable}
 	}
 	return o
 }

@@ -160,7 +160,7 @@ func emulate(m *Machine, c *testCase, seen *[numOpcodes]bool) *result {
 		r.Sig = sigTRAP
 	case Unmapped, Permission:
 		r.Sig = sigSEGV
-	case UnknownInstruction, Undefined, UnknownSysReg:
+	case UnknownInstruction, Undefined, Unpredictable, UnknownSysReg:
 		r.Sig = sigILL
 	case Misaligned:
 		r.Sig = sigBUS
@@ -341,7 +341,9 @@ func (f *form) isMemory() bool {
 }
 
 // runs reports whether the machine executes o.
-func (o *op) runs() bool { return o.code != opUnknown && o.code != opUndefined }
+func (o *op) runs() bool {
+	return o.code != opUnknown && o.code != opUndefined && o.code != opUnpredictable
+}
 
 // executes reports whether the machine executes w.
 func executes(w uint32) bool {
@@ -355,6 +357,7 @@ var privileged = map[opcode]string{
 	opNone:          "no instruction",
 	opUnknown:       "no instruction; compared as SIGILL",
 	opUndefined:     "no instruction; compared as SIGILL",
+	opUnpredictable: "TestUnpredictable",
 	opHook:          "no instruction; TestHooks",
 	opUnknownSysReg: "TestUnknownInstruction",
 	opException:     "SVC is a system call in qemu, the others are privileged; TestException",
@@ -765,8 +768,8 @@ func TestUnpredictable(t *testing.T) {
 			w := g.word(&forms[i])
 			if unpredictable(&forms[i], w) {
 				n++
-				if o := decode(w, codeAt); o.code != opUnknown {
-					t.Errorf("%s: %#x is executed", forms[i].name, w)
+				if o := decode(w, codeAt); o.code != opUnpredictable {
+					t.Errorf("%s: %#x is decoded as %d", forms[i].name, w, o.code)
 				}
 			}
 		}

@@ -54,6 +54,8 @@ func (m *Machine) run(until uint64) error {
 			return &Stop{Reason: UnknownInstruction, PC: pc, Word: m.wordAt(pc)}
 		case opUndefined:
 			return &Stop{Reason: Undefined, PC: pc, Word: m.wordAt(pc)}
+		case opUnpredictable:
+			return &Stop{Reason: Unpredictable, PC: pc, Word: m.wordAt(pc)}
 		case opUnknownSysReg:
 			return &Stop{Reason: UnknownSysReg, PC: pc, Word: m.wordAt(pc)}
 		case opException:

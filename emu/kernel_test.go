@@ -316,7 +316,7 @@ func TestKernelText(t *testing.T) {
 				w := binary.LittleEndian.Uint32(img.data[at-img.base:])
 				words++
 				switch decode(w, at).code {
-				case opUnknown, opUndefined:
+				case opUnknown, opUndefined, opUnpredictable:
 					if inst, err := asm(w); err != nil {
 						unknown["?"]++
 					} else if simd(inst) {

@@ -558,7 +558,15 @@ func TestUndefined(t *testing.T) {
 		{0x80800000, UnknownInstruction}, // SME
 		{0x04200000, UnknownInstruction}, // SVE
 		{0x1e622820, UnknownInstruction}, // fadd d0, d1, d2
-		{0xa8c10000, UnknownInstruction}, // ldp x0, x0, [x0], #16: left to the processor
+		{0x328002a0, Undefined},          // a MOVN, MOVZ or MOVK with opc 1
+		{0x73000000, Undefined},          // a bitfield move with opc 3
+		{0x13400000, Undefined},          // sbfm w0, w0 with N set
+		{0xd65e03c0, Undefined},          // ret with op2 other than 31
+		{0xd65f03c1, Undefined},          // ret with op4 other than 0
+		{0xd4200001, Undefined},          // brk with LL other than 0
+		{0xd4c00000, Undefined},          // an exception with opc 6
+		{0xd5384121, Undefined},          // mrs x1, a neighbour of SP_EL0
+		{0xa8c10000, Unpredictable},      // ldp x0, x0, [x0], #16
 		{0x7400000c, UnknownInstruction}, // a group of branches that extensions fill
 	} {
 		m := newMachine(t, c.word)

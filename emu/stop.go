@@ -18,6 +18,7 @@ type Reason uint8
 const (
 	UnknownInstruction Reason = iota // not in the table of forms: a processor may know it
 	Undefined                        // no processor knows it: the encoding is reserved or not allocated
+	Unpredictable                    // the architecture leaves its effect to the processor: LDP of one register twice
 	UnknownSysReg                    // MRS or MSR of a register that the machine does not have
 	Unmapped                         // nothing at Addr
 	Permission                       // the page at Addr forbids Access
@@ -31,7 +32,7 @@ const (
 	HookFailed                       // a hook returned an error
 )
 
-var reasonNames = [...]string{"unknown instruction", "undefined instruction", "unknown system register", "unmapped", "no permission", "misaligned",
+var reasonNames = [...]string{"unknown instruction", "undefined instruction", "unpredictable instruction", "unknown system register", "unmapped", "no permission", "misaligned",
 	"no landing pad", "step limit", "depth limit", "page limit", "break", "exception", "hook failed"}
 
 func (r Reason) String() string { return reasonNames[r] }
@@ -44,7 +45,7 @@ func (s *Stop) Error() string {
 		by = fmt.Sprintf(" at %#x", s.PC)
 	}
 	switch s.Reason {
-	case UnknownInstruction, Undefined, Exception:
+	case UnknownInstruction, Undefined, Unpredictable, Exception:
 		return fmt.Sprintf("%v %#08x%s", s.Reason, s.Word, by)
 	case UnknownSysReg:
 		op0, op1, crn, crm, op2 := sysRegFields(s.Word)

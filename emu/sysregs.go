@@ -115,6 +115,10 @@ var (
 func decodeSysReg(w uint32) op {
 	reg, rt := w&sysRegMask, field(w, 0, 5)
 	stored, ok := storedSysRegs[reg]
+	op0, op1, crn, crm, _ := sysRegFields(w)
+	if op0 == 3 && op1 == 0 && crn == 4 && crm == 1 && !ok { // the neighbours of SP_EL0 are not allocated: DDI 0487, C5.3
+		return op{code: opUndefined}
+	}
 	if w>>21&1 == 0 { // MSR
 		switch {
 		case ok:
@@ -125,7 +129,6 @@ func decodeSysReg(w uint32) op {
 		return op{code: opUnknownSysReg}
 	}
 	fixed, constant := fixedSysRegs[reg]
-	op0, op1, crn, _, _ := sysRegFields(w)
 	switch {
 	case ok:
 		return op{code: opMrs, rd: dst(rt), sh: uint8(stored)}

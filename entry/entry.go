@@ -21,6 +21,7 @@ type Run struct {
 	// FromSite reports whether the path begins at the callsite. Paths that begin
 	// at return_to_handler, or at a direct trampoline, do not.
 	FromSite bool
+	Callback uint64   // address of the image's own callback, if the path calls that
 	Diffs    []string // what differs from what is expected, in words
 	Err      error    // not nil: it could not be executed, and there is no verdict
 }
@@ -74,15 +75,19 @@ func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types)
 		if !ok || !r.im.IsText(target) {
 			continue
 		}
-		how := r.callback
+		how, callback := r.callback, uint64(0)
 		switch p.How {
 		case arch.Redirect:
 			how = r.redirect
 		case arch.Graph:
-			if !graphSlot {
+			switch hook, enter := r.graphHook(); {
+			case graphSlot:
+				how = r.graph
+			case hook == 0 || enter == 0:
 				continue
+			default:
+				how, callback = func(target uint64) { r.graphCallback(target, hook, enter) }, hook
 			}
-			how = r.graph
 		case arch.Direct:
 			how = func(target uint64) { r.direct(target, direct) }
 		case arch.LateDirect:
@@ -95,7 +100,9 @@ func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types)
 		if (p.How == arch.Direct || p.How == arch.LateDirect) && !hasDirect {
 			continue
 		}
-		out = append(out, r.run(p.String(), target, how))
+		run := r.run(p.String(), target, how)
+		run.Callback = callback
+		out = append(out, run)
 	}
 	return out
 }
@@ -247,7 +254,6 @@ func (r *runner) enable(target uint64) {
 	bl, err := a64.EncodeBL(s.Call, target)
 	r.must(err)
 	r.must(m.Write32(s.Call, bl))
-	r.must(m.Write64(r.ops, r.callbackAddr())) // ops->func
 	m.PC = s.Func
 	switch shape := r.era.Shape; {
 	case !shape.SavesLR:
@@ -265,12 +271,18 @@ func (r *runner) enable(target uint64) {
 	if op, ok := r.im.Addr("function_trace_op"); ok {
 		r.must(m.Write64(op, r.ops))
 	}
-	if slot, ok := r.im.Addr(r.arch.CallSlot); ok {
-		bl, err := a64.EncodeBL(slot, r.callbackAddr())
-		r.must(err)
-		r.must(m.Write32(slot, bl))
-	}
+	r.calls(r.callbackAddr())
 	r.onReturn = s.Call + a64.Size
+}
+
+// calls has the entry code call a callback.
+func (r *runner) calls(callback uint64) {
+	r.must(r.w.M.Write64(r.ops, callback)) // ops->func
+	if slot, ok := r.im.Addr(r.arch.CallSlot); ok {
+		bl, err := a64.EncodeBL(slot, callback)
+		r.must(err)
+		r.must(r.w.M.Write32(slot, bl))
+	}
 }
 
 // callback prepares a path whose callback changes nothing.
@@ -432,6 +444,48 @@ func (r *runner) graph(target uint64) {
 	})
 }
 
+// graphHook are the addresses of the graph tracer's callback, and of the core's
+// function that it calls; 0 if the image has none.
+func (r *runner) graphHook() (hook, enter uint64) {
+	text := func(name string) uint64 {
+		if a, ok := r.im.Addr(name); ok && r.im.IsText(a) {
+			return a
+		}
+		return 0
+	}
+	for _, name := range r.arch.GraphEnter {
+		if enter = max(enter, text(name)); enter != 0 {
+			break
+		}
+	}
+	return text(r.arch.GraphHook), enter
+}
+
+// graphCallback prepares a path whose callback is the graph tracer's own, which makes
+// the traced function return to return_to_handler.
+func (r *runner) graphCallback(target, hook, enter uint64) {
+	r.enable(target)
+	r.calls(hook)
+	m := r.w.M
+	r.after[30], _ = r.im.Addr("return_to_handler")
+	m.Hook(enter, func(*emu.Machine) error {
+		r.called = true
+		for i, want := range []struct {
+			what  string
+			value uint64
+		}{{"the traced function's return address", r.before[30]}, {"the callsite", r.site.Call}, {"the callsite's frame pointer", r.before[29]}} {
+			if got := r.w.Arg(i); got != want.value {
+				r.diff("x%d is %s at %s, %s, %s, was expected", i, r.at(got), r.im.Name(enter), want.what, r.at(want.value))
+			}
+		}
+		for i := range 18 {
+			m.X[i] = 0xbad3_0000_0000_0000 | uint64(i)
+		}
+		r.w.SetInt(0)
+		return nil
+	})
+}
+
 // directCall is the offset of direct_call in struct ftrace_ops, in bytes. It is
 // from r.types or, if they do not have it, from the load at the start of
 // ftrace_caller: LDR X17, [X11, #imm].
@@ -587,8 +641,8 @@ func (r *runner) compareMcount() {
 		}
 	}
 	lr, err := m.Read64(m.X[29] + 8)
-	if err != nil || lr != r.before[30] {
-		r.diff("the traced function's frame record returns to %s, %s was expected", r.at(lr), r.at(r.before[30]))
+	if err != nil || lr != r.after[30] {
+		r.diff("the traced function's frame record returns to %s, %s was expected", r.at(lr), r.at(r.after[30]))
 	}
 	r.stack()
 }

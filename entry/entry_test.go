@@ -47,12 +47,16 @@ func TestEntryPaths(t *testing.T) {
 			}
 		}
 		has("return_to_handler", "return_to_handler")
+		has("ftrace_graph_call", "ftrace_caller, fgraph")
 		has("ftrace_stub_direct_tramp", "ftrace_stub_direct_tramp")
 		has("ftrace_caller_direct", "ftrace_caller, direct call", "ftrace_caller, direct call set by the callback")
 		if table, _ := callsite.Of(im); table.Era != arch.Mcount {
 			want = append(want, "ftrace_caller, redirected by the callback")
 			has("ftrace_regs_caller", "ftrace_regs_caller", "ftrace_regs_caller, redirected by the callback")
-			has("ftrace_graph_call", "ftrace_caller, fgraph")
+			if _, ok := im.Addr("ftrace_graph_func"); ok {
+				has("function_graph_enter", "ftrace_caller, fgraph")
+				has("function_graph_enter_regs", "ftrace_caller, fgraph")
+			}
 		}
 		for _, w := range want {
 			if !slices.Contains(names, w) {

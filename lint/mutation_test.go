@@ -39,6 +39,10 @@ const sampleEvery = 7
 // mutationRules look at entry code, site functions and callsites.
 var mutationRules = []string{"FT102", "FT106", "FT113", "FT114", "FT206", "FT401", "FT406", "FT408", "FT409", "FT411"}
 
+// hookRules look at the functions by which the core of ftrace drives the
+// architecture.
+var hookRules = []string{"FT114", "FT117"}
+
 // A helper is functions whose names begin with prefix; of those that are not
 // whole, what is executed counts.
 type helper struct {
@@ -74,6 +78,9 @@ func TestMutation(t *testing.T) {
 			// module_finalize() applies alternatives, which is not executed, and
 			// module_frob_arch_sections() counts relocations. That of samples makes
 			// room for PLT entries and nothing else.
+			t.Run("hooks", func(t *testing.T) {
+				mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: hookRules, units: hooksIn, play: playHook})
+			})
 			t.Run("loader", func(t *testing.T) {
 				mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: []string{"FT409"}, units: functionUnits(true, "module_finalize", "get_plt_entry"), play: playLoader})
 			})

@@ -81,6 +81,7 @@ func newWorlds(t *testing.T, im *elfscan.Image, play func(*worlds), sites []call
 		j.ops = opsMembers(t, im, fn.Addr)
 	}
 	j.hooks()
+	j.hooksOfCore()
 	for i := range worldCount {
 		j.plain = append(j.plain, slices.Clone(j.run(i, nil)))
 	}
@@ -190,6 +191,10 @@ func (j *worlds) memory() uint64 {
 	return h
 }
 
+// anyError is the width of a result that is 0 or an error, of which none is better
+// than another.
+const anyError = 65
+
 // call calls a function; width is how many bits of its result count.
 func (j *worlds) call(name string, width uint, args ...uint64) {
 	fn, ok := j.im.Addr(name)
@@ -221,11 +226,16 @@ func (j *worlds) call(name string, width uint, args ...uint64) {
 		j.done = true
 		return
 	}
-	if width < 64 {
+	switch {
+	case width == anyError:
+		if ret = uint64(uint32(ret)); -4095 <= int32(ret) && int32(ret) < 0 {
+			ret = 1 << 32
+		}
+	case width < 64:
 		ret &= 1<<width - 1
 	}
 	// To warn of what is refused is allowed, and not asked for.
-	if width != 32 || ret == 0 {
+	if width != 32 && width != anyError || ret == 0 {
 		j.note(j.traps)
 	}
 	j.traps = 0

@@ -129,6 +129,12 @@ var catalogue = []Rule{
 		Picture:     BesideModel,
 		Differences: differences(trampoline.Unexplained, trampoline.Misconduct),
 	},
+	{
+		ID: "FT117", Name: "arch-hook-wrong", Severity: Error,
+		Title: "a function that the core of ftrace calls, executed, does or returns other than its contract",
+		On:    Kernels,
+		Sees:  Execution,
+	},
 
 	{
 		ID: "FT201", Name: "callsite-out-of-reach", Severity: Error,

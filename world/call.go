@@ -196,9 +196,17 @@ func (w *World) Misdeed(err error) string {
 	switch {
 	case past != "":
 		return past + ": " + err.Error()
+	case stop.Reason == emu.Break:
+		if what := trapOf(uint16(stop.Word >> 5)); what != "" {
+			return "comes to " + what + ": " + err.Error()
+		}
+	case stop.Reason == emu.Exception && !callsOut(stop.Word):
+		return "raises an exception: " + err.Error()
+	case stop.Reason == emu.Unpredictable:
+		return "executes an instruction whose effect is left to the processor: " + err.Error()
 	case stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
-	case isPoison(stop.Addr):
+	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && stop.Addr >= emu.ReturnAddress&^0xffff: // by LR
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
@@ -227,6 +235,14 @@ func (w *World) Astray(err error) string {
 		return "does not return: " + err.Error()
 	}
 	return ""
+}
+
+// callsOut reports whether the instruction w, which raises an exception, is HVC or
+// SMC: the kernel calls the hypervisor or the firmware by these. It dies of SVC, HLT
+// and ERET.
+func callsOut(w uint32) bool {
+	const hvc, smc = 0xd4000002, 0xd4000003
+	return w&0xffe0001f == hvc || w&0xffe0001f == smc
 }
 
 // ranPast says that execution went on behind the last instruction of a function,

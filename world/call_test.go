@@ -35,6 +35,10 @@ func TestExecute(t *testing.T) {
 		{"uses x1, which is no argument", []uint32{ldrX0X1, ret}, "uses an address that it was not given: read of unmapped 0x5afe00005afe0001", true},
 		{"uses x9 behind a call", []uint32{pushLR, bl(t, w, 1, "__module_text_address", 0), ldrX0X9, popLR, ret}, "uses an address that it was not given: read of unmapped 0xc10b0000c10b0009", true},
 		{"uses its stack before it wrote there", []uint32{ldrStack, ldrX0X0, ret}, "uses an address that it was not given: read of unmapped 0x57ac0000", true},
+		{"uses LR", []uint32{0xf94003c0, ret}, "uses an address that it was not given: read of unmapped 0xfffffffffffffff0", true}, // ldr x0, [x30]
+		{"loads a register twice", []uint32{0xa9407be0 | 30, ret}, "executes an instruction whose effect is left to the processor: unpredictable instruction 0xa9407bfe", true},
+		{"a trap that is not of WARN()", []uint32{brkOther, ret}, "comes to a trap: brk #0x5512", true},
+		{"calls the kernel", []uint32{0xd4000001, ret}, "raises an exception: exception 0xd4000001", true}, // svc #0
 		{"writes to text", []uint32{adrX1, strX0X1, ret}, "writes where it must not: write", true},
 		{"overwrites its stack", []uint32{bl(t, w, 0, "__stack_chk_fail", 0), ret}, "the stack protector found the stack overwritten", true},
 		{"calls between functions", []uint32{pushLR, bl(t, w, 1, "vfs_read", 32), popLR, ret}, "calls vfs_read+0x20 (", false},
@@ -87,7 +91,9 @@ func TestExecuteNoVerdict(t *testing.T) {
 	}{
 		{"an address of nothing", []uint32{farX1, ldrX0X1, ret}, emu.Unmapped, "(" + fnName + "+0x4)"},
 		{"a loop without end", []uint32{0x14000000}, emu.StepLimit, "(" + fnName + ")"},
-		{"a trap that is not of WARN()", []uint32{brkOther, ret}, emu.Break, "(" + fnName + ")"},
+		{"a trap of KASAN", []uint32{0xd4212000, ret}, emu.Break, "(" + fnName + ")"},              // brk #0x900
+		{"a call of the hypervisor", []uint32{0xd4000002, ret}, emu.Exception, "(" + fnName + ")"}, // hvc #0
+		{"a trap of CFI", []uint32{0xd4304000, ret}, emu.Break, "(" + fnName + ")"},                // brk #0x8200
 	} {
 		w, fn := program(t, c.words...)
 		_, returned, err := w.Execute(Subject{Name: fnName, Fn: fn})

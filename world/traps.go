@@ -7,15 +7,29 @@ import (
 	"github.com/ftlint/ftlint/emu"
 )
 
+const bugBrkImm = 0x800
+
 // onBreak records a trap. Execution goes on after WARN(), not after BUG(). A flag
 // in the kernel's bug table distinguishes the two.
 func (w *World) onBreak(pc uint64, imm uint16) emu.BreakAction {
 	w.event(Event{Kind: Trap, PC: pc, Value: uint64(imm)})
-	const bugBrkImm = 0x800
 	if imm == bugBrkImm && !w.isBug(pc) {
 		return emu.Continue
 	}
 	return emu.Halt
+}
+
+// trapOf is what a BRK with the immediate says in the kernel, if the kernel dies of
+// it; "" if it may not: of a sanitizer, or of a call through a pointer, which may
+// be one that the kernel sets (arch/arm64/include/asm/brk-imm.h).
+func trapOf(imm uint16) string {
+	switch {
+	case imm == bugBrkImm:
+		return "BUG()"
+	case imm>>8 == 0x9, imm>>10 == 0x8000>>10:
+		return "" // KASAN, CFI
+	}
+	return "a trap"
 }
 
 // isBug reports whether the trap at pc is BUG(): its entry in the bug table lacks

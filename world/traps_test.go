@@ -2,6 +2,7 @@ package world
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
@@ -58,6 +59,8 @@ func TestTraps(t *testing.T) {
 			switch bug := i > 0 && i < entries; { // the last trap has no entry
 			case bug != (errors.As(err, &stop) && stop.Reason == emu.Break), !bug && err != nil:
 				t.Errorf("table %s: trap %d is of BUG(): %v, and ends with %v", form.name, i, bug, err)
+			case bug && !strings.HasPrefix(w.Misdeed(err), "comes to BUG(): brk #0x800 at "):
+				t.Errorf("table %s: trap %d proves %q", form.name, i, w.Misdeed(err))
 			case len(w.Events) != 1 || w.Events[0].Kind != Trap || w.Events[0].Value != 0x800 || w.Events[0].PC != fn+uint64(8*i):
 				t.Errorf("table %s: events of trap %d: %v", form.name, i, w.Events)
 			}

@@ -56,5 +56,7 @@ int ftrace_make_nop(struct module *mod, struct dyn_ftrace *rec, unsigned long ad
 
 int ftrace_update_ftrace_func(ftrace_func_t func)
 {
-	return 0;
+	unsigned long pc = (unsigned long)ftrace_call;
+
+	return aarch64_insn_patch_text_nosync((void *)pc, bl(pc, (unsigned long)func));
 }

@@ -1,5 +1,5 @@
 // Built for BTI, but ftrace_caller has no landing pad: a module that is out of BL
-// range comes through a PLT's BR.
+// range comes through a PLT's BR. Nor has the graph tracer's callback, which BLR calls.
 //
 // build: entry-no-pad
 
@@ -17,7 +17,13 @@
 	b	ftrace_common
 	endentry ftrace_caller
 
-	entry_common			// reached by B alone: needs none
+	entry_common hook=0		// reached by B alone: needs none
+
+	func	ftrace_graph_func
+	mov	x4, x30			// want FT114 "ftrace_graph_func"
+	ret	x4
+	endfunc	ftrace_graph_func
+
 	entry_stub
 	entry_return
 

@@ -1,0 +1,248 @@
+package hook
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// graphEnter stands for the core's function that decides whether a traced call is
+// recorded: the arguments of its calls, and its result.
+type graphEnter struct {
+	calls   []enterCall
+	returns int32
+}
+
+type enterCall struct {
+	name string
+	args [5]uint64
+}
+
+func (x *executor) hookEnter() {
+	x.w.Hook(func(name string) error {
+		c := enterCall{name: name}
+		copy(c.args[:], x.w.M.X[:])
+		x.enter.calls = append(x.enter.calls, c)
+		x.w.SetInt(x.enter.returns)
+		return nil
+	}, x.arch.GraphEnter...)
+}
+
+// What the graph tracer's hook is handed: addresses in the traced function's
+// caller and on its stack.
+const (
+	frame    = world.StackTop + 256
+	regsAt   = world.Heap + emu.PageSize // registers of the callsite, or the saved LR
+	regsSize = 512
+)
+
+// graphReturn executes a hook that the entry code calls for a traced call while the
+// graph tracer is on: ftrace_graph_func(ip, parent_ip, ops, regs), or
+// prepare_ftrace_return(ip, parent, fp). The hook hands the core the return address
+// of the traced call, the callsite, and the frame pointer, by which the return will
+// be matched with the call. If the core returns 0, the call returns to
+// return_to_handler. If the core refuses, or tracing is paused for the task, the
+// hook changes nothing.
+func (x *executor) graphReturn(site callsite.Site, regs bool) {
+	handler := x.labels("return_to_handler")
+	switch {
+	case len(x.labels(x.arch.GraphEnter...)) == 0:
+		x.lacks("the image has no function_graph_enter")
+		return
+	case len(handler) == 0:
+		x.lacks("the image has no return_to_handler (FT101)")
+		return
+	case regs && x.era.Regs == nil:
+		x.lacks("registers of era %s, which its callbacks do not get", x.era)
+		return
+	}
+	g := graphCall{x: x, site: site, regs: regs, handler: handler[0], parent: handler[0] - 5<<32 + 0x40}
+	task := x.task
+	defer func() { x.task = task }()
+	running := func(v uint32) {
+		x.task = slices.Clone(task)
+		switch off := x.types.GraphPause; {
+		case x.types.HasGraphPause && off+4 <= taskSize:
+			binary.LittleEndian.PutUint32(x.task[off:], v)
+		case v == 0: // wherever the member is, it is zero
+			clear(x.task)
+		}
+	}
+	running(0)
+	g.hooked()
+	if !x.types.HasGraphPause {
+		g.samePause()
+	}
+	for _, refused := range []int32{-16, 1, 0x100, -1 << 31} {
+		g.untouched(fmt.Sprintf("the core's function_graph_enter refuses with %d", refused), refused, 1)
+	}
+	for _, paused := range []uint32{1, 0x100, 1 << 31} {
+		running(paused)
+		g.untouched(fmt.Sprintf("tracing_graph_pause of the task is %#x", paused), 0, 0)
+	}
+}
+
+// A graphCall is a traced call, as the entry code passes it to the hook.
+type graphCall struct {
+	x       *executor
+	site    callsite.Site
+	regs    bool // the hook gets registers
+	handler uint64
+	parent  uint64 // the return address of the traced call: in a module far away
+}
+
+// lr is the address where the traced call's return address is saved.
+func (g *graphCall) lr() uint64 {
+	if g.regs {
+		return regsAt + g.x.era.Regs.LR
+	}
+	return regsAt + regsSize/2
+}
+
+// args are the arguments of ftrace_graph_func(), if regs is true, or of
+// prepare_ftrace_return().
+func (g *graphCall) args(regs bool) []uint64 {
+	if regs {
+		return []uint64{g.site.Call, g.parent, g.x.ops, regsAt}
+	}
+	return []uint64{g.site.Call, g.lr(), frame}
+}
+
+// call calls the hook. lr is then the saved LR. The rest of the memory that the hook
+// was handed must stay.
+func (g *graphCall) call() (lr uint64, ok bool) {
+	x, m := g.x, g.x.w.M
+	before := world.Poison(regsAt, regsSize, world.ObjectMark)
+	x.must(m.Write(regsAt, before))
+	x.must(m.Write64(g.lr(), g.parent))
+	if g.regs {
+		x.must(m.Write64(regsAt+x.era.Regs.FP, frame))
+	}
+	before = make([]byte, regsSize)
+	x.must(m.Read(regsAt, before))
+	x.enter.calls = nil
+	if _, ok := x.call(g.args(g.regs)...); !ok {
+		return 0, false
+	}
+	x.wroteNothing()
+	lr, err := m.Read64(g.lr())
+	x.must(err)
+	after := make([]byte, regsSize)
+	x.must(m.Read(regsAt, after))
+	for off := uint64(0); off < regsSize; off += 8 {
+		if at := regsAt + off; at != g.lr() && !bytes.Equal(after[off:off+8], before[off:off+8]) {
+			x.diff("writes to the traced function's registers (+%#x)", off)
+		}
+	}
+	return lr, true
+}
+
+// hooked has the core record the call.
+func (g *graphCall) hooked() {
+	x := g.x
+	x.in("", func() {
+		x.enter.returns = 0
+		for range 2 {
+			lr, ok := g.call()
+			if !ok || len(x.diffs) > 0 {
+				return
+			}
+			if len(x.enter.calls) != 1 {
+				x.diff("calls function_graph_enter %d times, once was expected", len(x.enter.calls))
+				return
+			}
+			g.handed(x.enter.calls[0])
+			if lr != g.handler {
+				x.diff("leaves %s as the traced function's return address, return_to_handler was expected", x.im.At(lr))
+			}
+		}
+	})
+}
+
+// samePause compares the member of the task by which tracing is paused, where no
+// type says which it is, with that of prepare_ftrace_return(): kernels that have both
+// functions compile the same source twice.
+func (g *graphCall) samePause() {
+	x := g.x
+	twin, ok := x.im.Addr("prepare_ftrace_return")
+	if !ok || twin == x.hook.Addr {
+		return
+	}
+	x.in("", func() {
+		own, ok1 := g.pause(x.hook.Addr, g.args(g.regs))
+		other, ok2 := g.pause(twin, g.args(false))
+		if ok1 && ok2 && own != other {
+			x.diff("looks at the task's member at +%#x for tracing_graph_pause, and prepare_ftrace_return at that at +%#x", own, other)
+		}
+	})
+}
+
+// pause is the offset of the last member of the task that must be zero for a
+// function to call the core.
+func (g *graphCall) pause(fn uint64, args []uint64) (off int, ok bool) {
+	x := g.x
+	x.enter.returns = 1
+	const words = (taskSize - taskInfo) / 4
+	calls := func(zeros int) bool {
+		task := world.Poison(world.Task, taskSize, world.TaskMark)
+		clear(task[:taskInfo+4*zeros])
+		x.must(x.w.M.Write(world.Task, task))
+		x.enter.calls = nil
+		_, returned := x.aside(fn, args...)
+		return returned && len(x.enter.calls) > 0
+	}
+	zeros := sort.Search(words, calls)
+	return taskInfo + 4*(zeros-1), zeros > 0 && zeros < words
+}
+
+// handed judges what the hook hands the core.
+func (g *graphCall) handed(c enterCall) {
+	x := g.x
+	check := func(i int, what string, allowed ...uint64) {
+		if slices.Contains(allowed, c.args[i]) {
+			return
+		}
+		x.diff("passes %s to %s as %s (x%d), %s was expected", x.im.At(c.args[i]), c.name, what, i, x.im.At(allowed[0]))
+	}
+	check(0, "the return address", g.parent)
+	check(1, "the callsite", g.site.Call)
+	check(2, "the frame pointer", frame)
+	switch {
+	case !x.types.HasRetp:
+		check(3, "retp", frame, 0)
+	case x.types.Retp: // otherwise the core drops it
+		check(3, "retp", frame)
+	}
+	switch {
+	case c.name != "function_graph_enter_regs":
+	case g.regs:
+		check(4, "the registers", regsAt)
+	default:
+		check(4, "the registers", 0)
+	}
+}
+
+// untouched has the hook change nothing: it calls the core as many times as asked,
+// and the core returns that.
+func (g *graphCall) untouched(situation string, returns int32, calls int) {
+	x := g.x
+	x.in(situation, func() {
+		x.enter.returns = returns
+		lr, ok := g.call()
+		if !ok {
+			return
+		}
+		if len(x.enter.calls) != calls {
+			x.diff("calls function_graph_enter %d times, %d was expected", len(x.enter.calls), calls)
+		}
+		if lr != g.parent {
+			x.diff("leaves %s as the traced function's return address, which must stay", x.im.At(lr))
+		}
+	})
+}

@@ -1,0 +1,13 @@
+// prepare_ftrace_return that hooks the return address although the core refuses.
+//
+// build: hooks-refused with=image-graph.S,kernel.c,hooks-core.c
+
+#include "hooks.h"
+
+void prepare_ftrace_return(unsigned long ip, unsigned long *parent, unsigned long frame_pointer)
+{
+	if (current->tracing_graph_pause)	// want FT117 "^prepare_ftrace_return, executed \(the core's function_graph_enter refuses with -16\), leaves return_to_handler .* as the traced function's return address, which must stay"
+		return;
+	function_graph_enter(*parent, ip, frame_pointer, (unsigned long *)frame_pointer);
+	*parent = (unsigned long)return_to_handler;
+}

@@ -51,6 +51,10 @@ type Machine struct {
 	// processor with BTI. Hooks need no landing pad.
 	Guarded bool
 
+	// WatchLoaded has the pages of Load watched, too, as if Watch had been called
+	// for each. It is set before the first page is touched.
+	WatchLoaded bool
+
 	// Callbacks, which may be nil. They may read memory and registers; only
 	// hooks may change registers.
 	Load    func(addr uint64, page []byte) (Perm, bool)   // see Map

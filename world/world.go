@@ -206,6 +206,17 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 	}
 }
 
+// Unhook takes the stand-ins of the named functions away, so that the functions
+// themselves are executed.
+func (w *World) Unhook(names ...string) {
+	for _, name := range names {
+		if a, ok := w.Image.Addr(name); ok && w.funcs[a] != "" {
+			delete(w.funcs, a)
+			w.M.Hook(a, nil)
+		}
+	}
+}
+
 // clobbered is in registers that a call has clobbered. The number of the register
 // is in the lower bits.
 const clobbered = 0xc10b_0000_c10b_0000

@@ -64,7 +64,7 @@ type call1 struct {
 	stores    []store // to what is patched
 	maint     []maint
 	lockHeld  bool // by a stand-in
-	lockSeen  bool
+	waited    bool // for the lock
 	daif, pmr uint64
 	copies    int
 }
@@ -204,8 +204,12 @@ func (p *patcher) reset() {
 // switches makes what a situation changes in the image, or undoes it.
 func (p *patcher) switches(s situation, on bool) {
 	m := p.w.M
-	if s.owned && on {
-		_ = m.Write32(p.lock, 1)
+	if s.owned {
+		v := uint32(0)
+		if on {
+			v = lockOwned
+		}
+		_ = m.Write32(p.lock, v)
 	}
 	if s.ng {
 		b := []byte{0}
@@ -223,6 +227,13 @@ func (p *patcher) switches(s situation, on bool) {
 		}
 	}
 }
+
+// Values of the lock, a struct qspinlock: the lowest byte is 1 while a processor
+// has it, the upper half is for those that wait.
+const (
+	lockOwned  = 0x40001 // another processor has it, and one more waits
+	lockWaited = 0x80001 // it was waited for, and one more waits
+)
 
 // Bits of DAIF and the priority mask that lets interrupts through.
 const (
@@ -242,26 +253,21 @@ func (p *patcher) begin(_ function, at place, s situation) {
 }
 
 // findLSE finds the branches that alternatives or jump labels replace by a NOP
-// on a processor with LSE atomics: the code behind them, up to the next branch,
-// has such an atomic and nothing else comes there.
+// on a processor with LSE atomics: no instruction goes to the code behind them.
 func (p *patcher) findLSE() {
 	for _, s := range p.own() {
-		var before []uint64 // branches right before this word
-		for a, straight := s.Addr, 0; a < s.End(); a += a64.Size {
+		targets := map[uint64]bool{}
+		for a := s.Addr; a < s.End(); a += a64.Size {
 			w, _ := p.im.Word(a)
-			const cas, casMask = 0x08a07c00, 0x3fa07c00
-			switch kind := a64.Classify(w); {
-			case kind == a64.Branch:
-				if straight > 0 {
-					before = before[:0]
-				}
-				before, straight = append(before, a), 0
-			case w&casMask == cas && len(before) > 0 && straight < 12:
-				p.lse, before = append(p.lse, before...), nil
-			case kind.EndsFlow() || kind == a64.Call || kind == a64.BCond || kind == a64.CBZ:
-				before = nil
-			default:
-				straight++
+			if target, ok := a64.Target(w, a); ok && a64.Classify(w) != a64.Call {
+				targets[target] = true
+			}
+		}
+		for a := s.Addr; a+a64.Size < s.End(); a += a64.Size {
+			w, _ := p.im.Word(a)
+			next, _ := p.im.Word(a + a64.Size)
+			if target, _ := a64.Target(w, a); a64.Classify(w) == a64.Branch && target > a && !targets[a+a64.Size] && next != 0 && next != a64.NOP {
+				p.lse = append(p.lse, a)
 			}
 		}
 	}
@@ -274,14 +280,13 @@ func (p *patcher) own() (list []elfscan.Symbol) {
 	var add func(addr uint64, depth int)
 	add = func(addr uint64, depth int) {
 		s, ok := p.im.SymbolAt(addr)
-		if !ok || seen[s.Addr] || s.Size == 0 || s.Size > 4096 {
+		if !ok || seen[s.Addr] || s.Size == 0 || p.w.HasStandIn(s.Addr) {
 			return
 		}
 		seen[s.Addr] = true
 		list = append(list, s)
-		for a := s.Addr; a < s.End() && depth > 0; a += a64.Size {
-			w, _ := p.im.Word(a)
-			if target, ok := a64.Target(w, a); ok && a64.Classify(w) == a64.Call {
+		if depth > 0 {
+			for _, target := range callsOf(p.im, s) {
 				add(target, depth-1)
 			}
 		}
@@ -294,14 +299,25 @@ func (p *patcher) own() (list []elfscan.Symbol) {
 	return list
 }
 
+// callsOf are the targets of the direct calls in a function.
+func callsOf(im *elfscan.Image, fn elfscan.Symbol) (targets []uint64) {
+	for a := fn.Addr; a < fn.End(); a += a64.Size {
+		w, _ := im.Word(a)
+		if target, ok := a64.Target(w, a); ok && a64.Classify(w) == a64.Call {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
 // findPages finds out how the kernel numbers its pages: vmalloc_to_pfn(),
 // executed, gives the frame number of the page that a stand-in for
 // vmalloc_to_page() returns.
 func (p *patcher) findPages() {
 	toPage, ok := p.im.Addr("vmalloc_to_page")
-	calls := false
+	calls := false // one of the functions calls it
 	for _, s := range p.own() {
-		calls = calls || ok && s.Addr == toPage
+		calls = calls || ok && slices.Contains(callsOf(p.im, s), toPage)
 	}
 	if !calls {
 		p.direct, p.canMap = true, true
@@ -356,6 +372,17 @@ func (p *patcher) hook() {
 	w.Hook(p.onUnlock, "_raw_spin_unlock_irqrestore")
 	w.Hook(p.onSlowpath, "queued_spin_lock_slowpath")
 	w.Hook(w.Returns(0), "kick_all_cpus_sync", "smp_call_function")
+	// These are executed themselves: what they are told to maintain is noted.
+	for _, name := range []string{"caches_clean_inval_pou", "__flush_icache_range", "flush_icache_range"} {
+		if a, ok := p.im.Addr(name); ok && p.im.IsText(a) {
+			w.M.Hook(a, func(m *emu.Machine) error {
+				if start, end := m.X[0], m.X[1]; start != p.target || end != p.target+a64.Size {
+					p.diff("maintains the caches of %#x..%#x by %s, not of the word at %s", start, end, name, p.name(p.target))
+				}
+				return emu.ErrProceed
+			})
+		}
+	}
 	w.M.OnWrite = p.onWrite
 	w.M.OnMaint = func(_ uint64, kind emu.MaintKind, addr uint64) {
 		if p.real && kind == emu.TLBInval {
@@ -377,6 +404,9 @@ func (p *patcher) hookPages() {
 		addr := p.w.Arg(0)
 		phys, ok := p.physical(addr)
 		p.w.SetResult(0)
+		if p.now.unbacked {
+			return nil
+		}
 		if !ok {
 			p.diff("looks for the page of %#x, where no memory is: %s is to be patched", addr, p.name(p.target))
 			return nil
@@ -478,17 +508,23 @@ func (p *patcher) slotOf(index uint64) (uint64, error) {
 	return slot, nil
 }
 
-// Bits of a page table entry that a mapping for patching must have, and must not.
+// Bits of a page table entry.
 const (
-	ptePage   = 3 // valid, and a page
+	ptePage   = 3      // valid, and a page
+	pteAttr   = 7 << 2 // index of memory attributes: of normal memory 0 or, in old kernels, 4
 	pteUser   = 1 << 6
 	pteRdonly = 1 << 7
+	pteShared = 3 << 8 // inner shareable
 	pteAF     = 1 << 10
 	pteNG     = 1 << 11
 	pteWrite  = 1 << 51
 	ptePXN    = 1 << 53
 	pteUXN    = 1 << 54
-	pteAttr   = 7 << 2 // index of memory attributes: of normal memory 0 or, in old kernels, 4
+	pteDirty  = 1 << 55 // for software, in newer kernels
+
+	// pteText are the bits of a mapping for patching, but for those that differ
+	// between kernels: PAGE_KERNEL (arch/arm64/include/asm/pgtable-prot.h).
+	pteText = ptePage | pteShared | pteAF | pteWrite | ptePXN | pteUXN
 )
 
 func (p *patcher) judgeProt(prot uint64) {
@@ -503,6 +539,8 @@ func (p *patcher) judgeProt(prot uint64) {
 		p.diff("maps with attributes %#x: the mapping is not of normal memory, as that of the text is", prot)
 	case p.useNG != 0 && (prot&pteNG != 0) != p.now.ng:
 		p.diff("maps with attributes %#x: the mapping is global where it must not be, or not global where it could be", prot)
+	case prot&^(pteAttr|pteNG|pteDirty) != pteText:
+		p.diff("maps with attributes %#x, not with those of the kernel's data (%#x)", prot, uint64(pteText))
 	}
 }
 
@@ -511,7 +549,7 @@ func (p *patcher) guarded(what string) {
 	held := p.lockHeld
 	if p.lock != 0 && !held {
 		v, _ := p.w.M.Read32(p.lock)
-		held = v != 0
+		held = v == 1 && !p.now.owned || v == lockWaited && p.waited
 	}
 	if !held {
 		p.diff("%s without patch_lock", what)
@@ -624,9 +662,9 @@ func (p *patcher) onWrite(pc, addr uint64, size int, value uint64) {
 		p.stores = append(p.stores, store{memory, b})
 		_ = p.w.M.Write(memory, b) // its page is mapped
 	case addr == p.lock && addr != 0:
-		p.lockSeen, p.inline = true, true
+		p.inline = true
 	case p.lock == 0 && addr >= p.first && addr < p.last:
-		p.lock, p.inline, p.lockSeen = addr, true, true
+		p.lock, p.inline = addr, true
 	default:
 		p.stores = append(p.stores, store{addr, b})
 	}
@@ -644,7 +682,7 @@ func (p *patcher) onLock(string) error {
 	case p.lockHeld:
 		p.diff("takes patch_lock, which it has")
 	}
-	p.lockHeld, p.lockSeen = true, true
+	p.lockHeld = true
 	p.w.SetResult(p.w.M.Sys[emu.DAIF])
 	p.w.M.Sys[emu.DAIF] |= daifI | 1<<6
 	return nil
@@ -669,6 +707,6 @@ func (p *patcher) onSlowpath(string) error {
 		p.diff("calls queued_spin_lock_slowpath(%s, %#x): the lock is patch_lock, and has %#x", p.name(lock), v, now)
 		return nil
 	}
-	p.lockSeen = true
-	return p.w.M.Write32(lock, 1)
+	p.waited = true
+	return p.w.M.Write32(lock, lockWaited)
 }

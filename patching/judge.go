@@ -47,8 +47,8 @@ func (p *patcher) judgeResult(s situation, ret int32) {
 	switch {
 	case s.refuse && ret != einval:
 		p.diff("returns %d, not %d (-EINVAL), for an address that is not that of an instruction", ret, einval)
-	case s.fault && ret >= 0:
-		p.diff("returns %d, not %d (-EFAULT), where the copy fails with that: the fault is hidden", ret, efault)
+	case s.fault && ret != efault:
+		p.diff("returns %d, not %d (-EFAULT), where the copy fails with that", ret, efault)
 	case !s.refuse && !s.fault && ret != 0:
 		p.diff("returns %d, not 0", ret)
 	}
@@ -92,13 +92,18 @@ func (p *patcher) judgeStores(now, want []byte) {
 // judgeLock judges whether the lock and the state of interrupts are as before.
 func (p *patcher) judgeLock() {
 	m := p.w.M
-	held := p.lockHeld
-	if p.lock != 0 && p.inline {
-		v, _ := m.Read32(p.lock)
-		held = held || v != 0
+	if p.now.owned && !p.waited {
+		p.diff("does not wait for patch_lock, which another processor has")
 	}
-	if held {
+	v := uint32(0)
+	if p.lock != 0 && p.inline {
+		v, _ = m.Read32(p.lock)
+	}
+	switch {
+	case p.lockHeld || v&0xff != 0:
 		p.diff("does not give back patch_lock: the next call waits for ever")
+	case p.waited && v != lockWaited&^0xff || !p.waited && v != 0:
+		p.diff("leaves patch_lock %#x: those that wait for it are lost", v)
 	}
 	const masks = 0xf << 6
 	if got := m.Sys[emu.DAIF] & masks; got != p.daif || m.Sys[emu.ICCPMREL1] != p.pmr {
@@ -115,7 +120,7 @@ func (p *patcher) judgeCaches(fn function, s situation, ret int32) {
 	}
 	const line = 64 // bytes: see CTR_EL0 in package emu
 	of := p.target &^ (line - 1)
-	var clean, cleaned, dropped, done, synced bool
+	var clean, cleaned, early, dropped, done, synced bool
 	for _, m := range p.maint {
 		late := m.stores == len(p.stores)
 		switch m.kind {
@@ -125,12 +130,12 @@ func (p *patcher) judgeCaches(fn function, s situation, ret int32) {
 				return
 			}
 			if m.kind == emu.ICInval {
-				dropped = cleaned
+				dropped, early = cleaned, early || clean && !cleaned
 			} else {
 				clean = late
 			}
 		case emu.ICInvalAll:
-			dropped = cleaned
+			dropped, early = cleaned, early || clean && !cleaned
 		case emu.DSB:
 			cleaned, done = cleaned || clean, done || dropped
 		case emu.ISB:
@@ -145,6 +150,8 @@ func (p *patcher) judgeCaches(fn function, s situation, ret int32) {
 			missing = "does not drop what was fetched (ISB) behind its maintenance of caches"
 		case dropped:
 			missing = "does not wait (DSB) for its maintenance of the instruction cache"
+		case early:
+			missing = "does not wait (DSB) for its cleaning of the data cache"
 		case cleaned:
 			missing = "does not maintain the instruction cache"
 		case clean:

@@ -10,12 +10,14 @@ package patching
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -115,6 +117,8 @@ func functionsOf(im *elfscan.Image) (fns []function) {
 		add(k, name)
 	}
 	add(literal, names.WriteLiteral...)
+	// What others call comes first.
+	slices.SortStableFunc(fns, func(a, b function) int { return int(a.kind) - int(b.kind) })
 	return fns
 }
 
@@ -187,14 +191,14 @@ func (p *patcher) text() (start, end uint64) {
 
 // A situation is what happens while a function runs.
 type situation struct {
-	what   string
-	args   []uint64 // instead of the function's ordinary ones
-	fault  bool     // the copy fails
-	owned  bool     // another processor has the lock
-	masked bool     // interrupts are masked already
-	ng     bool     // the kernel is unmapped while programs run (KPTI)
-	lse    bool     // the processor has the atomics of Armv8.1
-	refuse bool     // the function must refuse
+	what     string
+	fault    bool // the copy fails
+	owned    bool // another processor has the lock
+	masked   bool // interrupts are masked already
+	ng       bool // the kernel is unmapped while programs run (KPTI)
+	lse      bool // the processor has the atomics of Armv8.1
+	refuse   bool // the function must refuse
+	unbacked bool // no page is there: the function must not write
 }
 
 // patchTwice executes a function on a place, and again with another word.
@@ -226,6 +230,11 @@ func (p *patcher) corners(fn function, at place) {
 			p.call(fn, at, value, situation{what: ", after a copy that failed"})
 		}
 	}
+	if fn.kind != reads && p.canMap && !p.direct {
+		gone := place{p.modules[0].addr, "on memory of a module", running}
+		p.prepare(gone)
+		p.call(fn, gone, value, situation{what: " that is not there", unbacked: true})
+	}
 	if fn.kind == patches {
 		for off := uint64(1); off < a64.Size; off++ {
 			p.prepare(at)
@@ -235,6 +244,36 @@ func (p *patcher) corners(fn function, at place) {
 			p.call(fn, odd, value, situation{refuse: true})
 		}
 	}
+}
+
+// proof says what an execution that ended with err shows: all memory that the
+// functions may use is there, so that one that does not come to its end is wrong.
+// It is "" where the emulator may be at fault, or where the kernel checks its
+// memory by other memory, which is not there (KASAN).
+func (p *patcher) proof(err error) string {
+	var stop *emu.Stop
+	if errors.As(err, &stop) && (stop.Reason == emu.Unmapped || stop.Reason == emu.Permission || stop.Reason == emu.Misaligned) {
+		if _, kasan := p.im.Addr("kasan_report"); !kasan {
+			return "uses memory that it must not: " + err.Error()
+		}
+	}
+	return endsBadly(err)
+}
+
+// endsBadly says what an execution that ended with err shows of a function that
+// waits for nothing: that it does not come to its end; "" if it shows nothing.
+func endsBadly(err error) string {
+	var stop *emu.Stop
+	if !errors.As(err, &stop) {
+		return ""
+	}
+	switch stop.Reason {
+	case emu.StepLimit, emu.DepthLimit:
+		return "does not come to its end: " + err.Error()
+	case emu.Break, emu.Exception:
+		return "ends in a trap: " + err.Error()
+	}
+	return ""
 }
 
 // call executes fn on the place and judges it. It reports whether the function
@@ -257,26 +296,39 @@ func (p *patcher) call(fn function, at place, value uint64, s situation) bool {
 	}
 	p.runs.Executed++
 	ret, returned, err := p.w.Execute(world.Subject{Name: fn.name, Fn: fn.addr, Args: args})
-	r := Run{Func: fn.name, Fn: fn.addr, Case: at.what + s.what, Err: err}
-	if err == nil {
-		if returned {
-			want := before
-			if fn.kind != reads && !s.fault && !s.refuse {
-				want = binary.LittleEndian.AppendUint64(nil, value)[:p.size]
-			}
-			p.judge(fn, s, int32(ret), before, want)
+	r := Run{Func: fn.name, Fn: fn.addr, Case: at.what + s.what}
+	switch {
+	case s.unbacked:
+		// BUG(), or an error: but nothing is mapped, and nothing written.
+		if p.maps+len(p.stores) > 0 || returned && int32(ret) >= 0 {
+			p.diff("goes on where vmalloc_to_page finds no page")
+		} else {
+			p.w.Faults = nil
 		}
-		for _, f := range p.w.Faults {
-			if !slices.Contains(r.Diffs, f.What) {
-				r.Diffs = append(r.Diffs, f.What)
-			}
+	case err != nil:
+		if proof := p.proof(err); proof != "" {
+			p.diff("%s", proof)
+		} else {
+			r.Err = err
+		}
+	case returned:
+		want := before
+		if fn.kind != reads && !s.fault && !s.refuse {
+			want = binary.LittleEndian.AppendUint64(nil, value)[:p.size]
+		}
+		p.judge(fn, s, int32(ret), before, want)
+	}
+	for _, f := range p.w.Faults {
+		if !slices.Contains(r.Diffs, f.What) {
+			r.Diffs = append(r.Diffs, f.What)
 		}
 	}
 	p.switches(s, false)
 	_ = p.w.M.Write(target, before)
-	p.clean = returned && err == nil && len(r.Diffs) == 0
-	if !p.clean {
+	good := r.Err == nil && len(r.Diffs) == 0
+	p.clean = good && !s.unbacked
+	if !good {
 		p.runs.All = append(p.runs.All, r)
 	}
-	return p.clean
+	return good
 }

@@ -206,6 +206,9 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 	}
 }
 
+// HasStandIn reports whether a stand-in stands for the function at addr.
+func (w *World) HasStandIn(addr uint64) bool { return w.funcs[addr] != "" }
+
 // Unhook takes the stand-ins of the named functions away, so that the functions
 // themselves are executed.
 func (w *World) Unhook(names ...string) {

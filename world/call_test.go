@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 )
 
@@ -36,6 +37,8 @@ func TestExecute(t *testing.T) {
 		{"uses x9 behind a call", []uint32{pushLR, bl(t, w, 1, "__module_text_address", 0), ldrX0X9, popLR, ret}, "uses an address that it was not given: read of unmapped 0xc10b0000c10b0009", true},
 		{"uses its stack before it wrote there", []uint32{ldrStack, ldrX0X0, ret}, "uses an address that it was not given: read of unmapped 0x57ac0000", true},
 		{"writes to text", []uint32{adrX1, strX0X1, ret}, "writes where it must not: write", true},
+		{"checks LR, which it has not signed", []uint32{0xd50323bf, ret}, "checks a return address that it has not signed", true}, // autiasp
+		{"signs LR, and does not check it", []uint32{a64.PACIASP, ret}, "goes where no code is", true},
 		{"overwrites its stack", []uint32{bl(t, w, 0, "__stack_chk_fail", 0), ret}, "the stack protector found the stack overwritten", true},
 		{"calls between functions", []uint32{pushLR, bl(t, w, 1, "vfs_read", 32), popLR, ret}, "calls vfs_read+0x20 (", false},
 	} {

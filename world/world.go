@@ -103,7 +103,7 @@ const stepsPerEvent = 8
 // New makes a World of the image. Its text is read-only and executable, as after
 // boot.
 func New(im *elfscan.Image) *World {
-	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages}, arch: arch.ARM64,
+	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages, SignsLR: true}, arch: arch.ARM64,
 		funcs: map[uint64]string{}, calls: map[string]int{}, strays: map[uint64][]string{}}
 	w.M.Load = w.load
 	w.M.OnBreak = w.onBreak

@@ -35,8 +35,9 @@ type patcher struct {
 	first, last uint64   // addresses of the image
 	modules     []module // memory that is not the image's
 	pages       pageInfo
-	canMap      bool // the pages of modules are known
-	direct      bool // text of modules is writable: the kernel does not map it elsewhere
+	canMap      bool          // the pages of modules are known
+	written     map[bool]bool // by place.module: a function has written to such a place
+	direct      bool          // text of modules is writable: the kernel does not map it elsewhere
 
 	slots  map[uint64]uint64 // addresses of fixmap slots, by index; 0: not known
 	lse    []uint64          // addresses of branches around LSE atomics
@@ -105,7 +106,7 @@ func (i pageInfo) of(phys, page uint64) uint64 {
 }
 
 func newPatcher(im *elfscan.Image) *patcher {
-	p := &patcher{im: im, fns: functionsOf(im), page: max(im.PageSize(), emu.PageSize), slots: map[uint64]uint64{}}
+	p := &patcher{im: im, fns: functionsOf(im), page: max(im.PageSize(), emu.PageSize), slots: map[uint64]uint64{}, written: map[bool]bool{}}
 	for name, addr := range map[string]*uint64{
 		"__set_fixmap": &p.setFixmap, "system_state": &p.systemState, "arm64_use_ng_mappings": &p.useNG,
 		"kimage_voffset": &p.voffset, "memstart_addr": &p.memstart, "patch_lock": &p.lock,
@@ -198,7 +199,51 @@ func (p *patcher) reset() {
 			_ = m.Write64(addr, v)
 		}
 	}
+	p.sparse()
 	p.mapped, p.clean = p.mapped[:0], true
+}
+
+// Where the struct pages are in a kernel that does not have them at a constant
+// address (without CONFIG_SPARSEMEM_VMEMMAP), and the sections that say so.
+const (
+	pagesBase = 0xffff_0010_0000_0000
+	pagesSize = 1 << 30
+	rootsBase = 0xffff_0020_0000_0000 // pointers to the sections
+	sections  = rootsBase + emu.PageSize
+	rootsSize = 3 * emu.PageSize // with the sections: 256 of up to 32 bytes
+
+	sectionFlags = 0x7 // present, with pages, online
+)
+
+// sparse makes memory as a kernel with CONFIG_SPARSEMEM or CONFIG_FLATMEM describes
+// it: all of it is one, whichever section a page is in.
+func (p *patcher) sparse() {
+	m := p.w.M
+	m.Map(pagesBase, pagesSize, emu.Read)
+	if s, ok := p.im.Lookup("mem_map"); ok && s.Size == 8 {
+		_ = m.Write64(s.Addr, pagesBase)
+	}
+	s, ok := p.im.Lookup("mem_section")
+	if !ok {
+		return
+	}
+	if s.Size != 8 { // the sections themselves
+		for off := uint64(0); off+8 <= s.Size; off += 8 {
+			_ = m.Write64(s.Addr+off, pagesBase|sectionFlags)
+		}
+		return
+	}
+	m.Map(rootsBase, rootsSize, emu.Read)
+	_ = m.Write64(s.Addr, rootsBase)
+	b := make([]byte, 0, rootsSize)
+	for len(b) < rootsSize {
+		v := uint64(sections)
+		if len(b) >= sections-rootsBase {
+			v = pagesBase | sectionFlags
+		}
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	_ = m.Write(rootsBase, b)
 }
 
 // switches makes what a situation changes in the image, or undoes it.
@@ -328,8 +373,9 @@ func (p *patcher) findPages() {
 		p.skip("memory of modules (the image has no vmalloc_to_pfn, which tells how its pages are numbered)")
 		return
 	}
-	// An address that any kernel can have for a struct page.
-	const some = 0xffff_fc00_0000_0000
+	// An address that any kernel can have for a struct page, whose size is a multiple
+	// of 8 bytes.
+	const some = pagesBase + 64*9*5*7*11*13*8
 	var page uint64
 	p.w.Hook(func(string) error { p.w.SetResult(page); return nil }, "vmalloc_to_page")
 	pfn := func(addr uint64) (uint64, error) {

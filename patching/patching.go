@@ -28,6 +28,9 @@ type Run struct {
 	Case  string   // the place, and what happens: "on the last word of a page, where the copy fails"
 	Diffs []string // what the function does and must not
 	Err   error    // not nil: it could not be executed to the end
+
+	proof string // what Err shows, if nothing is amiss with the memory around the image
+	kind  bool   // as place.module
 }
 
 // Runs are the results of executing the interface.
@@ -64,6 +67,13 @@ func Execute(im *elfscan.Image) *Runs {
 			if i == 0 {
 				p.corners(fn, at)
 			}
+		}
+	}
+	// Where another function could write, the memory that is needed is there: what
+	// does not come to its end there is wrong.
+	for i := range runs.All {
+		if r := &runs.All[i]; r.proof != "" && p.written[r.kind] {
+			r.Diffs, r.Err = append(r.Diffs, r.proof), nil
 		}
 	}
 	return runs
@@ -124,9 +134,10 @@ func functionsOf(im *elfscan.Image) (fns []function) {
 
 // A place is memory that is patched.
 type place struct {
-	addr  uint64
-	what  string // "on the first word of text"
-	state int32  // of the system, as in enum system_states
+	addr   uint64
+	what   string // "on the first word of text"
+	state  int32  // of the system, as in enum system_states
+	module bool   // it is memory of a module
 }
 
 // States of the system that are the same in all kernels.
@@ -166,8 +177,10 @@ func (p *patcher) places() (all []place) {
 		for i, m := range p.modules {
 			for k, state := range []int32{booting, running} {
 				add(m.addr, fmt.Sprintf("on the first word of a module's memory %s the image", m.where), state)
+				all[len(all)-1].module = true
 				if k == i {
 					add(m.addr+2*page-a64.Size, fmt.Sprintf("on the last word of a module's memory %s the image", m.where), state)
+					all[len(all)-1].module = true
 				}
 			}
 		}
@@ -231,7 +244,7 @@ func (p *patcher) corners(fn function, at place) {
 		}
 	}
 	if fn.kind != reads && p.canMap && !p.direct {
-		gone := place{p.modules[0].addr, "on memory of a module", running}
+		gone := place{p.modules[0].addr, "on memory of a module", running, true}
 		p.prepare(gone)
 		p.call(fn, gone, value, situation{what: " that is not there", unbacked: true})
 	}
@@ -246,18 +259,19 @@ func (p *patcher) corners(fn function, at place) {
 	}
 }
 
-// proof says what an execution that ended with err shows: all memory that the
-// functions may use is there, so that one that does not come to its end is wrong.
-// It is "" where the emulator may be at fault, or where the kernel checks its
-// memory by other memory, which is not there (KASAN).
+// proof says what an execution that ended with err shows, if all memory that the
+// functions may use is there. It is "" where the emulator may be at fault, or
+// where the kernel checks its memory by other memory, which is not there (KASAN).
 func (p *patcher) proof(err error) string {
 	var stop *emu.Stop
-	if errors.As(err, &stop) && (stop.Reason == emu.Unmapped || stop.Reason == emu.Permission || stop.Reason == emu.Misaligned) {
-		if _, kasan := p.im.Addr("kasan_report"); !kasan {
-			return "uses memory that it must not: " + err.Error()
-		}
+	if _, kasan := p.im.Addr("kasan_report"); kasan || !errors.As(err, &stop) {
+		return ""
 	}
-	return endsBadly(err)
+	switch stop.Reason {
+	case emu.Unmapped, emu.Permission, emu.Misaligned:
+		return "uses memory that it must not: " + err.Error()
+	}
+	return ""
 }
 
 // endsBadly says what an execution that ended with err shows of a function that
@@ -306,10 +320,10 @@ func (p *patcher) call(fn function, at place, value uint64, s situation) bool {
 			p.w.Faults = nil
 		}
 	case err != nil:
-		if proof := p.proof(err); proof != "" {
+		if proof := endsBadly(err); proof != "" {
 			p.diff("%s", proof)
 		} else {
-			r.Err = err
+			r.Err, r.proof, r.kind = err, p.proof(err), at.module
 		}
 	case returned:
 		want := before
@@ -329,6 +343,8 @@ func (p *patcher) call(fn function, at place, value uint64, s situation) bool {
 	p.clean = good && !s.unbacked
 	if !good {
 		p.runs.All = append(p.runs.All, r)
+	} else if fn.kind != reads && !s.refuse && !s.unbacked {
+		p.written[at.module] = true
 	}
 	return good
 }

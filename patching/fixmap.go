@@ -298,17 +298,20 @@ func (p *patcher) begin(_ function, at place, s situation) {
 }
 
 // findLSE finds the branches that alternatives or jump labels replace by a NOP
-// on a processor with LSE atomics: no instruction goes to the code behind them.
+// on a processor with LSE atomics: in a function with exclusive instructions, no
+// instruction goes to the code behind them.
 func (p *patcher) findLSE() {
 	for _, s := range p.own() {
-		targets := map[uint64]bool{}
+		targets, exclusive := map[uint64]bool{}, false
 		for a := s.Addr; a < s.End(); a += a64.Size {
 			w, _ := p.im.Word(a)
+			const ldxr, ldxrMask = 0x085f7c00, 0x3fff7c00 // LDXR, LDAXR
+			exclusive = exclusive || w&ldxrMask == ldxr
 			if target, ok := a64.Target(w, a); ok && a64.Classify(w) != a64.Call {
 				targets[target] = true
 			}
 		}
-		for a := s.Addr; a+a64.Size < s.End(); a += a64.Size {
+		for a := s.Addr; exclusive && a+a64.Size < s.End(); a += a64.Size {
 			w, _ := p.im.Word(a)
 			next, _ := p.im.Word(a + a64.Size)
 			if target, _ := a64.Target(w, a); a64.Classify(w) == a64.Branch && target > a && !targets[a+a64.Size] && next != 0 && next != a64.NOP {
@@ -450,8 +453,8 @@ func (p *patcher) hookPages() {
 		addr := p.w.Arg(0)
 		phys, ok := p.physical(addr)
 		p.w.SetResult(0)
-		if p.now.unbacked {
-			return nil
+		if p.now.unbacked || p.at.text {
+			return nil // old kernels find no page of text: it is mapped in blocks
 		}
 		if !ok {
 			p.diff("looks for the page of %#x, where no memory is: %s is to be patched", addr, p.name(p.target))

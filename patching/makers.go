@@ -2,6 +2,7 @@ package patching
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
@@ -65,6 +66,7 @@ func Make(im *elfscan.Image, exhaustive bool) *Made {
 		return made
 	}
 	c := &cases{w: world.New(im), dense: exhaustive, made: made}
+	c.w.AtCall = c.atCall
 	var types *ktypes.Types
 	c.enum = func(name string) (uint64, bool) {
 		if types == nil {
@@ -93,6 +95,19 @@ func Make(im *elfscan.Image, exhaustive bool) *Made {
 		}
 	}
 	return made
+}
+
+// atCall judges a message: it must be one that can be printed, and a stack trace
+// from there must come back.
+func (c *cases) atCall(name string) {
+	if diff := c.w.Unwinds(name); diff != "" {
+		c.w.Fault(c.w.PC(), "%s", diff)
+	}
+	if slices.Contains(world.Printers, name) {
+		if bad := c.w.BadMessage(c.w.Arg(0), c.w.M.X[1:8]); bad != "" {
+			c.w.Fault(c.w.PC(), "prints a bad message: %s", bad)
+		}
+	}
 }
 
 // encoder is what all makers with an immediate call.

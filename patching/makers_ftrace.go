@@ -81,6 +81,7 @@ var makers = append([]maker{
 			adr(pcOf, far(0x12345), r, true)
 		}
 		c.try(0, false, pcOf, pcOf, 16, 2)
+		c.try(0, false, 0x10_0000_0100, 0x10_0000_0100, 16, 2) // in reach, even if cut to 32 bits
 	}},
 	{name: "aarch64_insn_gen_add_sub_imm", ftrace: true, cases: func(c *cases) {
 		arith := func(op uint64, wide bool, dst, src, imm uint64) {
@@ -149,6 +150,10 @@ var makers = append([]maker{
 			}
 			c.try(0, true, uint64(typ), uint64(f.put(0xffff_ffff, 0)))
 		}
+		for _, word := range []uint64{0xffff_ffff, 0x1234_5678, 0xf0ff_fff0} {
+			c.try(0, true, uint64(len(immediates)), word)
+			c.try(0, true, 99, word)
+		}
 	}},
 	{name: "aarch64_insn_decode_register", takes: true, ftrace: true, cases: func(c *cases) {
 		for typ, lo := range []uint{0, 5, 10, 16, 0, 10} { // Rt, Rn, Rt2, Rm, Rd, Ra
@@ -170,6 +175,7 @@ var makers = append([]maker{
 		for _, d := range c.offsets(20, 4096) {
 			if w, ok := a64.EncodeAdr(0, uint64(d), 16, true); ok && int64(int32(d)) == d {
 				c.try(w, true, 0x9000_0010, uint64(uint32(d)))
+				c.try(w, true, 0xf0ff_fff0, uint64(uint32(d)))
 			}
 		}
 	}},

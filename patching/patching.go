@@ -138,6 +138,7 @@ type place struct {
 	what   string // "on the first word of text"
 	state  int32  // of the system, as in enum system_states
 	module bool   // it is memory of a module
+	text   bool   // it is text that the kernel must know as its own: exit text is not traced
 }
 
 // States of the system that are the same in all kernels.
@@ -152,7 +153,7 @@ const (
 func (p *patcher) places() (all []place) {
 	im, page := p.im, p.page
 	add := func(addr uint64, what string, state int32) {
-		all = append(all, place{addr: addr, what: what, state: state})
+		all = append(all, place{addr: addr, what: what, state: state, text: true})
 	}
 	start, end := p.text()
 	middle := (start + (end-start)/2) &^ (page - 1)
@@ -170,17 +171,18 @@ func (p *patcher) places() (all []place) {
 			if ok1 && ok2 && lo < hi && lo%a64.Size == 0 && hi%a64.Size == 0 {
 				add(lo, "on the first word of "+r.name, booting)
 				add(hi-a64.Size, "on the last word of "+r.name, scheduling)
+				for i := len(all) - 2; i < len(all); i++ {
+					all[i].text = r.start == "_sinittext"
+				}
 			}
 		}
 	}
 	if p.canMap {
 		for i, m := range p.modules {
 			for k, state := range []int32{booting, running} {
-				add(m.addr, fmt.Sprintf("on the first word of a module's memory %s the image", m.where), state)
-				all[len(all)-1].module = true
+				all = append(all, place{addr: m.addr, what: fmt.Sprintf("on the first word of a module's memory %s the image", m.where), state: state, module: true})
 				if k == i {
-					add(m.addr+2*page-a64.Size, fmt.Sprintf("on the last word of a module's memory %s the image", m.where), state)
-					all[len(all)-1].module = true
+					all = append(all, place{addr: m.addr + 2*page - a64.Size, what: fmt.Sprintf("on the last word of a module's memory %s the image", m.where), state: state, module: true})
 				}
 			}
 		}
@@ -244,7 +246,7 @@ func (p *patcher) corners(fn function, at place) {
 		}
 	}
 	if fn.kind != reads && p.canMap && !p.direct {
-		gone := place{p.modules[0].addr, "on memory of a module", running, true}
+		gone := place{addr: p.modules[0].addr, what: "on memory of a module", state: running, module: true}
 		p.prepare(gone)
 		p.call(fn, gone, value, situation{what: " that is not there", unbacked: true})
 	}

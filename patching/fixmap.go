@@ -97,14 +97,6 @@ type maint struct {
 	stores int
 }
 
-// pageInfo is how the kernel numbers its struct page: page is the address of
-// that of frame number pfn, and each has size bytes.
-type pageInfo struct{ page, pfn, size uint64 }
-
-func (i pageInfo) of(phys, page uint64) uint64 {
-	return i.page + (phys/page-i.pfn)*i.size
-}
-
 func newPatcher(im *elfscan.Image) *patcher {
 	p := &patcher{im: im, fns: functionsOf(im), page: max(im.PageSize(), emu.PageSize), slots: map[uint64]uint64{}, written: map[bool]bool{}}
 	for name, addr := range map[string]*uint64{
@@ -199,51 +191,13 @@ func (p *patcher) reset() {
 			_ = m.Write64(addr, v)
 		}
 	}
-	p.sparse()
-	p.mapped, p.clean = p.mapped[:0], true
-}
-
-// Where the struct pages are in a kernel that does not have them at a constant
-// address (without CONFIG_SPARSEMEM_VMEMMAP), and the sections that say so.
-const (
-	pagesBase = 0xffff_0010_0000_0000
-	pagesSize = 1 << 30
-	rootsBase = 0xffff_0020_0000_0000 // pointers to the sections
-	sections  = rootsBase + emu.PageSize
-	rootsSize = 3 * emu.PageSize // with the sections: 256 of up to 32 bytes
-
-	sectionFlags = 0x7 // present, with pages, online
-)
-
-// sparse makes memory as a kernel with CONFIG_SPARSEMEM or CONFIG_FLATMEM describes
-// it: all of it is one, whichever section a page is in.
-func (p *patcher) sparse() {
-	m := p.w.M
-	m.Map(pagesBase, pagesSize, emu.Read)
-	if s, ok := p.im.Lookup("mem_map"); ok && s.Size == 8 {
+	if s, ok := p.im.Lookup("mem_map"); ok && s.Size == 8 { // CONFIG_FLATMEM
 		_ = m.Write64(s.Addr, pagesBase)
 	}
-	s, ok := p.im.Lookup("mem_section")
-	if !ok {
-		return
+	if p.pages.sections != nil {
+		p.pages.sections.lay(p)
 	}
-	if s.Size != 8 { // the sections themselves
-		for off := uint64(0); off+8 <= s.Size; off += 8 {
-			_ = m.Write64(s.Addr+off, pagesBase|sectionFlags)
-		}
-		return
-	}
-	m.Map(rootsBase, rootsSize, emu.Read)
-	_ = m.Write64(s.Addr, rootsBase)
-	b := make([]byte, 0, rootsSize)
-	for len(b) < rootsSize {
-		v := uint64(sections)
-		if len(b) >= sections-rootsBase {
-			v = pagesBase | sectionFlags
-		}
-		b = binary.LittleEndian.AppendUint64(b, v)
-	}
-	_ = m.Write(rootsBase, b)
+	p.mapped, p.clean = p.mapped[:0], true
 }
 
 // switches makes what a situation changes in the image, or undoes it.
@@ -295,6 +249,9 @@ func (p *patcher) begin(_ function, at place, s situation) {
 	}
 	m.Sys[emu.DAIF], m.Sys[emu.ICCPMREL1] = p.daif, p.pmr
 	p.switches(s, true)
+	if phys, ok := p.physical(at.addr); ok && p.pages.sections != nil {
+		_ = m.Write64(p.pages.of(phys, p.page), p.pages.sections.flags(phys))
+	}
 }
 
 // findLSE finds the branches that alternatives or jump labels replace by a NOP
@@ -356,52 +313,6 @@ func callsOf(im *elfscan.Image, fn elfscan.Symbol) (targets []uint64) {
 		}
 	}
 	return targets
-}
-
-// findPages finds out how the kernel numbers its pages: vmalloc_to_pfn(),
-// executed, gives the frame number of the page that a stand-in for
-// vmalloc_to_page() returns.
-func (p *patcher) findPages() {
-	toPage, ok := p.im.Addr("vmalloc_to_page")
-	calls := false // one of the functions calls it
-	for _, s := range p.own() {
-		calls = calls || ok && slices.Contains(callsOf(p.im, s), toPage)
-	}
-	if !calls {
-		p.direct, p.canMap = true, true
-		return
-	}
-	toPFN, ok := p.im.Addr("vmalloc_to_pfn")
-	if !ok {
-		p.skip("memory of modules (the image has no vmalloc_to_pfn, which tells how its pages are numbered)")
-		return
-	}
-	// An address that any kernel can have for a struct page, whose size is a multiple
-	// of 8 bytes.
-	const some = pagesBase + 64*9*5*7*11*13*8
-	var page uint64
-	p.w.Hook(func(string) error { p.w.SetResult(page); return nil }, "vmalloc_to_page")
-	pfn := func(addr uint64) (uint64, error) {
-		page = addr
-		p.prepare(place{state: running})
-		return p.w.Call(toPFN, p.modules[0].addr)
-	}
-	first, err := pfn(some)
-	for size := uint64(32); size <= 256 && err == nil; size += 8 {
-		var next uint64
-		if next, err = pfn(some + size); err == nil && next == first+1 {
-			p.pages, p.canMap = pageInfo{some, first, size}, true
-			break
-		}
-	}
-	if !p.canMap {
-		why := "vmalloc_to_pfn, executed, does not tell how pages are numbered"
-		if err != nil {
-			why = fmt.Sprintf("vmalloc_to_pfn: %v", err)
-		}
-		p.skip("memory of modules (" + why + ")")
-	}
-	p.hookPages()
 }
 
 func (p *patcher) skip(what string) {

@@ -56,6 +56,7 @@ type Region struct{ Start, End string }
 // instructions.
 type Patching struct {
 	Read, Write, WriteLiteral []string
+	Synced                    string   // of Write, the one that maintains the instruction cache, and refuses a misaligned address
 	Makers                    []string // makers of instructions that ftrace calls
 	MakerPrefixes             []string // beginnings of the names of all makers
 	Branch                    string   // the maker of branches

@@ -169,6 +169,9 @@ const (
 	opBR
 	opBLR
 	opRet
+	opSignLR
+	opAuthLR
+	opStripLR
 	opException
 	opBrk
 	opClrex
@@ -346,6 +349,8 @@ func decode(w uint32, pc uint64) op {
 	case fmt2:
 		o.sh = 1 << field(w, 10, 2) // the size, for CRC32
 	case fmt3, fmt1:
+	case fmtHint:
+		return decodeHint(w)
 
 	case fmtB, fmtBCond, fmtCB, fmtTB, fmtBReg, fmtBRegAuth, fmtRetAuth, fmtImm16, fmtBarrier, fmtPState, fmtSYS, fmtSysReg:
 		return decodeBranch(f, w, pc, o)
@@ -431,6 +436,27 @@ func decodeImmediate(f *form, w uint32, pc uint64, o op) op {
 	return o
 }
 
+// decodeHint is decode for hints. Those that sign LR, check its signature or
+// strip it do something if the machine signs (DDI 0487, C6.2, "PACIA", "AUTIA",
+// "XPACD"). The others are NOPs.
+func decodeHint(w uint32) op {
+	hint := field(w, 5, 7)
+	o := op{code: opSignLR, sh: hint >> 1 & 1, rm: regSP} // the key is A or B
+	if hint&1 == 0 {
+		o.rm = regZero // PACIAZ and its kin
+	}
+	switch hint {
+	case 7:
+		o.code = opStripLR
+	case 24, 25, 26, 27:
+	case 28, 29, 30, 31:
+		o.code = opAuthLR
+	default:
+		return op{code: opNop}
+	}
+	return o
+}
+
 // decodeBranch is decode for branches, exceptions and system instructions; o has
 // the registers.
 func decodeBranch(f *form, w uint32, pc uint64, o op) op {
@@ -449,7 +475,7 @@ func decodeBranch(f *form, w uint32, pc uint64, o op) op {
 		o.imm = pc + signed(w, 5, 14)<<2
 	case fmtBReg, fmtBRegAuth:
 	case fmtRetAuth:
-		o.rn = 30
+		o.rn, o.rm, o.sh, o.ext = 30, regSP, field(w, 10, 1), 1
 	case fmtImm16:
 		o.imm = uint64(w >> 5 & 0xffff)
 	case fmtBarrier:

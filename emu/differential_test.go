@@ -362,6 +362,9 @@ var privileged = map[opcode]string{
 	opUnknownSysReg: "TestUnknownInstruction",
 	opException:     "SVC is a system call in qemu, the others are privileged; TestException",
 	opMrsCounter:    "a clock; TestSysRegs",
+	opSignLR:        "nothing on a processor that does not sign; TestSignsLR",
+	opAuthLR:        "the same",
+	opStripLR:       "the same",
 }
 
 // unpredictable reports whether the architecture leaves the effect of w open: emu

@@ -456,7 +456,22 @@ func (m *Machine) run(until uint64) error {
 			m.depth++
 			r[30] = next
 			next = target
+		case opSignLR:
+			if m.SignsLR {
+				r[30] = withSignature(r[30], r[o.rm], o.sh)
+			}
+		case opAuthLR:
+			if m.SignsLR && !m.authLR(o) {
+				return m.stopped()
+			}
+		case opStripLR:
+			if m.SignsLR {
+				r[30] = stripped(r[30])
+			}
 		case opRet:
+			if m.SignsLR && o.ext == 1 && !m.authLR(o) { // RETAA, RETAB
+				return m.stopped()
+			}
 			if m.depth > 0 {
 				m.depth--
 			}
@@ -826,4 +841,36 @@ func signExtended(v uint64, o *op) uint64 {
 		v = uint64(uint32(v))
 	}
 	return v
+}
+
+// A signature is in the bits of an address that are all the same without one: 62 to
+// 56 and 54 to 48. Bit 55 says what they are.
+const sigBits = 0x7f7f << 48
+
+// stripped is the address p without its signature.
+func stripped(p uint64) uint64 {
+	if p>>55&1 == 1 {
+		return p | sigBits
+	}
+	return p &^ sigBits
+}
+
+// withSignature is the address p signed with the modifier, usually SP, and a key. No
+// address is its own signature, and signatures with other modifiers or keys
+// differ.
+func withSignature(p, modifier uint64, key uint8) uint64 {
+	h := (stripped(p)>>2 ^ bits.RotateLeft64(modifier, 21) + uint64(key)) * 0x9e37_79b9_7f4a_7c15
+	return stripped(p) ^ (h&sigBits | 1<<48)
+}
+
+// authLR checks the signature of LR, and takes it away. If it is not that of the
+// modifier and the key, m.stop says so.
+func (m *Machine) authLR(o *op) bool {
+	p := m.r[30]
+	if withSignature(stripped(p), m.r[o.rm], o.sh) != p {
+		m.stop = Stop{Reason: BadSignature, PC: m.PC, Addr: p}
+		return false
+	}
+	m.r[30] = stripped(p)
+	return true
 }

@@ -215,8 +215,8 @@ func branchForms() []form {
 		{"SMC", 0xffe0001f, 0xd4000003, opException, fmtImm16},
 		{"HLT", 0xffe0001f, 0xd4400000, opException, fmtImm16},
 		{"BRK", 0xffe0001f, 0xd4200000, opBrk, fmtImm16},
-		// NOP, YIELD, WFE, BTI, PACIASP, CSDB, ... : all that hints ask for is
-		// nothing here, and hints that are not allocated are NOPs.
+		// NOP, YIELD, WFE, BTI, PACIASP, CSDB, ... : what hints ask for is nothing
+		// here, but for those of decodeHint, and those that are not allocated are NOPs.
 		{"HINT", 0xfffff01f, 0xd503201f, opNop, fmtHint},
 		{"CLREX", 0xfffff0ff, 0xd503305f, opClrex, fmtBarrier},
 		{"DSB", 0xfffff0ff, 0xd503309f, opBarrier, fmtBarrier},

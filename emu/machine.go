@@ -11,7 +11,8 @@
 //
 // Pointer authentication does nothing: PAC* and AUT* and XPAC* keep the
 // pointer as it is, as on a processor whose keys are off, and RETAA, BRAA and
-// their kin branch as RET and BR do.
+// their kin branch as RET and BR do. With SignsLR, PACIASP and its kin sign LR,
+// and AUTIASP and RETAA and their kin check the signature.
 package emu
 
 import "errors"
@@ -50,6 +51,15 @@ type Machine struct {
 	// a BTI or PACIASP that accepts them, as if all pages were guarded on a
 	// processor with BTI. Hooks need no landing pad.
 	Guarded bool
+
+	// SignsLR has LR signed and checked where code asks for that, as on a processor
+	// with pointer authentication that faults where a signature is wrong
+	// (FEAT_FPAC).
+	SignsLR bool
+
+	// WatchLoaded has the pages of Load watched, too, as if Watch had been called
+	// for each. It is set before the first page is touched.
+	WatchLoaded bool
 
 	// Callbacks, which may be nil. They may read memory and registers; only
 	// hooks may change registers.

@@ -625,6 +625,64 @@ func TestException(t *testing.T) {
 	}
 }
 
+// A signature of LR is checked with the stack pointer and the key that it was made
+// with.
+func TestSignsLR(t *testing.T) {
+	const (
+		autiasp = 0xd50323bf
+		autibsp = 0xd50323ff
+		paciaz  = 0xd503231f
+		autiaz  = 0xd503239f
+		xpaclri = 0xd50320ff
+		retaa   = 0xd65f0bff
+		retab   = 0xd65f0fff
+		push    = 0xd10043ff // sub sp, sp, #16
+		pop     = 0x910043ff // add sp, sp, #16
+	)
+	for _, c := range []struct {
+		name  string
+		words []uint32
+		wrong int // the word that stops; 0: none
+	}{
+		{"PACIASP, AUTIASP", []uint32{a64.PACIASP, push, pop, autiasp, a64.RET}, 0},
+		{"PACIBSP, AUTIBSP", []uint32{a64.PACIBSP, autibsp, a64.RET}, 0},
+		{"PACIAZ, AUTIAZ", []uint32{paciaz, push, autiaz, a64.RET}, 0},
+		{"PACIASP, RETAA", []uint32{a64.PACIASP, retaa}, 0},
+		{"PACIBSP, RETAB", []uint32{a64.PACIBSP, retab}, 0},
+		{"stripped", []uint32{a64.PACIASP, xpaclri, a64.RET}, 0},
+		{"not signed", []uint32{a64.NOP, autiasp, a64.RET}, 1},
+		{"not signed, RETAA", []uint32{a64.NOP, retaa}, 1},
+		{"signed twice", []uint32{a64.PACIASP, a64.PACIASP, push, autiasp, a64.RET}, 3},
+		{"another key", []uint32{a64.PACIASP, autibsp, a64.RET}, 1},
+		{"another key, RETAB", []uint32{a64.PACIASP, retab}, 1},
+		{"another SP", []uint32{a64.PACIASP, push, autiasp, a64.RET}, 2},
+	} {
+		m := newMachine(t, c.words...)
+		m.SP = 0x1234_5670
+		if _, err := m.Call(textAt); err != nil {
+			t.Errorf("%s: it does not sign: %v", c.name, err)
+		}
+		m.SignsLR, m.SP = true, 0x1234_5670
+		_, err := m.Call(textAt)
+		if c.wrong == 0 {
+			if err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if s := wantStop(t, err, BadSignature, textAt+4*uint64(c.wrong)); s.Addr != m.X[30] {
+			t.Errorf("%s: %v", c.name, s)
+		}
+	}
+	// Without a check, a signed address is not one of code.
+	m := newMachine(t, a64.PACIASP, a64.RET)
+	m.SignsLR = true
+	_, err := m.Call(textAt)
+	if s := wantStop(t, err, Unmapped, m.PC); s.Access != Exec || s.Addr>>48 == 0xffff {
+		t.Error(s)
+	}
+}
+
 func TestGuarded(t *testing.T) {
 	for _, test := range []struct {
 		name         string

@@ -304,7 +304,7 @@ func (m *Machine) pageAt(a uint64) (*page, Reason) {
 		m.touched--
 		return nil, Unmapped
 	}
-	p.perm = perm
+	p.perm, p.watch = perm, m.WatchLoaded
 	return p, 0
 }
 

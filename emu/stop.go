@@ -6,7 +6,7 @@ import "fmt"
 type Stop struct {
 	Reason Reason
 	PC     uint64 // address of the instruction; 0 for an access by the host
-	Addr   uint64 // Unmapped, Permission, Misaligned, NoLandingPad: the address that was used
+	Addr   uint64 // Unmapped, Permission, Misaligned, NoLandingPad, BadSignature: the address that was used
 	Access Perm   // Unmapped, Permission: Read, Write or Exec
 	Word   uint32 // the instruction, if it was fetched
 	Err    error  // HookFailed: what the hook returned
@@ -24,6 +24,7 @@ const (
 	Permission                       // the page at Addr forbids Access
 	Misaligned                       // PC, SP or the address of an atomic is not aligned
 	NoLandingPad                     // Guarded, and an indirect branch went where no landing pad accepts it
+	BadSignature                     // SignsLR, and LR, Addr, does not have the signature that is checked
 	StepLimit                        // MaxSteps
 	DepthLimit                       // MaxDepth
 	PageLimit                        // MaxPages
@@ -33,7 +34,7 @@ const (
 )
 
 var reasonNames = [...]string{"unknown instruction", "undefined instruction", "unpredictable instruction", "unknown system register", "unmapped", "no permission", "misaligned",
-	"no landing pad", "step limit", "depth limit", "page limit", "break", "exception", "hook failed"}
+	"no landing pad", "wrong signature", "step limit", "depth limit", "page limit", "break", "exception", "hook failed"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
@@ -58,6 +59,8 @@ func (s *Stop) Error() string {
 		return fmt.Sprintf("misaligned address %#x%s", s.Addr, by)
 	case NoLandingPad:
 		return fmt.Sprintf("indirect branch to %#x, which has no landing pad%s", s.Addr, by)
+	case BadSignature:
+		return fmt.Sprintf("wrong signature of LR, %#x%s", s.Addr, by)
 	case Break:
 		return fmt.Sprintf("brk #%#x%s", s.Word>>5&0xffff, by)
 	case HookFailed:

@@ -135,6 +135,18 @@ var catalogue = []Rule{
 		On:    Kernels,
 		Sees:  Execution,
 	},
+	{
+		ID: "FT118", Name: "text-patching-wrong", Severity: Error,
+		Title: "the patching interface, executed through the fixmap, writes elsewhere or another word, leaves the mapping, accepts a misaligned address, hides a fault, or does not maintain the instruction cache",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT119", Name: "encoder-wrong", Severity: Error,
+		Title: "an instruction maker that ftrace or the BPF JIT uses gives another word than the Arm ARM",
+		On:    Kernels,
+		Sees:  Execution,
+	},
 
 	{
 		ID: "FT201", Name: "callsite-out-of-reach", Severity: Error,

@@ -212,6 +212,8 @@ func (w *World) Misdeed(err error) string {
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.M.SP:
 		return "uses a stack pointer that is not aligned: " + err.Error()
+	case stop.Reason == emu.BadSignature:
+		return "checks a return address that it has not signed, or not with this stack pointer: " + err.Error()
 	case stop.Access == emu.Exec && !w.calledNull(stop.Addr):
 		return "goes where no code is: " + err.Error()
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 )
 
@@ -40,6 +41,8 @@ func TestExecute(t *testing.T) {
 		{"a trap that is not of WARN()", []uint32{brkOther, ret}, "comes to a trap: brk #0x5512", true},
 		{"calls the kernel", []uint32{0xd4000001, ret}, "raises an exception: exception 0xd4000001", true}, // svc #0
 		{"writes to text", []uint32{adrX1, strX0X1, ret}, "writes where it must not: write", true},
+		{"checks LR, which it has not signed", []uint32{0xd50323bf, ret}, "checks a return address that it has not signed", true}, // autiasp
+		{"signs LR, and does not check it", []uint32{a64.PACIASP, ret}, "goes where no code is", true},
 		{"overwrites its stack", []uint32{bl(t, w, 0, "__stack_chk_fail", 0), ret}, "the stack protector found the stack overwritten", true},
 		{"calls between functions", []uint32{pushLR, bl(t, w, 1, "vfs_read", 32), popLR, ret}, "calls vfs_read+0x20 (", false},
 	} {

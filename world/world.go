@@ -103,7 +103,7 @@ const stepsPerEvent = 8
 // New makes a World of the image. Its text is read-only and executable, as after
 // boot.
 func New(im *elfscan.Image) *World {
-	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages}, arch: arch.ARM64,
+	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages, SignsLR: true}, arch: arch.ARM64,
 		funcs: map[uint64]string{}, calls: map[string]int{}, strays: map[uint64][]string{}}
 	w.M.Load = w.load
 	w.M.OnBreak = w.onBreak
@@ -203,6 +203,20 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 			}
 			return err
 		})
+	}
+}
+
+// HasStandIn reports whether a stand-in stands for the function at addr.
+func (w *World) HasStandIn(addr uint64) bool { return w.funcs[addr] != "" }
+
+// Unhook takes the stand-ins of the named functions away, so that the functions
+// themselves are executed.
+func (w *World) Unhook(names ...string) {
+	for _, name := range names {
+		if a, ok := w.Image.Addr(name); ok && w.funcs[a] != "" {
+			delete(w.funcs, a)
+			w.M.Hook(a, nil)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/child"
+	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -67,7 +68,7 @@ func TestMatrix(t *testing.T) {
 	type outcome struct{ samples, wanted, found, errors int }
 	got := map[cell]*outcome{}
 	cells := matrix()
-	if raceDetector {
+	if race.Enabled {
 		cells = cells[:1]
 	}
 	dirs := map[cell]string{}

@@ -171,7 +171,7 @@ func unfit(n int) error {
 	if n == 0 {
 		return nil
 	}
-	return &world.Lack{What: plural(n, "callsite") + " (other words than built, misaligned, or out of reach: FT401, FT402, FT201)"}
+	return &world.Lack{What: plural(n, "callsite") + " (not as built, misaligned or out of reach)"}
 }
 
 // oneOfEach picks one callsite of each kind. Callsites are of one kind if

@@ -431,6 +431,9 @@ func TestKernelCI(t *testing.T) {
 // nothing else.
 func TestContainer(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("SKIPPED: -short: buildah takes long")
+	}
 	needs(t, "buildah", "buildah")
 	dir := t.TempDir()
 	cmd := child.Command(t, "go", "build", "-o", filepath.Join(dir, "context/ftlint"), "../cmd/ftlint")

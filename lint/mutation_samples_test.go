@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/child"
+	"github.com/ftlint/ftlint/internal/race"
 )
 
 // mutationCells are how the samples in C are compiled to be mutated: by each
@@ -43,7 +44,7 @@ var (
 // trampolines, site functions and the module loader of the samples. It takes a
 // sample of the mutants; with FTLINT_MUTANTS=all it takes all.
 func TestMutationSamples(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || race.Enabled {
 		t.Skip("SKIPPED: short, or under the race detector")
 	}
 	for _, tool := range []string{"aarch64-linux-gnu-gcc", "clang"} {

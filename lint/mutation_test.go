@@ -22,6 +22,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/race"
 )
 
 // The score that the checks must reach: mutants that are caught, of all that
@@ -369,7 +370,7 @@ func mutate(t *testing.T, bn bench) (sum tally) {
 	if testing.Short() {
 		every = sampleEvery
 	}
-	if raceDetector {
+	if race.Enabled {
 		every = sampleEvery * sampleEvery
 	}
 	if every > 1 {

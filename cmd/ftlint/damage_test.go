@@ -17,6 +17,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/child"
+	"github.com/ftlint/ftlint/internal/race"
 )
 
 // Bounds of one run on a damaged file. A run on the whole one takes some 60 ms
@@ -41,12 +42,15 @@ type damageRow struct {
 // panic, bounded time and memory. It prints a table of what happened.
 //
 // FTLINT_DAMAGE=full takes all 16,000 places, some five minutes; without it every
-// 25th is taken.
+// 25th is taken, under the race detector every 100th.
 func TestDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
 	}
 	every := 25
+	if race.Enabled {
+		every = 100
+	}
 	if os.Getenv("FTLINT_DAMAGE") == "full" {
 		every = 1
 	}

@@ -110,7 +110,7 @@ type verdict struct {
 // Limits of a boot. The first counts processor time, as other programs may keep
 // qemu from its own.
 const (
-	silentCPU  = 12 * time.Second  // without a line on the console
+	silentCPU  = 6 * time.Second   // without a line on the console
 	silentIdle = 20 * time.Second  // likewise, with next to no processor time
 	silent     = 150 * time.Second // likewise, in any case
 	afterwards = 2 * time.Second   // from the first sign of a defect

@@ -119,7 +119,7 @@ const (
 // boot boots the kernel Image at path.
 func (m *machine) boot(t *testing.T, path string) (v verdict) {
 	t.Helper()
-	args := []string{"-M", "virt", "-cpu", "max,pauth-impdef=on", "-m", "512", "-nographic", "-no-reboot", "-kernel", path, "-initrd", m.initrd,
+	args := []string{"-M", "virt", "-cpu", "max,pauth-impdef=on", "-m", "1024", "-nographic", "-no-reboot", "-kernel", path, "-initrd", m.initrd,
 		"-append", "console=ttyAMA0 rdinit=/init panic=-1 loglevel=7 " + m.args}
 	cmd := child.Command(t, "qemu-system-aarch64", append(args, m.qemu...)...)
 	out, err := cmd.StdoutPipe()

@@ -73,16 +73,21 @@ func number(t *testing.T) int {
 	return n
 }
 
-// open opens the kernel of that name; the test is skipped without it.
-func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
+func needQemu(t *testing.T) {
 	t.Helper()
-	im := images.Built(t, name, slices.Index(kernels, name) < inCI)
 	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no qemu-system-aarch64")
 		}
 		t.Skip("NO qemu-system-aarch64, nothing is booted")
 	}
+}
+
+// open opens the kernel of that name; the test is skipped without it.
+func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
+	t.Helper()
+	im := images.Built(t, name, slices.Index(kernels, name) < inCI)
+	needQemu(t)
 	k := &kernel{name: name, vmlinux: im.Path}
 	var err error
 	if k.image, err = os.ReadFile(filepath.Join(filepath.Dir(im.Path), "Image")); err != nil {

@@ -1,30 +1,19 @@
 package live
 
 import (
-	"debug/elf"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/elfscan"
-	"github.com/ftlint/ftlint/entry"
-	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/internal/mutants"
-	"github.com/ftlint/ftlint/lint"
-	"github.com/ftlint/ftlint/rules"
 )
 
 // wantFound is how many of the mutants that misbehave ftlint must find, in per cent.
@@ -47,205 +36,6 @@ var mutated = []string{
 	"aarch64_insn_gen_", "aarch64_insn_encode_", "aarch64_insn_decode_", "label_imm_common", "branch_imm_common", "aarch64_get_imm_shift_mask",
 	"__kretprobe_trampoline", "kretprobe_trampoline", "arch_rethook_", "arch_prepare_kretprobe", "trampoline_probe_handler",
 	"module_frob_arch_sections", "module_emit_plt_entry", "module_init_layout_section", "module_finalize", "count_plts", "partition_branch_plt_relas",
-}
-
-// A kernel is one that scripts/build-kernels has built.
-type kernel struct {
-	name, vmlinux string
-	image         []byte // the Image
-	text          uint64 // address of the Image's first byte
-	machine       machine
-	clean         map[string]bool // what ftlint finds in the kernel as built: none are errors
-	unsure        map[string]bool // rules that are inconclusive for it
-}
-
-// number is FTLINT_LIVE: how many mutants are booted.
-func number(t *testing.T) int {
-	t.Helper()
-	s := os.Getenv("FTLINT_LIVE")
-	if s == "" || testing.Short() {
-		t.Skip("SKIPPED: kernels are booted by scripts/test-live")
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		t.Fatalf("FTLINT_LIVE=%s: a number of mutants was expected", s)
-	}
-	return n
-}
-
-func needQemu(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no qemu-system-aarch64")
-		}
-		t.Skip("NO qemu-system-aarch64, nothing is booted")
-	}
-}
-
-// open opens the kernel of that name; the test is skipped without it.
-func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
-	t.Helper()
-	im := images.Built(t, name, slices.Index(kernels, name) < inCI)
-	needQemu(t)
-	k := &kernel{name: name, vmlinux: im.Path}
-	var err error
-	if k.image, err = os.ReadFile(filepath.Join(filepath.Dir(im.Path), "Image")); err != nil {
-		t.Fatal(err)
-	}
-	text, ok := im.Addr("_text")
-	if !ok {
-		t.Fatalf("%s has no _text", im.Path)
-	}
-	k.text = text
-	k.machine = machine{initrd: initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves}
-	return k, im
-}
-
-// A copied is a worker's copy of a vmlinux, to be changed.
-type copied struct {
-	path string
-	file *os.File
-	elf  *elf.File
-}
-
-func (k *kernel) copied(t *testing.T) *copied {
-	t.Helper()
-	c := &copied{path: filepath.Join(t.TempDir(), "vmlinux")}
-	b, err := os.ReadFile(k.vmlinux)
-	if err == nil {
-		err = os.WriteFile(c.path, b, 0o666)
-	}
-	if err == nil {
-		c.file, err = os.OpenFile(c.path, os.O_RDWR, 0)
-	}
-	if err == nil {
-		t.Cleanup(func() { c.file.Close() })
-		c.elf, err = elf.NewFile(c.file)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// set puts words at an address.
-func (c *copied) set(t *testing.T, addr uint64, words ...uint32) {
-	t.Helper()
-	for _, s := range c.elf.Sections {
-		if s.Type == elf.SHT_PROGBITS && s.Flags&elf.SHF_ALLOC != 0 && addr-s.Addr < s.Size {
-			if _, err := c.file.WriteAt(bytesOf(words), int64(s.Offset+addr-s.Addr)); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-	t.Fatalf("no code at %#x", addr)
-}
-
-func bytesOf(words []uint32) (b []byte) {
-	for _, w := range words {
-		b = binary.LittleEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// lint is what ftlint says of the vmlinux: findings that the kernel as built does
-// not have, and rules that are inconclusive, which say why.
-func (k *kernel) lint(t *testing.T, path string) (found, unsure []string) {
-	t.Helper()
-	res := lint.File(t.Context(), path, lint.Config{Workers: 1, MaxPerRule: 3})
-	for _, err := range res.Errors {
-		unsure = append(unsure, err.Error())
-	}
-	for _, f := range res.Findings {
-		if f.Rule.Severity == rules.Note {
-			continue
-		}
-		s := fmt.Sprintf("%s at %#x: %s", f.Rule.ID, f.Addr, f.Message)
-		if !k.clean[s] {
-			found = append(found, s)
-		}
-	}
-	for _, r := range res.Rules {
-		if r.Status == finding.Inconclusive && !k.unsure[r.Rule.ID] {
-			unsure = append(unsure, fmt.Sprintf("%s: %v", r.Rule.ID, r.Why))
-		}
-	}
-	return found, unsure
-}
-
-// boot boots the kernel with other words at an address.
-func (k *kernel) boot(t *testing.T, m *mutants.Mutant) verdict {
-	t.Helper()
-	image := slices.Clone(k.image)
-	if m != nil {
-		copy(image[m.Addr-k.text:], bytesOf(m.Words))
-	}
-	path := filepath.Join(t.TempDir(), "Image")
-	if err := os.WriteFile(path, image, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(path)
-	return k.machine.boot(t, path)
-}
-
-// code is the words that are mutated, by function: of the entry code, the symbol
-// that stands before them.
-func code(im *elfscan.Image) (funcs []string, of map[string][]uint64) {
-	of = map[string][]uint64{}
-	add := func(name string, a uint64) {
-		if of[name] == nil {
-			funcs = append(funcs, name)
-		}
-		of[name] = append(of[name], a)
-	}
-	seen := map[uint64]bool{}
-	for _, a := range entry.Walk(im).Order {
-		name, _, _ := strings.Cut(im.Name(a), "+")
-		seen[a] = true
-		add(name, a)
-	}
-	im.EachSymbol(func(addr uint64, name []byte, typ elf.SymType) bool {
-		if typ != elf.STT_FUNC && typ != elf.STT_NOTYPE || !slices.ContainsFunc(mutated, func(p string) bool { return strings.HasPrefix(string(name), p) }) {
-			return true
-		}
-		s, _ := im.SymbolAt(addr)
-		for a := addr; a < s.End(); a += a64.Size {
-			if !seen[a] {
-				seen[a] = true
-				add(string(name), a)
-			}
-		}
-		return true
-	})
-	return funcs, of
-}
-
-// executed is the addresses of which qemu has translated the instruction: those that
-// are executed, but for exceptions.
-func (k *kernel) executed(t *testing.T, of map[string][]uint64) (map[uint64]bool, verdict) {
-	t.Helper()
-	log := filepath.Join(t.TempDir(), "log")
-	var ranges []string
-	for _, addrs := range of {
-		lo, hi := slices.Min(addrs), slices.Max(addrs)
-		ranges = append(ranges, fmt.Sprintf("%#x+%#x", lo, hi+a64.Size-lo))
-	}
-	m := k.machine
-	m.qemu = []string{"-d", "in_asm", "-D", log, "-dfilter", strings.Join(ranges, ",")}
-	path := filepath.Join(filepath.Dir(k.vmlinux), "Image")
-	v := m.boot(t, path)
-	b, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[uint64]bool{}
-	for _, line := range regexp.MustCompile(`(?m)^0x([0-9a-f]+):`).FindAllSubmatch(b, -1) {
-		a, _ := strconv.ParseUint(string(line[1]), 16, 64)
-		out[a] = true
-	}
-	return out, v
 }
 
 // A fate is what became of a mutant.
@@ -321,22 +111,33 @@ func mutate(t *testing.T, name string, n int) {
 	pick := rand.New(rand.NewPCG(15, 8))
 	pick.Shuffle(total, func(i, j int) { fates[i], fates[j] = fates[j], fates[i] })
 	fates = fates[:min(n, total)]
+	try := func(c *copied, f *fate) error {
+		if err := c.set(f.Addr, f.Words...); err != nil {
+			return err
+		}
+		f.found, f.unsure = k.lint(t, c.path)
+		if err := c.set(f.Addr, f.old); err != nil {
+			return err
+		}
+		image := filepath.Join(filepath.Dir(c.path), "Image")
+		var err error
+		if f.boot, err = k.boot(t, image, &f.Mutant); err != nil {
+			return err
+		}
+		if path := os.Getenv("FTLINT_LIVE_LOG"); path != "" {
+			return f.log(path, k)
+		}
+		return nil
+	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), 2) {
+	for range runtime.GOMAXPROCS(0) {
 		c := k.copied(t)
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(fates); i = int(next.Add(1)) - 1 {
-				f := fates[i]
-				c.set(t, f.Addr, f.Words...)
-				f.found, f.unsure = k.lint(t, c.path)
-				c.set(t, f.Addr, f.old)
-				f.boot = k.boot(t, &f.Mutant)
-				if f.missed() { // be sure of it
-					f.boot = k.boot(t, &f.Mutant)
-				}
-				if path := os.Getenv("FTLINT_LIVE_LOG"); path != "" {
-					logFate(t, path, k, f)
+				if err := try(c, fates[i]); err != nil {
+					t.Error(err)
+					return
 				}
 			}
 		})
@@ -367,18 +168,16 @@ func (f *fate) line(k *kernel) string {
 
 var logging sync.Mutex
 
-// logFate appends to a file, for humans who wait.
-func logFate(t *testing.T, path string, k *kernel, f *fate) {
+// log appends the fate to a file, for humans who wait.
+func (f *fate) log(path string, k *kernel) error {
 	logging.Lock()
 	defer logging.Unlock()
 	out, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err == nil {
-		_, err = fmt.Fprintln(out, f.line(k))
-		out.Close()
-	}
 	if err != nil {
-		t.Error(err)
+		return err
 	}
+	_, err = fmt.Fprintln(out, f.line(k))
+	return errors.Join(err, out.Close())
 }
 
 // A tally counts fates.

@@ -121,7 +121,10 @@ func TestCallsites(t *testing.T) {
 			m := machine{initrd: initrd(t, "", file{"callsites", isFile, data}), bad: misbehaves}
 			for _, args := range []string{"nokaslr", ""} {
 				m.args = args
-				v := m.boot(t, image)
+				v, err := m.boot(t, image)
+				if err != nil {
+					t.Fatal(err)
+				}
 				for _, line := range v.console {
 					if _, said, ok := strings.Cut(line, "LIVE callsites "); ok {
 						t.Logf("%s %q: %s", name, args, said)

@@ -96,7 +96,11 @@ func compareCallsites() {
 		return
 	}
 	data := []byte(text)
-	shift := loadedAt() - binary.LittleEndian.Uint64(data)
+	at := loadedAt()
+	if at == 0 {
+		return
+	}
+	shift := at - binary.LittleEndian.Uint64(data)
 	data = data[8:]
 	fmt.Printf("LIVE shift %#x\n", shift)
 	c, err := openCore()
@@ -152,16 +156,28 @@ func compareCallsites() {
 	compare("after graph", off)
 }
 
-// loadedAt is the address of _text in the running kernel.
+// loadedAt is the address of _text in the running kernel, 0 if that is not known.
 func loadedAt() uint64 {
-	list, err := readFile("/proc/kallsyms", 64<<10)
-	for _, line := range strings.Split(list, "\n") {
-		if f := strings.Fields(line); len(f) == 3 && f[2] == "_text" {
-			if a, err := strconv.ParseUint(f[0], 16, 64); err == nil && a != 0 {
+	fd, err := syscall.Open("/proc/kallsyms", syscall.O_RDONLY, 0)
+	if err != nil {
+		wrong("/proc/kallsyms: %v", err)
+		return 0
+	}
+	defer syscall.Close(fd)
+	rest, b := "", make([]byte, 16<<10)
+	for {
+		n, err := syscall.Read(fd, b)
+		if n <= 0 {
+			wrong("/proc/kallsyms has no _text: %v", err)
+			return 0
+		}
+		lines := strings.Split(rest+string(b[:n]), "\n")
+		rest = lines[len(lines)-1]
+		for _, line := range lines {
+			if f := strings.Fields(line); len(f) == 3 && f[2] == "_text" {
+				a, _ := strconv.ParseUint(f[0], 16, 64)
 				return a
 			}
 		}
 	}
-	wrong("/proc/kallsyms has no _text: %v", err)
-	return 0
 }

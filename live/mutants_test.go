@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,10 @@ const wantFound = 98
 var kernels = []string{"callops-gcc", "args-clang", "regs-gcc", "callops-clang", "args-gcc"}
 
 const inCI = 3
+
+// leftover is the rule that is right about a kernel as built: before 6.1 or so the
+// callsites of overridden weak functions stay in the table, and are patched.
+const leftover = "FT407"
 
 // mutated are the functions of ftrace's arch code, beside the entry code: those
 // whose names begin so.
@@ -77,8 +82,9 @@ func mutate(t *testing.T, name string, n int) {
 	}
 	t.Logf("the kernel as built works: %d lines on the console, %.1f s of processor time", len(v.console), v.cpu.Seconds())
 	found, unsure := k.lint(t, k.vmlinux)
-	if len(found)+len(unsure) > 0 {
-		t.Errorf("ftlint on the kernel as built:\nfinds: %s\ninconclusive: %s", strings.Join(found, "\n"), strings.Join(unsure, "\n"))
+	defects := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, leftover) })
+	if len(defects)+len(unsure) > 0 {
+		t.Errorf("ftlint on the kernel as built:\nfinds: %s\ninconclusive: %s", strings.Join(defects, "\n"), strings.Join(unsure, "\n"))
 	}
 	k.clean, k.unsure = map[string]bool{}, map[string]bool{}
 	for _, f := range found {

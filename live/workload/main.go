@@ -385,7 +385,7 @@ func stacks() {
 	calls(5)
 	lines := trace("")
 	must("stack out of a callback: leaf", count(lines, "=> "+leaf), 5, lines)
-	must("stack out of a callback: its end", count(lines, "=> el0_s"), 5, nil)
+	must("stack out of a callback: its end", count(lines, "=> el0_svc")-count(lines, "=> el0_svc_"), 5, lines)
 	tracer("", "nop")
 	put("options/func_stack_trace", "0")
 

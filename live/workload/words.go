@@ -156,7 +156,7 @@ func compareCallsites() {
 	compare("after graph", off)
 }
 
-// loadedAt is the address of _text in the running kernel, 0 if that is not known.
+// loadedAt is the address of _stext in the running kernel, 0 if that is not known.
 func loadedAt() uint64 {
 	fd, err := syscall.Open("/proc/kallsyms", syscall.O_RDONLY, 0)
 	if err != nil {
@@ -168,13 +168,13 @@ func loadedAt() uint64 {
 	for {
 		n, err := syscall.Read(fd, b)
 		if n <= 0 {
-			wrong("/proc/kallsyms has no _text: %v", err)
+			wrong("/proc/kallsyms has no _stext: %v", err)
 			return 0
 		}
 		lines := strings.Split(rest+string(b[:n]), "\n")
 		rest = lines[len(lines)-1]
 		for _, line := range lines {
-			if f := strings.Fields(line); len(f) == 3 && f[2] == "_text" {
+			if f := strings.Fields(line); len(f) == 3 && f[2] == "_stext" {
 				a, _ := strconv.ParseUint(f[0], 16, 64)
 				return a
 			}

@@ -173,7 +173,7 @@ func code(im *elfscan.Image) (funcs []string, of map[string][]uint64) {
 		add(name, a)
 	}
 	im.EachSymbol(func(addr uint64, name []byte, typ elf.SymType) bool {
-		if typ != elf.STT_FUNC && typ != elf.STT_NOTYPE || !slices.ContainsFunc(mutated, func(p string) bool { return strings.HasPrefix(string(name), p) }) {
+		if typ != elf.STT_FUNC && typ != elf.STT_NOTYPE || !isMutated(string(name)) {
 			return true
 		}
 		s, _ := im.SymbolAt(addr)

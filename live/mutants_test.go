@@ -30,17 +30,25 @@ const inCI = 3
 // callsites of overridden weak functions stay in the table, and are patched.
 const leftover = "FT407"
 
-// mutated are the functions of ftrace's arch code, beside the entry code: those
-// whose names begin so.
+// mutated are the functions of ftrace's arch code, beside the entry code. A name that
+// ends in "_" stands for all that begin so.
 var mutated = []string{
 	"ftrace_call_adjust", "ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop", "ftrace_modify_code",
 	"ftrace_find_callable_addr", "get_ftrace_plt", "reachable_by_bl", "arm64_rec_", "ftrace_rec_",
 	"ftrace_update_ftrace_func", "arch_ftrace_", "ftrace_enable_ftrace_graph_caller", "ftrace_disable_ftrace_graph_caller",
 	"ftrace_modify_graph_caller", "ftrace_graph_func", "prepare_ftrace_return",
-	"aarch64_insn_patch_text_nosync", "aarch64_insn_write", "__aarch64_insn_write", "aarch64_insn_read", "patch_map", "patch_unmap",
-	"aarch64_insn_gen_", "aarch64_insn_encode_", "aarch64_insn_decode_", "label_imm_common", "branch_imm_common", "aarch64_get_imm_shift_mask",
+	"aarch64_insn_patch_text_nosync", "aarch64_insn_write", "__aarch64_insn_write", "aarch64_insn_write_literal_u64", "aarch64_insn_read",
+	"patch_map", "patch_unmap", "aarch64_insn_gen_", "aarch64_insn_encode_", "aarch64_insn_decode_", "label_imm_common", "branch_imm_common",
+	"aarch64_get_imm_shift_mask",
 	"__kretprobe_trampoline", "kretprobe_trampoline", "arch_rethook_", "arch_prepare_kretprobe", "trampoline_probe_handler",
 	"module_frob_arch_sections", "module_emit_plt_entry", "module_init_layout_section", "module_finalize", "count_plts", "partition_branch_plt_relas",
+}
+
+// isMutated reports whether the function of that name is. Compilers name a clone
+// "name.constprop.0".
+func isMutated(name string) bool {
+	base, _, _ := strings.Cut(name, ".")
+	return slices.ContainsFunc(mutated, func(m string) bool { return base == m || strings.HasSuffix(m, "_") && strings.HasPrefix(base, m) })
 }
 
 // A fate is what became of a mutant.

@@ -53,7 +53,7 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 		case b.Reachable:
 			report(pass, fn, "%s: BL reaches that far (-0x8000000..+0x7fffffc), and the callsite could be enabled", did)
 		case b.Returned != 0:
-			report(pass, fn, "%s at the callsite: for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here", did)
+			report(pass, fn, "%s at the callsite: BL does not reach that far, but ftrace_caller does, by ops->direct_call, so the callsite must call ftrace_caller", did)
 		default:
 			report(pass, fn, "%s at the callsite: BL reaches -0x8000000..+0x7fffffc, so it must refuse or go through a PLT", did)
 		}

@@ -1,7 +1,11 @@
 package checks
 
 import (
+	"fmt"
+
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/callsite"
 )
 
 // FT114 finds entry points without a landing pad in a kernel that is built
@@ -12,7 +16,8 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
-	if t.BTI == 0 {
+	late := latePads(t)
+	if t.BTI == 0 && len(late) == 0 {
 		return notApplicable("the kernel is not built with BTI: none of %d callsites has a landing pad", len(t.Addrs))
 	}
 	n := 0
@@ -27,5 +32,23 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 				e.Symbol, at, text(im, at), e.From, t.BTI, len(t.Addrs))
 		}
 	}
+	if len(late) > 0 {
+		more := ""
+		if len(late) > 1 {
+			more = fmt.Sprintf(" (and %s)", plural(len(late)-1, "more function"))
+		}
+		report(pass, late[0].Func, "%s begins with ftrace's NOPs, and its landing pad stands behind them%s: a BLR to the function lands on a NOP, and in a guarded page that is a Branch Target exception. Build with a compiler that puts the landing pad first (GCC bug 92424)",
+			im.Name(late[0].Func), more)
+	}
 	return examined("%d entry points", n)
 }, Sites)
+
+// latePads are the callsites whose function has its landing pad behind the NOPs.
+func latePads(t *SiteTable) (late []callsite.Site) {
+	for i := range t.Callsites {
+		if t.Callsites[i].Late {
+			late = append(late, t.Callsites[i])
+		}
+	}
+	return late
+}

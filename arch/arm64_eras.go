@@ -101,8 +101,9 @@ var (
 	fromOps     = Indirect{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", a64.BranchCall}
 	fromDirect  = Indirect{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", a64.BranchIP}
 	fromFgraph  = Indirect{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", a64.BranchCall}
+	fromList    = Indirect{"ftrace_stub", "an indirect call, as the callback of an ops that is no longer registered", a64.BranchCall}
 
-	indirect          = []Indirect{fromPLT, fromPLTRegs, fromFgraph}
+	indirect          = []Indirect{fromPLT, fromPLTRegs, fromList, fromFgraph}
 	indirectOfCallops = []Indirect{fromPLT, fromPLTRegs, fromOps, fromDirect, fromFgraph}
 )
 

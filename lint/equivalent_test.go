@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/mutants"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -297,9 +298,9 @@ type oracle struct {
 }
 
 // byWorlds is equivalent as far as executing whole functions tells.
-func (o *oracle) byWorlds(u *unit, m *mutant) string {
-	for i, w := range m.words {
-		for _, w := range []uint32{w, u.words[m.addr+uint64(i)*a64.Size]} {
+func (o *oracle) byWorlds(u *unit, m *mutants.Mutant) string {
+	for i, w := range m.Words {
+		for _, w := range []uint32{w, u.words[m.Addr+uint64(i)*a64.Size]} {
 			switch k := a64.Classify(w); {
 			case k == a64.Landing && w&0xffffff3f == a64.BTI && !o.bti:
 				return whyPad
@@ -310,8 +311,8 @@ func (o *oracle) byWorlds(u *unit, m *mutant) string {
 	}
 	// A call of what is no function's entry skips what is done there, even where
 	// that is nothing but signing LR.
-	for i, w := range m.words {
-		a := m.addr + uint64(i)*a64.Size
+	for i, w := range m.Words {
+		a := m.Addr + uint64(i)*a64.Size
 		if to, ok := a64.Target(w, a); ok && a64.Classify(w) == a64.Call {
 			if _, inside := u.words[to]; inside || w == u.words[a] {
 				continue
@@ -322,22 +323,22 @@ func (o *oracle) byWorlds(u *unit, m *mutant) string {
 		}
 	}
 	switch {
-	case o.slot(m.addr):
+	case o.slot(m.Addr):
 		return whySlot
 	case !o.worlds.same(m):
 		return ""
-	case o.worlds.executes(m.addr):
+	case o.worlds.executes(m.Addr):
 		return whyWorlds
-	case u.fatal(o.im, m.addr):
+	case u.fatal(o.im, m.Addr):
 		return whyProtector
-	case !o.local && !o.executes(m.addr):
+	case !o.local && !o.executes(m.Addr):
 		return whyUnreached
 	}
 	return ""
 }
 
 // equivalent is why the mutant of the unit changes nothing, or "".
-func (o *oracle) equivalent(u *unit, m *mutant) string {
+func (o *oracle) equivalent(u *unit, m *mutants.Mutant) string {
 	if o.local {
 		if why := o.byInstruction(u, m); why != "" || u.entry {
 			return why
@@ -347,15 +348,15 @@ func (o *oracle) equivalent(u *unit, m *mutant) string {
 }
 
 // byInstruction is equivalent as far as the instructions about the mutant tell.
-func (o *oracle) byInstruction(u *unit, m *mutant) string {
-	w := u.words[m.addr]
-	one := len(m.words) == 1
+func (o *oracle) byInstruction(u *unit, m *mutants.Mutant) string {
+	w := u.words[m.Addr]
+	one := len(m.Words) == 1
 	switch {
-	case one && o.slot(m.addr):
+	case one && o.slot(m.Addr):
 		return whySlot
-	case u.fatal(o.im, m.addr) && !o.executes(m.addr):
+	case u.fatal(o.im, m.Addr) && !o.executes(m.Addr):
 		return whyProtector
-	case u.entry && w == 0xa90427e8 && one && m.words[0]&^(31<<10) == w&^(31<<10) && o.sites.Era == arch.RegsEra:
+	case u.entry && w == 0xa90427e8 && one && m.Words[0]&^(31<<10) == w&^(31<<10) && o.sites.Era == arch.RegsEra:
 		return whyX9 // STP X8, X9, [SP, #64]
 	case a64.Classify(w) == a64.Call && one:
 		return o.beside(w, m)
@@ -368,7 +369,7 @@ func (o *oracle) byInstruction(u *unit, m *mutant) string {
 	}
 	hint := w
 	if k := a64.Classify(w); !one && k != a64.Hint && k != a64.Landing {
-		hint = u.words[m.addr+a64.Size]
+		hint = u.words[m.Addr+a64.Size]
 	}
 	switch k := a64.Classify(hint); {
 	case k == a64.Landing && hint&0xffffff3f == a64.BTI:
@@ -408,13 +409,13 @@ func (o *oracle) slot(addr uint64) bool {
 }
 
 // beside is why a BL of the unit may go one instruction beside its function.
-func (o *oracle) beside(w uint32, m *mutant) string {
-	was, _ := a64.Target(w, m.addr)
-	now, ok := a64.Target(m.words[0], m.addr)
+func (o *oracle) beside(w uint32, m *mutants.Mutant) string {
+	was, _ := a64.Target(w, m.Addr)
+	now, ok := a64.Target(m.Words[0], m.Addr)
 	skipped, _ := o.im.Word(was)
 	padding, _ := o.im.Word(was - a64.Size)
 	switch {
-	case !ok || a64.Classify(m.words[0]) != a64.Call:
+	case !ok || a64.Classify(m.Words[0]) != a64.Call:
 	case now == was+a64.Size && skipped == a64.PACIASP:
 		return whyPAC
 	case now == was-a64.Size && padding == a64.NOP && !o.sites.Contains(was-8):
@@ -484,22 +485,22 @@ func plainFlow(w uint32) bool {
 // sameEffect executes the code that leads up to the mutant in a straight
 // line, then the instruction or its mutant, then what follows up to a branch,
 // from random states, and compares what is live afterwards.
-func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
+func (o *oracle) sameEffect(u *unit, m *mutants.Mutant) (bool, differences) {
 	var all differences
-	end := m.addr + uint64(len(m.words))*a64.Size
+	end := m.Addr + uint64(len(m.Words))*a64.Size
 	calls := func(a uint64, w uint32) bool {
 		to, direct := a64.Target(w, a)
 		_, inside := u.words[to]
 		k := a64.Classify(w)
 		return k == a64.BLR || k == a64.Call && !(direct && inside)
 	}
-	for i, w := range m.words {
-		a := m.addr + uint64(i)*a64.Size
+	for i, w := range m.Words {
+		a := m.Addr + uint64(i)*a64.Size
 		if a64.Classify(u.words[a]) == a64.Break || calls(a, w) || calls(a, u.words[a]) || !effect(w).known || !effect(u.words[a]).known || i > 0 && u.targets[a] {
 			return false, all
 		}
 	}
-	start := m.addr
+	start := m.Addr
 	for i := 0; i < 12 && !u.targets[start]; i++ {
 		w, ok := u.words[start-a64.Size]
 		if !ok || !plainFlow(w) || !effect(w).known {
@@ -508,7 +509,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 		start -= a64.Size
 	}
 	stop := end
-	plain := plainFlow(u.words[m.addr]) && plainFlow(u.words[end-a64.Size])
+	plain := plainFlow(u.words[m.Addr]) && plainFlow(u.words[end-a64.Size])
 	for i := 0; plain && i < ahead && plainFlow(u.words[stop-a64.Size]); i++ {
 		w, ok := u.words[stop]
 		if !ok || calls(stop, w) || !effect(w).known {
@@ -576,7 +577,7 @@ func (o *oracle) sameEffect(u *unit, m *mutant) (bool, differences) {
 	// Both ways of a branch must have been seen, but that into the stack
 	// protector.
 	ways := 1
-	for _, a := range []uint64{m.addr, stop - a64.Size} {
+	for _, a := range []uint64{m.Addr, stop - a64.Size} {
 		switch w := u.words[a]; a64.Classify(w) {
 		case a64.BCond, a64.CBZ, a64.TBZ:
 			to, _ := a64.Target(w, a)
@@ -777,7 +778,7 @@ func (o *oracle) state(u *unit, start uint64) *state {
 }
 
 // execute runs the unit from start to stop, with the mutant or without.
-func (o *oracle) execute(u *unit, m *mutant, start, stop uint64, mutated bool, from *state) (*state, error) {
+func (o *oracle) execute(u *unit, m *mutants.Mutant, start, stop uint64, mutated bool, from *state) (*state, error) {
 	if o.mach == nil {
 		o.mach = &emu.Machine{MaxSteps: 1, OnBreak: func(uint64, uint16) emu.BreakAction { return emu.Continue }}
 		o.mach.Load = func(addr uint64, page []byte) (emu.Perm, bool) {
@@ -791,9 +792,9 @@ func (o *oracle) execute(u *unit, m *mutant, start, stop uint64, mutated bool, f
 			return nil, err
 		}
 	}
-	for i, w := range m.words {
+	for i, w := range m.Words {
 		if mutated {
-			if err := mach.Write32(m.addr+uint64(i)*a64.Size, w); err != nil {
+			if err := mach.Write32(m.Addr+uint64(i)*a64.Size, w); err != nil {
 				return nil, err
 			}
 		}

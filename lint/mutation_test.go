@@ -22,6 +22,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/mutants"
 )
 
 // The score that the checks must reach: mutants that are caught, of all that
@@ -101,7 +102,7 @@ type bench struct {
 // A fate is what became of a mutant.
 type fate struct {
 	unit   *unit
-	mutant mutant
+	mutant mutants.Mutant
 	found  bool   // a rule finds something that the kernel does not have
 	stuck  bool   // a rule becomes inconclusive
 	why    string // nothing is noticed: why that is right, or ""
@@ -352,7 +353,7 @@ func mutate(t *testing.T, bn bench) (sum tally) {
 				continue
 			}
 			next, ok := u.words[a+a64.Size]
-			for _, m := range mutants(a, u.words[a], next, ok && !callsite[a+a64.Size]) {
+			for _, m := range mutants.Of(a, u.words[a], next, ok && !callsite[a+a64.Size]) {
 				fates = append(fates, fate{unit: u, mutant: m})
 			}
 		}
@@ -372,17 +373,17 @@ func mutate(t *testing.T, bn bench) (sum tally) {
 	fates = slices.DeleteFunc(fates, func(fate) bool { return pick.IntN(every) != 0 })
 	each(len(fates), func(s *subject, o *oracle, i int) error {
 		f := &fates[i]
-		last := f.mutant.addr + uint64(len(f.mutant.words)-1)*a64.Size
-		if !f.unit.whole() && !(o.executes(f.mutant.addr) && o.executes(last)) {
+		last := f.mutant.Addr + uint64(len(f.mutant.Words)-1)*a64.Size
+		if !f.unit.whole() && !(o.executes(f.mutant.Addr) && o.executes(last)) {
 			f.outside = true
 			return nil
 		}
 		var err error
-		f.found, f.stuck, err = s.try(f.mutant.addr, f.mutant.words, func(noticed bool) {
+		f.found, f.stuck, err = s.try(f.mutant.Addr, f.mutant.Words, func(noticed bool) {
 			switch {
 			case !noticed:
 				f.why = o.equivalent(f.unit, &f.mutant)
-				f.never = f.why == "" && !o.executes(f.mutant.addr)
+				f.never = f.why == "" && !o.executes(f.mutant.Addr)
 			case i%sampleEvery == 0:
 				f.asked, f.claim = true, o.equivalent(f.unit, &f.mutant)
 			}
@@ -423,7 +424,7 @@ func judgeOracle(t *testing.T, im *elfscan.Image, fates []fate, limit int) {
 			continue
 		}
 		wrong++
-		t.Logf("caught, but the oracle says %q: %s %v", f.claim, im.Name(f.mutant.addr), &f.mutant)
+		t.Logf("caught, but the oracle says %q: %s %v", f.claim, im.Name(f.mutant.Addr), &f.mutant)
 	}
 	t.Logf("the oracle was asked about %d mutants that are caught, and wrong about %d", asked, wrong)
 	if wrong*100 > limit*max(asked, 100) {
@@ -481,7 +482,7 @@ func tabulate(t *testing.T, im *elfscan.Image, fates []fate) (sum tally) {
 	var missed []string
 	for i := range fates {
 		f := &fates[i]
-		name := f.unit.label(im, f.mutant.addr)
+		name := f.unit.label(im, f.mutant.Addr)
 		if by[name] == nil {
 			by[name] = &tally{}
 			order = append(order, name)
@@ -490,8 +491,8 @@ func tabulate(t *testing.T, im *elfscan.Image, fates []fate) (sum tally) {
 		sum.add(f)
 		if !f.found && !f.stuck && f.why == "" {
 			was, now := "", ""
-			for j, w := range f.mutant.words {
-				a := f.mutant.addr + uint64(j)*a64.Size
+			for j, w := range f.mutant.Words {
+				a := f.mutant.Addr + uint64(j)*a64.Size
 				was += "; " + a64.Text(f.unit.words[a], a, im.Name)
 				now += "; " + a64.Text(w, a, im.Name)
 			}
@@ -499,7 +500,7 @@ func tabulate(t *testing.T, im *elfscan.Image, fates []fate) (sum tally) {
 			if f.never {
 				note = " (never executed)"
 			}
-			missed = append(missed, fmt.Sprintf("%#x %s: %s: `%s` for `%s`%s", f.mutant.addr, im.Name(f.mutant.addr), f.mutant.how, now[2:], was[2:], note))
+			missed = append(missed, fmt.Sprintf("%#x %s: %s: `%s` for `%s`%s", f.mutant.Addr, im.Name(f.mutant.Addr), f.mutant.How, now[2:], was[2:], note))
 		}
 	}
 	var b strings.Builder
@@ -521,7 +522,7 @@ func tabulate(t *testing.T, im *elfscan.Image, fates []fate) (sum tally) {
 		var b strings.Builder
 		for i := range fates {
 			f := &fates[i]
-			fmt.Fprintf(&b, "%v %s found=%v stuck=%v why=%q\n", &f.mutant, im.Name(f.mutant.addr), f.found, f.stuck, f.why)
+			fmt.Fprintf(&b, "%v %s found=%v stuck=%v why=%q\n", &f.mutant, im.Name(f.mutant.Addr), f.found, f.stuck, f.why)
 		}
 		if err := os.WriteFile(name, []byte(b.String()), 0o666); err != nil {
 			t.Error(err)

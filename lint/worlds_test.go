@@ -15,6 +15,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/mutants"
 	"github.com/ftlint/ftlint/ktypes"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
@@ -117,7 +118,7 @@ const (
 
 // same tells whether code with the mutant is seen to do the same in all
 // worlds.
-func (j *worlds) same(m *mutant) bool {
+func (j *worlds) same(m *mutants.Mutant) bool {
 	for i, want := range j.plain {
 		if !slices.Equal(j.run(i, m), want) {
 			return false
@@ -129,11 +130,11 @@ func (j *worlds) same(m *mutant) bool {
 // executes tells whether the instruction at addr is executed in any world.
 func (j *worlds) executes(addr uint64) bool {
 	const udf = 0
-	return !j.same(&mutant{addr: addr, words: []uint32{udf}})
+	return !j.same(&mutants.Mutant{Addr: addr, Words: []uint32{udf}})
 }
 
 // run plays a world, with the mutant or without.
-func (j *worlds) run(i int, m *mutant) []uint64 {
+func (j *worlds) run(i int, m *mutants.Mutant) []uint64 {
 	j.r = rand.New(rand.NewPCG(uint64(i), 0x77))
 	j.w.Reset()
 	j.seen, j.done, j.stores, j.looked, j.areas = j.seen[:0], false, 0, nil, nil
@@ -143,8 +144,8 @@ func (j *worlds) run(i int, m *mutant) []uint64 {
 		j.fails = 2 + j.r.IntN(30)
 	}
 	if m != nil {
-		for k, w := range m.words {
-			_ = j.w.M.Write32(m.addr+uint64(k)*a64.Size, w)
+		for k, w := range m.Words {
+			_ = j.w.M.Write32(m.Addr+uint64(k)*a64.Size, w)
 		}
 	}
 	// The task that runs: thread_info, which stays zero, and among the rest the

@@ -58,12 +58,24 @@ func Dir(t testing.TB) string {
 // in CI.
 func Kernel(t testing.TB, suite string) *elfscan.Image {
 	t.Helper()
-	path := filepath.Join(Dir(t), suite, "current", "vmlinux")
+	return kernel(t, suite, suite == "bookworm" || suite == "trixie", "scripts/fetch-kernels")
+}
+
+// Built opens the kernel of a name that scripts/build-kernels has built. Without it
+// the test is skipped; in CI it fails, if inCI says that the kernel is built there.
+func Built(t testing.TB, name string, inCI bool) *elfscan.Image {
+	t.Helper()
+	return kernel(t, name, inCI, "scripts/build-kernels")
+}
+
+func kernel(t testing.TB, name string, inCI bool, script string) *elfscan.Image {
+	t.Helper()
+	path := filepath.Join(Dir(t), name, "current", "vmlinux")
 	if _, err := os.Stat(path); err != nil {
-		if needed := suite == "bookworm" || suite == "trixie"; needed && os.Getenv("CI") == "true" {
-			t.Fatalf("no kernel of %s: run scripts/fetch-kernels %s", suite, suite)
+		if inCI && os.Getenv("CI") == "true" {
+			t.Fatalf("no kernel %s: run %s %s", name, script, name)
 		}
-		t.Skipf("NO KERNEL of %s, nothing is tested: run scripts/fetch-kernels %s", suite, suite)
+		t.Skipf("NO KERNEL %s, nothing is tested: run %s %s", name, script, name)
 	}
 	return open(t, path)
 }

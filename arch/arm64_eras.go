@@ -102,8 +102,9 @@ var (
 	fromDirect  = Indirect{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", a64.BranchIP}
 	fromFgraph  = Indirect{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", a64.BranchCall}
 	fromGraph   = Indirect{"ftrace_graph_func", "an indirect call, as the callback of the graph tracer", a64.BranchCall}
+	fromList    = Indirect{"ftrace_stub", "an indirect call, as the callback of an ops that is no longer registered", a64.BranchCall}
 
-	indirect          = []Indirect{fromPLT, fromPLTRegs, fromFgraph, fromGraph}
+	indirect          = []Indirect{fromPLT, fromPLTRegs, fromList, fromFgraph, fromGraph}
 	indirectOfCallops = []Indirect{fromPLT, fromPLTRegs, fromOps, fromDirect, fromFgraph, fromGraph}
 )
 

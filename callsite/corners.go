@@ -197,7 +197,7 @@ func (f *Executor) differing(s Site, runs *[]Run) {
 		return
 	}
 	blank := f.model(s, 0, f.ops.nop)
-	if f.routes(s) {
+	if f.routes() {
 		f.farDirect(s, runs)
 	}
 	for _, flags := range []struct {

@@ -89,9 +89,8 @@ type Executor struct {
 	aim   func(target uint64) uint64 // where the callsite's BL must go to reach target; nil: to target
 	plt   uint64                     // size of one PLT entry of a module, in bytes
 
-	direct *bool // see routes; nil if it is not known yet
-	task   task
-	now    currentCall
+	task task
+	now  currentCall
 }
 
 // functions are the addresses of the kernel's functions. An address is 0 if the
@@ -527,36 +526,12 @@ type Border struct {
 	Err       error    // not nil: no verdict
 }
 
-// routes reports whether one of the image's functions has a callsite call
-// ftrace_caller if a direct trampoline is out of reach. ftrace_caller finds the
-// trampoline by ops->direct_call. All functions must then do so. routes resets
-// the world.
-func (f *Executor) routes(s Site) bool {
-	if f.direct != nil {
-		return *f.direct
-	}
-	f.direct = new(bool)
-	if _, ok := f.w.Image.Addr("ftrace_caller_direct"); !ok || f.table.Shape.Literal == 0 {
-		return false
-	}
-	blank, enabled := f.model(s, 0, f.ops.nop), f.model(s, f.fn.caller, f.ops.list)
-	for _, d := range []uint64{1 << 30, ^uint64(1<<30) + 1} {
-		for _, call := range []siteCall{
-			{"ftrace_make_call", f.fn.makeCall, blank, enabled, []uint64{f.rec, s.Call + d}},
-			{"ftrace_make_nop", f.fn.makeNop, enabled, blank, []uint64{notLoading, f.rec, s.Call + d}},
-		} {
-			f.reset()
-			f.now.at = s.Call
-			if f.write(s, call.from) != nil || f.w.M.Write64(f.rec+recIP, s.Call) != nil {
-				continue
-			}
-			if ret, _, err := f.call(call.name, call.fn, call.args...); err == nil && int32(ret) == 0 && f.state(s).Second == call.to.Second {
-				*f.direct = true
-			}
-		}
-	}
-	f.reset()
-	return *f.direct
+// routes reports whether a callsite must call ftrace_caller if a direct trampoline
+// is out of reach: ftrace_caller finds the trampoline by ops->direct_call ("arm64:
+// ftrace: Add direct call support", which adds both).
+func (f *Executor) routes() bool {
+	_, ok := f.w.Image.Addr("ftrace_caller_direct")
+	return ok && f.table.Shape.Literal != 0
 }
 
 // breakFault is AARCH64_BREAK_FAULT, BRK #0x100.
@@ -594,7 +569,7 @@ func (f *Executor) Borders(entry uint64) []Border {
 		case b.Returned == 0 && b.Got == own:
 			b.OK = true // the entry code reaches the target by ops->direct_call
 		default:
-			b.Routed = f.routes(s)
+			b.Routed = f.routes()
 			b.OK = !b.Routed && b.Returned != 0 && b.Kept
 		}
 		b.OK = b.OK && len(diffs) == 0

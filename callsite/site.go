@@ -17,6 +17,7 @@ type Site struct {
 	Call   uint64 // address of the BL to the entry code, or of its place
 	Saved  int8   // number of the register in which the words save LR; -1: they do not save it
 	BTI    bool   // a landing pad stands in it
+	Late   bool   // a landing pad stands behind its NOPs, where a BLR to the function does not land
 	OK     bool   // the words have the shape
 	Text   bool   // the entry lies in an executable section
 	AtFunc bool   // a function symbol, or a label, stands at Func
@@ -106,6 +107,7 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 		// The literal is two NOPs until the kernel puts a pointer there.
 		s.OK = word(0) == a64.NOP && word(a64.Size) == a64.NOP
 	}
+	s.Late = s.OK && !s.BTI && word(pair+2*a64.Size) == a64.BTIc
 	return s
 }
 

@@ -84,7 +84,7 @@ func wrongAt(b *callsite.Border) finding.Claim {
 		what, must = "does not call a target that BL reaches", reach+"it must call the target and return 0"
 	case b.Routed:
 		what = "refuses a target that it could call through ftrace_caller"
-		must = "for other targets out of reach ftrace_make_call() or ftrace_make_nop() takes ftrace_caller, which goes on by ops->direct_call, so it must take ftrace_caller here and return 0"
+		must = "ftrace_caller reaches the target by ops->direct_call, so it must take ftrace_caller here and return 0"
 	case b.Returned != 0:
 		what, must = "refuses a target and changes the callsite nevertheless", "it refuses, so it must leave the callsite as it was"
 	default:

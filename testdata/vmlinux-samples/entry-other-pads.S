@@ -7,7 +7,7 @@
 #include "entry-callops.inc"
 
 	image_head
-	site_functions adjust=callops
+	site_functions adjust=callops, far=caller
 
 	notrace	ftrace_return_to_handler
 

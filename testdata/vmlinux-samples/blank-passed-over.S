@@ -9,7 +9,7 @@
 	blanked	3
 	image_head
 	callops_entry_code
-	site_functions adjust=callops
+	site_functions adjust=callops, far=caller
 	process_locs modules, text, callops
 	traced	vfs_read
 	traced	vfs_write

@@ -9,7 +9,7 @@
 
 	image_head
 	callops_entry_code
-	site_functions adjust=callops
+	site_functions adjust=callops, far=caller
 	traced	vfs_read
 	weak_update_trampoline
 	kretprobe_core

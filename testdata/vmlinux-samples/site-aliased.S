@@ -11,7 +11,7 @@
 
 	image_head
 	callops_entry_code
-	site_functions adjust=callops
+	site_functions adjust=callops, far=caller
 
 	traced	vfs_fsync
 

@@ -71,6 +71,9 @@ type SiteResults struct {
 	Corners  []callsite.Run    // corner cases: of one callsite, and of some that a module could have
 	Untried  error             // why some corner cases could not be executed: a *world.Lack, or nil
 
+	InitFar     []callsite.InitRun // callsites in init text of a module that is far from everything
+	InitUntried error              // why these could not be executed: a *world.Lack, or nil
+
 	kinds []moduleKind // of a module: the kinds of its callsites that can be executed
 }
 
@@ -133,7 +136,9 @@ var SiteRuns = &analysis.Analyzer{
 			return res, err
 		}
 		res.Borders = first.Borders(sites[0].Entry)
-		res.Corners, res.Untried = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*callsite.Types))
+		types := pass.ResultOf[Types].(*callsite.Types)
+		res.Corners, res.Untried = first.Corners(sites[0].Entry, types)
+		res.InitFar, res.InitUntried = first.InitFar(types)
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),

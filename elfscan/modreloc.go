@@ -36,6 +36,23 @@ func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 	}
 }
 
+// HasRelocations reports whether section number of a module has relocations.
+func (im *Image) HasRelocations(number int) bool { return im.module.relas[number] != 0 }
+
+// Branches counts the relocations of branches (CALL26, JUMP26) of section number of
+// a module. at is the offset of the first of them in the section.
+func (im *Image) Branches(number int) (at uint64, n int) {
+	im.eachModReloc(number, im.module.Sections[number].Size, func(m modReloc) {
+		if m.typ == elf.R_AARCH64_CALL26 || m.typ == elf.R_AARCH64_JUMP26 {
+			if n == 0 {
+				at = m.off
+			}
+			n++
+		}
+	})
+	return at, n
+}
+
 // eachModule64 is eachRela for a module. It knows the relocations of 64-bit
 // words of data.
 func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -42,6 +43,12 @@ func (f *Executor) InitFar(types *Types) (runs []InitRun, untried error) {
 	case !types.HasModule:
 		return nil, &world.Lack{What: "no BTF describes struct module with a PLT for ftrace (--exhaustive reads DWARF, too)"}
 	}
+	inInit := types.Module.HasInitPLT
+	if inInit {
+		if view, err := f.loaderView(); err == nil {
+			inInit = view.Knows[arch.ARM64.Modules.InitPLT]
+		}
+	}
 	p := &placed{f, types.Module, new([]Run), f.fn.caller - farAway}
 	for _, target := range []struct {
 		name   string
@@ -54,10 +61,12 @@ func (f *Executor) InitFar(types *Types) (runs []InitRun, untried error) {
 		for _, distance := range []int64{-apart, apart} {
 			p.at(p.call, func(r *Run, _ string) {
 				run := InitRun{Entry: target.name, ToEntry: a64.Offset(r.Site.Call, target.addr), ToPLT: distance + int64(target.offset), Call: r.Site.Call}
-				p.intoInit(r, r.Site.Call+uint64(distance))
-				if types.Module.HasInitPLT {
-					run.plt = r.Site.Call + pltAway + target.offset
+				plt := r.Site.Call + uint64(distance)
+				if inInit {
+					plt = r.Site.Call + pltAway
+					run.plt = plt + target.offset
 				}
+				p.intoInit(r, r.Site.Call+uint64(distance), plt)
 				r.must(f.write(r.Site, p.blank(r)))
 				f.now.at = r.Site.Call
 				ret, diffs, err := f.call("ftrace_make_call", f.fn.makeCall, f.rec, target.addr)
@@ -76,8 +85,8 @@ func (f *Executor) InitFar(types *Types) (runs []InitRun, untried error) {
 }
 
 // intoInit puts the callsite of a run into init text. text is the address of the
-// module's text, which begins with its PLT.
-func (p *placed) intoInit(r *Run, text uint64) {
+// module's text, which begins with its PLT, and plt that of the PLT for init text.
+func (p *placed) intoInit(r *Run, text, plt uint64) {
 	l := p.members
 	p.word(r, l.InitBase, r.Site.Call&^0xfff-4096)
 	p.half(r, l.InitSize, 3*4096)
@@ -86,6 +95,6 @@ func (p *placed) intoInit(r *Run, text uint64) {
 	p.half(r, l.TextSize, 4096)
 	p.word(r, l.PLT, text)
 	if l.HasInitPLT {
-		p.word(r, l.InitPLT, r.Site.Call+pltAway)
+		p.word(r, l.InitPLT, plt)
 	}
 }

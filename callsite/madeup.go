@@ -3,6 +3,8 @@ package callsite
 import (
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/arch"
 )
@@ -41,7 +43,8 @@ func (m *madeUp) rela(section string, off uint64, typ elf.R_AARCH64, sym uint32,
 
 // madeUpModule is the file of a module with branches of every sort, among other
 // relocations and in no order. many and few are the sections that most and some of
-// the branches are in: of .text and .init.text.
+// the branches are in: .text and .init.text, or .init.text and .text with all
+// sections in reverse.
 func madeUpModule(many, few string) []byte {
 	const ax = elf.SHF_ALLOC | elf.SHF_EXECINSTR
 	m := &madeUp{relas: map[string][]byte{}}
@@ -54,6 +57,8 @@ func madeUpModule(many, few string) []byte {
 	m.section(arch.ARM64.Modules.InitPLT, ax, 1)
 	m.section(".exit.text", ax, 64)
 	m.section(".text.unlikely", ax, 64)
+	m.section(".init.text.unlikely", ax, 64)
+	m.section(".text.empty", ax, 64)
 
 	const call, jump = elf.R_AARCH64_CALL26, elf.R_AARCH64_JUMP26
 	const u = firstUndefined
@@ -78,7 +83,8 @@ func madeUpModule(many, few string) []byte {
 	m.rela(many, 28, jump, u+1, 0)
 	m.rela(many, 32, call, u+23, 0)
 	m.rela(many, 36, call, u+4, 0) // a third time
-	m.rela(many, 40, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
+	m.rela(many, 40, call, u+8, 0) // the eleventh entry, which is at the end of a page, and a second time
+	m.rela(many, 48, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
 	m.rela(many, 0x7f8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
 	m.rela(many, 0xff0, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
 	m.rela(many, 0xff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+5, 0)
@@ -92,15 +98,24 @@ func madeUpModule(many, few string) []byte {
 	m.rela(few, 0, call, ownIn, 0)
 	m.rela(few, 4, jump, own, 32)
 	m.rela(few, 0x2ff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+5, 0)
+	m.rela(few, 0x1ff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+6, 0)
 	m.rela(few, 16, call, u+2, 0)
 	m.rela(few, 20, call, u+8, 0)
+	m.rela(few, 24, call, u+9, 0) // the sixth entry is for the ADRP
 
 	m.rela(".exit.text", 0, call, symInText, 0)
 	m.rela(".exit.text", 8, jump, u+11, 0)
 	m.rela(".exit.text", 60, call, u+12, 0)
 	m.rela(".text.unlikely", 60, call, u+12, 0) // alone
+	m.rela(".init.text.unlikely", 4, call, u+14, 0)
+	m.relas[".text.empty"] = []byte{}
 	m.rela(".data", 0, elf.R_AARCH64_ABS64, symInText, 0)
 	m.rela(".data", 8, call, u+13, 0) // is not for text
+	if many != ".text" {
+		slices.Reverse(m.names)
+		slices.Reverse(m.flags)
+		slices.Reverse(m.sizes)
+	}
 	return m.file()
 }
 
@@ -132,7 +147,7 @@ func (m *madeUp) file() []byte {
 	for sym, section := range map[int]string{symText: ".text", symInit: ".init.text", symExit: ".exit.text", symInText: ".text", symInInit: ".init.text"} {
 		le.PutUint16(symbols[sym*symSize+6:], uint16(numbers[section]))
 	}
-	add(".symtab", elf.SHT_SYMTAB, 0, 0, symbols, 0, 0)
+	add(".symtab", elf.SHT_SYMTAB, 0, 0, symbols, 0, 1) // its sh_info is not a section
 	for _, name := range m.names {
 		if relas := m.relas[name]; relas != nil {
 			add(".rela"+name, elf.SHT_RELA, 0, 0, relas, symtab, numbers[name])
@@ -146,16 +161,40 @@ func (m *madeUp) file() []byte {
 	return append(b, headers...)
 }
 
-// MadeUp executes the loader on made-up modules.
-func (p *PLTMaker) MadeUp() (runs []RoomRun) {
+// manyADRPs is the file of a module with n ADRPs that each need a PLT entry on a
+// processor with erratum 843419.
+func manyADRPs(n int) []byte {
+	m := &madeUp{relas: map[string][]byte{}}
+	m.section(".plt", elf.SHF_ALLOC|elf.SHF_EXECINSTR, 1)
+	m.section(".init.plt", elf.SHF_ALLOC|elf.SHF_EXECINSTR, 1)
+	m.section(".text", elf.SHF_ALLOC|elf.SHF_EXECINSTR, uint64(n)<<12)
+	for i := range uint64(n) {
+		m.rela(".text", i<<12|0xff8, elf.R_AARCH64_ADR_PREL_PG_HI21, firstUndefined+uint32(i%undefined), 0)
+	}
+	return m.file()
+}
+
+// MadeUp executes the loader on made-up modules, and on large ones if large is true.
+// It ends where the loader does something wrong.
+func (p *PLTMaker) MadeUp(large bool) (runs []RoomRun) {
 	runs = append(runs, p.Names())
 	for _, erratum := range []bool{false, true} {
 		if erratum && !p.MayHaveErratum() {
 			continue
 		}
-		runs = append(runs,
-			p.Run(madeUpModule(".text", ".init.text"), "a made-up module with most branches in text", erratum),
-			p.Run(madeUpModule(".init.text", ".text"), "a made-up module with most branches in init text", erratum))
+		for _, m := range []struct{ many, few, what string }{{".text", ".init.text", "text"}, {".init.text", ".text", "init text"}} {
+			if last := &runs[len(runs)-1]; !last.good() {
+				return runs
+			}
+			runs = append(runs, p.Run(madeUpModule(m.many, m.few), "a made-up module with most branches in "+m.what, erratum))
+		}
+	}
+	// One entry in 341 can be left out: an ADRP in it would be at the end of a page.
+	for _, n := range []int{340, 341, 342, 682, 683, 2046, 2047} {
+		if last := &runs[len(runs)-1]; !large || !p.MayHaveErratum() || !last.good() {
+			break
+		}
+		runs = append(runs, p.Run(manyADRPs(n), fmt.Sprintf("a made-up module with %d ADRPs", n), true))
 	}
 	return runs
 }

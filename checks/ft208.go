@@ -64,7 +64,7 @@ var Rooms = &analysis.Analyzer{
 			res.None = err
 			return res, nil
 		}
-		res.Runs = p.MadeUp()
+		res.Runs = p.MadeUp(settings.Exhaustive)
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*RoomResults](),
@@ -153,8 +153,14 @@ func ft208Sections(pass *analysis.Pass) bool {
 		if s.Part == elfscan.NoPart || s.Flags&elf.SHF_EXECINSTR != 0 {
 			continue
 		}
-		if at, n := im.Branches(i); n > 0 {
-			report(pass, s.Addr+at, "%s of the module, which is not executable (flags %s), has %s: the loader makes no room for PLT entries of such a section, and refuses the module where their targets are out of reach. Put the code into a section with the flag X",
+		first, n := uint64(0), 0
+		im.EachBranch(i, func(at, _ uint64, _ string) {
+			if n++; n == 1 {
+				first = at
+			}
+		})
+		if n > 0 {
+			report(pass, first, "%s of the module, which is not executable (flags %s), has %s: the loader makes no room for PLT entries of such a section, and refuses the module where their targets are out of reach. Put the code into a section with the flag X",
 				s.Name, flagString(s.Flags), plural(n, "branch"))
 			return false
 		}

@@ -23,11 +23,12 @@ type ModuleKernel struct {
 	Kernel *elfscan.Image // nil if the kernel is not known
 	None   error          // why the kernel is not known: "no vmlinux was given"
 
-	types func() *callsite.Types
-	view  func() (callsite.LoaderView, error)
-	first func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
-	idle  chan *callsite.ModuleExecutor            // executors that are not in use
-	plts  chan *callsite.PLTMaker                  // the same
+	types   func() *callsite.Types
+	guarded func() bool // reports whether the kernel is built with BTI
+	view    func() (callsite.LoaderView, error)
+	first   func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
+	idle    chan *callsite.ModuleExecutor            // executors that are not in use
+	plts    chan *callsite.PLTMaker                  // the same
 }
 
 // NewModuleKernel is the ModuleKernel of a kernel.
@@ -35,9 +36,13 @@ func NewModuleKernel(kernel *elfscan.Image) *ModuleKernel {
 	k := &ModuleKernel{
 		Kernel: kernel,
 		types:  sync.OnceValue(func() *callsite.Types { return callsite.ReadTypes(kernel, true) }),
-		plts:   make(chan *callsite.PLTMaker, 64),
-		view:   sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
-		idle:   make(chan *callsite.ModuleExecutor, 64),
+		guarded: sync.OnceValue(func() bool {
+			table, _ := callsite.Of(kernel)
+			return table.Shape != nil && table.Entries != nil && slices.ContainsFunc(table.Sites(), func(s callsite.Site) bool { return s.BTI })
+		}),
+		plts: make(chan *callsite.PLTMaker, 64),
+		view: sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
+		idle: make(chan *callsite.ModuleExecutor, 64),
 	}
 	k.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
 		view, _ := k.View() // empty if the loader cannot be executed

@@ -80,10 +80,19 @@ func madeUpModule(many, few string) []byte {
 	m.rela(many, 16, call, otherIn, 0)
 	m.rela(many, 20, call, other, 8)
 	m.rela(many, 24, call, other, 16)
+	m.rela(many, 60, call, other, 16+4096) // as far from the beginning of a page
+	m.rela(many, 52, call, symExit, 0)
+	m.rela(many, 56, call, symExit, 8)
 	m.rela(many, 28, jump, u+1, 0)
 	m.rela(many, 32, call, u+23, 0)
-	m.rela(many, 36, call, u+4, 0) // a third time
-	m.rela(many, 40, call, u+8, 0) // the eleventh entry, which is at the end of a page, and a second time
+	m.rela(many, 36, call, u+4, 0)
+	// The eleventh entry is the last that begins in a page. Behind it, its target comes
+	// a second time, or a target that is one page further.
+	if many == ".text" {
+		m.rela(many, 40, call, u+2, 0)
+	} else {
+		m.rela(many, 40, call, u+2, 4096)
+	}
 	m.rela(many, 48, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
 	m.rela(many, 0x7f8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
 	m.rela(many, 0xff0, elf.R_AARCH64_ADR_PREL_PG_HI21, u+3, 0)
@@ -99,6 +108,8 @@ func madeUpModule(many, few string) []byte {
 	m.rela(few, 4, jump, own, 32)
 	m.rela(few, 0x2ff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+5, 0)
 	m.rela(few, 0x1ff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+6, 0)
+	m.rela(few, 0x1ffc, elf.R_AARCH64_ADR_PREL_PG_HI21, u+7, 0)
+	m.rela(few, 0xff8, elf.R_AARCH64_ADR_PREL_PG_HI21, u+8, 0)
 	m.rela(few, 16, call, u+2, 0)
 	m.rela(few, 20, call, u+8, 0)
 	m.rela(few, 24, call, u+9, 0) // the sixth entry is for the ADRP
@@ -107,7 +118,9 @@ func madeUpModule(many, few string) []byte {
 	m.rela(".exit.text", 8, jump, u+11, 0)
 	m.rela(".exit.text", 60, call, u+12, 0)
 	m.rela(".text.unlikely", 60, call, u+12, 0) // alone
-	m.rela(".init.text.unlikely", 4, call, u+14, 0)
+	if many == ".text" {
+		m.rela(".init.text.unlikely", 4, call, u+14, 0)
+	}
 	m.relas[".text.empty"] = []byte{}
 	m.rela(".data", 0, elf.R_AARCH64_ABS64, symInText, 0)
 	m.rela(".data", 8, call, u+13, 0) // is not for text
@@ -147,6 +160,8 @@ func (m *madeUp) file() []byte {
 	for sym, section := range map[int]string{symText: ".text", symInit: ".init.text", symExit: ".exit.text", symInText: ".text", symInInit: ".init.text"} {
 		le.PutUint16(symbols[sym*symSize+6:], uint16(numbers[section]))
 	}
+	// As a relocation, the last symbol would be that of a branch.
+	le.PutUint64(symbols[len(symbols)-symSize+8:], uint64(elf.R_AARCH64_CALL26))
 	add(".symtab", elf.SHT_SYMTAB, 0, 0, symbols, 0, 1) // its sh_info is not a section
 	for _, name := range m.names {
 		if relas := m.relas[name]; relas != nil {

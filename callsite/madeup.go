@@ -4,7 +4,9 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/arch"
 )
@@ -16,6 +18,8 @@ type madeUp struct {
 	flags []elf.SectionFlag
 	sizes []uint64
 	relas map[string][]byte // by name of the section
+
+	namesFirst bool // the names of sections stand before the other sections
 }
 
 // Symbols of a made-up module. Those from firstUndefined on are not in the module.
@@ -80,7 +84,11 @@ func madeUpModule(many, few string) []byte {
 	m.rela(many, 16, call, otherIn, 0)
 	m.rela(many, 20, call, other, 8)
 	m.rela(many, 24, call, other, 16)
-	m.rela(many, 60, call, other, 16+4096) // as far from the beginning of a page
+	m.rela(many, 60, call, other, 16+4096)         // as far from the beginning of a page
+	for i, addend := range []int64{16, 0, -8, 8} { // of one symbol
+		m.rela(many, 0x300+uint64(i)*4, call, u+20, addend)
+		m.rela(many, 0x320+uint64(i)*4, jump, u+20, 8-addend)
+	}
 	m.rela(many, 52, call, symExit, 0)
 	m.rela(many, 56, call, symExit, 8)
 	m.rela(many, 28, jump, u+1, 0)
@@ -128,6 +136,7 @@ func madeUpModule(many, few string) []byte {
 		slices.Reverse(m.names)
 		slices.Reverse(m.flags)
 		slices.Reverse(m.sizes)
+		m.namesFirst = true
 	}
 	return m.file()
 }
@@ -151,9 +160,15 @@ func (m *madeUp) file() []byte {
 		headers, names, b = append(headers, h...), append(append(names, name...), 0), append(b, content...)
 	}
 	add("", elf.SHT_NULL, 0, 0, nil, 0, 0)
-	numbers, symtab := map[string]int{}, len(m.names)+1
+	first, shstrtab := 1, 0
+	if m.namesFirst {
+		shstrtab = 1
+		add(".shstrtab", elf.SHT_STRTAB, 0, 0, nil, 0, 0)
+		first++
+	}
+	numbers, symtab := map[string]int{}, len(m.names)+first
 	for i, name := range m.names {
-		numbers[name] = i + 1
+		numbers[name] = i + first
 		add(name, elf.SHT_NOBITS, m.flags[i], m.sizes[i], nil, 0, 0) // of code, the relocations alone count
 	}
 	symbols := make([]byte, (firstUndefined+undefined)*symSize)
@@ -168,12 +183,54 @@ func (m *madeUp) file() []byte {
 			add(".rela"+name, elf.SHT_RELA, 0, 0, relas, symtab, numbers[name])
 		}
 	}
-	add(".shstrtab", elf.SHT_STRTAB, 0, 0, append(append([]byte(nil), names...), ".shstrtab\x00"...), 0, 0)
+	if shstrtab == 0 {
+		shstrtab = len(headers) / shdrSize
+		add(".shstrtab", elf.SHT_STRTAB, 0, 0, nil, 0, 0)
+	}
+	h := headers[shstrtab*shdrSize:]
+	le.PutUint64(h[24:], uint64(len(b)))
+	le.PutUint64(h[32:], uint64(len(names)))
+	b = append(b, names...)
 	le.PutUint64(b[40:], uint64(len(b)))
 	le.PutUint16(b[58:], shdrSize)
 	le.PutUint16(b[60:], uint16(len(headers)/shdrSize))
-	le.PutUint16(b[62:], uint16(len(headers)/shdrSize-1))
+	le.PutUint16(b[62:], uint16(shstrtab))
 	return append(b, headers...)
+}
+
+// randomModule is the file of a module with relocations as chance has it.
+func randomModule(r *rand.Rand) []byte {
+	const ax = elf.SHF_ALLOC | elf.SHF_EXECINSTR
+	m := &madeUp{relas: map[string][]byte{}, namesFirst: r.IntN(2) == 0}
+	for _, name := range []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT, ".text", ".init.text", ".exit.text", ".text.more", ".init.text.more", ".data"} {
+		switch {
+		case r.IntN(40) == 0: // the loader refuses a module without some of them
+		case name == ".data":
+			m.section(name, elf.SHF_ALLOC|elf.SHF_WRITE, 64)
+		default:
+			m.section(name, ax, 1<<13)
+		}
+	}
+	r.Shuffle(len(m.names), func(i, j int) {
+		m.names[i], m.names[j] = m.names[j], m.names[i]
+		m.flags[i], m.flags[j] = m.flags[j], m.flags[i]
+		m.sizes[i], m.sizes[j] = m.sizes[j], m.sizes[i]
+	})
+	types := []elf.R_AARCH64{elf.R_AARCH64_JUMP26, elf.R_AARCH64_CALL26, elf.R_AARCH64_CALL26, elf.R_AARCH64_CALL26, elf.R_AARCH64_ADR_PREL_PG_HI21, elf.R_AARCH64_ADR_PREL_PG_HI21_NC,
+		elf.R_AARCH64_ADR_PREL_LO21, elf.R_AARCH64_ADD_ABS_LO12_NC, elf.R_AARCH64_CONDBR19, elf.R_AARCH64_LDST16_ABS_LO12_NC, elf.R_AARCH64_ABS64}
+	for _, name := range m.names {
+		if !strings.Contains(name, "text") || strings.Contains(name, "ftrace") {
+			continue
+		}
+		for range r.IntN(40) {
+			off := r.Uint64N(1<<13) &^ 3
+			if r.IntN(6) == 0 {
+				off |= 0xff8
+			}
+			m.rela(name, off, types[r.IntN(len(types))], 1+r.Uint32N(firstUndefined+8), []int64{0, 0, 0, 8, 16, -8, 4096}[r.IntN(7)])
+		}
+	}
+	return m.file()
 }
 
 // manyADRPs is the file of a module with n ADRPs that each need a PLT entry on a
@@ -189,7 +246,8 @@ func manyADRPs(n int) []byte {
 	return m.file()
 }
 
-// MadeUp executes the loader on made-up modules, and on large ones if large is true.
+// MadeUp executes the loader on made-up modules, and on large and random ones if
+// large is true.
 // It ends where the loader does something wrong.
 func (p *PLTMaker) MadeUp(large bool) (runs []RoomRun) {
 	runs = append(runs, p.Names())
@@ -203,6 +261,13 @@ func (p *PLTMaker) MadeUp(large bool) (runs []RoomRun) {
 			}
 			runs = append(runs, p.Run(madeUpModule(m.many, m.few), "a made-up module with most branches in "+m.what, erratum))
 		}
+	}
+	for i := range uint64(40) {
+		r := rand.New(rand.NewPCG(1, i))
+		if last := &runs[len(runs)-1]; !large || !last.good() {
+			break
+		}
+		runs = append(runs, p.Run(randomModule(r), fmt.Sprintf("a random module (%d)", i), p.MayHaveErratum() && i%2 == 1))
 	}
 	// One entry in 341 can be left out: an ADRP in it would be at the end of a page.
 	for _, n := range []int{340, 341, 342, 682, 683, 2046, 2047} {

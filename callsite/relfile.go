@@ -51,6 +51,16 @@ func (f relFile) name(i int) string {
 	return string(name[:bytes.IndexByte(name, 0)])
 }
 
+// numbered is the number of the last section of that name; 0 if there is none.
+func (f relFile) numbered(name string) (number int) {
+	for i := range f.sections() {
+		if f.name(i) == name {
+			number = i
+		}
+	}
+	return number
+}
+
 // A rela is a relocation (Elf64_Rela).
 type rela []byte
 
@@ -81,6 +91,28 @@ func (f relFile) each(i int, do func(n int, r rela)) {
 	for n := 0; len(b) >= relaSize; n, b = n+1, b[relaSize:] {
 		do(n, rela(b[:relaSize]))
 	}
+}
+
+// A stretch is a part of a file.
+type stretch struct{ addr, size uint64 }
+
+// looksAt are the parts of the file that module_frob_arch_sections() looks at: the
+// headers, the names of sections, the symbols, and the relocations of code.
+func (f relFile) looksAt() []stretch {
+	out := []stretch{{0, ehdrSize}, {f.shoff(), uint64(f.sections()) * shdrSize}}
+	for i := range f.sections() {
+		h := f.header(i)
+		if i == f.names() || h.typ() == elf.SHT_SYMTAB || f.isOfCode(i) {
+			out = append(out, stretch{h.offset(), h.size()})
+		}
+	}
+	return out
+}
+
+// isOfCode reports whether section i holds relocations of a section with code.
+func (f relFile) isOfCode(i int) bool {
+	h := f.header(i)
+	return h.typ() == elf.SHT_RELA && f.header(h.info()).flags()&elf.SHF_EXECINSTR != 0
 }
 
 // symbols is the number of the section with the symbols; 0 if there is none.

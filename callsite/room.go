@@ -3,7 +3,6 @@ package callsite
 import (
 	"bytes"
 	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -223,12 +222,22 @@ func (p *PLTMaker) Run(file []byte, what string, erratum bool) (r RoomRun) {
 	if !ok {
 		return r
 	}
-	if int32(ret) != 0 {
+	lacks := slices.DeleteFunc([]string{".plt", ".init.plt"}, func(name string) bool { return f.numbered(name) != 0 })
+	switch {
+	case int32(ret) == 0 && len(lacks) > 0:
+		r.diff(name, "returns 0 for a module without %s, where a PLT entry may be needed", lacks[0])
+		return r
+	case int32(ret) != 0 && len(lacks) == 0:
 		r.diff(name, "returns %d: the module cannot be loaded", int32(ret))
 		return r
+	case len(lacks) > 0:
+		return r
 	}
-	after := relFile(make([]byte, len(f)))
-	if r.Err = p.w.M.Read(fileBase, after); r.Err != nil {
+	after := relFile(bytes.Clone(f))
+	for _, s := range f.looksAt() {
+		r.Err = errors.Join(r.Err, p.w.M.Read(fileBase+s.addr, after[s.addr:s.addr+s.size]))
+	}
+	if r.Err != nil {
 		return r
 	}
 	plts := p.judgeRoom(&r, f, after, erratum)
@@ -238,24 +247,26 @@ func (p *PLTMaker) Run(file []byte, what string, erratum bool) (r RoomRun) {
 	return r
 }
 
-// enterFile writes the file into memory as the loader has it there, and an empty
-// struct module.
-func (p *PLTMaker) enterFile(f relFile) error {
+// enterFile writes the file into memory as the loader has it there, except for what
+// module_frob_arch_sections() does not look at, and an empty struct module.
+func (p *PLTMaker) enterFile(f relFile) (err error) {
 	m := p.w.M
 	m.Map(fileBase, (uint64(len(f))+emu.PageSize-1)&^(emu.PageSize-1), emu.Read|emu.Write)
 	m.Map(roomMod, modSize, emu.Read|emu.Write)
-	b := bytes.Clone(f)
+	for _, s := range f.looksAt() {
+		err = errors.Join(err, m.Write(fileBase+s.addr, f[s.addr:s.addr+s.size]))
+	}
 	for i := range f.sections() {
 		if i > 0 { // rewrite_section_headers()
-			binary.LittleEndian.PutUint64(relFile(b).header(i)[16:], fileBase+f.header(i).offset())
+			err = errors.Join(err, m.Write64(fileBase+f.shoff()+uint64(i)*shdrSize+16, fileBase+f.header(i).offset()))
 		}
 	}
-	return errors.Join(m.Write(fileBase, b), m.Write(roomMod+24, []byte("made_up\x00")))
+	return errors.Join(err, m.Write(roomMod+24, []byte("made_up\x00")))
 }
 
 // A pltRoom is what module_frob_arch_sections() has made of .plt or .init.plt.
 type pltRoom struct {
-	section    int // its number; 0: there is none
+	section    int // its number
 	name       string
 	addr, size uint64
 	needs      int // entries
@@ -285,7 +296,7 @@ func (p *PLTMaker) judgeRoom(r *RoomRun, before, after relFile, erratum bool) (p
 	inits := p.inits(before)
 	for i := range before.sections() {
 		h := before.header(i)
-		if h.typ() != elf.SHT_RELA || before.header(h.info()).flags()&elf.SHF_EXECINSTR == 0 {
+		if !before.isOfCode(i) {
 			continue
 		}
 		part := 0
@@ -306,25 +317,13 @@ func (p *PLTMaker) judgeRoom(r *RoomRun, before, after relFile, erratum bool) (p
 			}
 		})
 	}
-	for i := range before.sections() {
-		switch before.name(i) {
-		case ".plt":
-			plts[0] = pltRoom{section: i, name: ".plt"}
-		case ".init.plt":
-			plts[1] = pltRoom{section: i, name: ".init.plt"}
-		}
-	}
 	entry := arch.ARM64.Modules.PLTEntry
 	for part := range plts {
 		room := &plts[part]
+		room.name = [2]string{".plt", ".init.plt"}[part]
+		room.section = before.numbered(room.name)
 		room.needs = len(targets[part]) + adrps[part]
 		r.Entries[part] = room.needs
-		if room.section == 0 {
-			if room.needs > 0 {
-				r.diff(fn, "takes a module without %s, although %d of its branches may need a PLT entry there", [2]string{".plt", ".init.plt"}[part], room.needs)
-			}
-			continue
-		}
 		room.size = after.header(room.section).size()
 		most := uint64(branches[part]+adrps[part]+slack[part])*2 + 2
 		switch {
@@ -361,7 +360,7 @@ func (p *PLTMaker) judgeRest(r *RoomRun, before, after relFile, plts [2]pltRoom)
 			copy(h, now)
 		case h.flags()&elf.SHF_EXECINSTR != 0:
 			copy(h[48:56], now[48:56]) // the alignment
-		case h.typ() == elf.SHT_RELA && before.header(h.info()).flags()&elf.SHF_EXECINSTR != 0:
+		case before.isOfCode(i):
 			if !sameRelas(before.content(i), after[h.offset():h.offset()+h.size()]) {
 				r.diff(fn, "changes relocations of %s: it may put them in order, no more", before.name(h.info()))
 				return
@@ -425,7 +424,7 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 	var all []written
 	for i := range f.sections() {
 		h := f.header(i)
-		if h.typ() != elf.SHT_RELA || f.header(h.info()).flags()&elf.SHF_EXECINSTR == 0 {
+		if !f.isOfCode(i) {
 			continue
 		}
 		part := 0
@@ -495,10 +494,8 @@ func (p *PLTMaker) layOut(f relFile, inits []bool, plts *[2]pltRoom) (places []u
 			offset = 0xf80
 		}
 		room.addr = [2]uint64{corePLT, initPLTAt}[part] + offset
-		if room.section != 0 {
-			m.Map(room.addr-offset, (offset+room.size+emu.PageSize-1)&^(emu.PageSize-1), emu.Read|emu.Write)
-			err = errors.Join(err, m.Write64(p.shdrs+uint64(room.section)*shdrSize+16, room.addr))
-		}
+		m.Map(room.addr-offset, (offset+room.size+emu.PageSize-1)&^(emu.PageSize-1), emu.Read|emu.Write)
+		err = errors.Join(err, m.Write64(p.shdrs+uint64(room.section)*shdrSize+16, room.addr))
 	}
 	symtab := f.header(f.symbols())
 	for n := range uint32(symtab.size() / symSize) {
@@ -535,7 +532,7 @@ func (p *PLTMaker) judgeEntries(r *RoomRun, plts [2]pltRoom, all []written) {
 	m := p.w.M
 	for _, room := range plts {
 		page := room.addr &^ (emu.PageSize - 1)
-		for ; room.section != 0 && page < room.addr+room.size; page += emu.PageSize {
+		for ; page < room.addr+room.size; page += emu.PageSize {
 			_ = m.Protect(page, emu.PageSize, emu.Read|emu.Exec)
 		}
 	}

@@ -933,6 +933,7 @@ func playLoader(j *worlds) {
 func playRoom(j *worlds) {
 	r, m := j.r, j.w.M
 	const base, mod, code = uint64(0xffff_0000_4000_0000), uint64(0xffff_0000_4100_0000), uint64(0xffff_0001_4000_0000)
+	m.MaxSteps = 1 << 17
 	var fns []uint64
 	for _, name := range []string{"module_frob_arch_sections", "module_emit_plt_entry", "module_emit_veneer_for_adrp"} {
 		if fn, ok := j.im.Addr(name); ok {

@@ -113,6 +113,9 @@ func (l *loader) section(i int) (h header, err error) {
 
 // A LoaderView says how a kernel's loader treats the sections that it knows.
 type LoaderView struct {
+	// Knows are the names of the sections whose headers
+	// module_frob_arch_sections() changes.
+	Knows map[string]bool
 	// Rewrites are the names of the sections whose flags
 	// module_frob_arch_sections() rewrites.
 	Rewrites map[string]bool
@@ -133,7 +136,7 @@ func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
 	for i, name := range []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} {
 		sections = append(sections, header{name, elf.SHT_PROGBITS, wax, loaderBase + loaderSize/4 + uint64(i)*256, 1})
 	}
-	v = LoaderView{map[string]bool{}, map[string]bool{}}
+	v = LoaderView{map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	if err := l.headers(sections); err != nil {
 		return v, err
 	}
@@ -148,6 +151,9 @@ func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
 		h, err := l.section(i)
 		if err != nil {
 			return v, err
+		}
+		if h.typ != elf.SHT_PROGBITS || h.flags != wax || h.size != 1 {
+			v.Knows[sections[i].name] = true
 		}
 		if h.flags != wax {
 			v.Rewrites[sections[i].name] = true

@@ -50,7 +50,7 @@ func (f *Executor) loading(s Site, types *Types, runs *[]Run) error {
 	// known are the sections that the loader rewrites, and without which it refuses
 	// a module ("arm64: module/ftrace: intialize PLT at load time").
 	known := map[string]bool{".plt": true, ".init.plt": true, arch.ARM64.Modules.PLT: true, arch.ARM64.Modules.InitPLT: types.Module.HasInitPLT}
-	if view, err := ViewOfLoader(f.w.Image); err == nil { // only later kernels know it
+	if view, err := f.loaderView(); err == nil { // only later kernels know it
 		known[arch.ARM64.Modules.InitPLT] = view.Rewrites[arch.ARM64.Modules.InitPLT]
 	}
 	all := []string{".text", ".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT, ".data"}
@@ -82,6 +82,20 @@ func (f *Executor) loading(s Site, types *Types, runs *[]Run) error {
 	}, runs)
 	f.lacking(s, l, all, "sections", func() error { return f.w.M.Write32(l.ehdr+60, 0) }, runs)
 	return nil
+}
+
+// loaderView is ViewOfLoader of the image, which is computed once.
+func (f *Executor) loaderView() (LoaderView, error) {
+	type key struct{}
+	type result struct {
+		view LoaderView
+		err  error
+	}
+	r := f.w.Image.Derived(key{}, func() any {
+		view, err := ViewOfLoader(f.w.Image)
+		return result{view, err}
+	}).(result)
+	return r.view, r.err
 }
 
 // load has the loader load a module with these sections.

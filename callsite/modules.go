@@ -23,14 +23,14 @@ type ModuleExecutor struct {
 	saved *int // see Saved; nil if it is not known yet
 }
 
-// NewModuleExecutor makes a ModuleExecutor of the kernel, whose loader is as view
-// says. The error is a *world.Lack if the image lacks a function or an ops.
-func NewModuleExecutor(kernel *Table, view LoaderView) (*ModuleExecutor, error) {
+// NewModuleExecutor makes a ModuleExecutor of the kernel, whose types are types and
+// whose loader is as view says. The error is a *world.Lack if the image lacks a function or an ops.
+func NewModuleExecutor(kernel *Table, types *Types, view LoaderView) (*ModuleExecutor, error) {
 	f, err := NewExecutor(kernel)
 	if err != nil {
 		return nil, err
 	}
-	return &ModuleExecutor{f: f, l: newLoader(f.w), types: ReadTypes(kernel.Image, true), view: view}, nil
+	return &ModuleExecutor{f: f, l: newLoader(f.w), types: types, view: view}, nil
 }
 
 // Fork is a ModuleExecutor like m with a world of its own, for another goroutine.

@@ -31,6 +31,7 @@ type ModuleMembers struct {
 	HasInitPLT         bool   // struct module has the second
 	TextBase, TextSize uint64 // address and size of the module's text
 	InitBase, InitSize uint64 // the same of its init text
+	InitWhole          uint64 // size of what is init text to module_emit_plt_entry(): all of init memory, in older kernels
 	PLTSize            uint64 // size of one PLT entry
 }
 
@@ -135,12 +136,13 @@ func moduleMembers(t *ktypes.Types) (l ModuleMembers, err error) {
 	if e != nil { // up to 6.3
 		l.TextBase, l.TextSize = member("core_layout.base"), member("core_layout.text_size")
 		l.InitBase, l.InitSize = member("init_layout.base"), member("init_layout.text_size")
+		l.InitWhole = member("init_layout.size")
 		return l, errors.Join(err, l.plausible())
 	}
 	l.TextBase, l.TextSize = member("mem.base"), member("mem.size") // of MOD_TEXT, the first
 	one, e := t.Elem(mem.Type)
 	step := initText(t) * one.Size
-	l.InitBase, l.InitSize = l.TextBase+step, l.TextSize+step
+	l.InitBase, l.InitSize, l.InitWhole = l.TextBase+step, l.TextSize+step, l.TextSize+step
 	return l, errors.Join(err, e, l.plausible())
 }
 
@@ -161,7 +163,7 @@ func (l *ModuleMembers) plausible() error {
 	if l.Size > maxModule || l.PLTSize == 0 || l.PLTSize > maxPLT {
 		return fmt.Errorf("struct module has %d bytes and struct plt_entry %d, at most %d and 1 to %d are expected", l.Size, l.PLTSize, maxModule, maxPLT)
 	}
-	for _, off := range []uint64{l.PLT, l.InitPLT, l.TextBase, l.TextSize, l.InitBase, l.InitSize} {
+	for _, off := range []uint64{l.PLT, l.InitPLT, l.TextBase, l.TextSize, l.InitBase, l.InitSize, l.InitWhole} {
 		if l.Size < 8 || off > l.Size-8 {
 			return fmt.Errorf("struct module has a member at %d of %d bytes", off, l.Size)
 		}

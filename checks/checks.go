@@ -25,7 +25,7 @@ import (
 // All is every check, in the order of the rules' IDs.
 var All = []*analysis.Analyzer{
 	FT101, FT102, FT103, FT104, FT105, FT106, FT107, FT108, FT109, FT110, FT111, FT112, FT113, FT114, FT115, FT116, FT117, FT118, FT119,
-	FT201, FT202, FT203, FT204, FT205, FT206, FT207,
+	FT201, FT202, FT203, FT204, FT205, FT206, FT207, FT208, FT209,
 	FT301, FT302, FT303, FT304, FT305, FT306, FT307, FT308,
 	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411, FT412, FT413,
 	FT504,
@@ -164,6 +164,9 @@ func plural(n int, what string) string {
 	}
 	if noun, ok := strings.CutSuffix(what, "y"); ok {
 		return fmt.Sprintf("%d %sies", n, noun)
+	}
+	if strings.HasSuffix(what, "ch") {
+		return fmt.Sprintf("%d %ses", n, what)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -1,18 +1,25 @@
 package checks
 
 import (
+	"debug/elf"
 	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
 )
 
-// FT114 finds entry points without a landing pad in a kernel that is built
-// with BTI.
+// FT114 finds code without a landing pad that is reached by BR or BLR, in a kernel
+// that is built with BTI.
 var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
+	if im.Module() != nil {
+		return modulePads(pass)
+	}
 	t, none := sitesOf(pass)
 	if t == nil {
 		return notApplicable("%v", none)
@@ -45,11 +52,12 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 		report(pass, late[0].Func, "%s begins with ftrace's NOPs, and its landing pad stands behind them%s: a BLR to the function lands on a NOP, and in a guarded page that is a Branch Target exception. Build with a compiler that puts the landing pad first (GCC bug 92424)",
 			im.Name(late[0].Func), more)
 	}
+	veneers := plural(veneerPads(pass), "veneer")
 	if types > 0 {
-		return examined("%d entry points, %s (kCFI)", n, plural(types, "type"))
+		return examined("%d entry points, %s, %s (kCFI)", n, veneers, plural(types, "type"))
 	}
-	return examined("%d entry points", n)
-}, Sites)
+	return examined("%d entry points, %s", n, veneers)
+}, Sites, InKernel)
 
 // typed are the functions of the entry code that the kernel's C code calls by
 // pointers.
@@ -83,3 +91,122 @@ func latePads(t *SiteTable) (late []callsite.Site) {
 	}
 	return late
 }
+
+// veneerPads reports functions without a landing pad that a veneer of the linker
+// goes to by BR. It returns the number of such veneers.
+func veneerPads(pass *analysis.Pass) (n int) {
+	im := image(pass)
+	im.EachFunction(func(fn uint64) {
+		s, ok := im.SymbolAt(fn)
+		if !ok || !strings.HasPrefix(s.Name, "__") || !strings.HasSuffix(s.Name, "_veneer") && !strings.Contains(s.Name, "Thunk_") {
+			return
+		}
+		target, branch, at := throughVeneer(im, fn)
+		if branch == 0 || !im.IsText(target) {
+			return
+		}
+		n++
+		if w, _ := im.Word(target); !branch.Accepts(w) {
+			reportWith(pass, target, relatedTo(im, at, "the branch"), "%s begins with %s, no landing pad, and is reached by %s in %s, which the linker has put between it and a branch that does not reach it: in a guarded page that is a Branch Target exception. Begin it with BTI c, or have the compiler do so",
+				im.At(target), text(im, target), branch, s.Name)
+		}
+	})
+	return n
+}
+
+// throughVeneer is where the veneer at fn goes by BR: by ADRP and ADD, or by a
+// literal. branch is 0 if the veneer goes there by B.
+func throughVeneer(im *elfscan.Image, fn uint64) (target uint64, branch a64.BranchType, at uint64) {
+	const most = 8 // instructions
+	var x [32]uint64
+	for at = fn; at < fn+most*a64.Size; at += a64.Size {
+		w, ok := im.Word(at)
+		kind := a64.Classify(w)
+		to, _ := a64.Target(w, at)
+		switch {
+		case !ok || kind == a64.Branch:
+			return 0, 0, 0
+		case kind == a64.BR:
+			return x[a64.Rn(w)], a64.BranchTypeOf(w), at
+		case kind == a64.ADR || kind == a64.ADRP:
+			x[a64.Rd(w)] = to
+		case kind == a64.LDRLit:
+			x[a64.Rd(w)], _ = im.Uint64(to)
+		case w&0xff800000 == 0x91000000: // ADD Xd, Xn, #imm
+			x[a64.Rd(w)] = x[a64.Rn(w)] + uint64(w>>10&0xfff)<<(w>>22&1*12)
+		case w&0xffe0fc00 == 0x8b000000: // ADD Xd, Xn, Xm
+			x[a64.Rd(w)] = x[a64.Rn(w)] + x[a64.Rm(w)]
+		}
+	}
+	return 0, 0, 0
+}
+
+// modulePads is FT114 for a module: a branch that leaves the module, or goes from
+// text to init text or back, goes through a PLT entry where its target is out of
+// reach. The BR there needs a landing pad.
+func modulePads(pass *analysis.Pass) (any, error) {
+	im, kernel := image(pass), moduleKernel(pass)
+	t := pass.ResultOf[Sites].(*SiteTable)
+	switch {
+	case t.BTI > 0:
+	case kernel.Kernel == nil:
+		return notApplicable("none of %d callsites has a landing pad: the module is not built with BTI", len(t.Addrs))
+	case !kernel.guarded():
+		return notApplicable("the kernel is not built with BTI: none of its callsites has a landing pad")
+	}
+	m := im.Module()
+	type branch struct {
+		at, target uint64
+		in         *elfscan.Image // that the target lies in
+	}
+	var bad []branch
+	judged := map[uint64]bool{} // targets
+	for i, s := range m.Sections {
+		if s.Part != elfscan.Text && s.Part != elfscan.InitText || s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		im.EachBranch(i, func(at, target uint64, undefined string) {
+			in := im
+			if undefined != "" {
+				if in = kernel.Kernel; in == nil {
+					return
+				}
+				s, ok := in.Lookup(undefined)
+				if !ok || s.Bind == elf.STB_LOCAL { // another module has it
+					return
+				}
+			} else if m.PartAt(target) == s.Part {
+				return // never out of reach
+			}
+			if judged[target] || !in.IsText(target) {
+				return
+			}
+			judged[target] = true
+			if w, ok := in.Word(target); ok && !a64.BranchIP.Accepts(w) {
+				bad = append(bad, branch{at, target, in})
+			}
+		})
+	}
+	if len(bad) > 0 {
+		slices.SortFunc(bad, func(a, b branch) int { return int(int64(a.at - b.at)) })
+		first := bad[0]
+		others := ""
+		if n := len(bad) - 1; n > 0 {
+			var names []string
+			for _, b := range bad[1:min(n+1, 4)] {
+				names = append(names, b.in.At(b.target))
+			}
+			others = fmt.Sprintf(" So do %s: %s.", plural(n, "other function"), some(names, 3))
+		}
+		place, near := first.target, relatedTo(im, first.at, "the branch")
+		if first.in != im {
+			place, near = first.at, nil
+		}
+		reportWith(pass, place, near, "%s begins with %s, no landing pad, and the branch at %s, which leaves %s, goes through a PLT entry where the loader places the two out of reach: its `br x16` is a Branch Target exception there.%s Build the code with branch protection of all functions that another section calls",
+			first.in.At(first.target), text(first.in, first.target), im.At(first.at), partOf(m, first.at), others)
+	}
+	return examined("%d targets of branches that may go through a PLT entry", len(judged))
+}
+
+// partOf names the part of a module that addr lies in.
+func partOf(m *elfscan.Module, addr uint64) string { return "the module's " + m.PartAt(addr).String() }

@@ -24,8 +24,8 @@ var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 	switch {
 	case err != nil:
 		return inconclusive("%v", err)
-	case !view.Rewrites[arch.ARM64.Modules.InitPLT]:
-		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s", arch.ARM64.Modules.InitPLT)
+	case !view.Knows[arch.ARM64.Modules.InitPLT]:
+		return notApplicable("the kernel's module_frob_arch_sections, executed, does not know %s: FT209 judges the kernel", arch.ARM64.Modules.InitPLT)
 	}
 	var in []callsite.Site // in init text
 	for _, s := range t.Callsites {

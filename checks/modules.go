@@ -23,22 +23,31 @@ type ModuleKernel struct {
 	Kernel *elfscan.Image // nil if the kernel is not known
 	None   error          // why the kernel is not known: "no vmlinux was given"
 
-	view  func() (callsite.LoaderView, error)
-	first func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
-	idle  chan *callsite.ModuleExecutor            // executors that are not in use
+	types   func() *callsite.Types
+	guarded func() bool // reports whether the kernel is built with BTI
+	view    func() (callsite.LoaderView, error)
+	first   func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
+	idle    chan *callsite.ModuleExecutor            // executors that are not in use
+	plts    chan *callsite.PLTMaker                  // the same
 }
 
 // NewModuleKernel is the ModuleKernel of a kernel.
 func NewModuleKernel(kernel *elfscan.Image) *ModuleKernel {
 	k := &ModuleKernel{
 		Kernel: kernel,
-		view:   sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
-		idle:   make(chan *callsite.ModuleExecutor, 64),
+		types:  sync.OnceValue(func() *callsite.Types { return callsite.ReadTypes(kernel, true) }),
+		guarded: sync.OnceValue(func() bool {
+			table, _ := callsite.Of(kernel)
+			return table.Shape != nil && table.Entries != nil && slices.ContainsFunc(table.Sites(), func(s callsite.Site) bool { return s.BTI })
+		}),
+		plts: make(chan *callsite.PLTMaker, 64),
+		view: sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
+		idle: make(chan *callsite.ModuleExecutor, 64),
 	}
 	k.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
 		view, _ := k.View() // empty if the loader cannot be executed
 		table, _ := callsite.Of(kernel)
-		first, err := callsite.NewModuleExecutor(table, view)
+		first, err := callsite.NewModuleExecutor(table, k.types(), view)
 		if err != nil {
 			return nil, err
 		}
@@ -88,6 +97,29 @@ func (k *ModuleKernel) withExecutor(f func(*callsite.ModuleExecutor)) error {
 	f(m)
 	select {
 	case k.idle <- m:
+	default:
+	}
+	return nil
+}
+
+// withPLTMaker calls f with an executor of the kernel's functions that give a module
+// its PLTs. The error, a *world.Lack, says why there is no executor.
+func (k *ModuleKernel) withPLTMaker(f func(*callsite.PLTMaker)) error {
+	if k.Kernel == nil {
+		return k.None
+	}
+	var p *callsite.PLTMaker
+	select {
+	case p = <-k.plts:
+	default:
+		var err error
+		if p, err = callsite.NewPLTMaker(k.Kernel, k.types()); err != nil {
+			return err
+		}
+	}
+	f(p)
+	select {
+	case k.plts <- p:
 	default:
 	}
 	return nil

@@ -143,12 +143,17 @@ func TestModuleIsPlacedFar(t *testing.T) {
 }
 
 // TestModuleLoaders executes the loader of each sample of a kernel on made-up
-// modules. The samples have no BTF, so that only an exhaustive run does that.
+// modules. The samples have no BTF, so that only an exhaustive run does all of that.
 func TestModuleLoaders(t *testing.T) {
-	wants := map[string]string{
-		"kernel-plt-wrong":    `^module_finalize, executed on a module with all sections, writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`,
-		"kernel-plt-writable": `^module_frob_arch_sections, executed on a module with all sections, makes \.plt SHT_NOBITS with flags SHF_WRITE\+SHF_ALLOC\+SHF_EXECINSTR`,
-		"kernel-plt-near":     `^ftrace_make_call, executed on callsite .* just behind its text`,
+	const far = `^ftrace_make_call, executed on a callsite in a module's init text with ftrace_caller \+1024 MiB and the PLT in the module's text -256 MiB away \(BL reaches -128\.\.\+128\), returns 0 and leaves d4202000 .brk #0x100.: the kernel dies`
+	wants := map[string]map[string]string{ // by kernel and rule
+		"kernel-plt-wrong":    {"FT409": `^module_finalize, executed on a module with all sections, writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`},
+		"kernel-plt-writable": {"FT409": `^module_frob_arch_sections, executed on a module with all sections, makes \.plt SHT_NOBITS with flags SHF_WRITE\+SHF_ALLOC\+SHF_EXECINSTR`},
+		"kernel-plt-near":     {"FT409": `^ftrace_make_call, executed on callsite .* just behind its text`, "FT209": far},
+		"kernel-plt-small":    {"FT208": `^module_emit_plt_entry, executed on a made-up module with most branches in text, finds no room in \.init\.plt, as module_frob_arch_sections has counted the branches \(0x48 bytes\): 6 entries are needed`},
+		"kernel-exit-init":    {"FT208": `^module_init_layout_section, executed on names of sections, takes "\.exit\.text" for init text, which is freed when .*: this kernel can unload modules`},
+		"kernel-callops-6.12": {"FT209": far},
+		"kernel-regs":         {"FT209": far}, // a note: one region holds both, unless it is full
 	}
 	paths, err := filepath.Glob(filepath.Join(moduleSamples, "kernel-*.elf"))
 	if err != nil || len(paths) < 5 {
@@ -158,15 +163,20 @@ func TestModuleLoaders(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(path), ".elf")
 		t.Run(name, func(t *testing.T) {
 			res := lint.File(t.Context(), path, lint.Config{Settings: checks.Settings{Exhaustive: true}})
-			want, found := wants[name], false
+			found := map[string]bool{}
 			for _, f := range res.Findings {
-				if want == "" || f.Rule.ID != "FT409" || !regexp.MustCompile(want).MatchString(f.Text()) {
+				if want := wants[name][f.Rule.ID]; want == "" || !regexp.MustCompile(want).MatchString(f.Text()) {
 					t.Errorf("not expected: %s %s", f.Rule.ID, f.Text())
 				}
-				found = true
+				if note := f.Rule.Severity == rules.Note; note != (name == "kernel-regs") {
+					t.Errorf("%s is of severity %v", f.Rule.ID, f.Rule.Severity)
+				}
+				found[f.Rule.ID] = true
 			}
-			if want != "" && !found {
-				t.Errorf("not found: %s", want)
+			for rule, want := range wants[name] {
+				if !found[rule] {
+					t.Errorf("not found: %s %s", rule, want)
+				}
 			}
 			for _, r := range res.Rules {
 				if r.Status == finding.Inconclusive {
@@ -174,5 +184,24 @@ func TestModuleLoaders(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of a callsite in init text, FT205 judges the module where the kernel has PLTs in
+// init text, and FT209 the kernel where it has none.
+func TestOneRuleJudgesInitText(t *testing.T) {
+	for kernel, judges := range map[string]string{"kernel-callops": "FT205", "kernel-callops-6.12": "FT209", "kernel-regs": "FT209"} {
+		path := filepath.Join(moduleSamples, kernel+".elf")
+		module := map[string]string{"kernel-callops": "init-no-plt", "kernel-callops-6.12": "good-callops-6.12", "kernel-regs": "good-regs"}[kernel]
+		found := map[string]bool{}
+		for _, f := range lint.File(t.Context(), path, lint.Config{Settings: checks.Settings{Exhaustive: true}}).Findings {
+			found[f.Rule.ID] = true
+		}
+		for _, f := range lintWith(t, path, filepath.Join(moduleSamples, module+".ko"), lint.Config{}).Findings {
+			found[f.Rule.ID] = true
+		}
+		if len(found) != 1 || !found[judges] {
+			t.Errorf("%s with %s: found %v, %s alone was expected", kernel, module, found, judges)
+		}
 	}
 }

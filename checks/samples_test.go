@@ -176,6 +176,9 @@ func TestSamples(t *testing.T) {
 		if r.On&rules.Kernels == 0 {
 			continue // of modules: TestModuleSamples; of patches: package patchchecks
 		}
+		if r.ID == "FT208" || r.ID == "FT209" {
+			continue // about what loads modules: TestModuleLoaders
+		}
 		if !triggered[r.ID] {
 			t.Errorf("no sample triggers %s: write one in testdata/vmlinux-samples, with // want %[1]s \"...\" at the line of the finding", r.ID)
 		}

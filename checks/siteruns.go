@@ -77,6 +77,9 @@ type SiteResults struct {
 	Unfit    error             // of callsites that were not executed: the reason; nil if there is none
 	Skipped  []error           // situations in which callsites were not executed, each with the reason
 
+	InitFar     []callsite.InitRun // callsites in init text of a module that is far from everything
+	InitUntried error              // why these could not be executed: a *world.Lack, or nil
+
 	kinds []moduleKind // of a module: the kinds of its callsites that can be executed
 }
 
@@ -140,7 +143,9 @@ var SiteRuns = &analysis.Analyzer{
 			return res, err
 		}
 		res.Borders = first.Borders(sites[0].Entry)
-		res.Corners, res.Skipped = first.Corners(sites[0].Entry, pass.ResultOf[Types].(*callsite.Types))
+		types := pass.ResultOf[Types].(*callsite.Types)
+		res.Corners, res.Skipped = first.Corners(sites[0].Entry, types)
+		res.InitFar, res.InitUntried = first.InitFar(types)
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),

@@ -233,6 +233,10 @@ func (im *Image) SetWord(addr uint64, w uint32) error {
 // Size is the size of the file, unpacked, in bytes.
 func (im *Image) Size() int64 { return int64(len(im.data)) }
 
+// File are the bytes of the file, unpacked. In those of a module the symbols have
+// the addresses that the loader would give them. The caller must not write to them.
+func (im *Image) File() []byte { return im.data }
+
 // BuildID is the GNU build ID in hexadecimal, or "".
 func (im *Image) BuildID() string {
 	le := binary.LittleEndian

@@ -36,6 +36,26 @@ func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 	}
 }
 
+// HasRelocations reports whether section number of a module has relocations.
+func (im *Image) HasRelocations(number int) bool { return im.module.relas[number] != 0 }
+
+// EachBranch calls f for the relocations of branches (CALL26, JUMP26) of section
+// number of a module: with the address of the branch, the address that it goes to,
+// and the name of the symbol if the module does not define it.
+func (im *Image) EachBranch(number int, f func(at, target uint64, undefined string)) {
+	sec := im.module.Sections[number]
+	im.eachModReloc(number, sec.Size, func(m modReloc) {
+		if m.typ != elf.R_AARCH64_CALL26 && m.typ != elf.R_AARCH64_JUMP26 {
+			return
+		}
+		name := ""
+		if elf.SectionIndex(binary.LittleEndian.Uint16(im.symtab[m.sym*symSize+6:])) == elf.SHN_UNDEF {
+			name = string(im.rawName(m.sym))
+		}
+		f(sec.Addr+m.off, im.modSymbol(m.sym)+m.addend, name)
+	})
+}
+
 // eachModule64 is eachRela for a module. It knows the relocations of 64-bit
 // words of data.
 func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {

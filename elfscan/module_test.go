@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
+	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
@@ -461,5 +462,52 @@ func TestPadsOfPlacedModule(t *testing.T) {
 	}
 	if !slices.Equal(asked, []*Image{im, moved}) {
 		t.Errorf("%d images are asked for pads, want the module and the module placed anew", len(asked))
+	}
+}
+
+// The loader gives sections their addresses, whatever addresses their headers have:
+// tools that link with a script leave some there.
+func TestSectionsOfModuleWithAddresses(t *testing.T) {
+	data := samples.LoadModule(t, "good-callops")
+	le := binary.LittleEndian
+	read := func(data samples.File) (im *Image, sites []uint64, line string) {
+		im, err := OpenModule(inFile(t, "good-callops.ko", data), ModuleOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { im.Close() })
+		table, err := moduleTable(im, patchable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn, ok := im.Addr("init_module")
+		if !ok {
+			t.Fatal("no init_module")
+		}
+		im.AddTo(token.NewFileSet())
+		return im, table.Values, im.Position(im.Pos(fn)).String()
+	}
+	plain, sites, line := read(data)
+	addressed := slices.Clone(data)
+	headers := addressed[le.Uint64(addressed[40:]):]
+	for i := range int(le.Uint16(addressed[60:])) {
+		addr := uint64(0x1234_0000 + i*0x100)
+		if i == 5 {
+			addr = ^uint64(7) // the section wraps
+		}
+		le.PutUint64(headers[i*64+16:], addr)
+	}
+	im, gotSites, gotLine := read(addressed)
+	if !slices.Equal(sites, gotSites) || line != gotLine || line == "-" {
+		t.Errorf("callsites %#x and init_module at %s; %#x and %s without addresses", gotSites, gotLine, sites, line)
+	}
+	if !slices.Equal(plain.Module().Sections, im.Module().Sections) {
+		t.Errorf("sections %+v\nwithout addresses %+v", im.Module().Sections, plain.Module().Sections)
+	}
+	for i := range plain.Sections() {
+		a, b := &plain.Sections()[i], &im.Sections()[i]
+		if a.Addr != b.Addr || !bytes.Equal(plain.Relocated(a), im.Relocated(b)) {
+			t.Errorf("%s differs", a.Name)
+		}
 	}
 }

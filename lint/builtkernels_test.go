@@ -59,7 +59,7 @@ func TestBuiltKernels(t *testing.T) {
 					if slices.Contains(k.found, f.Rule.ID) {
 						continue
 					}
-					t.Errorf("%s:%d: %s [%s]", f.Path, f.Line, f.Message, f.Rule.ID)
+					t.Errorf("%s:%d: %s [%s]", f.Path, f.Line, f.Text(), f.Rule.ID)
 				}
 				for _, r := range res.Rules {
 					if r.Status == finding.Inconclusive {

@@ -86,6 +86,15 @@ func TestMutation(t *testing.T) {
 			t.Run("loader", func(t *testing.T) {
 				mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: []string{"FT409"}, units: functionUnits(true, "module_finalize", "get_plt_entry"), play: playLoader})
 			})
+			// What counts branches and writes their PLT entries: the oracle executes it on
+			// hundreds of modules, which takes long.
+			t.Run("plts", func(t *testing.T) {
+				if testing.Short() {
+					t.Skip("SKIPPED: -short")
+				}
+				mutate(t, bench{path: filepath.Join(dir, "vmlinux"), rules: []string{"FT208", "FT409"}, every: 20, play: playRoom,
+					units: functionUnits(true, "module_frob_arch_sections", "module_emit_plt_entry", "module_emit_veneer_for_adrp", "module_init_layout_section")})
+			})
 		})
 	}
 }

@@ -52,11 +52,12 @@ type worlds struct {
 	base, page uint64
 	areas      []stretch // as asked for
 	// Of callsites.
-	site  callsite.Site
-	found uint64
-	sites []callsite.Site
-	ops   map[string]uint64 // offsets of members of struct ftrace_ops
-	types *callsite.Types
+	site           callsite.Site
+	found          uint64
+	sites          []callsite.Site
+	ops            map[string]uint64 // offsets of members of struct ftrace_ops
+	types          *callsite.Types
+	always, chosen []world.Word // that boot writes into the code that is played
 }
 
 type stretch struct{ addr, size uint64 }
@@ -934,4 +935,154 @@ func playLoader(j *worlds) {
 	j.look(code, emu.PageSize)
 	j.call("module_frob_arch_sections", 32, base, base+64, base+uint64(len(b)), mod)
 	j.call("module_finalize", 32, base, base+64, mod)
+}
+
+// playRoom has the kernel's loader make room for the PLT entries of a random module,
+// on a processor with erratum 843419 or without it, and write them. Which entries it
+// makes is not looked at: only that there is room for them and that they lead where
+// they must.
+func playRoom(j *worlds) {
+	r, m := j.r, j.w.M
+	const base, mod, code = uint64(0xffff_0000_4000_0000), uint64(0xffff_0000_4100_0000), uint64(0xffff_0001_4000_0000)
+	m.MaxSteps = 1 << 17
+	var fns []uint64
+	for _, name := range []string{"module_frob_arch_sections", "module_emit_plt_entry", "module_emit_veneer_for_adrp"} {
+		if fn, ok := j.im.Addr(name); ok {
+			fns = append(fns, fn)
+		}
+	}
+	if j.always == nil {
+		j.always, j.chosen = world.Alternatives(j.im, fns...)
+	}
+	erratum := r.IntN(2) == 0
+	boot := j.always
+	if erratum {
+		boot = append(slices.Clip(boot), j.chosen...)
+		if s, ok := j.im.Lookup("cpu_hwcaps"); ok {
+			_ = m.Write(s.Addr, bytes.Repeat([]byte{0xff}, int(s.Size)))
+		}
+	}
+	for _, w := range boot {
+		_ = m.Write32(w.Addr, w.Insn)
+	}
+	le := binary.LittleEndian
+	names := []string{"", ".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT, ".text", ".init.text", ".exit.text", ".text.unlikely", ".data", ".symtab", ".shstrtab"}
+	const firstCode, symtab, strtab = 5, 10, 11
+	const symbols = 24
+	b := make([]byte, 64)
+	copy(b, "\x7fELF")
+	var headers, strings []byte
+	relas := map[int]int{}
+	add := func(name string, typ uint32, flags uint64, content []byte, info int) {
+		h := make([]byte, 64)
+		le.PutUint32(h, uint32(len(strings)))
+		le.PutUint32(h[4:], typ)
+		le.PutUint64(h[8:], flags)
+		le.PutUint64(h[16:], base+uint64(len(b)))
+		le.PutUint64(h[24:], uint64(len(b)))
+		le.PutUint64(h[32:], uint64(len(content)))
+		le.PutUint32(h[44:], uint32(info))
+		le.PutUint64(h[48:], 1<<r.IntN(8))
+		headers, strings, b = append(headers, h...), append(append(strings, name...), 0), append(b, content...)
+	}
+	syms := make([]byte, symbols*24)
+	for i := range symbols {
+		le.PutUint16(syms[i*24+6:], uint16(r.IntN(9)))
+		le.PutUint64(syms[i*24+8:], code+1<<30+uint64(i)*4100)
+	}
+	for i, name := range names {
+		typ, flags, content := uint32(1), uint64(6), []byte(nil)
+		switch i {
+		case 0:
+			typ = 0
+		case 9:
+			flags = 3
+		case symtab:
+			typ, flags, content = 2, 0, syms
+		case strtab:
+			typ, flags = 3, 0
+		}
+		add(name, typ, flags, content, 0)
+	}
+	types := []uint32{282, 283, 283, 283, 283, 275, 276, 274, 277, 281, 284, 257, 280}
+	for s := firstCode; s < symtab; s++ {
+		var content []byte
+		for range r.IntN(40) {
+			off := uint64(r.IntN(1<<13)) &^ 3
+			if r.IntN(6) == 0 {
+				off |= 0xff8
+			}
+			content = le.AppendUint64(content, off)
+			content = le.AppendUint64(content, uint64(r.IntN(symbols))<<32|uint64(types[r.IntN(len(types))]))
+			content = le.AppendUint64(content, uint64(max(0, r.IntN(9)-6))*8)
+		}
+		relas[s] = len(headers) / 64
+		add(".rela", 4, 0, content, s)
+	}
+	if r.IntN(30) == 0 { // something that every module has is missing
+		le.PutUint32(headers[[]int{1, 2, symtab}[r.IntN(3)]*64:], 0)
+		le.PutUint32(headers[symtab*64+4:], uint32(r.IntN(3)))
+	}
+	shdrs, strs := base+uint64(len(b)), base+uint64(len(b)+len(headers))
+	le.PutUint64(b[40:], uint64(len(b)))
+	le.PutUint16(b[60:], uint16(len(headers)/64))
+	b = append(append(b, headers...), strings...)
+	m.Map(base, 1<<20, emu.Read|emu.Write)
+	m.Map(mod, 16<<10, emu.Read|emu.Write)
+	_ = m.Write(base, b)
+	_ = m.Write(mod+24, []byte("made_up\x00"))
+	j.call("module_frob_arch_sections", 32, base, shdrs, strs, mod)
+	if j.done {
+		return
+	}
+	init := code + 1<<20
+	l := j.types.Module
+	_ = m.Write64(mod+l.InitBase, init)
+	_ = m.Write32(mod+l.InitWhole, 1<<13)
+	now := make([]byte, len(b))
+	_ = m.Read(base, now)
+	var plts, sizes [3]uint64
+	for i := 1; i <= 2; i++ {
+		h := now[shdrs-base+uint64(i)*64:]
+		plts[i], sizes[i] = code+8<<20+uint64(i)<<20+uint64(r.IntN(64))*64, le.Uint64(h[32:])
+		m.Map(plts[i]&^4095, 8192, emu.Read|emu.Write)
+		_ = m.Write64(shdrs+uint64(i)*64+16, plts[i])
+		j.note(uint64(le.Uint32(h[4:])), le.Uint64(h[8:]))
+	}
+	for s := firstCode; s < 9; s++ {
+		h := shdrs - base + uint64(relas[s])*64
+		at, n := le.Uint64(now[h+24:]), le.Uint64(now[h+32:])/24
+		text, part := code, 1
+		if s == 6 {
+			text, part = init, 2
+		}
+		for k := range n {
+			rel := now[at+k*24:]
+			typ, sym := le.Uint32(rel[8:]), le.Uint32(rel[12:])
+			loc := text + le.Uint64(rel)
+			target := code + 1<<30
+			switch {
+			case (typ == 282 || typ == 283) && int(le.Uint16(syms[sym*24+6:])) != s:
+				target += uint64(sym)*4100 + le.Uint64(rel[16:])
+				j.call("module_emit_plt_entry", 0, mod, shdrs, loc, base+at+k*24, base+64+uint64(sym)*24)
+			case erratum && (typ == 275 || typ == 276) && le.Uint64(rel)&0xff8 == 0xff8:
+				m.Map(loc&^4095, 4096, emu.Read|emu.Write)
+				_ = m.Write32(loc, 0x90000010)
+				j.call("module_emit_veneer_for_adrp", 0, mod, shdrs, loc, target)
+			default:
+				continue
+			}
+			if j.done {
+				return
+			}
+			entry := m.X[0]
+			adrp, _ := m.Read32(entry)
+			add, _ := m.Read32(entry + 4)
+			page, _ := a64.Target(adrp, entry)
+			in := entry >= plts[part] && entry+12 <= plts[part]+sizes[part]
+			if !in || adrp&0x9f00001f != 0x90000010 || add&0xffc003ff != 0x91000210 || page+uint64(add>>10&0xfff) != target || erratum && entry&0xff8 == 0xff8 {
+				j.note(0xbad, entry)
+			}
+		}
+	}
 }

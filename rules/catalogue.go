@@ -112,7 +112,7 @@ var catalogue = []Rule{
 	{
 		ID: "FT114", Name: "landing-pad-missing", Severity: Error,
 		Title: "code reached by BR/BLR in a BTI kernel does not begin with a landing pad",
-		On:    Kernels,
+		On:    Kernels | Modules,
 		Sees:  Symbols | Execution,
 	},
 	{
@@ -195,6 +195,18 @@ var catalogue = []Rule{
 		On:      Kernels,
 		Sees:    Symbols,
 		Picture: AddressMap,
+	},
+	{
+		ID: "FT208", Name: "module-plt-too-small", Severity: Error,
+		Title: "the loader's own sizing, executed, makes less room for PLT entries than the branches that may have to leave their section need",
+		On:    Kernels | Modules,
+		Sees:  Sections | Execution,
+	},
+	{
+		ID: "FT209", Name: "init-plt-unreachable", Severity: Error,
+		Title: "a callsite in init text, out of reach of ftrace_caller and of the module's PLT, is enabled with a branch that does not arrive",
+		On:    Kernels,
+		Sees:  Execution,
 	},
 
 	{

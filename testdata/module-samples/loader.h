@@ -7,6 +7,9 @@
  *   NO_INIT_PLT     it does not know .init.text.ftrace_trampoline (before 6.17)
  *   PLT_TARGET(t)   where a PLT entry for t leads, if not to t (a defect)
  *   PLT_FLAGS       the flags of a section for PLT entries, if not AX (a defect)
+ *   IS_BRANCH(t)    whether a relocation of type t is of a branch, if not CALL26 and JUMP26 (a defect)
+ *   IS_INIT(name)   whether a section is put into init memory, if not by .init (a defect)
+ *   COUNT_ALL       it makes an entry for each branch, also for the second to one target
  */
 
 #pragma once
@@ -21,8 +24,20 @@
 #define PLT_FLAGS	(SHF_EXECINSTR | SHF_ALLOC)
 #endif
 
+#define R_AARCH64_JUMP26	282
+#define R_AARCH64_CALL26	283
+
+#ifndef IS_BRANCH
+#define IS_BRANCH(t)	((t) == R_AARCH64_CALL26 || (t) == R_AARCH64_JUMP26)
+#endif
+
+#ifndef IS_INIT
+#define IS_INIT(name)	begins(name, ".init")
+#endif
+
 #define ENOEXEC		8
 #define SHT_SYMTAB	2
+#define SHT_RELA	4
 #define SHT_NOBITS	8
 #define SHF_WRITE	1
 #define SHF_ALLOC	2
@@ -44,13 +59,67 @@ typedef struct {
 	u64	sh_addralign, sh_entsize;
 } Elf64_Shdr;
 
+typedef struct {
+	u64	r_offset;
+	u32	r_type, r_sym;
+	u64	r_addend;
+} Elf64_Rela;
+
+typedef struct {
+	u32		st_name;
+	unsigned char	st_info, st_other;
+	unsigned short	st_shndx;
+	u64		st_value, st_size;
+} Elf64_Sym;
+
 const char vermagic[] = VERMAGIC;
+
+/* It can unload modules. */
+long __arm64_sys_delete_module(void) { return 0; }
 
 static bool is(const char *a, const char *b)
 {
 	while (*a && *a == *b)
 		a++, b++;
 	return *a == *b;
+}
+
+static bool begins(const char *name, const char *with)
+{
+	while (*with && *name == *with)
+		name++, with++;
+	return !*with;
+}
+
+bool module_init_layout_section(const char *name)
+{
+	return IS_INIT(name);
+}
+
+/* Whether a branch may have to leave section s, for which its relocation is. */
+static bool leaves(const Elf64_Rela *r, const Elf64_Sym *syms, u32 s)
+{
+	return IS_BRANCH(r->r_type) && syms[r->r_sym].st_shndx != s;
+}
+
+/* How many PLT entries the branches of a section need. */
+static noinline int count_entries(const Elf64_Rela *first, const Elf64_Rela *end, const Elf64_Sym *syms, u32 s)
+{
+	int n = 0;
+
+	for (const Elf64_Rela *r = first; r < end; r++) {
+		const Elf64_Rela *same = r;
+
+		if (!leaves(r, syms, s))
+			continue;
+#ifndef COUNT_ALL
+		for (same = first; same < r; same++)
+			if (leaves(same, syms, s) && same->r_sym == r->r_sym && same->r_addend == r->r_addend)
+				break;
+#endif
+		n += same == r;
+	}
+	return n;
 }
 
 static inline void rewrite(Elf64_Shdr *s, u64 size)
@@ -63,29 +132,47 @@ static inline void rewrite(Elf64_Shdr *s, u64 size)
 
 int module_frob_arch_sections(Elf64_Ehdr *ehdr, Elf64_Shdr *sechdrs, char *secstrings, struct module *mod)
 {
-	bool core = false, init = false, syms = false;
+	const Elf64_Sym *syms = NULL;
+	int core = 0, init = 0;
 
 	for (int i = 0; i < ehdr->e_shnum; i++) {
 		Elf64_Shdr *s = sechdrs + i;
 		const char *name = secstrings + s->sh_name;
 
-		if (is(name, ".plt")) {
-			core = true;
-			rewrite(s, sizeof(struct plt_entry));
-		} else if (is(name, ".init.plt")) {
-			init = true;
-			rewrite(s, sizeof(struct plt_entry));
-		} else if (is(name, ".text.ftrace_trampoline")) {
+		if (is(name, ".plt"))
+			mod->arch.core.plt_shndx = i;
+		else if (is(name, ".init.plt"))
+			mod->arch.init.plt_shndx = i;
+		else if (is(name, ".text.ftrace_trampoline"))
 			rewrite(s, 2 * sizeof(struct plt_entry));
 #ifndef NO_INIT_PLT
-		} else if (is(name, ".init.text.ftrace_trampoline")) {
+		else if (is(name, ".init.text.ftrace_trampoline"))
 			rewrite(s, 2 * sizeof(struct plt_entry));
 #endif
-		} else if (s->sh_type == SHT_SYMTAB) {
-			syms = true;
-		}
+		else if (s->sh_type == SHT_SYMTAB)
+			syms = (void *)s->sh_addr;
 	}
-	return core && init && syms ? 0 : -ENOEXEC;
+	if (!mod->arch.core.plt_shndx || !mod->arch.init.plt_shndx || !syms)
+		return -ENOEXEC;
+	for (int i = 0; i < ehdr->e_shnum; i++) {
+		const Elf64_Shdr *s = sechdrs + i, *to = sechdrs + s->sh_info;
+		const Elf64_Rela *r = (void *)ehdr + s->sh_offset;
+		int n;
+
+		if (s->sh_type != SHT_RELA || !(to->sh_flags & SHF_EXECINSTR))
+			continue;
+		n = count_entries(r, r + s->sh_size / sizeof(*r), syms, s->sh_info);
+		if (module_init_layout_section(secstrings + to->sh_name))
+			init += n;
+		else
+			core += n;
+	}
+	rewrite(sechdrs + mod->arch.core.plt_shndx, (core + 1) * sizeof(struct plt_entry));
+	rewrite(sechdrs + mod->arch.init.plt_shndx, (init + 1) * sizeof(struct plt_entry));
+	mod->arch.core.plt_num_entries = mod->arch.init.plt_num_entries = 0;
+	mod->arch.core.plt_max_entries = core;
+	mod->arch.init.plt_max_entries = init;
+	return 0;
 }
 
 static const Elf64_Shdr *find(const Elf64_Ehdr *hdr, const Elf64_Shdr *sechdrs, const char *name)
@@ -98,9 +185,8 @@ static const Elf64_Shdr *find(const Elf64_Ehdr *hdr, const Elf64_Shdr *sechdrs, 
 	return NULL;
 }
 
-static noinline void write_plt(volatile struct plt_entry *plt, const char *to)
+static noinline void write_plt(volatile struct plt_entry *plt, unsigned long target)
 {
-	unsigned long target = PLT_TARGET((unsigned long)to);
 	long pages = (long)(target >> 12) - (long)((unsigned long)plt >> 12);
 
 	plt->adrp = 0x90000010 | (u32)(pages & 3) << 29 | (u32)(pages >> 2 & 0x7ffff) << 5;
@@ -108,13 +194,38 @@ static noinline void write_plt(volatile struct plt_entry *plt, const char *to)
 	plt->br = 0xd61f0200;
 }
 
+/* Where an entry leads. */
+static unsigned long plt_target(const struct plt_entry *plt)
+{
+	long pages = (int)(plt->adrp << 8) >> 13 << 2 | (plt->adrp >> 29 & 3);
+
+	return ((long)((unsigned long)plt >> 12) + pages) << 12 | (plt->add >> 10 & 0xfff);
+}
+
+u64 module_emit_plt_entry(struct module *mod, Elf64_Shdr *sechdrs, void *loc, const Elf64_Rela *rela, Elf64_Sym *sym)
+{
+	const struct module_memory *init = mod->mem + MOD_INIT_TEXT;
+	struct mod_plt_sec *sec = (u64)loc - (u64)init->base < init->size ? &mod->arch.init : &mod->arch.core;
+	struct plt_entry *plt = (void *)sechdrs[sec->plt_shndx].sh_addr;
+	unsigned long target = sym->st_value + rela->r_addend;
+
+	for (int i = 0; i < sec->plt_num_entries; i++)
+		if (plt_target(plt + i) == target)
+			return (u64)(plt + i);
+	if (WARN_ON(sec->plt_num_entries == sec->plt_max_entries))
+		return 0;
+	plt += sec->plt_num_entries++;
+	write_plt(plt, target);
+	return (u64)plt;
+}
+
 static struct plt_entry *ftrace_plt(const Elf64_Shdr *s)
 {
 	struct plt_entry *plt = (void *)s->sh_addr;
 
-	write_plt(plt, ftrace_caller);
+	write_plt(plt, PLT_TARGET((unsigned long)ftrace_caller));
 #ifdef HAVE_REGS_CALLER
-	write_plt(plt + 1, ftrace_regs_caller);
+	write_plt(plt + 1, PLT_TARGET((unsigned long)ftrace_regs_caller));
 #endif
 	return plt;
 }
@@ -140,7 +251,6 @@ int module_finalize(const Elf64_Ehdr *hdr, const Elf64_Shdr *sechdrs, struct mod
 /* Where modules are placed: known by these names. */
 #ifdef HAVE_REGS_CALLER
 u64 module_alloc_base;
-u64 module_emit_plt_entry(void) { return 0; }
 #else
 u64 module_direct_base, module_plt_base;
 #endif

@@ -16,7 +16,7 @@ int ftrace_init_nop(struct module *mod, struct dyn_ftrace *rec)
 }
 
 int ftrace_make_call(struct dyn_ftrace *rec, unsigned long addr)
-{				// want FT206 "\+0x8000000 bytes .*so the callsite must call ftrace_caller" FT206 "-0x8000004 bytes" FT409 "a direct trampoline"
+{				// want FT206 "\+0x8000000 bytes .*so it must take ftrace_caller here" FT206 "-0x8000004 bytes" FT409 "a direct trampoline"
 	if (!bl_reaches(rec->ip, addr))
 		return -EINVAL;
 	return callops_make_call(rec, addr);

@@ -164,10 +164,10 @@ func TestTracerFaults(t *testing.T) {
 	}{
 		{"a call with a frame record", []uint32{pushLR, setFP, protects, popLR, ret}, "", 0},
 		{"a call with a record that is not aligned", []uint32{pushLR, 0x910013fd /* add x29, sp, #4 */, protects, popLR, ret}, "no stack trace from its call of set_memory_ro comes back", 2},
-		{"a call between functions", []uint32{pushLR, setFP, bl(t, w, 2, "vfs_read", 32), popLR, ret}, "it calls vfs_read+0x20", 2},
+		{"a call between functions", []uint32{pushLR, setFP, bl(t, w, 2, "vfs_read", 32), popLR, ret}, "calls vfs_read+0x20", 2},
 		{"a call that is not reached", []uint32{ret, setFP, bl(t, w, 2, "vfs_read", 32)}, "", 0},
-		{"SP changes", []uint32{0xd10043ff, ret}, "it leaves SP at -16 bytes", 0},
-		{"x19 changes", []uint32{0xd2800013, ret}, "it loses its caller's x19", 0},
+		{"SP changes", []uint32{0xd10043ff, ret}, "leaves SP at -16 bytes", 0},
+		{"x19 changes", []uint32{0xd2800013, ret}, "loses its caller's x19", 0},
 		{"uses x9", []uint32{ldrX0X9, ret}, "uses an address that it was not given", 0},
 		{"writes to text", []uint32{adrX1, strX0X1, ret}, "writes where it must not", 0},
 	} {

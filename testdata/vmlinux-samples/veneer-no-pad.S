@@ -8,7 +8,7 @@
 
 	image_head
 	callops_entry_code
-	site_functions adjust=callops
+	site_functions adjust=callops, far=caller
 
 	traced	vfs_read, bti=1
 	traced	vfs_write, local, bti=1

@@ -157,6 +157,11 @@ func (p *probes) execute(name string, fn uint64, args ...uint64) (ret uint64, er
 			break
 		}
 	}
+	if n := len(trail); p.guarded && err == nil && n > 0 {
+		if insn, _ := p.im.Word(trail[n-1].From); a64.Classify(insn) == a64.BR {
+			p.diff("it returns by BR at %s, and not to a landing pad", p.im.At(trail[n-1].From))
+		}
+	}
 	return ret, err
 }
 
@@ -250,11 +255,17 @@ func (p *probes) atCore(name string) {
 // unwinds checks that a stack trace from a call of callee comes back through the
 // function that was called, to its caller.
 func (p *probes) unwinds(callee string) {
-	fp := p.w.M.X[29]
+	m := p.w.M
 	if lost := p.w.Unwinds(callee); lost != "" {
 		p.diff("%s", lost)
-	} else if fp < world.Stack || fp >= world.StackTop {
-		p.diff("a stack trace from its call of %s passes over its caller: FP is still the caller's", callee)
+		return
+	}
+	lr := uint64(0) // of the last frame record, that of the function that was called
+	for fp := m.X[29]; fp >= world.Stack && fp < world.StackTop; fp, _ = m.Read64(fp) {
+		lr, _ = m.Read64(fp + 8)
+	}
+	if lr != emu.ReturnAddress {
+		p.diff("a stack trace from its call of %s passes over its caller: the frame record at FP (%#x) returns to %s", callee, m.X[29], p.at(lr))
 	}
 }
 

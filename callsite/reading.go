@@ -125,7 +125,13 @@ func (t *Table) readable() (sites []Site) {
 // callees call that are executed.
 func (r *reader) standIn(fn elfscan.Symbol, seen map[uint64]bool) {
 	seen[fn.Addr] = true
-	named := func(names []string, name string) bool { return slices.Contains(names, name) }
+	// Functions at one address may have several names, functions of one name copies.
+	named := func(names []string, name string, addr uint64) bool {
+		return slices.ContainsFunc(names, func(n string) bool {
+			a, ok := r.table.Image.Addr(n)
+			return n == name || ok && a == addr
+		})
+	}
 	begins := func(names []string, name string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(name, n) })
 	}
@@ -135,21 +141,21 @@ func (r *reader) standIn(fn elfscan.Symbol, seen map[uint64]bool) {
 		switch {
 		case seen[c.Target]:
 			continue
-		case name == "ftrace_call_adjust":
+		case named([]string{"ftrace_call_adjust"}, name, c.Target):
 			r.w.M.Hook(c.Target, func(*emu.Machine) error { r.atAdjust(); return emu.ErrProceed })
 			continue
-		case named(ofReading, name):
+		case named(ofReading, name, c.Target):
 			if callee, ok := r.table.Image.SymbolAt(c.Target); ok && callee.Addr == c.Target {
 				r.standIn(callee, seen)
 			}
 			continue
-		case named(sorters, name):
+		case named(sorters, name, c.Target):
 			f = r.sort
-		case named(inits, name):
+		case named(inits, name, c.Target):
 			f = r.init
 		case begins(allocators, name):
 			f = func(string) { r.w.SetResult(r.w.Object(emu.PageSize)) }
-		case named(asides, name), begins(checkers, name):
+		case named(asides, name, c.Target), begins(checkers, name):
 			f = func(string) { r.w.SetResult(0) }
 		default:
 			f = func(name string) {

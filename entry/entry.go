@@ -52,7 +52,7 @@ type runner struct {
 	onReturn uint64 // address where the path ends
 }
 
-// Offsets in runner.page.
+// Offsets in runner.page. There are landing pads up to OffCaller.
 const (
 	OffCallback = 0x000
 	offDirect   = 0x100
@@ -200,8 +200,8 @@ func (r *runner) setUp() {
 	m.Guarded = r.guarded
 	m.MaxSteps = 1 << 16
 	m.Map(r.page, emu.PageSize, emu.Read|emu.Exec)
-	pads := make([]byte, 0, emu.PageSize)
-	for range emu.PageSize / 4 {
+	pads := make([]byte, 0, OffCaller) // where functions begin; what is returned to has none
+	for range OffCaller / a64.Size {
 		pads = append(pads, 0xdf, 0x24, 0x03, 0xd5) // BTI jc
 	}
 	r.must(m.Write(r.page, pads))
@@ -618,12 +618,6 @@ func (r *runner) compare() {
 	}
 	if m.SP != r.sp {
 		r.diff("SP comes back as %#x, it was %#x", m.SP, r.sp)
-	}
-	if trail := m.Trail(); r.guarded && r.onReturn != r.page+offDirect && len(trail) > 0 {
-		last := trail[len(trail)-1]
-		if insn, _ := m.Read32(last.From); a64.Classify(insn) == a64.BR {
-			r.diff("it returns by %s at %s, not by RET: no landing pad is where it returns to", a64.Text(insn, last.From, r.im.Name), r.im.At(last.From))
-		}
 	}
 	r.stack()
 }

@@ -189,3 +189,38 @@ func TestGraphIsCalled(t *testing.T) {
 	}
 	t.Fatal("no call of prepare_ftrace_return")
 }
+
+// In a BTI kernel, BR cannot take the place of RET: no landing pad is at the place
+// that is returned to.
+func TestReturnByBR(t *testing.T) {
+	const ret, br = 0xd65f03c0, 0xd61f03c0 // of X30
+	for name, wrong := range map[string]bool{"callops-bti-good.elf": true, "callops-good.elf": false} {
+		im := images.Sample(t, name)
+		a, _ := im.Addr("return_to_handler")
+		for w, _ := im.Word(a); w != ret; w, _ = im.Word(a) {
+			a += a64.Size
+		}
+		if err := im.SetWord(a, br); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths(t, im) {
+			said := strings.Join(p.Diffs, "; ")
+			if is := wrong && p.Name == "return_to_handler"; p.Err != nil || strings.Contains(said, "which has no landing pad") != is || !is && said != "" {
+				t.Errorf("%s: %s: %q, %v", name, p.Name, said, p.Err)
+			}
+		}
+	}
+}
+
+// Entry code that goes on without end is broken.
+func TestEntryCodeWithoutEnd(t *testing.T) {
+	im := images.Sample(t, "callops-good.elf")
+	a, _ := im.Addr("ftrace_caller")
+	if err := im.SetWord(a, 0x14000000); err != nil { // B to itself
+		t.Fatal(err)
+	}
+	p := paths(t, im)[0]
+	if said := strings.Join(p.Diffs, "; "); p.Err != nil || !strings.Contains(said, "step limit reached") {
+		t.Errorf("%q, %v", said, p.Err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
@@ -91,6 +92,9 @@ func Returns(t *callsite.Table, guarded bool) (out []Run) {
 	if brk != 0 {
 		return append(out, p.call(trampName, tramp, func() error { return p.trap(brkName, brk) }))
 	}
+	if w, _ := t.Image.Word(tramp); handler == 0 && a64.Classify(w) == a64.Break {
+		return out // by a handler that no symbol names
+	}
 	run := p.trampoline(trampName, handler, flagsNC)
 	if run.Err == nil && len(run.Diffs) == 0 {
 		run = p.trampoline(trampName, handler, flagsZV)
@@ -151,6 +155,11 @@ func (p *probes) execute(name string, fn uint64, args ...uint64) (ret uint64, er
 		if trail[i].From != 0 && began.Addr != ended.Addr {
 			p.diff("it runs past the end of %s, into %s", began.Name, ended.Name)
 			break
+		}
+	}
+	if n := len(trail); p.guarded && err == nil && n > 0 {
+		if insn, _ := p.im.Word(trail[n-1].From); a64.Classify(insn) == a64.BR {
+			p.diff("it returns by BR at %s, and not to a landing pad", p.im.At(trail[n-1].From))
 		}
 	}
 	return ret, err
@@ -246,11 +255,17 @@ func (p *probes) atCore(name string) {
 // unwinds checks that a stack trace from a call of callee comes back through the
 // function that was called, to its caller.
 func (p *probes) unwinds(callee string) {
-	fp := p.w.M.X[29]
+	m := p.w.M
 	if lost := p.w.Unwinds(callee); lost != "" {
 		p.diff("%s", lost)
-	} else if fp < world.Stack || fp >= world.StackTop {
-		p.diff("a stack trace from its call of %s passes over its caller: FP is still the caller's", callee)
+		return
+	}
+	lr := uint64(0) // of the last frame record, that of the function that was called
+	for fp := m.X[29]; fp >= world.Stack && fp < world.StackTop; fp, _ = m.Read64(fp) {
+		lr, _ = m.Read64(fp + 8)
+	}
+	if lr != emu.ReturnAddress {
+		p.diff("a stack trace from its call of %s passes over its caller: the frame record at FP (%#x) returns to %s", callee, m.X[29], p.at(lr))
 	}
 }
 
@@ -328,30 +343,28 @@ func (p *probes) trap(name string, handler uint64) error {
 		return nil
 	}
 	calls, other := 0, ""
-	for _, c := range callsite.CallsOf(p.im, s) {
-		callee := p.im.Name(c.Target)
-		if callee == "__stack_chk_fail" {
-			continue
+	hooked := p.hookHandlers(s, 2, func(callee uint64) error {
+		result := int32(1) // DBG_HOOK_ERROR
+		switch {
+		case callee != handler && other == "":
+			other = p.im.Name(callee)
+		case callee != handler:
+		case p.w.Arg(0) != p.regs:
+			p.diff("x0 (regs) is %#x at %s, %#x was expected", p.w.Arg(0), name, p.regs)
+		default:
+			calls++
+			result = 0
+			p.unwinds(name)
 		}
-		p.w.M.Hook(c.Target, func(*emu.Machine) error {
-			result := int32(1) // DBG_HOOK_ERROR
-			switch {
-			case c.Target != handler && other == "":
-				other = callee
-			case c.Target != handler:
-			case p.w.Arg(0) != p.regs:
-				p.diff("x0 (regs) is %#x at %s, %#x was expected", p.w.Arg(0), name, p.regs)
-			default:
-				calls++
-				result = 0
-				p.unwinds(name)
-			}
-			p.w.SetInt(result)
-			p.w.Clobber()
-			return nil
-		})
-		defer p.w.M.Hook(c.Target, nil)
-	}
+		p.w.SetInt(result)
+		p.w.Clobber()
+		return nil
+	})
+	defer func() {
+		for _, a := range hooked {
+			p.w.M.Hook(a, nil)
+		}
+	}()
 	if _, err := p.execute(p.of.Dispatch, fn, 0xf200_0000|imm, p.regs); err != nil || len(p.diffs) > 0 {
 		return err
 	}
@@ -362,6 +375,22 @@ func (p *probes) trap(name string, handler uint64) error {
 		p.diff("%s, for its BRK, calls %s %d times", p.of.Dispatch, name, calls)
 	}
 	return nil
+}
+
+// hookHandlers makes f the stand-in for the handlers that a function calls, itself
+// or by parts of it that the compiler has not inlined. It returns their addresses.
+func (p *probes) hookHandlers(s elfscan.Symbol, depth int, f func(callee uint64) error) (hooked []uint64) {
+	for _, c := range callsite.CallsOf(p.im, s) {
+		part, ok := p.im.SymbolAt(c.Target)
+		switch name := p.im.Name(c.Target); {
+		case name == "die" || strings.HasSuffix(name, "_handler"):
+			p.w.M.Hook(c.Target, func(*emu.Machine) error { return f(c.Target) })
+			hooked = append(hooked, c.Target)
+		case ok && part.Addr == c.Target && depth > 0:
+			hooked = append(hooked, p.hookHandlers(part, depth-1, f)...)
+		}
+	}
+	return hooked
 }
 
 // trampoline executes a trampoline that calls its handler, from the return of the

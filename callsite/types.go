@@ -17,6 +17,8 @@ type Types struct {
 	HasModule     bool   // Module is known
 	GraphPause    uint64 // offset of tracing_graph_pause in struct task_struct
 	HasGraphPause bool   // GraphPause is known
+	Recursion     uint64 // offset of trace_recursion in struct task_struct
+	HasRecursion  bool   // Recursion is known
 	Retp          bool   // the graph tracer matches calls and returns by retp, not by the frame pointer
 	HasRetp       bool   // Retp is known
 }
@@ -52,6 +54,9 @@ func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 	if task, err := t.Struct("task_struct"); err == nil {
 		if m, err := t.Member(task, "tracing_graph_pause"); err == nil {
 			types.GraphPause, types.HasGraphPause = m.Offset, true
+		}
+		if m, err := t.Member(task, "trace_recursion"); err == nil {
+			types.Recursion, types.HasRecursion = m.Offset, true
 		}
 	}
 	if call, err := t.Struct("ftrace_ret_stack"); err == nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -33,7 +32,7 @@ const callOpsEn = 1 << 21
 // executed, each with the reason.
 func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, skipped []error) {
 	s := f.table.Site(entry)
-	defer f.strict()()
+	defer f.w.ClobberMakers()()
 	f.failing(s, &runs)
 	f.differing(s, &runs)
 	const far = "callsites of far modules"
@@ -54,37 +53,6 @@ func (f *Executor) Corners(entry uint64, types *Types) (runs []Run, skipped []er
 	f.reset()
 	f.w.Events = f.w.Events[:0]
 	return runs, skipped
-}
-
-// strict has the makers of instructions clobber the registers that a call may
-// clobber. Their callers, in another file of the kernel, cannot know which
-// registers the makers leave alone. end undoes the effect of strict.
-func (f *Executor) strict() (end func()) {
-	m := f.w.M
-	var hooked []uint64
-	for _, name := range f.table.Arch.Patching.Makers {
-		fn, ok := f.w.Image.Addr(name)
-		if !ok || !f.w.Image.IsText(fn) {
-			continue
-		}
-		hooked = append(hooked, fn)
-		var hook emu.Hook
-		hook = func(m *emu.Machine) error {
-			m.Hook(fn, nil)
-			_, err := m.Call(fn)
-			m.Hook(fn, hook)
-			if err == nil {
-				f.w.Clobber()
-			}
-			return err
-		}
-		m.Hook(fn, hook)
-	}
-	return func() {
-		for _, fn := range hooked {
-			m.Hook(fn, nil)
-		}
-	}
 }
 
 // try runs body in a fresh world, on the callsite in state st.

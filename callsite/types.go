@@ -20,6 +20,8 @@ type Types struct {
 	NoModule      error  // why it is not, and what to do about it; nil if it is
 	GraphPause    uint64 // offset of tracing_graph_pause in struct task_struct
 	HasGraphPause bool   // GraphPause is known
+	Recursion     uint64 // offset of trace_recursion in struct task_struct
+	HasRecursion  bool   // Recursion is known
 	Retp          bool   // the graph tracer matches calls and returns by retp, not by the frame pointer
 	HasRetp       bool   // Retp is known
 }
@@ -91,6 +93,9 @@ func (types *Types) graph(of *ktypes.Types) {
 	if task, err := of.Struct("task_struct"); err == nil {
 		if m, err := of.Member(task, "tracing_graph_pause"); err == nil {
 			types.GraphPause, types.HasGraphPause = m.Offset, true
+		}
+		if m, err := t.Member(task, "trace_recursion"); err == nil {
+			types.Recursion, types.HasRecursion = m.Offset, true
 		}
 	}
 	if call, err := of.Struct("ftrace_ret_stack"); err == nil {

@@ -143,12 +143,18 @@ type Pad struct {
 func (im *Image) SetPads(padAt func(im *Image, addr uint64) (Pad, bool)) { im.padAt = padAt }
 
 // Line is the source line of addr. Every instruction of a pad has the line of
-// the function.
+// the function. So has the first instruction of a function, if code of another file
+// is inlined there.
 func (im *Image) Line(addr uint64) (Line, bool) {
 	t := im.lines()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l, ok := t.find(addr, false)
+	if fn, found := im.SymbolAt(addr); found && fn.Addr == addr && fn.Type == elf.STT_FUNC {
+		if of, found := t.find(addr, true); found && of.File != l.File {
+			l, ok = of, true
+		}
+	}
 	if im.padAt == nil {
 		return l, ok
 	}

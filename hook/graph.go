@@ -65,16 +65,19 @@ func (x *executor) graphReturn(site callsite.Site, regs bool) {
 	g := graphCall{x: x, site: site, regs: regs, handler: handler[0], parent: handler[0] - 5<<32 + 0x40}
 	task := x.task
 	defer func() { x.task = task }()
-	running := func(v uint32) {
+	running := func(paused uint32, locked uint64) {
 		x.task = slices.Clone(task)
 		switch off := x.types.GraphPause; {
 		case x.types.HasGraphPause && off+4 <= taskSize:
-			binary.LittleEndian.PutUint32(x.task[off:], v)
-		case v == 0: // wherever the member is, it is zero
+			binary.LittleEndian.PutUint32(x.task[off:], paused)
+		case paused == 0: // wherever the member is, it is zero
 			clear(x.task)
 		}
+		if off := x.types.Recursion; x.types.HasRecursion && off+8 <= taskSize {
+			binary.LittleEndian.PutUint64(x.task[off:], locked)
+		}
 	}
-	running(0)
+	running(0, 0)
 	g.hooked()
 	if !x.types.HasGraphPause {
 		g.samePause()
@@ -83,8 +86,12 @@ func (x *executor) graphReturn(site callsite.Site, regs bool) {
 		g.untouched(fmt.Sprintf("the core's function_graph_enter refuses with %d", refused), refused, 1)
 	}
 	for _, paused := range []uint32{1, 0x100, 1 << 31} {
-		running(paused)
+		running(paused, 0)
 		g.untouched(fmt.Sprintf("tracing_graph_pause of the task is %#x", paused), 0, 0)
+	}
+	if x.types.HasRecursion {
+		running(0, ^uint64(0))
+		g.locked()
 	}
 }
 
@@ -161,6 +168,22 @@ func (g *graphCall) hooked() {
 			if lr != g.handler {
 				x.diff("leaves %s as the traced function's return address, return_to_handler was expected", x.im.At(lr))
 			}
+		}
+	})
+}
+
+// locked has the lock against recursion taken, of which a hook may make use.
+func (g *graphCall) locked() {
+	x := g.x
+	x.in("trace_recursion of the task is all ones", func() {
+		x.enter.returns = 0
+		lr, ok := g.call()
+		want := g.parent
+		if len(x.enter.calls) > 0 {
+			want = g.handler
+		}
+		if ok && lr != want {
+			x.diff("calls function_graph_enter %d times, and leaves %s as the traced function's return address", len(x.enter.calls), x.im.At(lr))
 		}
 	})
 }

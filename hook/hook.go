@@ -86,6 +86,7 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 	}
 	x.task, x.current = world.Poison(world.Task, taskSize, world.TaskMark), make([]byte, taskSize)
 	clear(x.task[:taskInfo])
+	x.w.ClobberMakers()
 	x.hookModify()
 	x.hookEnter()
 	var hooks []Hook
@@ -157,6 +158,17 @@ func (x *executor) in(situation string, body func()) {
 	body()
 	if len(x.diffs) > 0 {
 		x.hook.Failed = append(x.hook.Failed, Situation{situation, x.diffs})
+	}
+}
+
+// inBoth is in, once with each of the condition flags that calls can leave.
+func (x *executor) inBoth(situation string, body func()) {
+	failed := len(x.hook.Failed)
+	for range 2 {
+		if x.in(situation, body); len(x.hook.Failed) > failed {
+			return
+		}
+		x.w.FlipFlags()
 	}
 }
 

@@ -129,6 +129,40 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// A hook may take a lock against recursion, by a bit of the task: trace_recursion is
+// zero but where the lock is said to be taken.
+func TestRecursionLock(t *testing.T) {
+	im, err := elfscan.Open(samples.Dir+"/graph-hook-guarded.elf", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	types := &callsite.Types{GraphPause: 512, HasGraphPause: true, Recursion: 64, HasRecursion: true}
+	failed := func() *hook.Situation {
+		for _, h := range run(t, im, types) {
+			if h.Func == "ftrace_graph_func" && len(h.Failed) > 0 {
+				return &h.Failed[len(h.Failed)-1]
+			}
+		}
+		return nil
+	}
+	if f := failed(); f != nil {
+		t.Errorf("as it is: %v", f)
+	}
+	// Where the lock is taken, the branch to the end goes to the store of LR.
+	s, _ := im.Lookup("ftrace_graph_func")
+	for a := s.Addr; a < s.End(); a += a64.Size {
+		if w, _ := im.Word(a); a64.Classify(w) == a64.TBZ {
+			if err := im.SetWord(a, w-3<<5); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if f := failed(); f == nil || f.Text != "trace_recursion of the task is all ones" {
+		t.Errorf("a hook that goes on where the lock is taken: %v", f)
+	}
+}
+
 // What cannot be executed is named, and is not judged.
 func TestLack(t *testing.T) {
 	im, err := elfscan.Open(samples.Dir+"/regs-5.10-good.elf", "")

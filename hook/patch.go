@@ -118,22 +118,22 @@ func (x *executor) graphSwitch(on bool) {
 		}
 		x.leaves(x.arch.GraphSlot, slot, stands)
 	}
-	x.in("", func() { set(from); switched() })
+	x.inBoth("", func() { set(from); switched() })
 	if back, ok := x.slot(other); ok {
-		x.in("after "+other, func() {
+		x.inBoth("after "+other, func() {
 			set(to)
 			if _, ok := x.aside(back); ok && x.word(slot) == from { // otherwise the other one breaks its contract
 				switched()
 			}
 		})
 	}
-	x.in("called twice", func() { set(to); refused(to) })
+	x.inBoth("called twice", func() { set(to); refused(to) })
 	for _, bit := range []int{0, 12, 26, 31} {
 		stands := from ^ 1<<bit
 		x.in(fmt.Sprintf("`%s` stands at %s", a64.Text(stands, slot, x.im.Name), x.arch.GraphSlot), func() { set(stands); refused(stands) })
 	}
-	x.in(x.arch.GraphSlot+" cannot be read", func() { set(from); x.failing(x.arch.Patching.Read); refused(from) })
-	x.in(x.arch.GraphSlot+" cannot be written", func() { set(from); x.failing(x.arch.Patching.Write); refused(from) })
+	x.inBoth(x.arch.GraphSlot+" cannot be read", func() { set(from); x.failing(x.arch.Patching.Read); refused(from) })
+	x.inBoth(x.arch.GraphSlot+" cannot be written", func() { set(from); x.failing(x.arch.Patching.Write); refused(from) })
 }
 
 // modifyAll is what a hook has the core do to all callsites.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/emu"
 )
 
 // hookPatching makes the stand-ins for the patching interface, the functions that
@@ -72,4 +73,34 @@ func (w *World) writeLiteral(name string) error {
 	w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})
 	_ = w.result(0)
 	return w.M.Write64(addr, v)
+}
+
+// ClobberMakers has the makers of instructions clobber the registers that a call may
+// clobber. Their callers, in another file of the kernel, cannot know which registers
+// the makers leave alone. end undoes the effect.
+func (w *World) ClobberMakers() (end func()) {
+	var hooked []uint64
+	for _, name := range w.arch.Patching.Makers {
+		fn, ok := w.Image.Addr(name)
+		if !ok || !w.Image.IsText(fn) {
+			continue
+		}
+		hooked = append(hooked, fn)
+		var hook emu.Hook
+		hook = func(m *emu.Machine) error {
+			m.Hook(fn, nil)
+			_, err := m.Call(fn)
+			m.Hook(fn, hook)
+			if err == nil {
+				w.Clobber()
+			}
+			return err
+		}
+		w.M.Hook(fn, hook)
+	}
+	return func() {
+		for _, fn := range hooked {
+			w.M.Hook(fn, nil)
+		}
+	}
 }

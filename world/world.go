@@ -235,6 +235,10 @@ func (w *World) Clobber() {
 	m.N, m.Z, m.C, m.V = w.flags, w.flags, w.flags, w.flags
 }
 
+// FlipFlags has the next call of a stand-in leave the condition flags other than it
+// would: each call leaves all of them set, or all clear, in turn.
+func (w *World) FlipFlags() { w.flags = !w.flags }
+
 // result is SetInt for the last statement of a stand-in.
 func (w *World) result(v int32) error {
 	w.SetInt(v)

@@ -6,11 +6,10 @@
 #include "hooks.h"
 
 void ftrace_graph_func(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops, struct ftrace_regs *regs)
-{
+{				// want FT117 "^ftrace_graph_func, executed, passes .* to function_graph_enter as the frame pointer"
 	unsigned long *lr = (unsigned long *)regs + 11;
 	unsigned long frame = (unsigned long)__builtin_frame_address(0);
 
-	if (!current->tracing_graph_pause	// want FT117 "^ftrace_graph_func, executed, passes .* to function_graph_enter as the frame pointer"
-	    && !function_graph_enter(*lr, ip, frame, (unsigned long *)frame))
+	if (!current->tracing_graph_pause && !function_graph_enter(*lr, ip, frame, (unsigned long *)frame))
 		*lr = (unsigned long)return_to_handler;
 }

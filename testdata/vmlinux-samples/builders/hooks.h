@@ -22,11 +22,15 @@ struct task_struct {
 	int		tracing_graph_pause;
 };
 
-#define current ({						\
-	struct task_struct *task;				\
-	asm("mrs %0, sp_el0" : "=r" (task));			\
-	task;							\
-})
+static inline struct task_struct *get_current(void)
+{
+	struct task_struct *task;
+
+	asm("mrs %0, sp_el0" : "=r" (task));
+	return task;
+}
+
+#define current		get_current()
 
 void return_to_handler(void);
 

@@ -67,7 +67,6 @@ type call1 struct {
 	lockHeld  bool // by a stand-in
 	waited    bool // for the lock
 	daif, pmr uint64
-	copies    int
 }
 
 // A module is memory of a module: two pages, and nothing behind them.
@@ -276,6 +275,24 @@ func (p *patcher) findLSE() {
 			}
 		}
 	}
+}
+
+// plainCopies reports whether the copies that can fail call nothing else, but for
+// a question whether they may read: then they are executed themselves. Older
+// kernels go through the copies of user space.
+func (p *patcher) plainCopies() bool {
+	for _, name := range []string{"copy_to_kernel_nofault", "copy_from_kernel_nofault"} {
+		s, ok := p.im.Lookup(name)
+		if !ok {
+			return false
+		}
+		for _, target := range callsOf(p.im, s) {
+			if p.im.Name(target) != "copy_from_kernel_nofault_allowed" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // own are the functions of the interface and what they call directly that is
@@ -554,7 +571,9 @@ func (p *patcher) put(addr uint64, b []byte) error {
 func (p *patcher) onCopyTo(name string) error {
 	to, from, size := p.w.Arg(0), p.w.Arg(1), p.w.Arg(2)
 	p.copied = true
-	p.copies++
+	if p.now.copies {
+		return emu.ErrProceed
+	}
 	const efault = ^uint64(13) // -EFAULT, a long
 	p.w.SetResult(efault)
 	if size != p.size {
@@ -583,7 +602,9 @@ func (p *patcher) onCopyTo(name string) error {
 func (p *patcher) onCopyFrom(name string) error {
 	to, from, size := p.w.Arg(0), p.w.Arg(1), p.w.Arg(2)
 	p.copied = true
-	p.copies++
+	if p.now.copies {
+		return emu.ErrProceed
+	}
 	const efault = ^uint64(13)
 	p.w.SetResult(efault)
 	if size != a64.Size || from != p.target {

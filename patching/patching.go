@@ -212,6 +212,7 @@ type situation struct {
 	masked   bool // interrupts are masked already
 	ng       bool // the kernel is unmapped while programs run (KPTI)
 	lse      bool // the processor has the atomics of Armv8.1
+	copies   bool // the copies that can fail are executed themselves
 	refuse   bool // the function must refuse
 	unbacked bool // no page is there: the function must not write
 }
@@ -232,11 +233,12 @@ func (p *patcher) corners(fn function, at place) {
 		{what: ", while another processor holds the lock", owned: true},
 		{what: ", with interrupts masked", masked: true},
 		{what: ", in a kernel with KPTI", ng: true},
+		{what: ", by the kernel's own copy", copies: true},
 		{what: ", on a processor with LSE atomics", lse: true},
 		{what: ", on a processor with LSE atomics, while another holds the lock", lse: true, owned: true},
 	} {
 		switch {
-		case s.fault && !p.copied, fn.kind == reads && !s.fault, s.owned && !p.inline,
+		case s.fault && !p.copied, fn.kind == reads && !s.fault && !s.copies, s.copies && !p.plainCopies(), s.owned && !p.inline,
 			s.ng && p.useNG == 0, s.lse && len(p.lse) == 0:
 			continue
 		}

@@ -14,9 +14,9 @@ import (
 var Patching = &analysis.Analyzer{
 	Name:     "patching",
 	Doc:      "execute aarch64_insn_patch_text_nosync and its kin through the fixmap",
-	Requires: []*analysis.Analyzer{Image},
+	Requires: []*analysis.Analyzer{Image, Sites},
 	Run: func(pass *analysis.Pass) (any, error) {
-		return patching.Execute(image(pass)), nil
+		return patching.Execute(image(pass), pass.ResultOf[Sites].(*SiteTable).BTI > 0), nil
 	},
 	ResultType: reflect.TypeFor[*patching.Runs](),
 }

@@ -96,7 +96,7 @@ type maint struct {
 	stores int
 }
 
-func newPatcher(im *elfscan.Image) *patcher {
+func newPatcher(im *elfscan.Image, guarded bool) *patcher {
 	p := &patcher{im: im, fns: functionsOf(im), page: max(im.PageSize(), emu.PageSize), slots: map[uint64]uint64{}, written: map[bool]bool{}}
 	for name, addr := range map[string]*uint64{
 		"__set_fixmap": &p.setFixmap, "system_state": &p.systemState, "arm64_use_ng_mappings": &p.useNG,
@@ -109,7 +109,7 @@ func newPatcher(im *elfscan.Image) *patcher {
 	}
 	p.bounds()
 	p.w = world.New(im)
-	p.w.M.WatchLoaded = true
+	p.w.M.WatchLoaded, p.w.M.Guarded = true, guarded
 	p.w.Reset()
 	for _, fn := range p.fns {
 		p.w.Unhook(fn.name)

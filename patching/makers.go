@@ -58,15 +58,16 @@ type cases struct {
 }
 
 // Make executes the makers of the image: those that ftrace uses, with operands at
-// the edges of their domains, or if exhaustive, all, with many operands.
-func Make(im *elfscan.Image, exhaustive bool) *Made {
+// the edges of their domains, or if exhaustive, all, with many operands. guarded
+// is as of Execute.
+func Make(im *elfscan.Image, guarded, exhaustive bool) *Made {
 	made := &Made{}
 	if _, ok := im.Addr(encoder); !ok {
 		made.None = &world.Lack{What: "the image has no " + encoder + ": its makers of instructions are not those of arch/arm64/lib/insn.c"}
 		return made
 	}
 	c := &cases{w: world.New(im), dense: exhaustive, made: made}
-	c.w.AtCall = c.atCall
+	c.w.AtCall, c.w.M.Guarded = c.atCall, guarded
 	var types *ktypes.Types
 	c.enum = func(name string) (uint64, bool) {
 		if types == nil {

@@ -42,9 +42,10 @@ type Runs struct {
 	Skipped  []string // what could not be executed, and why
 }
 
-// Execute executes the interface of the image.
-func Execute(im *elfscan.Image) *Runs {
-	p := newPatcher(im)
+// Execute executes the interface of the image. guarded reports whether the kernel
+// is built with BTI: an indirect branch must then land on a pad.
+func Execute(im *elfscan.Image, guarded bool) *Runs {
+	p := newPatcher(im, guarded)
 	runs := &Runs{}
 	switch {
 	case len(p.fns) == 0:

@@ -18,7 +18,7 @@ func TestKernels(t *testing.T) {
 	for _, suite := range images.Kernels {
 		t.Run(suite, func(t *testing.T) {
 			im := images.Kernel(t, suite)
-			runs := Execute(im)
+			runs := Execute(im, false)
 			if runs.None != nil || len(runs.Skipped) > 0 {
 				t.Errorf("not executed: %v %v", runs.None, runs.Skipped)
 			}
@@ -32,7 +32,7 @@ func TestKernels(t *testing.T) {
 				if exhaustive && testing.Short() {
 					continue
 				}
-				made := Make(im, exhaustive)
+				made := Make(im, false, exhaustive)
 				if made.None != nil || len(made.Skipped) > 0 {
 					t.Errorf("not executed: %v %v", made.None, made.Skipped)
 				}
@@ -51,10 +51,10 @@ func TestKernels(t *testing.T) {
 func TestLack(t *testing.T) {
 	im := images.Sample(t, "regs-good.elf")
 	var lack *world.Lack
-	if runs := Execute(im); !errors.As(runs.None, &lack) || runs.Executed > 0 {
+	if runs := Execute(im, false); !errors.As(runs.None, &lack) || runs.Executed > 0 {
 		t.Errorf("interface: %v, %d calls", runs.None, runs.Executed)
 	}
-	if made := Make(im, true); !errors.As(made.None, &lack) || made.Executed > 0 {
+	if made := Make(im, false, true); !errors.As(made.None, &lack) || made.Executed > 0 {
 		t.Errorf("makers: %v, %d calls", made.None, made.Executed)
 	}
 }
@@ -124,7 +124,7 @@ func TestInterface(t *testing.T) {
 	} {
 		im := images.Sample(t, "patching-good.elf")
 		change(t, im, c.fn, c.text, c.n, c.word)
-		runs := Execute(im)
+		runs := Execute(im, false)
 		if c.diff == "" {
 			if len(runs.All) > 0 {
 				t.Errorf("as it was: %+v", runs.All)
@@ -139,6 +139,25 @@ func TestInterface(t *testing.T) {
 		if r.Func != c.wrong || !slices.ContainsFunc(r.Diffs, func(d string) bool { return strings.Contains(d, c.diff) }) {
 			t.Errorf("%s, %s is %08x: %s %s: %q %v; %q is expected", c.fn, c.text, c.word, r.Func, r.Case, r.Diffs, r.Err, c.diff)
 		}
+	}
+}
+
+// In a kernel with BTI, a branch through a register lands on a pad.
+func TestGuarded(t *testing.T) {
+	im := images.Sample(t, "patching-good.elf")
+	change(t, im, "aarch64_insn_write", "ret", 1, 0xd61f03c0) // br x30
+	change(t, im, "aarch64_insn_gen_move_reg", "ret", 1, 0xd61f03c0)
+	runs, made := Execute(im, false), Make(im, false, false)
+	if len(runs.All)+len(made.Wrong) > 0 {
+		t.Errorf("without BTI: %+v %+v", runs.All, made.Wrong)
+	}
+	const want = "branches to where no landing pad is"
+	if runs = Execute(im, true); len(runs.All) == 0 || !strings.Contains(strings.Join(runs.All[0].Diffs, ";"), want) {
+		t.Errorf("interface: %+v", runs.All)
+	}
+	change(t, im, "aarch64_insn_gen_move_reg", "br x30", 1, a64.RET)
+	if made = Make(im, true, false); len(made.Wrong) > 0 {
+		t.Errorf("makers: %+v", made.Wrong)
 	}
 }
 
@@ -162,7 +181,7 @@ func TestMakers(t *testing.T) {
 	} {
 		im := images.Sample(t, "patching-good.elf")
 		change(t, im, c.fn, c.text, 1, c.word)
-		made := Make(im, false)
+		made := Make(im, false, false)
 		i := slices.IndexFunc(made.Wrong, func(w Wrong) bool { return w.Call() == c.call })
 		if i < 0 {
 			t.Errorf("%s, %s is %08x: wrong is %+v; %s is expected", c.fn, c.text, c.word, made.Wrong, c.call)
@@ -178,13 +197,13 @@ func TestMakers(t *testing.T) {
 func BenchmarkExecute(b *testing.B) {
 	im := images.Kernel(b, "trixie")
 	for b.Loop() {
-		Execute(im)
+		Execute(im, false)
 	}
 }
 
 func BenchmarkMake(b *testing.B) {
 	im := images.Kernel(b, "trixie")
 	for b.Loop() {
-		Make(im, false)
+		Make(im, false, false)
 	}
 }

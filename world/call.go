@@ -204,6 +204,8 @@ func (w *World) Misdeed(err error) string {
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.M.SP:
 		return "uses a stack pointer that is not aligned: " + err.Error()
+	case stop.Reason == emu.NoLandingPad:
+		return "branches to where no landing pad is, in a kernel with BTI: " + err.Error()
 	case stop.Reason == emu.BadSignature:
 		return "checks a return address that it has not signed, or not with this stack pointer: " + err.Error()
 	case stop.Access == emu.Exec && !w.calledNull(stop.Addr):

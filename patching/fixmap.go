@@ -39,22 +39,23 @@ type patcher struct {
 	written     map[bool]bool // by place.module: a function has written to such a place
 	direct      bool          // text of modules is writable: the kernel does not map it elsewhere
 
-	slots  map[uint64]uint64 // addresses of fixmap slots, by index; 0: not known
-	lse    []uint64          // addresses of branches around LSE atomics
-	clean  bool              // nothing has gone wrong since reset
-	copied bool              // a copy that can fail is called
-	inline bool              // the lock is taken by the functions themselves
+	skipped []string          // what cannot be executed, and why
+	slots   map[uint64]uint64 // addresses of fixmap slots, by index; 0: not known
+	lse     []uint64          // addresses of branches around LSE atomics
+	clean   bool              // nothing has gone wrong since reset
+	copied  bool              // a copy that can fail is called
+	inline  bool              // the lock is taken by the functions themselves
 
 	task   []byte  // as it is before each call
 	after  []byte  // a buffer to read it after the call
 	shown  []byte  // a buffer for a page
 	before [8]byte // what stood at the target
 	out    uint64  // where a word that is read goes
-	call1
+	currentCall
 }
 
-// call1 is the state of the call that runs.
-type call1 struct {
+// currentCall is the state of the call that runs.
+type currentCall struct {
 	at        place
 	now       situation
 	target    uint64 // what is to be patched, or read
@@ -190,8 +191,10 @@ func (p *patcher) reset() {
 			_ = m.Write64(addr, v)
 		}
 	}
-	if s, ok := p.im.Lookup("mem_map"); ok && s.Size == 8 { // CONFIG_FLATMEM
-		_ = m.Write64(s.Addr, pagesBase)
+	for _, name := range []string{"mem_map", "vmemmap"} { // CONFIG_FLATMEM; kernels 5.4 to 5.9
+		if s, ok := p.im.Lookup(name); ok && s.Size == 8 {
+			_ = m.Write64(s.Addr, pagesBase)
+		}
 	}
 	if p.pages.sections != nil {
 		p.pages.sections.lay(p)
@@ -241,7 +244,7 @@ const (
 
 // begin makes the state of one call.
 func (p *patcher) begin(_ function, at place, s situation) {
-	p.call1 = call1{at: at, now: s, mapped: p.mapped[:0], stores: p.stores[:0], maint: p.maint[:0], pmr: pmrAll}
+	p.currentCall = currentCall{at: at, now: s, mapped: p.mapped[:0], stores: p.stores[:0], maint: p.maint[:0], pmr: pmrAll}
 	m := p.w.M
 	if s.masked {
 		p.daif = daifI | 1<<6
@@ -330,12 +333,6 @@ func callsOf(im *elfscan.Image, fn elfscan.Symbol) (targets []uint64) {
 		}
 	}
 	return targets
-}
-
-func (p *patcher) skip(what string) {
-	if p.runs != nil {
-		p.runs.Skipped = append(p.runs.Skipped, what)
-	}
 }
 
 // hook makes the stand-ins.

@@ -55,7 +55,7 @@ func Execute(im *elfscan.Image, guarded bool) *Runs {
 		runs.None = &world.Lack{What: "the image has no __set_fixmap, through which text is patched"}
 		return runs
 	}
-	p.runs = runs
+	p.runs, runs.Skipped = runs, p.skipped
 	places := p.places()
 	runs.Places = len(places)
 	for _, fn := range p.fns {

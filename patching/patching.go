@@ -248,6 +248,17 @@ func (p *patcher) corners(fn function, at place) {
 			p.call(fn, at, value, situation{what: ", after a copy that failed"})
 		}
 	}
+	if fn.kind != reads && p.canMap {
+		mod := place{addr: p.modules[1].addr, what: "on memory of a module", state: running, module: true}
+		for _, s := range []situation{
+			{what: ", where the copy fails", fault: p.copied},
+			{what: ", while another processor holds the lock", owned: p.inline},
+			{what: ", on a processor with LSE atomics", lse: true},
+		} {
+			p.prepare(mod)
+			p.call(fn, mod, value, s)
+		}
+	}
 	if fn.kind != reads && p.canMap && !p.direct {
 		gone := place{addr: p.modules[0].addr, what: "on memory of a module", state: running, module: true}
 		p.prepare(gone)

@@ -151,9 +151,12 @@ func TestGuarded(t *testing.T) {
 	if len(runs.All)+len(made.Wrong) > 0 {
 		t.Errorf("without BTI: %+v %+v", runs.All, made.Wrong)
 	}
-	const want = "branches to where no landing pad is"
+	const want = "no landing pad is"
 	if runs = Execute(im, true); len(runs.All) == 0 || !strings.Contains(strings.Join(runs.All[0].Diffs, ";"), want) {
 		t.Errorf("interface: %+v", runs.All)
+	}
+	if made = Make(im, true, false); len(made.Wrong) != 1 || !strings.Contains(strings.Join(made.Wrong[0].Diffs, ";"), "returns by a BR") {
+		t.Errorf("makers: %+v", made.Wrong)
 	}
 	change(t, im, "aarch64_insn_gen_move_reg", "br x30", 1, a64.RET)
 	if made = Make(im, true, false); len(made.Wrong) > 0 {

@@ -69,6 +69,9 @@ func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 	for _, what := range w.lost(s.Fn) {
 		w.Fault(s.Fn, "%s", what)
 	}
+	if j, kind := w.lastJump(); w.M.Guarded && kind == a64.BR {
+		w.Fault(j.From, "returns by a BR, in a kernel with BTI: no landing pad is behind a call")
+	}
 	return ret, true, nil
 }
 

@@ -10,7 +10,7 @@ import "math/bits"
 // there is no instruction with these operands: BRK #0x100 (AARCH64_BREAK_FAULT).
 const BreakFault = 0xd4202000
 
-// reg reports whether all are numbers of registers.
+// regs reports whether all are numbers of registers.
 func regs(numbers ...uint64) bool {
 	for _, n := range numbers {
 		if n > 31 {

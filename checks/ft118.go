@@ -14,9 +14,9 @@ import (
 var Patching = &analysis.Analyzer{
 	Name:     "patching",
 	Doc:      "execute aarch64_insn_patch_text_nosync and its kin through the fixmap",
-	Requires: []*analysis.Analyzer{Image},
+	Requires: []*analysis.Analyzer{Image, Sites},
 	Run: func(pass *analysis.Pass) (any, error) {
-		return patching.Execute(image(pass)), nil
+		return patching.Execute(image(pass), pass.ResultOf[Sites].(*SiteTable).BTI > 0), nil
 	},
 	ResultType: reflect.TypeFor[*patching.Runs](),
 }
@@ -50,7 +50,7 @@ var FT118 = check("FT118", func(pass *analysis.Pass) (any, error) {
 			if len(others) > 0 {
 				also = " So does " + strings.Join(others, ", ") + "."
 			}
-			report(pass, r.Fn, "%s, executed %s, %s.%s ftrace writes each callsite through it: compare it with arch/arm64/kernel/patching.c (insn.c before 5.18)", r.Func, r.Case, some(r.Diffs, 3), also)
+			report(pass, r.Fn, "%s %s (executed %s).%s ftrace patches callsites through it: compare it with arch/arm64/kernel/patching.c (insn.c before 5.18)", r.Func, some(r.Diffs, 3), r.Case, also)
 		}
 	}
 	if stuck != nil && len(told) == 0 {

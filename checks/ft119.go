@@ -14,7 +14,7 @@ import (
 // of the Arm ARM.
 var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	made := patching.Make(im, pass.ResultOf[Options].(Settings).Exhaustive)
+	made := patching.Make(im, pass.ResultOf[Sites].(*SiteTable).BTI > 0, pass.ResultOf[Options].(Settings).Exhaustive)
 	if made.None != nil {
 		return notApplicable("%v", made.None)
 	}
@@ -51,4 +51,4 @@ var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 		not = "; not executed: " + strings.Join(made.Skipped, ", ")
 	}
 	return examined("%s of %s of instructions%s", plural(made.Executed, "call"), plural(made.Makers, "maker"), not)
-}, Options)
+}, Options, Sites)

@@ -39,22 +39,23 @@ type patcher struct {
 	written     map[bool]bool // by place.module: a function has written to such a place
 	direct      bool          // text of modules is writable: the kernel does not map it elsewhere
 
-	slots  map[uint64]uint64 // addresses of fixmap slots, by index; 0: not known
-	lse    []uint64          // addresses of branches around LSE atomics
-	clean  bool              // nothing has gone wrong since reset
-	copied bool              // a copy that can fail is called
-	inline bool              // the lock is taken by the functions themselves
+	skipped []string          // what cannot be executed, and why
+	slots   map[uint64]uint64 // addresses of fixmap slots, by index; 0: not known
+	lse     []uint64          // addresses of branches around LSE atomics
+	clean   bool              // nothing has gone wrong since reset
+	copied  bool              // a copy that can fail is called
+	inline  bool              // the lock is taken by the functions themselves
 
 	task   []byte  // as it is before each call
 	after  []byte  // a buffer to read it after the call
 	shown  []byte  // a buffer for a page
 	before [8]byte // what stood at the target
 	out    uint64  // where a word that is read goes
-	call1
+	currentCall
 }
 
-// call1 is the state of the call that runs.
-type call1 struct {
+// currentCall is the state of the call that runs.
+type currentCall struct {
 	at        place
 	now       situation
 	target    uint64 // what is to be patched, or read
@@ -67,7 +68,6 @@ type call1 struct {
 	lockHeld  bool // by a stand-in
 	waited    bool // for the lock
 	daif, pmr uint64
-	copies    int
 }
 
 // A module is memory of a module: two pages, and nothing behind them.
@@ -97,7 +97,7 @@ type maint struct {
 	stores int
 }
 
-func newPatcher(im *elfscan.Image) *patcher {
+func newPatcher(im *elfscan.Image, guarded bool) *patcher {
 	p := &patcher{im: im, fns: functionsOf(im), page: max(im.PageSize(), emu.PageSize), slots: map[uint64]uint64{}, written: map[bool]bool{}}
 	for name, addr := range map[string]*uint64{
 		"__set_fixmap": &p.setFixmap, "system_state": &p.systemState, "arm64_use_ng_mappings": &p.useNG,
@@ -110,7 +110,7 @@ func newPatcher(im *elfscan.Image) *patcher {
 	}
 	p.bounds()
 	p.w = world.New(im)
-	p.w.M.WatchLoaded = true
+	p.w.M.WatchLoaded, p.w.M.Guarded = true, guarded
 	p.w.Reset()
 	for _, fn := range p.fns {
 		p.w.Unhook(fn.name)
@@ -191,8 +191,10 @@ func (p *patcher) reset() {
 			_ = m.Write64(addr, v)
 		}
 	}
-	if s, ok := p.im.Lookup("mem_map"); ok && s.Size == 8 { // CONFIG_FLATMEM
-		_ = m.Write64(s.Addr, pagesBase)
+	for _, name := range []string{"mem_map", "vmemmap"} { // CONFIG_FLATMEM; kernels 5.4 to 5.9
+		if s, ok := p.im.Lookup(name); ok && s.Size == 8 {
+			_ = m.Write64(s.Addr, pagesBase)
+		}
 	}
 	if p.pages.sections != nil {
 		p.pages.sections.lay(p)
@@ -242,7 +244,7 @@ const (
 
 // begin makes the state of one call.
 func (p *patcher) begin(_ function, at place, s situation) {
-	p.call1 = call1{at: at, now: s, mapped: p.mapped[:0], stores: p.stores[:0], maint: p.maint[:0], pmr: pmrAll}
+	p.currentCall = currentCall{at: at, now: s, mapped: p.mapped[:0], stores: p.stores[:0], maint: p.maint[:0], pmr: pmrAll}
 	m := p.w.M
 	if s.masked {
 		p.daif = daifI | 1<<6
@@ -276,6 +278,24 @@ func (p *patcher) findLSE() {
 			}
 		}
 	}
+}
+
+// plainCopies reports whether the copies that can fail call nothing else, but for
+// a question whether they may read: then they are executed themselves. Older
+// kernels go through the copies of user space.
+func (p *patcher) plainCopies() bool {
+	for _, name := range []string{"copy_to_kernel_nofault", "copy_from_kernel_nofault"} {
+		s, ok := p.im.Lookup(name)
+		if !ok {
+			return false
+		}
+		for _, target := range callsOf(p.im, s) {
+			if p.im.Name(target) != "copy_from_kernel_nofault_allowed" {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // own are the functions of the interface and what they call directly that is
@@ -313,12 +333,6 @@ func callsOf(im *elfscan.Image, fn elfscan.Symbol) (targets []uint64) {
 		}
 	}
 	return targets
-}
-
-func (p *patcher) skip(what string) {
-	if p.runs != nil {
-		p.runs.Skipped = append(p.runs.Skipped, what)
-	}
 }
 
 // hook makes the stand-ins.
@@ -554,7 +568,9 @@ func (p *patcher) put(addr uint64, b []byte) error {
 func (p *patcher) onCopyTo(name string) error {
 	to, from, size := p.w.Arg(0), p.w.Arg(1), p.w.Arg(2)
 	p.copied = true
-	p.copies++
+	if p.now.copies {
+		return emu.ErrProceed
+	}
 	const efault = ^uint64(13) // -EFAULT, a long
 	p.w.SetResult(efault)
 	if size != p.size {
@@ -583,7 +599,9 @@ func (p *patcher) onCopyTo(name string) error {
 func (p *patcher) onCopyFrom(name string) error {
 	to, from, size := p.w.Arg(0), p.w.Arg(1), p.w.Arg(2)
 	p.copied = true
-	p.copies++
+	if p.now.copies {
+		return emu.ErrProceed
+	}
 	const efault = ^uint64(13)
 	p.w.SetResult(efault)
 	if size != a64.Size || from != p.target {

@@ -84,6 +84,9 @@ func (p *patcher) judgeStores(now, want []byte) {
 			p.diff("writes %#x (%d bytes) to %s", number(st.bytes), len(st.bytes), p.name(st.addr))
 		}
 	}
+	if n := len(p.stores); n > 1 && len(p.w.Faults) == 0 {
+		p.diff("writes %d bytes in %d stores: a processor that executes them meanwhile sees a part", p.size, n)
+	}
 	if !bytes.Equal(now, want) {
 		p.diff("leaves %#x at %s, not %#x", number(now), p.name(p.target), number(want))
 	}

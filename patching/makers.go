@@ -46,27 +46,28 @@ type Made struct {
 
 // cases executes a maker.
 type cases struct {
-	w     *world.World
-	enum  func(name string) (uint64, bool) // the value of an enumerator
-	dense bool                             // many operands, not the edges alone
-	made  *Made
-	fn    elfscan.Symbol
-	wrong *Wrong
-	given map[string]bool // enumerators that are not known
-	free  uint32          // bits of the word that do not matter
-	takes bool            // the maker takes an instruction apart
+	w       *world.World
+	enum    func(name string) (uint64, bool) // the value of an enumerator
+	dense   bool                             // many operands, not the edges alone
+	made    *Made
+	fn      elfscan.Symbol
+	wrong   *Wrong
+	unknown bool   // the value of an enumerator is not known
+	free    uint32 // bits of the word that do not matter
+	takes   bool   // the maker takes an instruction apart
 }
 
 // Make executes the makers of the image: those that ftrace uses, with operands at
-// the edges of their domains, or if exhaustive, all, with many operands.
-func Make(im *elfscan.Image, exhaustive bool) *Made {
+// the edges of their domains, or if exhaustive, all, with many operands. guarded
+// is as of Execute.
+func Make(im *elfscan.Image, guarded, exhaustive bool) *Made {
 	made := &Made{}
 	if _, ok := im.Addr(encoder); !ok {
 		made.None = &world.Lack{What: "the image has no " + encoder + ": its makers of instructions are not those of arch/arm64/lib/insn.c"}
 		return made
 	}
 	c := &cases{w: world.New(im), dense: exhaustive, made: made}
-	c.w.AtCall = c.atCall
+	c.w.AtCall, c.w.M.Guarded = c.atCall, guarded
 	var types *ktypes.Types
 	c.enum = func(name string) (uint64, bool) {
 		if types == nil {
@@ -88,9 +89,9 @@ func Make(im *elfscan.Image, exhaustive bool) *Made {
 			continue
 		}
 		made.Makers++
-		c.fn, c.wrong, c.given, c.free, c.takes = fn, nil, nil, 0, m.takes
+		c.fn, c.wrong, c.unknown, c.free, c.takes = fn, nil, false, 0, m.takes
 		m.cases(c)
-		if c.given != nil {
+		if c.unknown {
 			made.Skipped = append(made.Skipped, m.name+" (the values of its types are not known: no BTF)")
 		}
 	}
@@ -129,12 +130,8 @@ func typesOf(im *elfscan.Image) *ktypes.Types {
 // value is the value of an enumerator of the kernel. A case that needs one that is
 // not known is not executed: ok is false.
 func (c *cases) value(name string) (v uint64, ok bool) {
-	if v, ok = c.enum("AARCH64_INSN_" + name); !ok {
-		if c.given == nil {
-			c.given = map[string]bool{}
-		}
-		c.given[name] = true
-	}
+	v, ok = c.enum("AARCH64_INSN_" + name)
+	c.unknown = c.unknown || !ok
 	return v, ok
 }
 
@@ -206,14 +203,6 @@ func (c *cases) regs() []uint64 {
 		return append(all, 32)
 	}
 	return []uint64{0, 1, 2, 4, 8, 9, 16, 21, 30, 31, 32}
-}
-
-// someRegs are a few of them.
-func (c *cases) someRegs() []uint64 {
-	if c.dense {
-		return []uint64{0, 5, 10, 26, 31}
-	}
-	return []uint64{10, 21}
 }
 
 // offsets are distances around those that a field of n bits with the given step,

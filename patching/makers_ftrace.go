@@ -57,7 +57,9 @@ var makers = append([]maker{
 				c.try(w, ok, r, uint64(typ))
 			}
 		}
-		c.try(0, false, 16, branchNone)
+		for typ := uint64(branchZero); typ <= branchNone; typ++ {
+			c.try(0, false, 16, typ)
+		}
 	}},
 	{name: "aarch64_insn_gen_adr", ftrace: true, cases: func(c *cases) {
 		adr := func(pc, target, reg uint64, page bool) {
@@ -79,6 +81,7 @@ var makers = append([]maker{
 		}
 		for _, r := range c.regs() {
 			adr(pcOf, far(0x12345), r, true)
+			adr(pcOf, far(-0x1235), r, false)
 		}
 		c.try(0, false, pcOf, pcOf, 16, 2)
 		c.try(0, false, 0x10_0000_0100, 0x10_0000_0100, 16, 2) // in reach, even if cut to 32 bits
@@ -120,6 +123,11 @@ var makers = append([]maker{
 		for _, shift := range append(c.bits(6), 31, 32, 64, 0xffff_ffff) {
 			logic(2, true, 9, 31, 30, shift)
 			logic(2, false, 9, 31, 30, shift)
+		}
+		for _, wide := range both { // a register that does not exist, beside ones whose bits are those of the word
+			logic(0, wide, 32, 0, 0, 0)
+			logic(2, wide, 0, 32, 0, 0)
+			logic(7, wide, 31, 31, 32, 0)
 		}
 		for _, r := range c.regs() {
 			logic(2, true, r, 31, 30, 0)

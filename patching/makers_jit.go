@@ -39,7 +39,8 @@ var makersOfJIT = []maker{
 		c.try(0, false, pcOf, pcOf, 15)
 	}},
 	{name: "aarch64_insn_gen_load_store_reg", cases: func(c *cases) {
-		for name, op := range map[string]a64.Access{"LDST_LOAD_REG_OFFSET": a64.Load, "LDST_STORE_REG_OFFSET": a64.Store, "LDST_SIGNED_LOAD_REG_OFFSET": a64.LoadSigned} {
+		for op, name := range []string{a64.Store: "LDST_STORE_REG_OFFSET", a64.Load: "LDST_LOAD_REG_OFFSET", a64.LoadSigned: "LDST_SIGNED_LOAD_REG_OFFSET"} {
+			op := a64.Access(op)
 			typ, ok := c.optional(name, op == a64.LoadSigned)
 			c.free = 0
 			if op == a64.LoadSigned {
@@ -59,7 +60,8 @@ var makersOfJIT = []maker{
 		}
 	}},
 	{name: "aarch64_insn_gen_load_store_imm", cases: func(c *cases) {
-		for name, op := range map[string]a64.Access{"LDST_LOAD_IMM_OFFSET": a64.Load, "LDST_STORE_IMM_OFFSET": a64.Store, "LDST_SIGNED_LOAD_IMM_OFFSET": a64.LoadSigned} {
+		for op, name := range []string{a64.Store: "LDST_STORE_IMM_OFFSET", a64.Load: "LDST_LOAD_IMM_OFFSET", a64.LoadSigned: "LDST_SIGNED_LOAD_IMM_OFFSET"} {
+			op := a64.Access(op)
 			typ, ok := c.optional(name, op == a64.LoadSigned)
 			for size := uint64(0); size < sizesOf(op) && ok; size++ {
 				access := func(reg, base, imm uint64) {
@@ -123,7 +125,8 @@ var makersOfJIT = []maker{
 		}
 	}},
 	{name: "aarch64_insn_gen_load_acq_store_rel", cases: func(c *cases) {
-		for name, load := range map[string]bool{"LDST_LOAD_ACQ": true, "LDST_STORE_REL": false} {
+		for i, name := range []string{"LDST_STORE_REL", "LDST_LOAD_ACQ"} {
+			load := i == 1
 			typ, known := c.value(name)
 			for size := uint64(0); size < 4 && known; size++ {
 				for _, r := range c.regs() {
@@ -136,10 +139,13 @@ var makersOfJIT = []maker{
 		}
 	}},
 	{name: "aarch64_insn_gen_load_store_ex", cases: func(c *cases) {
-		for name, x := range map[string]struct{ load, ordered bool }{
-			"LDST_LOAD_EX": {true, false}, "LDST_LOAD_ACQ_EX": {true, true}, "LDST_STORE_EX": {false, false}, "LDST_STORE_REL_EX": {false, true},
+		for _, x := range []struct {
+			name          string
+			load, ordered bool
+		}{
+			{"LDST_LOAD_EX", true, false}, {"LDST_LOAD_ACQ_EX", true, true}, {"LDST_STORE_EX", false, false}, {"LDST_STORE_REL_EX", false, true},
 		} {
-			typ, known := c.optional(name, x.ordered)
+			typ, known := c.optional(x.name, x.ordered)
 			for size := uint64(0); size < 4 && known; size++ {
 				for _, r := range c.regs() {
 					for _, args := range [][3]uint64{{r, 21, 9}, {10, r, 9}, {10, 21, r}} {
@@ -300,12 +306,12 @@ var makersOfJIT = []maker{
 		}
 	}},
 	{name: "aarch64_insn_gen_logical_immediate", cases: func(c *cases) {
-		ops := map[uint64]a64.LogicOp{0: a64.AND, 2: a64.ORR, 4: a64.EOR, 6: a64.ANDS} // enum aarch64_insn_logic_type
+		// enum aarch64_insn_logic_type is in the order of the encodings.
 		logic := func(typ uint64, wide bool, src, dst, imm uint64) {
-			w, ok := a64.EncodeLogicImm(ops[typ], wide, dst, src, imm)
+			w, ok := a64.EncodeLogicImm(a64.LogicOp(typ), wide, dst, src, imm)
 			c.try(w, ok, typ, variant(wide), src, dst, imm)
 		}
-		for typ := range ops {
+		for typ := uint64(0); typ < 8; typ += 2 { // AND, ORR, EOR, ANDS
 			for _, wide := range both {
 				for _, r := range c.regs() {
 					logic(typ, wide, r, 21, 0xff0)
@@ -345,19 +351,19 @@ var makersOfJIT = []maker{
 		}
 	}},
 	{name: "aarch64_get_branch_offset", takes: true, cases: func(c *cases) {
-		for word, bits := range branchWords {
-			for _, d := range c.offsets(bits, 4) {
-				if w, err := a64.Relocate(word, 0, uint64(d)); err == nil {
+		for _, b := range branchWords {
+			for _, d := range c.offsets(b.bits, 4) {
+				if w, err := a64.Relocate(b.word, 0, uint64(d)); err == nil {
 					c.try(uint32(d), true, uint64(w))
 				}
 			}
 		}
 	}},
 	{name: "aarch64_set_branch_offset", cases: func(c *cases) {
-		for word, bits := range branchWords {
-			for _, d := range c.offsets(bits, 4) {
-				if w, err := a64.Relocate(word, 0, uint64(d)); err == nil {
-					c.try(w, true, uint64(word), uint64(uint32(d)))
+		for _, b := range branchWords {
+			for _, d := range c.offsets(b.bits, 4) {
+				if w, err := a64.Relocate(b.word, 0, uint64(d)); err == nil {
+					c.try(w, true, uint64(b.word), uint64(uint32(d)))
 				}
 			}
 		}
@@ -365,8 +371,11 @@ var makersOfJIT = []maker{
 }
 
 // branchWords are branches, with the size of the field of their distance in bits.
-var branchWords = map[uint32]uint{
-	0x14000000: 26, 0x94000000: 26, 0x54000001: 19, 0x35000015: 19, 0xb4000015: 19, 0x36280015: 14, 0xb7f80015: 14,
+var branchWords = []struct {
+	word uint32
+	bits uint
+}{
+	{0x14000000, 26}, {0x94000000, 26}, {0x54000001, 19}, {0x35000015, 19}, {0xb4000015, 19}, {0x36280015, 14}, {0xb7f80015, 14},
 }
 
 // optional is value of an enumerator that not every kernel has: without it there

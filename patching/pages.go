@@ -100,7 +100,7 @@ func (p *patcher) findPages() {
 	}
 	toPFN, ok := p.im.Addr("vmalloc_to_pfn")
 	if !ok {
-		p.skip("memory of modules (the image has no vmalloc_to_pfn, which tells how its pages are numbered)")
+		p.skipped = append(p.skipped, "memory of modules (the image has no vmalloc_to_pfn, which tells how its pages are numbered)")
 		return
 	}
 	var page uint64
@@ -125,7 +125,7 @@ func (p *patcher) findPages() {
 		if err != nil {
 			why = fmt.Sprintf("vmalloc_to_pfn: %v", err)
 		}
-		p.skip("memory of modules (" + why + ")")
+		p.skipped = append(p.skipped, "memory of modules ("+why+")")
 	}
 	p.hookPages()
 }

@@ -42,9 +42,10 @@ type Runs struct {
 	Skipped  []string // what could not be executed, and why
 }
 
-// Execute executes the interface of the image.
-func Execute(im *elfscan.Image) *Runs {
-	p := newPatcher(im)
+// Execute executes the interface of the image. guarded reports whether the kernel
+// is built with BTI: an indirect branch must then land on a pad.
+func Execute(im *elfscan.Image, guarded bool) *Runs {
+	p := newPatcher(im, guarded)
 	runs := &Runs{}
 	switch {
 	case len(p.fns) == 0:
@@ -54,7 +55,7 @@ func Execute(im *elfscan.Image) *Runs {
 		runs.None = &world.Lack{What: "the image has no __set_fixmap, through which text is patched"}
 		return runs
 	}
-	p.runs = runs
+	p.runs, runs.Skipped = runs, p.skipped
 	places := p.places()
 	runs.Places = len(places)
 	for _, fn := range p.fns {
@@ -212,6 +213,7 @@ type situation struct {
 	masked   bool // interrupts are masked already
 	ng       bool // the kernel is unmapped while programs run (KPTI)
 	lse      bool // the processor has the atomics of Armv8.1
+	copies   bool // the copies that can fail are executed themselves
 	refuse   bool // the function must refuse
 	unbacked bool // no page is there: the function must not write
 }
@@ -232,17 +234,29 @@ func (p *patcher) corners(fn function, at place) {
 		{what: ", while another processor holds the lock", owned: true},
 		{what: ", with interrupts masked", masked: true},
 		{what: ", in a kernel with KPTI", ng: true},
+		{what: ", by the kernel's own copy", copies: true},
 		{what: ", on a processor with LSE atomics", lse: true},
 		{what: ", on a processor with LSE atomics, while another holds the lock", lse: true, owned: true},
 	} {
 		switch {
-		case s.fault && !p.copied, fn.kind == reads && !s.fault, s.owned && !p.inline,
+		case s.fault && !p.copied, fn.kind == reads && !s.fault && !s.copies, s.copies && !p.plainCopies(), s.owned && !p.inline,
 			s.ng && p.useNG == 0, s.lse && len(p.lse) == 0:
 			continue
 		}
 		p.prepare(at)
 		if p.call(fn, at, value, s) && s.fault {
 			p.call(fn, at, value, situation{what: ", after a copy that failed"})
+		}
+	}
+	if fn.kind != reads && p.canMap {
+		mod := place{addr: p.modules[1].addr, what: "on memory of a module", state: running, module: true}
+		for _, s := range []situation{
+			{what: ", where the copy fails", fault: p.copied},
+			{what: ", while another processor holds the lock", owned: p.inline},
+			{what: ", on a processor with LSE atomics", lse: true},
+		} {
+			p.prepare(mod)
+			p.call(fn, mod, value, s)
 		}
 	}
 	if fn.kind != reads && p.canMap && !p.direct {

@@ -18,7 +18,7 @@ func TestKernels(t *testing.T) {
 	for _, suite := range images.Kernels {
 		t.Run(suite, func(t *testing.T) {
 			im := images.Kernel(t, suite)
-			runs := Execute(im)
+			runs := Execute(im, false)
 			if runs.None != nil || len(runs.Skipped) > 0 {
 				t.Errorf("not executed: %v %v", runs.None, runs.Skipped)
 			}
@@ -32,7 +32,7 @@ func TestKernels(t *testing.T) {
 				if exhaustive && testing.Short() {
 					continue
 				}
-				made := Make(im, exhaustive)
+				made := Make(im, false, exhaustive)
 				if made.None != nil || len(made.Skipped) > 0 {
 					t.Errorf("not executed: %v %v", made.None, made.Skipped)
 				}
@@ -51,10 +51,10 @@ func TestKernels(t *testing.T) {
 func TestLack(t *testing.T) {
 	im := images.Sample(t, "regs-good.elf")
 	var lack *world.Lack
-	if runs := Execute(im); !errors.As(runs.None, &lack) || runs.Executed > 0 {
+	if runs := Execute(im, false); !errors.As(runs.None, &lack) || runs.Executed > 0 {
 		t.Errorf("interface: %v, %d calls", runs.None, runs.Executed)
 	}
-	if made := Make(im, true); !errors.As(made.None, &lack) || made.Executed > 0 {
+	if made := Make(im, false, true); !errors.As(made.None, &lack) || made.Executed > 0 {
 		t.Errorf("makers: %v, %d calls", made.None, made.Executed)
 	}
 }
@@ -111,6 +111,10 @@ func TestInterface(t *testing.T) {
 		{"aarch64_insn_patch_text_nosync", "cbnz w0", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "returns 0, not -14"},
 		{"aarch64_insn_patch_text_nosync", "bl caches_clean_inval_pou", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "does not clean the data cache"},
 		{"aarch64_insn_patch_text_nosync", "add x1, x19, #0x4", 1, 0x91010261 /* add x1, x19, #64 */, "aarch64_insn_patch_text_nosync", "maintains the caches of"},
+		{"copy_to_kernel_nofault", "str w3, [x0]", 1, a64.NOP, "aarch64_insn_write", "leaves 0x"},
+		{"copy_to_kernel_nofault", "str w3, [x0]", 1, 0x79000003 /* strh w3, [x0] */, "aarch64_insn_write", "leaves 0x"},
+		{"copy_to_kernel_nofault", "ldr w3, [x1]", 1, 0xb9000003 /* str w3, [x0] */, "aarch64_insn_write", "writes 4 bytes in 2 stores"},
+		{"copy_from_kernel_nofault", "str w3, [x0]", 1, a64.NOP, "aarch64_insn_read", "stores 0x"},
 		{"caches_clean_inval_pou", "dsb ish", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "does not wait (DSB) for its cleaning"},
 		{"caches_clean_inval_pou", "dsb ish", 2, a64.NOP, "aarch64_insn_patch_text_nosync", "does not wait (DSB) for its maintenance"},
 		{"caches_clean_inval_pou", "isb", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "does not drop what was fetched"},
@@ -120,7 +124,7 @@ func TestInterface(t *testing.T) {
 	} {
 		im := images.Sample(t, "patching-good.elf")
 		change(t, im, c.fn, c.text, c.n, c.word)
-		runs := Execute(im)
+		runs := Execute(im, false)
 		if c.diff == "" {
 			if len(runs.All) > 0 {
 				t.Errorf("as it was: %+v", runs.All)
@@ -135,6 +139,28 @@ func TestInterface(t *testing.T) {
 		if r.Func != c.wrong || !slices.ContainsFunc(r.Diffs, func(d string) bool { return strings.Contains(d, c.diff) }) {
 			t.Errorf("%s, %s is %08x: %s %s: %q %v; %q is expected", c.fn, c.text, c.word, r.Func, r.Case, r.Diffs, r.Err, c.diff)
 		}
+	}
+}
+
+// In a kernel with BTI, a branch through a register lands on a pad.
+func TestGuarded(t *testing.T) {
+	im := images.Sample(t, "patching-good.elf")
+	change(t, im, "aarch64_insn_write", "ret", 1, 0xd61f03c0) // br x30
+	change(t, im, "aarch64_insn_gen_move_reg", "ret", 1, 0xd61f03c0)
+	runs, made := Execute(im, false), Make(im, false, false)
+	if len(runs.All)+len(made.Wrong) > 0 {
+		t.Errorf("without BTI: %+v %+v", runs.All, made.Wrong)
+	}
+	const want = "no landing pad is"
+	if runs = Execute(im, true); len(runs.All) == 0 || !strings.Contains(strings.Join(runs.All[0].Diffs, ";"), want) {
+		t.Errorf("interface: %+v", runs.All)
+	}
+	if made = Make(im, true, false); len(made.Wrong) != 1 || !strings.Contains(strings.Join(made.Wrong[0].Diffs, ";"), "returns by a BR") {
+		t.Errorf("makers: %+v", made.Wrong)
+	}
+	change(t, im, "aarch64_insn_gen_move_reg", "br x30", 1, a64.RET)
+	if made = Make(im, true, false); len(made.Wrong) > 0 {
+		t.Errorf("makers: %+v", made.Wrong)
 	}
 }
 
@@ -158,7 +184,7 @@ func TestMakers(t *testing.T) {
 	} {
 		im := images.Sample(t, "patching-good.elf")
 		change(t, im, c.fn, c.text, 1, c.word)
-		made := Make(im, false)
+		made := Make(im, false, false)
 		i := slices.IndexFunc(made.Wrong, func(w Wrong) bool { return w.Call() == c.call })
 		if i < 0 {
 			t.Errorf("%s, %s is %08x: wrong is %+v; %s is expected", c.fn, c.text, c.word, made.Wrong, c.call)
@@ -174,13 +200,13 @@ func TestMakers(t *testing.T) {
 func BenchmarkExecute(b *testing.B) {
 	im := images.Kernel(b, "trixie")
 	for b.Loop() {
-		Execute(im)
+		Execute(im, false)
 	}
 }
 
 func BenchmarkMake(b *testing.B) {
 	im := images.Kernel(b, "trixie")
 	for b.Loop() {
-		Make(im, false)
+		Make(im, false, false)
 	}
 }

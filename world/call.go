@@ -69,6 +69,9 @@ func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 	for _, what := range w.lost(s.Fn) {
 		w.Fault(s.Fn, "%s", what)
 	}
+	if j, kind := w.lastJump(); w.M.Guarded && kind == a64.BR {
+		w.Fault(j.From, "returns by a BR, in a kernel with BTI: no landing pad is behind a call")
+	}
 	return ret, true, nil
 }
 
@@ -212,6 +215,8 @@ func (w *World) Misdeed(err error) string {
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.M.SP:
 		return "uses a stack pointer that is not aligned: " + err.Error()
+	case stop.Reason == emu.NoLandingPad:
+		return "branches to where no landing pad is, in a kernel with BTI: " + err.Error()
 	case stop.Reason == emu.BadSignature:
 		return "checks a return address that it has not signed, or not with this stack pointer: " + err.Error()
 	case stop.Access == emu.Exec && !w.calledNull(stop.Addr):

@@ -111,7 +111,7 @@ type verdict struct {
 // qemu from its own.
 const (
 	silentCPU  = 8 * time.Second   // without a line on the console
-	silentIdle = 20 * time.Second  // likewise, with next to no processor time
+	silentIdle = 60 * time.Second  // likewise, with next to no processor time
 	silent     = 300 * time.Second // likewise, in any case
 	afterwards = 2 * time.Second   // from the first sign of a defect
 )
@@ -194,7 +194,7 @@ func watch(cmd *exec.Cmd, lines *atomic.Int64, found *atomic.Bool, cpu *time.Dur
 		if n := lines.Load(); n != last {
 			last, since, sinceCPU = n, now, used
 		}
-		if used-idleCPU > silentIdle/50 {
+		if used-idleCPU > 200*time.Millisecond {
 			idle, idleCPU = now, used
 		}
 		why := ""

@@ -41,7 +41,8 @@ type runner struct {
 	built   *Built // the trampoline that the callsite calls; nil: it calls the entry code
 	all     bool   // every register must come back, not only those that are live at a callsite
 
-	before   [31]uint64 // registers at the callsite
+	before   [31]uint64 // registers at the callsite, or at the start of its function in era mcount
+	atCall   [31]uint64 // registers at the callsite in era mcount: the compiler may have put more than the prologue before it
 	after    [31]uint64 // registers that are expected at the end of the path
 	sp       uint64     // SP at the callsite
 	above    [64]uint64 // the stack from sp on
@@ -157,7 +158,14 @@ func (r *runner) run(name string, target uint64, prepare func(target uint64)) (p
 		return p
 	}
 	m := r.w.M
-	err := m.Run(r.onReturn)
+	var err error
+	if p.FromSite && !r.era.Shape.SavesLR {
+		err = m.Run(r.site.Call)
+		r.atCall = m.X
+	}
+	if err == nil {
+		err = m.Run(r.onReturn)
+	}
 	p.Diffs = r.diffs
 	var stop *emu.Stop
 	switch {
@@ -630,8 +638,8 @@ func (r *runner) compareMcount() {
 		r.diff("the callback is not called")
 	}
 	for _, i := range r.arch.Saved[:10] {
-		if m.X[i] != r.before[i] {
-			r.diff("x%d comes back as %s, it was %s", i, r.at(m.X[i]), r.at(r.before[i]))
+		if m.X[i] != r.atCall[i] {
+			r.diff("x%d comes back as %s, it was %s", i, r.at(m.X[i]), r.at(r.atCall[i]))
 		}
 	}
 	lr, err := m.Read64(m.X[29] + 8)

@@ -24,7 +24,7 @@ var builtKernels = []struct {
 	{"callops-clang", arch.Callops, false, nil},
 	{"args-gcc", arch.Args, false, nil},
 	{"args-clang", arch.Args, true, nil},
-	{"mcount-gcc", arch.Mcount, false, nil},
+	{"mcount-gcc", arch.Mcount, false, []string{"FT407"}},
 	{"lto-clang", arch.Args, false, nil},
 	{"static-gcc", arch.Callops, false, nil},
 	{"nograph-clang", arch.Callops, false, nil},

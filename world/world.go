@@ -50,6 +50,7 @@ type World struct {
 	funcs  map[uint64]string   // names of the hooked functions, by address
 	strays map[uint64][]string // by function; see straying
 	heap   uint64              // next free address
+	kasan  uint64              // address of the region with KASAN's shadow bytes; 0: the image has none
 }
 
 // A Lack is the error that nothing can be executed because an image lacks
@@ -108,6 +109,7 @@ func New(im *elfscan.Image) *World {
 	w.M.Load = w.load
 	w.M.OnBreak = w.onBreak
 	w.hookCommon()
+	w.hookKASAN()
 	w.hookPatching()
 	w.Reset()
 	return w
@@ -117,6 +119,7 @@ func New(im *elfscan.Image) *World {
 // stay.
 func (w *World) Reset() {
 	w.M.Reset()
+	w.mapShadow() // first: it may lie where others are mapped
 	w.M.Map(Task, taskSize, emu.Read|emu.Write)
 	w.M.Map(Stack, stackSize, emu.Read|emu.Write)
 	w.M.Map(Heap, heapSize, emu.Read|emu.Write)

@@ -20,9 +20,10 @@ var Kernels = []string{"bullseye", "bookworm", "trixie", "forky", "sid"}
 // Good are samples without a defect, of all eras.
 var Good = []string{
 	"regs-good.elf", "regs-5.10-good.elf", "regs-bti-good.elf", "args-good.elf", "callops-good.elf", "callops-bti-good.elf", "callops-6.3-good.elf",
-	"mcount-good.elf", "dyntramp-good.elf",
+	"mcount-good.elf", "mcount-scheduled.elf", "dyntramp-good.elf",
 	"builders/sites-regs-good.elf", "builders/sites-args-good.elf", "builders/sites-args-good-ssp.elf",
 	"builders/sites-callops-good.elf", "builders/sites-callops-good-bti.elf", "builders/sites-mcount-good.elf",
+	"builders/sites-callops-good-kasan.elf", "builders/sites-callops-good-kasan-inline.elf",
 }
 
 // Sample opens a sample for the test.

@@ -94,7 +94,7 @@ func (types *Types) graph(of *ktypes.Types) {
 		if m, err := of.Member(task, "tracing_graph_pause"); err == nil {
 			types.GraphPause, types.HasGraphPause = m.Offset, true
 		}
-		if m, err := t.Member(task, "trace_recursion"); err == nil {
+		if m, err := of.Member(task, "trace_recursion"); err == nil {
 			types.Recursion, types.HasRecursion = m.Offset, true
 		}
 	}

@@ -207,7 +207,7 @@ func (s *spots) report() {
 		if sp.with != "" {
 			seen += ", with " + sp.with
 		}
-		claim(s.pass, sp.pc, sp.claim.Because("%s", seen), sp.related...)
+		report(s.pass, sp.pc, sp.claim.Because("%s", seen), sp.related...)
 	}
 }
 

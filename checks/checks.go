@@ -91,33 +91,18 @@ func image(pass *analysis.Pass) *elfscan.Image {
 	return pass.ResultOf[Image].(*elfscan.Image)
 }
 
-// report reports a finding about the image's code or data at addr.
-func report(pass *analysis.Pass, addr uint64, format string, args ...any) {
-	reportWith(pass, addr, nil, format, args...)
-}
-
-// reportWith is report with other places to look at.
-func reportWith(pass *analysis.Pass, addr uint64, related []analysis.RelatedInformation, format string, args ...any) {
-	pass.Report(analysis.Diagnostic{Pos: image(pass).Pos(addr), Message: fmt.Sprintf(format, args...), Related: related})
-}
-
 // say makes a claim of its headline.
 var say = finding.Say
 
-// claim reports a claim about the image's code or data at addr, with other places
+// report reports a claim about the image's code or data at addr, with other places
 // to look at.
-func claim(pass *analysis.Pass, addr uint64, c finding.Claim, related ...analysis.RelatedInformation) {
+func report(pass *analysis.Pass, addr uint64, c finding.Claim, related ...analysis.RelatedInformation) {
 	pass.Report(c.Diagnostic(image(pass).Pos(addr), related...))
 }
 
-// claimImage reports a claim about the image as a whole.
-func claimImage(pass *analysis.Pass, c finding.Claim) {
+// reportImage reports a claim about the image as a whole.
+func reportImage(pass *analysis.Pass, c finding.Claim) {
 	pass.Report(c.Diagnostic(image(pass).FilePos()))
-}
-
-// reportImage reports a finding about the image as a whole.
-func reportImage(pass *analysis.Pass, format string, args ...any) {
-	pass.Report(analysis.Diagnostic{Pos: image(pass).FilePos(), Message: fmt.Sprintf(format, args...)})
 }
 
 // related is a place to look at beside a finding.
@@ -141,12 +126,22 @@ func relatedAs(im *elfscan.Image, addr uint64, what, name string) []analysis.Rel
 	return []analysis.RelatedInformation{related(im, addr, "%s: %s (%#x)", what, name, addr)}
 }
 
-// first returns the first n of list, and a line that says how many more there are.
-func first(list []string, n int) []string {
+// firstOf returns the first n of list, and a line that says how many more there are.
+func firstOf(list []string, n int) []string {
 	if len(list) <= n {
 		return list
 	}
 	return append(list[:n:n], plural(len(list)-n, "more difference"))
+}
+
+// itDoes says what a function does: "it returns 0". What is said of something else
+// ("the frame record ...") stays as it is.
+func itDoes(what string) string {
+	verb, _, _ := strings.Cut(what, " ")
+	if strings.HasSuffix(verb, "s") && verb != "its" && verb != "this" {
+		return "it " + what
+	}
+	return what
 }
 
 // some joins the first n of list and says how many more there are.

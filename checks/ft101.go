@@ -28,9 +28,9 @@ var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
 			Because("it is needed for %s", l.NeededBy).
 			Do("Define the label")
 		if at, ok := im.Addr("ftrace_caller"); ok && im.IsText(at) {
-			claim(pass, at, c)
+			report(pass, at, c)
 		} else {
-			claimImage(pass, c)
+			reportImage(pass, c)
 		}
 	}
 	return examined("%d labels of era %s", needed, era)

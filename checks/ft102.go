@@ -32,11 +32,11 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		_, template := endOf(l.Name)
 		switch {
 		case !mapped:
-			claimImage(pass, say("%s is in no section of the image", l.Name).Because("it is at %#x", s.Addr).Do("Move it to %s", l.Role))
+			reportImage(pass, say("%s is in no section of the image", l.Name).Because("it is at %#x", s.Addr).Do("Move it to %s", l.Role))
 		case !section.Executable() && !template:
-			claimImage(pass, say("%s is in %s, which is not executable", l.Name, section.Name).Because("it is at %#x, and labels code (%s)", s.Addr, l.Role).Do("Move it to %s", l.Role))
+			reportImage(pass, say("%s is in %s, which is not executable", l.Name, section.Name).Because("it is at %#x, and labels code (%s)", s.Addr, l.Role).Do("Move it to %s", l.Role))
 		case s.Addr%a64.Size != 0:
-			claim(pass, s.Addr, say("%s stands %d bytes into an instruction", l.Name, s.Addr%a64.Size).Because("it is at %#x", s.Addr).Do("Align it to %d", a64.Size))
+			report(pass, s.Addr, say("%s stands %d bytes into an instruction", l.Name, s.Addr%a64.Size).Because("it is at %#x", s.Addr).Do("Align it to %d", a64.Size))
 		default:
 			placed[l.Name] = s.Addr
 		}
@@ -59,15 +59,15 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		r, ok := regions[l.Start]
 		switch {
 		case end <= start:
-			claim(pass, end, say("%s stands before %s", l.End, l.Start).Because("%s is at %#x, %s at %#x", l.End, end, l.Start, start).Because("the region that a builder copies would be %d bytes", a64.Offset(start, end)).Do("Put %s behind the code", l.End))
+			report(pass, end, say("%s stands before %s", l.End, l.Start).Because("%s is at %#x, %s at %#x", l.End, end, l.Start, start).Because("the region that a builder copies would be %d bytes", a64.Offset(start, end)).Do("Put %s behind the code", l.End))
 		case !ok:
 			in := "no section"
 			if s, mapped := im.SectionAt(end); mapped {
 				in = s.Name
 			}
-			claim(pass, end, say("%s is not in the entry code of %s", l.End, l.Start).Because("it is at %#x, in %s, %#x bytes behind %s (%#x)", end, in, end-start, l.Start, start).Do("Put it behind the last instruction of %s", l.Start))
+			report(pass, end, say("%s is not in the entry code of %s", l.End, l.Start).Because("it is at %#x, in %s, %#x bytes behind %s (%#x)", end, in, end-start, l.Start, start).Do("Put it behind the last instruction of %s", l.Start))
 		case r.Last == 0:
-			claim(pass, end, say("%s is not at the end of %s", l.End, l.Start).Because("it is at %#x", end).Because("neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", text(im, end-a64.Size), text(im, end)).Do("Put it behind the last instruction of %s", l.Start))
+			report(pass, end, say("%s is not at the end of %s", l.End, l.Start).Because("it is at %#x", end).Because("neither the instruction before it, %s, nor the one it stands on, %s, leaves the code", text(im, end-a64.Size), text(im, end)).Do("Put it behind the last instruction of %s", l.Start))
 		}
 	}
 
@@ -81,20 +81,20 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		if _, reached := code.Words[at]; !reached {
-			claim(pass, at, say("%s is not in the entry code", name).Because("it is at %#x, on %s", at, text(im, at)).Because("no path from ftrace_caller leads over it").Do("Move it to the instruction that is patched"))
+			report(pass, at, say("%s is not in the entry code", name).Because("it is at %#x, on %s", at, text(im, at)).Because("no path from ftrace_caller leads over it").Do("Move it to the instruction that is patched"))
 		} else if inCommon && !common.Contains(at) {
-			claim(pass, at, say("%s is outside ftrace_common..ftrace_common_end", name).Because("it is at %#x, the region is %#x..%#x", at, common.Start, common.End).Because("the copy has no such slot").Do("Move it into the region"))
+			report(pass, at, say("%s is outside ftrace_common..ftrace_common_end", name).Because("it is at %#x, the region is %#x..%#x", at, common.Start, common.End).Because("the copy has no such slot").Do("Move it into the region"))
 		}
 	}
 	// Era mcount has a NOP at ftrace_call. Every era has a NOP at ftrace_graph_call.
 	if at, ok := placed["ftrace_call"]; ok {
 		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Call {
-			claim(pass, at, say("ftrace_call is on %s", text(im, at)).Because("it is at %#x; the slot of the callback is a BL or a NOP", at).Do("Move it to the slot of the callback"))
+			report(pass, at, say("ftrace_call is on %s", text(im, at)).Because("it is at %#x; the slot of the callback is a BL or a NOP", at).Do("Move it to the slot of the callback"))
 		}
 	}
 	if at, ok := placed["ftrace_graph_call"]; ok {
 		if w, _ := im.Word(at); w != a64.NOP && a64.Classify(w) != a64.Branch {
-			claim(pass, at, say("ftrace_graph_call is on %s", text(im, at)).Because("it is at %#x; the slot of fgraph is a NOP or a B", at).Do("Move it to the slot of fgraph"))
+			report(pass, at, say("ftrace_graph_call is on %s", text(im, at)).Because("it is at %#x; the slot of fgraph is a NOP or a B", at).Do("Move it to the slot of fgraph"))
 		}
 	}
 	return examined("%d labels of era %s", n, era)

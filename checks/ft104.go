@@ -13,7 +13,7 @@ var FT104 = check("FT104", func(pass *analysis.Pass) (any, error) {
 	}
 	for _, r := range t.Regions {
 		if r.OnLast {
-			claim(pass, r.End, say("%s stands on the last instruction, not after it", r.EndLabel).
+			report(pass, r.End, say("%s stands on the last instruction, not after it", r.EndLabel).
 				Because("the last instruction is %s at %s+%#x", text(im, r.Last), r.Label, r.Last-r.Start).
 				Because("%s..%s is %#x bytes, the code is %#x: every use of the label must add %d bytes by hand", r.Label, r.EndLabel, r.End-r.Start, r.Limit()-r.Start, r.Limit()-r.End).
 				Do("Put the label behind the instruction"))

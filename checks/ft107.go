@@ -27,7 +27,7 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 		return inconclusive("%s (%#x) is outside text: see FT102", label, at)
 	case isPair && loaded == op:
 	case isPair:
-		claim(pass, at, say("%s is on a pair that loads something else", label).
+		report(pass, at, say("%s is on a pair that loads something else", label).
 			Because("the ADRP+LDR pair at %#x loads %s, function_trace_op is at %#x", at, im.At(loaded), op).
 			Because("a builder that replaces the pair leaves the real load in the copy").
 			Do("Move the label to the ADRP of the pair that loads function_trace_op"))
@@ -39,7 +39,7 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 		}
 		for a := start; a < start+entry.MaxWords; a += a64.Size {
 			if to, ok := adrpLoad(im, a); ok && to == op {
-				claim(pass, at, say("%s is not on the load of function_trace_op", label).
+				report(pass, at, say("%s is not on the load of function_trace_op", label).
 					Because("it is at %#x, on %s", at, text(im, at)).
 					Because("the ADRP of the pair that loads function_trace_op is at %s, %+d bytes from the label", im.At(a), a64.Offset(at, a)).
 					Because("a builder replaces the two instructions at the label, and so the wrong ones").
@@ -47,7 +47,7 @@ var FT107 = check("FT107", func(pass *analysis.Pass) (any, error) {
 				return examined("1 label")
 			}
 		}
-		claim(pass, at, say("%s is not on the load of function_trace_op", label).
+		report(pass, at, say("%s is not on the load of function_trace_op", label).
 			Because("it is at %#x, on %s", at, text(im, at)).
 			Because("no ADRP+LDR pair that loads function_trace_op (%#x) follows ftrace_common", op).
 			Do("Put the label on the ADRP of that pair"))

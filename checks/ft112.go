@@ -33,7 +33,7 @@ var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 				c = c.Because("%s (%#x) is patched while the code is live, so that a copy has whatever it held at that moment", name, a)
 			}
 		}
-		claim(pass, at, c.Do("Put a template that is only copied into .rodata"))
+		report(pass, at, c.Do("Put a template that is only copied into .rodata"))
 	}
 	return examined("%d regions in text", len(words))
 }, Template)

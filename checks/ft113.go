@@ -50,14 +50,17 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 				more++
 			}
 		}
-		also, from := "", ""
-		if more > 0 {
-			also = " (and on " + plural(more, "more path") + " through it)"
-		}
+		c := say("%s does not preserve the context", labelOf(im, p.Entry)).Because("executed: %s", p.Name)
 		if p.FromSite {
-			from = ", from callsite " + t.name(im, p.Site)
+			c = c.Because("from callsite %s", t.name(im, p.Site))
 		}
-		report(pass, p.Entry, "%s, executed%s: %s%s", p.Name, from, some(p.Diffs, 4), also)
+		for _, d := range firstOf(p.Diffs, 4) {
+			c = c.Because("%s", d)
+		}
+		if more > 0 {
+			c = c.Because("and on %s through it", plural(more, "more path"))
+		}
+		report(pass, p.Entry, c)
 	}
 	stuck = append(stuck, reportTramps(pass, t, tramps)...)
 	skipped := unsureDirect(im, runs, pass.ResultOf[Types].(*callsite.Types))
@@ -102,7 +105,7 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 				}
 			}
 			c := say("the trampoline for %s does not preserve the context", p.Of.Variant()).Because("executed from callsite %s:", t.name(s.im, p.Site))
-			for _, d := range first(p.Diffs, 4) {
+			for _, d := range firstOf(p.Diffs, 4) {
 				c = c.Because("%s", d)
 			}
 			if len(p.Of.Diffs) > 0 {

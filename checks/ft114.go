@@ -2,7 +2,6 @@ package checks
 
 import (
 	"debug/elf"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -40,17 +39,20 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if w, _ := im.Word(at); !e.Branch.Accepts(w) {
-			report(pass, at, "%s (%#x) begins with %s, no landing pad, and is reached by %s: in a guarded page that is a Branch Target exception. Begin it with BTI c (%d of %d callsites have BTI: this kernel is built with it)",
-				e.Symbol, at, text(im, at), e.From, t.BTI, len(t.Addrs))
+			report(pass, at, say("%s begins with no landing pad", e.Symbol).
+				Because("%s stands at %#x, and is reached by %s", text(im, at), at, e.From).
+				Because(exception).
+				Because("%d of %d callsites have BTI: this kernel is built with it", t.BTI, len(t.Addrs)).
+				Do("Begin it with BTI c"))
 		}
 	}
 	if len(late) > 0 {
-		more := ""
+		c := say("%s has its landing pad behind ftrace's NOPs", im.Name(late[0].Func)).
+			Because("a BLR to the function lands on a NOP: " + exception)
 		if len(late) > 1 {
-			more = fmt.Sprintf(" (and %s)", plural(len(late)-1, "more function"))
+			c = c.Because("so it is with %s", plural(len(late)-1, "more function"))
 		}
-		report(pass, late[0].Func, "%s begins with ftrace's NOPs, and its landing pad stands behind them%s: a BLR to the function lands on a NOP, and in a guarded page that is a Branch Target exception. Build with a compiler that puts the landing pad first (GCC bug 92424)",
-			im.Name(late[0].Func), more)
+		report(pass, late[0].Func, c.Do("Build with a compiler that puts the landing pad first (GCC bug 92424)"))
 	}
 	veneers := plural(veneerPads(pass), "veneer")
 	if types > 0 {
@@ -58,6 +60,9 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	}
 	return examined("%d entry points, %s", n, veneers)
 }, Sites, InKernel)
+
+// exception says what a branch to code without a landing pad is.
+const exception = "in a guarded page that is a Branch Target exception"
 
 // typed are the functions of the entry code that the kernel's C code calls by
 // pointers.
@@ -76,7 +81,10 @@ func judgeTypes(pass *analysis.Pass) (n int) {
 		}
 		n++
 		if w, _ := im.Word(at - a64.Size); w != uint32(typ.Addr) {
-			report(pass, at, "%s has %08x before it, not its type, %08x (__kcfi_typeid_%s): a call of it by a pointer is checked by kCFI, and traps. Begin it with SYM_TYPED_FUNC_START", name, w, uint32(typ.Addr), name)
+			report(pass, at, say("%s has no type for kCFI before it", name).
+				Because("%08x stands there; its type is %08x (__kcfi_typeid_%s)", w, uint32(typ.Addr), name).
+				Because("a call of it by a pointer is checked by kCFI, and traps").
+				Do("Begin it with SYM_TYPED_FUNC_START"))
 		}
 	}
 	return n
@@ -107,8 +115,11 @@ func veneerPads(pass *analysis.Pass) (n int) {
 		}
 		n++
 		if w, _ := im.Word(target); !branch.Accepts(w) {
-			reportWith(pass, target, relatedTo(im, at, "the branch"), "%s begins with %s, no landing pad, and is reached by %s in %s, which the linker has put between it and a branch that does not reach it: in a guarded page that is a Branch Target exception. Begin it with BTI c, or have the compiler do so",
-				im.At(target), text(im, target), branch, s.Name)
+			report(pass, target, say("%s begins with no landing pad, and a veneer goes there", labelOf(im, target)).
+				Because("%s stands at %#x", text(im, target), target).
+				Because("it is reached by %s in %s, which the linker has put between it and a branch that does not reach it", branch, s.Name).
+				Because(exception).
+				Do("Begin it with BTI c, or have the compiler do so"), relatedTo(im, at, "the branch")...)
 		}
 	})
 	return n
@@ -190,20 +201,22 @@ func modulePads(pass *analysis.Pass) (any, error) {
 	if len(bad) > 0 {
 		slices.SortFunc(bad, func(a, b branch) int { return int(int64(a.at - b.at)) })
 		first := bad[0]
-		others := ""
+		c := say("%s begins with no landing pad, and a PLT entry may go there", labelOf(first.in, first.target)).
+			Because("%s stands at %#x", text(first.in, first.target), first.target).
+			Because("the branch at %s, which leaves %s, goes through a PLT entry where the loader places the two out of reach", im.At(first.at), partOf(m, first.at)).
+			Because("the entry's `br x16` is a Branch Target exception there")
 		if n := len(bad) - 1; n > 0 {
 			var names []string
 			for _, b := range bad[1:min(n+1, 4)] {
 				names = append(names, b.in.At(b.target))
 			}
-			others = fmt.Sprintf(" So do %s: %s.", plural(n, "other function"), some(names, 3))
+			c = c.Because("so it is with %s: %s", plural(n, "other function"), some(names, 3))
 		}
 		place, near := first.target, relatedTo(im, first.at, "the branch")
 		if first.in != im {
 			place, near = first.at, nil
 		}
-		reportWith(pass, place, near, "%s begins with %s, no landing pad, and the branch at %s, which leaves %s, goes through a PLT entry where the loader places the two out of reach: its `br x16` is a Branch Target exception there.%s Build the code with branch protection of all functions that another section calls",
-			first.in.At(first.target), text(first.in, first.target), im.At(first.at), partOf(m, first.at), others)
+		report(pass, place, c.Do("Build the code with branch protection of all functions that another section calls"), near...)
 	}
 	return examined("%d targets of branches that may go through a PLT entry", len(judged))
 }

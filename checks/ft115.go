@@ -51,7 +51,7 @@ var FT115 = check("FT115", func(pass *analysis.Pass) (any, error) {
 			total++
 			for _, r := range t.Regions {
 				if code < r.Limit() && code+covered > r.Start {
-					claim(pass, max(code, r.Start), say("%s in the template %s", m.what, m.lost).
+					report(pass, max(code, r.Start), say("%s in the template %s", m.what, m.lost).
 						Because("entry %d of %s, at %#x, points at %s, %s", i, m.start, start+uint64(i*size), im.At(code), text(im, code)).
 						Because("a builder copies %s (%#x..%#x)", r.Label, r.Start, r.Limit()).
 						Do("Keep such code out of the template, or have the builder apply it"))

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"reflect"
 
 	"golang.org/x/tools/go/analysis"
@@ -59,14 +58,18 @@ var FT117 = check("FT117", func(pass *analysis.Pass) (any, error) {
 		h := &hooks[i]
 		switch {
 		case len(h.Failed) > 0:
-			in, more := "", ""
-			if first := h.Failed[0].Text; first != "" {
-				in = " (" + first + ")"
+			first := h.Failed[0]
+			c := say("%s breaks its contract", h.Func)
+			for _, d := range firstOf(first.Diffs, 3) {
+				c = c.Because("executed, %s", itDoes(d))
+			}
+			if first.Text != "" {
+				c = c.Because("so it does where %s", first.Text)
 			}
 			if n := len(h.Failed); n > 1 {
-				more = fmt.Sprintf(" (and so in %s)", plural(n-1, "more situation"))
+				c = c.Because("and in %s", plural(n-1, "more situation"))
 			}
-			report(pass, h.Addr, "%s, executed%s, %s%s", h.Func, in, some(h.Failed[0].Diffs, 3), more)
+			report(pass, h.Addr, c)
 		case h.Err != nil:
 			stuck = append(stuck, h.Func+": "+h.Err.Error())
 		case h.Lack != nil:

@@ -38,7 +38,10 @@ var FT118 = check("FT118", func(pass *analysis.Pass) (any, error) {
 			}
 		case !told[r.Func]:
 			told[r.Func] = true
-			also := ""
+			c := say("%s does not patch text as it must", r.Func)
+			for _, d := range firstOf(r.Diffs, 3) {
+				c = c.Because("executed %s, %s", r.Case, itDoes(d))
+			}
 			// The functions share code: one defect is one finding.
 			var others []string
 			for _, o := range runs.All[i+1:] {
@@ -48,9 +51,9 @@ var FT118 = check("FT118", func(pass *analysis.Pass) (any, error) {
 				}
 			}
 			if len(others) > 0 {
-				also = " So does " + strings.Join(others, ", ") + "."
+				c = c.Because("so does %s", strings.Join(others, ", "))
 			}
-			report(pass, r.Fn, "%s %s (executed %s).%s ftrace patches callsites through it: compare it with arch/arm64/kernel/patching.c (insn.c before 5.18)", r.Func, some(r.Diffs, 3), r.Case, also)
+			report(pass, r.Fn, c.Because("ftrace patches callsites through it").Do("Compare it with arch/arm64/kernel/patching.c (insn.c before 5.18)"))
 		}
 	}
 	if stuck != nil && len(told) == 0 {

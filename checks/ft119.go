@@ -27,12 +27,12 @@ var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 		}
 		found = true
 		if len(w.Diffs) > 0 {
-			report(pass, w.Fn, "%s, executed, %s", w.Call(), some(w.Diffs, 3))
+			c := say("%s misbehaves", labelOf(im, w.Fn))
+			for _, d := range firstOf(w.Diffs, 3) {
+				c = c.Because("%s, executed, %s", w.Call(), d)
+			}
+			report(pass, w.Fn, c)
 			continue
-		}
-		more := ""
-		if w.Count > 1 {
-			more = fmt.Sprintf(", and %s with other operands", plural(w.Count-1, "wrong word"))
 		}
 		word := func(v uint32) string {
 			if w.Number {
@@ -40,8 +40,13 @@ var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 			}
 			return fmt.Sprintf("%08x (%s)", v, a64.Text(v, w.PC(), nil))
 		}
-		report(pass, w.Fn, "%s returns %s, not %s%s. By the Arm ARM the latter is the instruction with these operands, or the kernel's BRK where there is none (AARCH64_BREAK_FAULT): compare it with arch/arm64/lib/insn.c",
-			w.Call(), word(w.Got), word(w.Want), more)
+		c := say("%s makes a wrong instruction", labelOf(im, w.Fn)).
+			Because("%s returns %s", w.Call(), word(w.Got)).
+			Because("by the Arm ARM it is %s, or the kernel's BRK where no instruction has these operands (AARCH64_BREAK_FAULT)", word(w.Want))
+		if w.Count > 1 {
+			c = c.Because("it gives %s with other operands", plural(w.Count-1, "wrong word"))
+		}
+		report(pass, w.Fn, c.Do("Compare it with arch/arm64/lib/insn.c"))
 	}
 	if stuck != nil && !found {
 		return inconclusive("%w", stuck)

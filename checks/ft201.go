@@ -31,7 +31,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 				worst = off
 			}
 			if !reach.Contains(off) {
-				claim(pass, a, say("callsite %s cannot reach %s", t.label(im, a), name).
+				report(pass, a, say("callsite %s cannot reach %s", t.label(im, a), name).
 					Because("its BL at %#x is %+d bytes from %s (%#x), BL reaches %+d..%+d", call, off, name, target, reach.Min, reach.Max).
 					Because("vmlinux has no PLT for ftrace: the callsite cannot be traced").
 					Do("Link the code nearer to %s, or mark it notrace", name), relatedAs(im, target, "the entry code", name)...)

@@ -40,7 +40,7 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 		if view.Needs[arch.ARM64.Modules.PLT] {
 			then = "the kernel's loader, executed, refuses a module without that section"
 		}
-		claimImage(pass, say("the module has %s and no section %s", plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT).
+		reportImage(pass, say("the module has %s and no section %s", plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT).
 			Because("the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB", far.Start, far.End, far.Name).
 			Because("%s", then).
 			Do("Link it with the kernel's scripts/module.lds"))

@@ -34,12 +34,13 @@ var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 	if _, ok := m.Section(arch.ARM64.Modules.InitPLT); !ok && len(in) > 0 {
-		then := "their PLT entry for ftrace is out of reach"
+		c := say("the module has %s in init text and no section %s", plural(len(in), "callsite"), arch.ARM64.Modules.InitPLT).
+			Because("the first is %s", t.name(im, in[0].Entry)).
+			Because("this kernel looks for that section: where init text is more than 128 MiB from text, the PLT entry for ftrace is out of reach")
 		if view.Needs[arch.ARM64.Modules.InitPLT] {
-			then += ", and the kernel's loader, executed, refuses a module without that section"
+			c = c.Because("the kernel's loader, executed, refuses a module without that section")
 		}
-		report(pass, in[0].Entry, "%s in init text, the first %s, and no section %s, which this kernel looks for: where init text is more than 128 MiB from text, %s. Build the module against this kernel's headers",
-			plural(len(in), "callsite"), t.name(im, in[0].Entry), arch.ARM64.Modules.InitPLT, then)
+		report(pass, in[0].Entry, c.Do("Build the module against this kernel's headers"))
 	}
 	return examined("%s in init text", plural(len(in), "callsite"))
 }, Sites, InKernel)

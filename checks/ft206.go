@@ -39,7 +39,7 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		fn, _ := im.Addr(b.Func)
-		claim(pass, fn, wrongAt(&b))
+		report(pass, fn, wrongAt(&b))
 	}
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: stuck, Skipped: skipped}, nil
@@ -52,8 +52,8 @@ func wrongAt(b *callsite.Border) finding.Claim {
 	at := fmt.Sprintf("executed with a target %+#x bytes from the BL, it ", b.Distance)
 	if len(b.Diffs) > 0 {
 		c := say("%s misbehaves with a target at the border of BL's range", b.Func).Because("%s", at+b.Diffs[0])
-		for _, d := range first(b.Diffs[1:], 2) {
-			c = c.Because("it %s", d)
+		for _, d := range firstOf(b.Diffs[1:], 2) {
+			c = c.Because("%s", itDoes(d))
 		}
 		return c
 	}

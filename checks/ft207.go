@@ -34,12 +34,12 @@ var FT207 = check("FT207", func(pass *analysis.Pass) (any, error) {
 	mib := func(n uint64) float64 { return float64(n) / (1 << 20) }
 	switch room := int64(directRange) - int64(size); {
 	case room <= 0:
-		claimImage(pass, say("the image leaves no room for modules in BL's range").
+		reportImage(pass, say("the image leaves no room for modules in BL's range").
 			Because("%s is %#x bytes (%.1f MiB), 128 MiB or more: %s has no room", span, size, mib(size), region).
 			Because("every module lands out of BL's range and needs PLTs for each call and for ftrace").
 			Do("Make the image smaller: build more as modules"))
 	case room < littleRoom:
-		claimImage(pass, say("the image leaves %.1f MiB for modules in BL's range", mib(uint64(room))).
+		reportImage(pass, say("the image leaves %.1f MiB for modules in BL's range", mib(uint64(room))).
 			Because("%s is %#x bytes (%.1f MiB), of the 128 MiB of %s", span, size, mib(size), region).
 			Because("further modules land out of BL's range and need PLTs for each call and for ftrace").
 			Do("Make the image smaller: build more as modules"))

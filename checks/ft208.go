@@ -111,11 +111,15 @@ var FT208 = check("FT208", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		fn, _ := kernel.Addr(run.Func)
-		message := fmt.Sprintf("%s, executed on %s, %s", run.Func, run.Case, some(run.Diffs, 3))
+		c := say("%s does not give modules the PLT entries that they need", run.Func)
+		for _, d := range firstOf(run.Diffs, 3) {
+			c = c.Because("executed on %s, %s", run.Case, itDoes(d))
+		}
+		c = c.Because("a module whose branches are out of reach of their targets is not loaded, or runs into them")
 		if kernel == im {
-			report(pass, fn, "%s. A module whose branches are out of reach of their targets is not loaded, or runs into them", message)
+			report(pass, fn, c)
 		} else {
-			pass.Report(analysis.Diagnostic{Pos: im.FilePos(), Message: message, Related: relatedTo(kernel, fn, "the function")})
+			pass.Report(c.Diagnostic(im.FilePos(), relatedTo(kernel, fn, "the function")...))
 		}
 		break // the other runs show the same
 	}
@@ -145,7 +149,9 @@ func ft208Sections(pass *analysis.Pass) bool {
 	view, err := moduleKernel(pass).View()
 	for _, name := range []string{".plt", ".init.plt"} {
 		if _, ok := m.Section(name); !ok && err == nil && view.Needs[name] {
-			reportImage(pass, "the module has no section %s: the kernel's loader, executed, refuses a module without it. Link the module with the kernel's scripts/module.lds", name)
+			reportImage(pass, say("the module has no section %s", name).
+				Because("the kernel's loader, executed, refuses a module without it").
+				Do("Link the module with the kernel's scripts/module.lds"))
 			return false
 		}
 	}
@@ -160,8 +166,10 @@ func ft208Sections(pass *analysis.Pass) bool {
 			}
 		})
 		if n > 0 {
-			report(pass, first, "%s of the module, which is not executable (flags %s), has %s: the loader makes no room for PLT entries of such a section, and refuses the module where their targets are out of reach. Put the code into a section with the flag X",
-				s.Name, flagString(s.Flags), plural(n, "branch"))
+			report(pass, first, say("section %s has branches and is not executable", s.Name).
+				Because("it has flags %s and %s", flagString(s.Flags), plural(n, "branch")).
+				Because("the loader makes no room for PLT entries of such a section, and refuses the module where their targets are out of reach").
+				Do("Put the code into a section with the flag X"))
 			return false
 		}
 	}

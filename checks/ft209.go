@@ -45,8 +45,10 @@ var FT209 = check("FT209", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		fn, _ := im.Addr("ftrace_make_call")
-		report(pass, fn, "ftrace_make_call, executed on a callsite in a module's init text with %s %+d MiB and the PLT in the module's text %+d MiB away (BL reaches -128..+128), %s. %s. Give modules a PLT in init text (\"arm64: ftrace: fix unreachable PLT for ftrace_caller in init_module\")",
-			run.Entry, run.ToEntry>>20, run.ToPLT>>20, leftBehind(im, run), apartBy(regions, far))
+		report(pass, fn, say("ftrace_make_call cannot enable callsites in init text that is far away").
+			Because("executed with %s %+d MiB and the PLT in the module's text %+d MiB away (BL reaches -128..+128), it %s", run.Entry, run.ToEntry>>20, run.ToPLT>>20, leftBehind(im, run)).
+			Because("%s", apartBy(regions, far)).
+			Do("Give modules a PLT in init text (\"arm64: ftrace: fix unreachable PLT for ftrace_caller in init_module\")"))
 		break
 	}
 	// In one region, init text is behind text in the first 128 MiB unless these are

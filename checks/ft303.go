@@ -47,7 +47,7 @@ var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if over != 0 {
-			claimImage(pass, say("%s is not on a page boundary", name).
+			reportImage(pass, say("%s is not on a page boundary", name).
 				Because("it is at %#x, %#x bytes into a page of %#x bytes (%s)", at, over, page, from).
 				Because("permissions change by the page: those bytes get the wrong ones, or the mapping fails at boot").
 				Do("Align %s in the linker script", name))

@@ -23,12 +23,12 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 		}
 		switch {
 		case !s.Rewritten:
-			claimImage(pass, say("section %s is writable and executable", s.Name).
+			reportImage(pass, say("section %s is writable and executable", s.Name).
 				Because("section %d, of %#x bytes, has flags %s", i, s.Size, flagString(s.Flags)).
 				Because("the loader refuses the module (ENOEXEC), or without STRICT_MODULE_RWX maps it so").
 				Do("Take \"w\" or \"x\" out of its .section directive"))
 		case err == nil && !view.Rewrites[s.Name]:
-			claimImage(pass, say("section %s stays writable and executable in this kernel", s.Name).
+			reportImage(pass, say("section %s stays writable and executable in this kernel", s.Name).
 				Because("section %d has flags %s, and the kernel's module_frob_arch_sections(), executed, does not rewrite them", i, flagString(s.Flags)).
 				Because("the loader refuses the module (ENOEXEC)").
 				Do("Build the module against this kernel's headers"))

@@ -24,7 +24,7 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 		if im.Module() != nil {
 			when = "when the module is loaded"
 		}
-		claim(pass, a, say("callsite %s has other instructions than era %s", t.label(im, a), t.Era).
+		report(pass, a, say("callsite %s has other instructions than era %s", t.label(im, a), t.Era).
 			Because("at %#x stand %s", a, words(im, a, t.Shape)).
 			Because("era %s has %s", t.Era, t.Shape).
 			Because("%s names it; ftrace refuses the callsite %s and switches itself off", t.Place(a), when))

@@ -20,7 +20,7 @@ var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 		if s, ok := im.SectionAt(a); ok {
 			where = s.Name + ", which is not executable"
 		}
-		claimImage(pass, say("the callsite table points to no code at %#x", a).
+		reportImage(pass, say("the callsite table points to no code at %#x", a).
 			Because("%s is %#x, in %s", t.Place(a), a, where).
 			Because("ftrace would read and patch it as a callsite"))
 	}

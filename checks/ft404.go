@@ -20,11 +20,11 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		if a == before {
-			claim(pass, a, say("callsite %s is in the callsite table twice", t.label(im, a)).
+			report(pass, a, say("callsite %s is in the callsite table twice", t.label(im, a)).
 				Because("two entries are %#x", a).
 				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction"))
 		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
-			claim(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
+			report(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
 				Because("it is at %#x, %d bytes behind callsite %s, which is %d bytes long", a, a-before, t.name(im, before), end-before),
 				relatedTo(im, before, "the other callsite")...)
 		}

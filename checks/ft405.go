@@ -44,7 +44,7 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 		n++
 		for _, a := range t.Addrs {
 			if start <= a && a < end {
-				claim(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
+				report(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
 					Because("%#x is in %s..%s (%#x..%#x)", a, r.start, r.end, start, end).
 					Because("that is %s", r.why).
 					Do("%s", markNoinstr))
@@ -77,7 +77,7 @@ func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any,
 		n++
 		for _, a := range t.Addrs {
 			if a-s.Addr < s.Size {
-				claim(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
+				report(pass, a, say("callsite %s lies in text that must not be instrumented", t.label(im, a)).
 					Because("%#x is in section %s", a, s.Name).
 					Do("%s", markNoinstr))
 			}

@@ -41,8 +41,10 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 	way := &tracedWay{im: im, t: t, seen: map[uint64]bool{}}
 	for _, c := range code.Calls {
 		if site, ok := siteOf(im, t, c.Target); ok {
-			reportWith(pass, c.At, relatedTo(im, site, "its callsite"), "the entry code calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, the entry code calls itself without end. Mark %s notrace",
-				im.Name(c.Target), text(im, c.At), im.At(c.At), site, im.Name(c.Target))
+			report(pass, c.At, say("the entry code calls %s, which has a callsite", im.Name(c.Target)).
+				Because("it calls it with %s at %s; the callsite is at %#x", text(im, c.At), im.At(c.At), site).
+				Because("when the function is traced, the entry code calls itself without end").
+				Do("Mark %s notrace", im.Name(c.Target)), relatedTo(im, site, "its callsite")...)
 		} else if im.IsText(c.Target) {
 			way.walk(c.Target, im.Name(c.Target)+", which the entry code calls")
 		}
@@ -54,13 +56,18 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 		}
 		what := fmt.Sprintf("%s, which the entry code calls when %s", h.name, h.when)
 		if site, ok := siteOf(im, t, hook); ok && !slices.ContainsFunc(code.Calls, func(c entry.Call) bool { return c.Target == hook }) {
-			report(pass, site, "%s, has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %s notrace", what, site, h.name)
+			report(pass, site, say("%s has a callsite, and runs for each traced call", h.name).
+				Because("the entry code calls it when %s; its callsite is at %#x", h.when, site).
+				Because("when it is traced, it is called for its own call, without end").
+				Do("Mark %s notrace", h.name))
 		}
 		way.walk(hook, what)
 	}
 	for _, c := range way.traced {
-		reportWith(pass, c.At, relatedTo(im, c.site, "its callsite"), "%s, calls %s with %s at %s, and that function has a callsite (%#x): when it is traced, it is called for its own call, without end. Mark %[2]s notrace",
-			c.from, im.Name(c.Target), text(im, c.At), im.At(c.At), c.site)
+		report(pass, c.At, say("%s has a callsite, and runs for each traced call", im.Name(c.Target)).
+			Because("%s, calls it with %s at %s; its callsite is at %#x", c.from, text(im, c.At), im.At(c.At), c.site).
+			Because("when it is traced, it is called for its own call, without end").
+			Do("Mark %s notrace", im.Name(c.Target)), relatedTo(im, c.site, "its callsite")...)
 	}
 	return examined("%d instructions of entry code, %d calls", len(code.Words), len(code.Calls)+way.calls)
 }, Sites, Entry)

@@ -69,7 +69,7 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 	switch len(left) {
 	case 0:
 	case 1:
-		claim(pass, left[0], say("callsite %s %s", labelOf(im, left[0]), is).
+		report(pass, left[0], say("callsite %s %s", labelOf(im, left[0]), is).
 			Because("it is at %#x", left[0]).
 			Because("this is what an overridden weak function leaves behind; %s", it))
 	default:
@@ -86,7 +86,7 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 		if n := len(left) - len(names); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		claim(pass, left[0], say("%d callsites %s", len(left), are).
+		report(pass, left[0], say("%d callsites %s", len(left), are).
 			Because("they lie in or behind %s: %s%s", plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
 			Because("this is what overridden weak functions leave behind; %s", them), others...)
 	}

@@ -42,29 +42,41 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 	}
 	return judgeSites(pass, []string{"ftrace_call_adjust"}, nil, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
-		what := fmt.Sprintf("returns %#x; the BL belongs at %s", uint64(step.Returned), im.At(run.Site.Call))
+		c := say("ftrace_call_adjust puts the BL of a callsite elsewhere").
+			Because("executed on callsite %s%s, it returns %#x; the BL belongs at %s", t.name(im, run.Site.Entry), inCase(step), uint64(step.Returned), im.At(run.Site.Call))
 		switch {
 		case step.Died || !step.Wrong:
-			what = some(step.Diffs, 3)
+			c = say("ftrace_call_adjust misbehaves on a callsite")
+			for _, d := range firstOf(step.Diffs, 3) {
+				c = c.Because("executed on callsite %s%s, %s", t.name(im, run.Site.Entry), inCase(step), itDoes(d))
+			}
 		case step.Case != "":
-			what = fmt.Sprintf("returns %#x; by the model it returns %s", uint64(step.Returned), step.WantRet)
+			c = say("ftrace_call_adjust returns another address than the model").
+				Because("executed on callsite %s%s, it returns %#x; by the model it returns %s", t.name(im, run.Site.Entry), inCase(step), uint64(step.Returned), step.WantRet)
 		}
-		reportRun(pass, kernel, step.Func, run.Site, "ftrace_call_adjust, executed on callsite %s%s, %s. Its words: %s%s",
-			t.name(im, run.Site.Entry), inCase(step), what, words(im, run.Site.Entry, t.Shape), more)
+		reportRun(pass, kernel, step.Func, run.Site, c.Because("the callsite's words: %s", words(im, run.Site.Entry, t.Shape)), more)
 	})
 }, Sites, SiteRuns, InKernel)
 
 // reportReading reports that the kernel does not make of its callsite table what
 // it should.
 func reportReading(pass *analysis.Pass, t *SiteTable, r *callsite.Reading) {
-	blank, fix := "", ""
+	c := say("ftrace_process_locs does not make of the callsite table what it should")
+	blank := ""
 	if len(r.Blank) > 0 {
 		var values []string
 		for _, v := range r.Blank {
 			values = append(values, fmt.Sprintf("%#x", v))
 		}
 		blank = fmt.Sprintf(" and %d blank ones, as KASLR leaves those (%s)", len(r.Blank), strings.Join(values, ", "))
-		fix = fmt.Sprintf(". The table has %s: pass over entries that are not in kernel text (is_kernel_text(), is_kernel_inittext())", plural(t.Blank, "blank entry"))
 	}
-	report(pass, r.Fn, "ftrace_process_locs, executed on %s%s: %s%s", plural(r.Entries-len(r.Blank), "entry"), blank, some(r.Diffs, 3), fix)
+	c = c.Because("executed on %s%s:", plural(r.Entries-len(r.Blank), "entry"), blank)
+	for _, d := range firstOf(r.Diffs, 3) {
+		c = c.Because("%s", d)
+	}
+	if len(r.Blank) > 0 {
+		c = c.Because("the table has %s", plural(t.Blank, "blank entry")).
+			Do("Pass over entries that are not in kernel text (is_kernel_text(), is_kernel_inittext())")
+	}
+	report(pass, r.Fn, c)
 }

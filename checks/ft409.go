@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -24,16 +23,21 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	}
 	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
-		var what []string
-		if step.Wrong && !step.Died {
-			what = append(what, fmt.Sprintf("returns %d and leaves %s; by the model it returns %s and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got), step.WantRet, siteState(im, run.Site, t, step.Want)))
-		}
-		what = append(what, step.Diffs...)
+		c := say("%s does with a callsite what it must not", step.Func)
 		on := "callsite " + t.name(im, run.Site.Entry) + inCase(step)
 		if strings.HasPrefix(step.Func, "module_") && kernel == im {
 			on = step.Case
+			c = say("%s does with a module what it must not", step.Func)
 		}
-		reportRun(pass, kernel, step.Func, run.Site, "%s, executed on %s, %s%s", step.Func, on, some(what, 3), more)
+		c = c.Because("executed on %s:", on)
+		if step.Wrong && !step.Died {
+			c = c.Because("it returns %d and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got)).
+				Because("by the model it returns %s and leaves %s", step.WantRet, siteState(im, run.Site, t, step.Want))
+		}
+		for _, d := range firstOf(step.Diffs, 3) {
+			c = c.Because("%s", itDoes(d))
+		}
+		reportRun(pass, kernel, step.Func, run.Site, c, more)
 	})
 }, Sites, SiteRuns, InKernel)
 

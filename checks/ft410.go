@@ -25,7 +25,7 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 		if !mixed {
 			continue // FT401, FT407
 		}
-		claim(pass, a, say("callsite %s has the shape of another era", t.label(im, a)).
+		report(pass, a, say("callsite %s has the shape of another era", t.label(im, a)).
 			Because("at %#x stand %s: that is %s", a, words(im, a, other), other).
 			Because("the other callsites are %s (era %s)", t.Shape, t.Era).
 			Because("ftrace patches the wrong words of it").

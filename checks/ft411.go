@@ -37,7 +37,7 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 		n++
 		if int(s.Saved) != read {
-			claim(pass, a, say("callsite %s saves LR in x%d, the entry code reads x%d", t.label(im, a), s.Saved, read).
+			report(pass, a, say("callsite %s saves LR in x%d, the entry code reads x%d", t.label(im, a), s.Saved, read).
 				Because("the callsite at %#x has %s", a, text(im, s.Call-a64.Size)).
 				Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
 		}
@@ -59,7 +59,7 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		if kernel != im {
 			init = t.Addrs[0]
 		}
-		claim(pass, init, say("callsites save LR in x%d, the entry code reads x%d", runs.Saved, read).
+		report(pass, init, say("callsites save LR in x%d, the entry code reads x%d", runs.Saved, read).
 			Because("ftrace_init_nop(), executed, makes `mov x%d, x30`", runs.Saved).
 			Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
 	}

@@ -53,10 +53,12 @@ var FT412 = check("FT412", func(pass *analysis.Pass) (any, error) {
 	case reading.Err != nil:
 		return inconclusive("%s, and whether the kernel sorts the table is not known: %w", what, reading.Err)
 	}
-	more := ""
+	c := say("the callsite table does not ascend, and the kernel does not sort it").Because("%s", what)
 	if descents > 1 {
-		more = fmt.Sprintf(" (the first of %s)", plural(descents, "such entry"))
+		c = c.Because("that is the first of %s", plural(descents, "such entry"))
 	}
-	reportImage(pass, "%s%s: ftrace_process_locs, executed, does not sort the table. ftrace looks callsites up by bisection and does not find some of them: they cannot be traced by name, livepatched, or used by BPF. Have the build sort the table (scripts/sorttable), or the kernel (without CONFIG_BUILDTIME_MCOUNT_SORT)", what, more)
+	reportImage(pass, c.Because("ftrace_process_locs, executed, does not sort the table").
+		Because("ftrace looks callsites up by bisection and does not find some of them: they cannot be traced by name, livepatched, or used by BPF").
+		Do("Have the build sort the table (scripts/sorttable), or the kernel (without CONFIG_BUILDTIME_MCOUNT_SORT)"))
 	return examined("%d entries", len(t.Addrs))
 }, Sites, InKernel)

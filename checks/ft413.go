@@ -69,36 +69,40 @@ var FT413 = check("FT413", func(pass *analysis.Pass) (any, error) {
 func reportUnrecorded(pass *analysis.Pass, t *SiteTable, found []callsite.Site) {
 	im := image(pass)
 	first := found[0]
-	who, rest := im.At(first.Func)+" has", ""
+	who, others := labelOf(im, first.Func)+" has", ""
 	if n := len(found); n > 1 {
-		who = fmt.Sprintf("%s and %s have", im.At(first.Func), plural(n-1, "other function"))
+		who = fmt.Sprintf("%s and %s have", labelOf(im, first.Func), plural(n-1, "other function"))
 		var names []string
 		for _, s := range found[1:min(n, 4)] {
 			names = append(names, im.At(s.Func))
 		}
-		rest = " The others: " + strings.Join(names, ", ")
+		others = strings.Join(names, ", ")
 		if n > 4 {
-			rest += ", ..."
+			others += ", ..."
 		}
-		rest += "."
 	}
-	why := "No entry was made for it, or a tool dropped it: look for what rewrote the object or its sections behind the compiler"
+	why, fix := "no entry was made for it, or a tool dropped it", "Look for what rewrote the object or its sections behind the compiler"
 	if im.Module() != nil && t.Section == "" {
-		why = "The module has no section " + arch.ARM64.Modules.Tables[0] + ": look for what dropped it behind the compiler"
+		why, fix = "the module has no section "+arch.ARM64.Modules.Tables[0], "Look for what dropped the section behind the compiler"
 	}
 	for _, o := range t.OtherTables {
 		read := t.Section
 		if read == o.Section {
 			read = "the first of that name"
 		}
-		why = fmt.Sprintf("The module has another section %s, with %s, and the loader looks at %s alone: link the module with the kernel's module.lds, which makes one of them",
-			o.Section, plural(len(o.Addrs), "entry"), read)
+		why = fmt.Sprintf("the module has another section %s, with %s, and the loader looks at %s alone", o.Section, plural(len(o.Addrs), "entry"), read)
+		fix = "Link the module with the kernel's module.lds, which makes one section of them"
 	}
 	site := "a callsite"
 	if w, ok := im.Word(first.Call); ok && w == a64.NOP {
 		site = "the NOPs of a callsite"
 	}
-	report(pass, first.Func, "%s %s (%#x) and no entry in the callsite table: ftrace does not know of it, so that it can be neither traced nor livepatched.%s %s", who, site, first.Entry, rest, why)
+	c := say("%s %s and no entry in the callsite table", who, site).
+		Because("%s has it at %#x", im.At(first.Func), first.Entry)
+	if others != "" {
+		c = c.Because("the others: %s", others)
+	}
+	report(pass, first.Func, c.Because("ftrace does not know of it, so that it can be neither traced nor livepatched").Because("%s", why).Do("%s", fix))
 }
 
 // otherNOPs tells NOPs of a callsite from those that stand at a function's

@@ -24,9 +24,9 @@ var FT504 = check("FT504", func(pass *analysis.Pass) (any, error) {
 			c = c.Do("Use what arm64 has: %s", ism.Instead)
 		}
 		if im.IsText(s.Addr) {
-			claim(pass, s.Addr, c)
+			report(pass, s.Addr, c)
 		} else {
-			claimImage(pass, c)
+			reportImage(pass, c)
 		}
 	}
 	return examined("%d names", n)

@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -167,14 +168,18 @@ func kernelOf(pass *analysis.Pass) (kernel *elfscan.Image, none error) {
 // reportRun reports that the kernel's function of that name, executed on callsite s,
 // does what it must not. The finding is at the function or, if the kernel is another
 // image, at the callsite.
-func reportRun(pass *analysis.Pass, kernel *elfscan.Image, name string, s callsite.Site, format string, args ...any) {
+// more says how many other callsites show the same; "" for none.
+func reportRun(pass *analysis.Pass, kernel *elfscan.Image, name string, s callsite.Site, c finding.Claim, more string) {
+	if more != "" {
+		c = c.Because("%s", more)
+	}
 	im := image(pass)
 	fn, _ := kernel.Addr(name)
 	if kernel != im {
-		reportWith(pass, s.Entry, relatedAs(kernel, fn, "the function", name), format, args...)
+		report(pass, s.Entry, c, relatedAs(kernel, fn, "the function", name)...)
 		return
 	}
-	reportWith(pass, fn, relatedTo(im, s.Entry, "the callsite"), format, args...)
+	report(pass, fn, c, relatedTo(im, s.Entry, "the callsite")...)
 }
 
 // A moduleKind holds everything that can make a kernel's functions treat two

@@ -300,7 +300,7 @@ func andMore(n int) string {
 	if n <= 1 {
 		return ""
 	}
-	return fmt.Sprintf(" (and so on %s)", plural(n-1, "more callsite"))
+	return "and so on " + plural(n-1, "more callsite")
 }
 
 // EntryRuns executes a callsite through the entry code, and the return of a

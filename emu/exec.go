@@ -466,7 +466,7 @@ func (m *Machine) run(until uint64) error {
 			}
 		case opStripLR:
 			if m.SignsLR {
-				r[30] = stripped(r[30])
+				r[30] = Stripped(r[30])
 			}
 		case opRet:
 			if m.SignsLR && o.ext == 1 && !m.authLR(o) { // RETAA, RETAB
@@ -847,8 +847,8 @@ func signExtended(v uint64, o *op) uint64 {
 // 56 and 54 to 48. Bit 55 says what they are.
 const sigBits = 0x7f7f << 48
 
-// stripped is the address p without its signature.
-func stripped(p uint64) uint64 {
+// Stripped is the address p without its signature.
+func Stripped(p uint64) uint64 {
 	if p>>55&1 == 1 {
 		return p | sigBits
 	}
@@ -859,18 +859,18 @@ func stripped(p uint64) uint64 {
 // address is its own signature, and signatures with other modifiers or keys
 // differ.
 func withSignature(p, modifier uint64, key uint8) uint64 {
-	h := (stripped(p)>>2 ^ bits.RotateLeft64(modifier, 21) + uint64(key)) * 0x9e37_79b9_7f4a_7c15
-	return stripped(p) ^ (h&sigBits | 1<<48)
+	h := (Stripped(p)>>2 ^ bits.RotateLeft64(modifier, 21) + uint64(key)) * 0x9e37_79b9_7f4a_7c15
+	return Stripped(p) ^ (h&sigBits | 1<<48)
 }
 
 // authLR checks the signature of LR, and takes it away. If it is not that of the
 // modifier and the key, m.stop says so.
 func (m *Machine) authLR(o *op) bool {
 	p := m.r[30]
-	if withSignature(stripped(p), m.r[o.rm], o.sh) != p {
+	if withSignature(Stripped(p), m.r[o.rm], o.sh) != p {
 		m.stop = Stop{Reason: BadSignature, PC: m.PC, Addr: p}
 		return false
 	}
-	m.r[30] = stripped(p)
+	m.r[30] = Stripped(p)
 	return true
 }

@@ -263,6 +263,7 @@ func (p *probes) unwinds(callee string) {
 	lr := uint64(0) // of the last frame record, that of the function that was called
 	for fp := m.X[29]; fp >= world.Stack && fp < world.StackTop; fp, _ = m.Read64(fp) {
 		lr, _ = m.Read64(fp + 8)
+		lr = emu.Stripped(lr) // as the kernel's unwinder does (ptrauth_strip_kernel_insn_pac)
 	}
 	if lr != emu.ReturnAddress {
 		p.diff("a stack trace from its call of %s passes over its caller: the frame record at FP (%#x) returns to %s", callee, m.X[29], p.at(lr))

@@ -11,4 +11,4 @@
 	plts
 	traced	read_device
 	.section .init.text, "ax"
-	traced	init_module	// want FT205 "1 callsite in init text, the first init_module.*no section \.init\.text\.ftrace_trampoline.*refuses"
+	traced	init_module	// want FT205 "1 callsite in init text and no section \.init\.text\.ftrace_trampoline.*the first is init_module.*refuses"

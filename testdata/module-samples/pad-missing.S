@@ -10,7 +10,7 @@
 	module	pad_missing, "6.12.0-sample SMP mod_unload aarch64"
 	plts	init=1
 	func	reset_device, local
-	ret				// want FT114 "^reset_device \[pad_missing\] .*begins with `ret`, no landing pad, and the branch at init_module\+0x30.*leaves the module's init text.* So do 1 other function: stop_device"
+	ret				// want FT114 "^reset_device \[pad_missing\] .*begins with no landing pad.*`ret` stands.*the branch at init_module\+0x30.*leaves the module's init text.*1 other function: stop_device"
 	endfunc	reset_device
 	func	stop_device, local
 	ret

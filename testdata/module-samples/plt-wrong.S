@@ -9,4 +9,4 @@
 
 	module	plt_wrong, "6.12.0-sample SMP mod_unload aarch64"
 	plts	init=1
-	traced	read_device	// want FT409 "module_finalize, executed on callsite read_device.*PLT entry.*does not come to ftrace_caller"
+	traced	read_device	// want FT409 "module_finalize does with.*executed on callsite read_device.*PLT entry.*does not come to ftrace_caller"

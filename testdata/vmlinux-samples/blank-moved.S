@@ -11,7 +11,7 @@
 	image_head
 	callops_entry_code
 	site_functions adjust=callops, far=caller
-	process_locs modules, zero, callops	// want FT408 "^ftrace_process_locs, executed on 3 entries and 3 blank ones, as KASLR leaves those \(0x0, 0x200000, 0x3a5c18210000\): it has ftrace_call_adjust look at a blank entry, 0x3a5c18210000, where no text is"
+	process_locs modules, zero, callops	// want FT408 "^ftrace_process_locs does not make .*executed on 3 entries and 3 blank ones, as KASLR leaves those \(0x0, 0x200000, 0x3a5c18210000\):.*it has ftrace_call_adjust look at a blank entry, 0x3a5c18210000, where no text is"
 	traced	vfs_read
 	traced	vfs_write
 	weak_update_trampoline

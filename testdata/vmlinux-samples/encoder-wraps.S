@@ -14,7 +14,7 @@
 	patch_write
 	patch_interface
 	insn_makers
-	branch_maker wraps=1	// want FT119 "^aarch64_insn_gen_branch_imm\(0x[0-9a-f]*, 0x[0-9a-f]*, 0x1\) returns 9[4-7][0-9a-f]* .*, not d4202000"
+	branch_maker wraps=1	// want FT119 "^aarch64_insn_gen_branch_imm makes a wrong.*, 0x1\) returns 9[4-7][0-9a-f]* .* it is d4202000"
 	weak_update_trampoline
 
 	// The interface needs room: it patches words of several pages.

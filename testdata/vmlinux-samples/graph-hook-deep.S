@@ -13,8 +13,8 @@
 	site_functions
 	weak_update_trampoline
 	graph_hook
-	graph_enter	// want FT406 "^trace_clock_local, called by function_graph_enter, called by ftrace_graph_func, which the entry code calls when the graph tracer is on, calls sched_clock with `bl sched_clock`"
+	graph_enter	// want FT406 "^sched_clock has a callsite.*trace_clock_local, called by function_graph_enter, called by ftrace_graph_func, which the entry code calls when the graph tracer is on, calls it with `bl sched_clock`"
 	traced	sched_clock
 	traced	traced_elsewhere
-	traced	arch_ftrace_ops_list_func	// want FT406 "^arch_ftrace_ops_list_func, which the entry code calls when several tracers are on, has a callsite"
+	traced	arch_ftrace_ops_list_func	// want FT406 "^arch_ftrace_ops_list_func has a callsite.* when several tracers are on"
 	ftrace_data

@@ -12,7 +12,7 @@
 	site_functions
 	weak_update_trampoline
 	traced	function_graph_enter
-	graph_hook traced=1	// want FT406 "^ftrace_graph_func, .* has a callsite" FT406 "^ftrace_graph_func, .* calls function_graph_enter with `bl function_graph_enter`"
+	graph_hook traced=1	// want FT406 "^ftrace_graph_func has a callsite" FT406 "^function_graph_enter has a callsite.*calls it with `bl function_graph_enter`"
 	traced	arch_ftrace_update_code
 	traced	aarch64_insn_write
 	ftrace_data

@@ -13,7 +13,7 @@
 	func	vfs_read
 	record	.Lsite_vfs_read
 .Lsite_vfs_read:
-	nop		// want FT114 "^vfs_read begins with ftrace's NOPs.*and 1 more function"
+	nop		// want FT114 "^vfs_read has its landing pad behind ftrace's NOPs.*1 more function"
 	nop
 	bti	c
 	frame_and_return

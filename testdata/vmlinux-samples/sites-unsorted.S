@@ -17,4 +17,4 @@
 	recorded_first vfs_open
 	ftrace_data
 
-// want-image FT412 "^entry 1 of the callsite table .* is vfs_read .*, below the entry before it, vfs_open .*: ftrace_process_locs, executed, does not sort"
+// want-image FT412 "^the callsite table does not ascend.*entry 1 of the callsite table .* is vfs_read .*, below the entry before it, vfs_open .*ftrace_process_locs, executed, does not sort"

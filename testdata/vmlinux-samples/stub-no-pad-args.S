@@ -15,7 +15,7 @@
 .endm
 
 	image_head
-	args_entry_code			// want FT114 "ftrace_stub .*begins with `ret`"
+	args_entry_code			// want FT114 "ftrace_stub begins with no landing pad.*`ret` stands"
 	site_functions
 
 	traced	vfs_read, bti=1

@@ -25,7 +25,7 @@
 
 	.word	__kcfi_typeid_ftrace_stub
 	func	ftrace_stub_graph
-	ret				// want FT114 "^ftrace_stub_graph has 82ac6e61 before it, not its type, 1b7c5d09"
+	ret				// want FT114 "^ftrace_stub_graph has no type for kCFI.*82ac6e61 stands there; its type is 1b7c5d09"
 	endfunc	ftrace_stub_graph
 
 	traced	vfs_read

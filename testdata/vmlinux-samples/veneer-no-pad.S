@@ -15,7 +15,7 @@
 	weak_update_trampoline bti=1
 
 	func	far_open
-	ret				// want FT114 "^far_open .*begins with `ret`, no landing pad, and is reached by BR x16 or x17 in __far_open_veneer"
+	ret				// want FT114 "^far_open begins with no landing pad.*`ret` stands.*reached by BR x16 or x17 in __far_open_veneer"
 	endfunc	far_open
 	func	far_close
 	ret				// want FT114 "^far_close .*is reached by BR x16 or x17 in __AArch64ADRPThunk_far_close"

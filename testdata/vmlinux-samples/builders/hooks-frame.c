@@ -6,7 +6,7 @@
 #include "hooks.h"
 
 void ftrace_graph_func(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops, struct ftrace_regs *regs)
-{				// want FT117 "^ftrace_graph_func, executed, passes .* to function_graph_enter as the frame pointer"
+{				// want FT117 "^ftrace_graph_func breaks .*it passes .* to function_graph_enter as the frame pointer"
 	unsigned long *lr = (unsigned long *)regs + 11;
 	unsigned long frame = (unsigned long)__builtin_frame_address(0);
 

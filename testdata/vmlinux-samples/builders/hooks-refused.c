@@ -5,7 +5,7 @@
 #include "hooks.h"
 
 void prepare_ftrace_return(unsigned long ip, unsigned long *parent, unsigned long frame_pointer)
-{				// want FT117 "^prepare_ftrace_return, executed \(the core's function_graph_enter refuses with -16\), leaves return_to_handler .* as the traced function's return address, which must stay"
+{				// want FT117 "^prepare_ftrace_return breaks .*it leaves return_to_handler .* as the traced function's return address, which must stay.*refuses with -16"
 	if (current->tracing_graph_pause)
 		return;
 	function_graph_enter(*parent, ip, frame_pointer, (unsigned long *)frame_pointer);

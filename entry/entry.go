@@ -475,6 +475,8 @@ func (r *runner) graphCallback(target, hook, enter uint64) {
 	r.enable(target)
 	r.calls(hook)
 	m := r.w.M
+	m.X[18] = r.w.Object(256) // a shadow call stack, which C functions may use
+	r.before[18], r.after[18] = m.X[18], m.X[18]
 	r.after[30], _ = r.im.Addr("return_to_handler")
 	m.Hook(enter, func(*emu.Machine) error {
 		r.called = true

@@ -109,7 +109,9 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 			run("prepare_ftrace_return", func() { x.graphReturn(sites[0], false) })
 		}
 		run("ftrace_graph_func", func() { x.graphReturn(sites[0], true) })
-		run("arch_ftrace_get_symaddr", func() { x.symbolOf(sites) })
+		if x.era.Shape.SavesLR {
+			run("arch_ftrace_get_symaddr", func() { x.symbolOf(sites) })
+		}
 	}
 	for _, s := range stubs {
 		core = s.weak

@@ -4,6 +4,7 @@
 // is noticed late. The graph tracer is a callback.
 //
 // build: hooks-func-good with=image-graph-func.S,kernel.c,hooks-core.c
+// build: hooks-func-good-scs with=image-graph-func.S,kernel.c,hooks-core.c cc=-ffixed-x18 cc=-fsanitize=shadow-call-stack
 
 #include "hooks.h"
 

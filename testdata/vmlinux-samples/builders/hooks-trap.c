@@ -6,7 +6,7 @@
 
 void arch_ftrace_update_code(int command)
 {
-	if (command & BIT(4))		// want FT117 "^arch_ftrace_update_code breaks .*it comes to a trap: brk #0x3e8"
+	if (command & BIT(4))		// want FT117 "^arch_ftrace_update_code breaks .*it comes to a trap: brk #0x(3e8|1) "
 		__builtin_trap();
 	ftrace_modify_all_code(command | FTRACE_MAY_SLEEP);
 }

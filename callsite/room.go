@@ -46,7 +46,7 @@ type PLTMaker struct {
 	frob, emit, veneer, initLayout uint64        // addresses of the functions; 0: the image has no such function
 	members                        ModuleMembers // known if emit is to be executed
 	hasMembers                     bool
-	unloads                        bool // the kernel can unload modules, and keeps their exit text
+	unloads, unsure                bool // the kernel can unload modules, and keeps their exit text; or it is not known
 	always, erratum                []world.Word
 	caps                           elfscan.Symbol // the bitmap of capabilities, where code reads one
 
@@ -71,7 +71,9 @@ func NewPLTMaker(im *elfscan.Image, types *Types) (*PLTMaker, error) {
 	if p.frob == 0 || p.emit == 0 {
 		return nil, &world.Lack{What: "the kernel gives modules no PLTs (no module_frob_arch_sections and module_emit_plt_entry)"}
 	}
-	_, p.unloads = im.Lookup("__arm64_sys_delete_module")
+	// Without CONFIG_MODULE_UNLOAD the system call is a weak stub.
+	unload, ok := im.Lookup("__arm64_sys_delete_module")
+	p.unloads, p.unsure = !ok || unload.Bind != elf.STB_WEAK, !ok
 	p.always, p.erratum = world.Alternatives(im, p.frob, p.emit, p.veneer)
 	p.caps, _ = im.Lookup("cpu_hwcaps") // to 6.1
 	return p, nil
@@ -171,6 +173,9 @@ func (p *PLTMaker) Names() (r RoomRun) {
 		{".exit.text", !p.unloads}, {".exit", !p.unloads}, {".text", false}, {".text.init", false}, {"", false}, {".", false},
 		{".ini", false}, {".inix", false}, {"init.text", false}, {".Init", false}, {".exi", false}, {"exit.text", false}, {".plt", false}, {"..init", false},
 	} {
+		if p.unsure && strings.HasPrefix(s.name, ".exit") {
+			continue
+		}
 		p.w.Reset()
 		p.maxSteps = fewSteps
 		p.w.M.Map(roomName, 4096, emu.Read)

@@ -216,3 +216,21 @@ func TestEmptyTable(t *testing.T) {
 		t.Errorf("%+v", table)
 	}
 }
+
+// Relocations with an addend of 0 leave the table as it is: it is not that none is
+// about it.
+func TestTableOfZeroAddends(t *testing.T) {
+	s := samples.Load(t, "regs-good")
+	start, stop := s.Value(t, samples.TableStart), s.Value(t, samples.TableStop)
+	_, relas := s.Section(t, ".rela.dyn")
+	for ; len(relas) >= 24; relas = relas[24:] {
+		if at := le.Uint64(relas); start <= at && at < stop {
+			le.PutUint64(relas[16:], 0)
+		}
+	}
+	_, err := callsite.Of(open(t, s))
+	const want = "callsite table: all 9 entries are zero, and the relocations at 9 of them leave them so (their addends are 0)"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

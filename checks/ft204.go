@@ -4,7 +4,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/arch"
-	"github.com/ftlint/ftlint/elfscan"
 )
 
 // FT204 finds modules without room for their PLT entries to the entry code.
@@ -19,14 +18,9 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 	if kernel.Kernel == nil {
 		return notApplicable("%v", kernel.None)
 	}
-	var far *elfscan.ModuleRegion
-	for _, r := range kernel.Kernel.ModuleRegions() {
-		if !r.Direct {
-			far = &r
-		}
-	}
-	if far == nil {
-		return notApplicable("nothing in the kernel says that it places modules out of BL reach (module_plt_base, or module_alloc_base and module_emit_plt_entry)")
+	far, _, none := farRegion(kernel.Kernel)
+	if none != nil {
+		return notApplicable("%v", none)
 	}
 	view, err := kernel.View()
 	switch {

@@ -20,17 +20,11 @@ var FT209 = check("FT209", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
-	regions := im.ModuleRegions()
-	far := -1 // the number of the region that is not in reach of the image
-	for i, r := range regions {
-		if !r.Direct {
-			far = i
-		}
-	}
+	far, before, never := farRegion(im)
 	runs := pass.ResultOf[SiteRuns].(*SiteResults)
 	switch {
-	case far < 0:
-		return notApplicable("nothing in the kernel says that it places modules out of BL reach (module_plt_base, or module_alloc_base and module_emit_plt_entry)")
+	case never != nil:
+		return notApplicable("%v", never)
 	case runs.None != nil:
 		return notApplicable("%v", runs.None)
 	case runs.InitUntried != nil:
@@ -47,13 +41,13 @@ var FT209 = check("FT209", func(pass *analysis.Pass) (any, error) {
 		fn, _ := im.Addr("ftrace_make_call")
 		report(pass, fn, say("ftrace_make_call cannot enable callsites in init text that is far away").
 			Because("executed with %s %+d MiB and the PLT in the module's text %+d MiB away (BL reaches -128..+128), it %s", run.Entry, run.ToEntry>>20, run.ToPLT>>20, leftBehind(im, run)).
-			Because("%s", apartBy(regions, far)).
+			Because("%s", apartBy(before, far)).
 			Do("Give modules a PLT in init text (\"arm64: ftrace: fix unreachable PLT for ftrace_caller in init_module\")"))
 		break
 	}
 	// In one region, init text is behind text in the first 128 MiB unless these are
 	// full. That it is then so far away is possible, and hardly ever so.
-	return finding.Outcome{Examined: plural(len(runs.InitFar), "callsite") + " in init text", Harmless: regions[far].Name != "module_plt_base"}, nil
+	return finding.Outcome{Examined: plural(len(runs.InitFar), "callsite") + " in init text", Harmless: far.Name != "module_plt_base"}, nil
 }, Sites, SiteRuns)
 
 // leftBehind is what ftrace_make_call() returned and did, in words.
@@ -70,12 +64,12 @@ func leftBehind(im *elfscan.Image, run *callsite.InitRun) string {
 	return fmt.Sprintf("returns 0 and leaves %s, which does not come to %s", word, run.Entry)
 }
 
-// apartBy says how the kernel comes to place init text far from text.
-func apartBy(regions []elfscan.ModuleRegion, far int) string {
+// apartBy says how the kernel comes to place init text far from text: in the region
+// far, or when the regions before it are full.
+func apartBy(before []elfscan.ModuleRegion, far elfscan.ModuleRegion) string {
 	full := "The kernel allocates text and init text apart, anywhere in"
-	if far > 0 {
-		full = fmt.Sprintf("The kernel allocates text and init text apart; when the 128 MiB of %s are full, anywhere in", regions[0].Name)
+	if len(before) > 0 {
+		full = fmt.Sprintf("The kernel allocates text and init text apart; when the 128 MiB of %s are full, anywhere in", before[0].Name)
 	}
-	r := regions[far]
-	return fmt.Sprintf("%s %#x..%#x (%s)", full, r.Start, r.End, r.Name)
+	return fmt.Sprintf("%s %#x..%#x (%s)", full, far.Start, far.End, far.Name)
 }

@@ -153,6 +153,17 @@ func flagString(f elf.SectionFlag) string {
 	return b.String()
 }
 
+// farRegion is the region in which a kernel can place modules out of BL reach, and
+// the regions that it tries before; none says why there is no such region.
+func farRegion(kernel *elfscan.Image) (far elfscan.ModuleRegion, before []elfscan.ModuleRegion, none error) {
+	for i, r := range kernel.ModuleRegions() {
+		if !r.Direct {
+			return r, kernel.ModuleRegions()[:i], nil
+		}
+	}
+	return far, nil, &world.Lack{What: "nothing in the kernel says that it places modules out of BL reach (module_plt_base, or module_alloc_base and module_emit_plt_entry)"}
+}
+
 // kernelOf is the image with the entry code and the functions of the callsites:
 // the image itself or, of a module, its kernel. none says why the kernel of a
 // module is not known.

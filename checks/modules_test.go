@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
@@ -202,6 +203,29 @@ func TestOneRuleJudgesInitText(t *testing.T) {
 		}
 		if len(found) != 1 || !found[judges] {
 			t.Errorf("%s with %s: found %v, %s alone was expected", kernel, module, found, judges)
+		}
+	}
+}
+
+// Exit text is init text in a kernel that cannot unload modules.
+func TestExitText(t *testing.T) {
+	for kernel, want := range map[string]elfscan.Part{"kernel-callops": elfscan.Text, "kernel-no-unload": elfscan.InitText} {
+		k, err := elfscan.Open(filepath.Join(moduleSamples, kernel+".elf"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		m, err := elfscan.OpenModule(filepath.Join(moduleSamples, "good-callops.ko"), elfscan.ModuleOptions{Kernel: k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if s, _ := m.Module().Section(".exit.text"); s.Part != want {
+			t.Errorf("%s: .exit.text is in %v, want %v", kernel, s.Part, want)
+		}
+		res := lintWith(t, filepath.Join(moduleSamples, kernel+".elf"), filepath.Join(moduleSamples, "good-callops.ko"), lint.Config{})
+		for _, f := range res.Findings {
+			t.Errorf("%s: %s %s", kernel, f.Rule.ID, f.Message)
 		}
 	}
 }

@@ -198,8 +198,9 @@ func (im *Image) layOutFirst() error {
 		return err
 	}
 	m.Info = readModInfo(im.sectionData(".modinfo"))
+	exits := m.Kernel != nil && m.Kernel.freesExitText()
 	for i := range m.Sections {
-		m.Sections[i].place(uint64(im.NumSymbols()))
+		m.Sections[i].place(uint64(im.NumSymbols()), exits)
 	}
 	base := uint64(noKernelBase)
 	if m.Kernel != nil {
@@ -213,8 +214,8 @@ func (im *Image) layOutFirst() error {
 // place sets the part that the section belongs to (layout_sections() in
 // kernel/module/main.c). The PLTs get an entry for each symbol of the module.
 // These are more than the loader makes, and the index of an entry is that of its
-// symbol.
-func (s *ModuleSection) place(symbols uint64) {
+// symbol. exits says that exit text is init text.
+func (s *ModuleSection) place(symbols uint64, exits bool) {
 	flags := s.Flags
 	switch s.Name {
 	case ".plt", ".init.plt":
@@ -239,9 +240,16 @@ func (s *ModuleSection) place(symbols uint64) {
 	default:
 		s.Part = Data
 	}
-	if strings.HasPrefix(s.Name, ".init") { // module_init_layout_section()
+	if strings.HasPrefix(s.Name, ".init") || exits && strings.HasPrefix(s.Name, ".exit") { // module_init_layout_section()
 		s.Part = [...]Part{Text: InitText, ROData: InitROData, ROAfterInit: InitData, Data: InitData}[s.Part]
 	}
+}
+
+// freesExitText reports whether the kernel puts the exit text of modules into init
+// memory: it cannot unload modules, and its system call for that is a weak stub.
+func (im *Image) freesExitText() bool {
+	unload, ok := im.Lookup("__arm64_sys_delete_module")
+	return ok && unload.Bind == elf.STB_WEAK
 }
 
 // layOut gives every section in memory an address, from base on. The values of

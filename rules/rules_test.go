@@ -264,7 +264,7 @@ func TestSelect(t *testing.T) {
 		"copy-mises-ret": "FT103 copy-misses-ret",
 		"copy":           "FT103 copy-misses-ret, FT105 copy-past-ret",
 		"literal":        "FT109 ops-literal-misaligned, FT110 ops-literal-unreachable",
-		"FT209":          "near it: FT201",
+		"FT219":          "near it: FT209",
 		"FT1033":         "near it: FT103",
 		"FT7":            "want an ID",
 		"F":              "want an ID",

@@ -9,6 +9,7 @@
  *   PLT_FLAGS       the flags of a section for PLT entries, if not AX (a defect)
  *   IS_BRANCH(t)    whether a relocation of type t is of a branch, if not CALL26 and JUMP26 (a defect)
  *   IS_INIT(name)   whether a section is put into init memory, if not by .init (a defect)
+ *   NO_UNLOAD       it cannot unload modules
  *   COUNT_ALL       it makes an entry for each branch, also for the second to one target
  */
 
@@ -74,7 +75,10 @@ typedef struct {
 
 const char vermagic[] = VERMAGIC;
 
-/* It can unload modules. */
+/* It can unload modules; a kernel that cannot has a weak stub. */
+#ifdef NO_UNLOAD
+__attribute__((weak))
+#endif
 long __arm64_sys_delete_module(void) { return 0; }
 
 static bool is(const char *a, const char *b)

@@ -71,9 +71,8 @@ func NewPLTMaker(im *elfscan.Image, types *Types) (*PLTMaker, error) {
 	if p.frob == 0 || p.emit == 0 {
 		return nil, &world.Lack{What: "the kernel gives modules no PLTs (no module_frob_arch_sections and module_emit_plt_entry)"}
 	}
-	// Without CONFIG_MODULE_UNLOAD the system call is a weak stub.
-	unload, ok := im.Lookup("__arm64_sys_delete_module")
-	p.unloads, p.unsure = !ok || unload.Bind != elf.STB_WEAK, !ok
+	unloads, known := im.UnloadsModules()
+	p.unloads, p.unsure = unloads || !known, !known
 	p.always, p.erratum = world.Alternatives(im, p.frob, p.emit, p.veneer)
 	p.caps, _ = im.Lookup("cpu_hwcaps") // to 6.1
 	return p, nil

@@ -225,7 +225,7 @@ func TestExitText(t *testing.T) {
 		}
 		res := lintWith(t, filepath.Join(moduleSamples, kernel+".elf"), filepath.Join(moduleSamples, "good-callops.ko"), lint.Config{})
 		for _, f := range res.Findings {
-			t.Errorf("%s: %s %s", kernel, f.Rule.ID, f.Message)
+			t.Errorf("%s: %s %s", kernel, f.Rule.ID, f.Text())
 		}
 	}
 }

@@ -198,7 +198,11 @@ func (im *Image) layOutFirst() error {
 		return err
 	}
 	m.Info = readModInfo(im.sectionData(".modinfo"))
-	exits := m.Kernel != nil && m.Kernel.freesExitText()
+	exits := false // exit text is init text
+	if m.Kernel != nil {
+		unloads, known := m.Kernel.UnloadsModules()
+		exits = known && !unloads
+	}
 	for i := range m.Sections {
 		m.Sections[i].place(uint64(im.NumSymbols()), exits)
 	}
@@ -245,11 +249,16 @@ func (s *ModuleSection) place(symbols uint64, exits bool) {
 	}
 }
 
-// freesExitText reports whether the kernel puts the exit text of modules into init
-// memory: it cannot unload modules, and its system call for that is a weak stub.
-func (im *Image) freesExitText() bool {
-	unload, ok := im.Lookup("__arm64_sys_delete_module")
-	return ok && unload.Bind == elf.STB_WEAK
+// UnloadsModules reports whether the kernel can unload modules, and whether that is
+// known. Only then it has module_put() (kernel/module/main.c) and a system call that
+// is not the weak stub, which LTO makes local. A kernel that cannot puts the exit text of
+// modules into init memory.
+func (im *Image) UnloadsModules() (unloads, known bool) {
+	if _, ok := im.Lookup("module_put"); ok {
+		return true, true
+	}
+	call, ok := im.Lookup("__arm64_sys_delete_module")
+	return call.Bind == elf.STB_GLOBAL, ok
 }
 
 // layOut gives every section in memory an address, from base on. The values of

@@ -12,7 +12,7 @@
 	nop
 	nop
 	func	read_device
-	nop	// want FT413 "^read_device .*has the NOPs of a callsite.* the module has no section __patchable_function_entries"
+	nop	// want FT413 "^read_device .*has the NOPs of a callsite.*the module has no section __patchable_function_entries"
 	nop
 	frame_and_return
 	endfunc	read_device

@@ -28,5 +28,5 @@
 .endm
 
 	.section .init.text, "ax"
-	traced_apart	init_module	// want FT413 "^init_module .*and 1 other function have the NOPs of a callsite.* the others: probe_device .* the module has another section __patchable_function_entries, with 2 entries, and the loader looks at the first of that name alone"
+	traced_apart	init_module	// want FT413 "^init_module .*and 1 other function have the NOPs of a callsite.*the others: probe_device .*the module has another section __patchable_function_entries, with 2 entries, and the loader looks at the first of that name alone"
 	traced_apart	probe_device

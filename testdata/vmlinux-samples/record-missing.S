@@ -14,7 +14,7 @@
 	traced	vfs_read
 
 	func	vfs_write
-	nop	// want FT413 "vfs_write and 1 other function have the NOPs of a callsite and no entry.* the others: vfs_open"
+	nop	// want FT413 "vfs_write and 1 other function have the NOPs of a callsite and no entry.*the others: vfs_open"
 	nop
 	frame_and_return
 	endfunc	vfs_write

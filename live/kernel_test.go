@@ -3,6 +3,7 @@ package live
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,8 +27,9 @@ import (
 // A kernel is one that scripts/build-kernels has built.
 type kernel struct {
 	name, vmlinux string
-	image         []byte // the Image
-	text          uint64 // address of the Image's first byte
+	modules       []string // paths
+	image         []byte   // the Image
+	text          uint64   // address of the Image's first byte
 	machine       machine
 	clean         map[string]bool // what ftlint finds in the kernel as built: none are errors
 	unsure        map[string]bool // rules that are inconclusive for it
@@ -65,6 +67,9 @@ func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
 	k := &kernel{name: name, vmlinux: im.Path}
 	var err error
 	if k.image, err = os.ReadFile(filepath.Join(filepath.Dir(im.Path), "Image")); err != nil {
+		t.Fatal(err)
+	}
+	if k.modules, err = filepath.Glob(filepath.Join(filepath.Dir(im.Path), "modules", "*.ko")); err != nil {
 		t.Fatal(err)
 	}
 	text, ok := im.Addr("_text")
@@ -121,14 +126,36 @@ func bytesOf(words []uint32) (b []byte) {
 	return b
 }
 
-// lint is what ftlint says of the vmlinux: findings that the kernel as built does
-// not have, and rules that are inconclusive, which say why.
+// lint is what ftlint says of the vmlinux and the kernel's modules: findings that the
+// kernel as built does not have, and rules that are inconclusive, which say why.
 func (k *kernel) lint(t *testing.T, path string) (found, unsure []string) {
-	t.Helper()
-	res := lint.File(t.Context(), path, lint.Config{Workers: 1, MaxPerRule: 3})
-	for _, err := range res.Errors {
+	in := lint.Inputs{Images: []string{path}, Modules: k.modules}
+	total, err := lint.Run(t.Context(), in, lint.Config{Workers: 1, MaxPerRule: 3}, func(res *finding.Result) {
+		for _, err := range res.Errors {
+			unsure = append(unsure, err.Error())
+		}
+		for _, f := range res.Findings {
+			if f.Rule.Severity == rules.Note {
+				continue
+			}
+			s := fmt.Sprintf("%s at %#x: %s", f.Rule.ID, f.Addr, f.Message)
+			if !k.clean[s] {
+				found = append(found, s)
+			}
+		}
+		for _, r := range res.Rules {
+			if r.Status == finding.Inconclusive && !k.unsure[r.Rule.ID] {
+				unsure = append(unsure, fmt.Sprintf("%s: %v", r.Rule.ID, r.Why))
+			}
+		}
+	})
+	if err == nil {
+		err = errors.Join(total.Errors...)
+	}
+	if err != nil {
 		unsure = append(unsure, err.Error())
 	}
+<<<<<<< HEAD
 	for _, f := range res.Findings {
 		if f.Rule.Severity == rules.Note {
 			continue
@@ -143,6 +170,8 @@ func (k *kernel) lint(t *testing.T, path string) (found, unsure []string) {
 			unsure = append(unsure, fmt.Sprintf("%s: %v", r.Rule.ID, r.Why))
 		}
 	}
+=======
+>>>>>>> live
 	return found, unsure
 }
 

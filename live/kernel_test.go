@@ -138,7 +138,7 @@ func (k *kernel) lint(t *testing.T, path string) (found, unsure []string) {
 			if f.Rule.Severity == rules.Note {
 				continue
 			}
-			s := fmt.Sprintf("%s at %#x: %s", f.Rule.ID, f.Addr, f.Message)
+			s := fmt.Sprintf("%s at %#x: %s", f.Rule.ID, f.Addr, f.Text())
 			if !k.clean[s] {
 				found = append(found, s)
 			}
@@ -155,23 +155,6 @@ func (k *kernel) lint(t *testing.T, path string) (found, unsure []string) {
 	if err != nil {
 		unsure = append(unsure, err.Error())
 	}
-<<<<<<< HEAD
-	for _, f := range res.Findings {
-		if f.Rule.Severity == rules.Note {
-			continue
-		}
-		s := fmt.Sprintf("%s at %#x: %s", f.Rule.ID, f.Addr, f.Text())
-		if !k.clean[s] {
-			found = append(found, s)
-		}
-	}
-	for _, r := range res.Rules {
-		if r.Status == finding.Inconclusive && !k.unsure[r.Rule.ID] {
-			unsure = append(unsure, fmt.Sprintf("%s: %v", r.Rule.ID, r.Why))
-		}
-	}
-=======
->>>>>>> live
 	return found, unsure
 }
 

@@ -335,7 +335,7 @@ func TestGitLabJobs(t *testing.T) {
 	dir, base := repository(t)
 	build(t, dir, spoiled, "o")
 	t.Setenv("CI_MERGE_REQUEST_DIFF_BASE_SHA", base)
-	if _, all, status := call(t, dir, "bash", "-e", "-c", strings.Join(jobs["ftlint"].Script, "\n")); status != 1 || !strings.Contains(all, "FT401 site-malformed 1\n") {
+	if _, all, status := call(t, dir, "bash", "-e", "-c", strings.Join(jobs["ftlint"].Script, "\n")); status != 1 || !strings.Contains(all, "[FT401 site-malformed]\n") {
 		t.Errorf("ftlint: status %d\n%s", status, all)
 	}
 	a := jobs["ftlint"].Artifacts

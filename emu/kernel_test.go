@@ -26,9 +26,16 @@ func kernels(t testing.TB) []string {
 		}
 		dir = filepath.Join(cache, "ftlint", "kernels")
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*", "current", "vmlinux"))
-	if err != nil || len(paths) == 0 {
-		t.Skipf("no kernel at %s/*/current/vmlinux (set FTLINT_KERNELS): %v", dir, err)
+	var paths []string
+	for _, suite := range []string{"bullseye", "bookworm", "trixie", "forky", "sid"} { // as internal/images has them, which is above this room
+		found, err := filepath.Glob(filepath.Join(dir, suite, "current", "vmlinux"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, found...)
+	}
+	if len(paths) == 0 {
+		t.Skipf("no kernel at %s/*/current/vmlinux (set FTLINT_KERNELS)", dir)
 	}
 	return paths
 }

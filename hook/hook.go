@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
@@ -202,9 +201,6 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 		x.diff("runs past its end, into %s", x.im.At(past))
 		return 0, false
 	}
-	if by := x.returnedBy(); x.guarded && by == a64.BR {
-		x.diff("returns by BR, not by RET: no landing pad is where it returns to")
-	}
 	if x.must(w.M.Read(world.Task, x.current)); !bytes.Equal(x.current, x.task) {
 		i := 0
 		for x.current[i] == x.task[i] {
@@ -237,16 +233,6 @@ func (x *executor) ranPast() uint64 {
 		}
 	}
 	return 0
-}
-
-// returnedBy is the kind of the instruction by which the hook returned.
-func (x *executor) returnedBy() a64.Kind {
-	trail := x.w.M.Trail()
-	if len(trail) == 0 {
-		return a64.Other
-	}
-	insn, _ := x.w.M.Read32(trail[len(trail)-1].From)
-	return a64.Classify(insn)
 }
 
 // callInt is call of a hook that returns an int.

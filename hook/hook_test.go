@@ -89,7 +89,7 @@ func TestBroken(t *testing.T) {
 		{"hooks-graph-good", "ftrace_stub", "ret", 0x14000000, unknown, ": does not come to an end"},
 		{"hooks-graph-good", "arch_ftrace_update_code", "", warn, unknown, ": warns (brk #0x800 at arch_ftrace_update_code"},
 		{"sites-callops-good", "ftrace_update_ftrace_func", "ret", br, unknown, ""},
-		{"sites-callops-good-bti", "ftrace_update_ftrace_func", "ret", br, unknown, ": returns by BR, not by RET"},
+		{"sites-callops-good-bti", "ftrace_update_ftrace_func", "ret", br, unknown, ": returns by a BR, in a kernel with BTI"},
 		{"hooks-func-good", "arch_ftrace_get_symaddr", "sub", 0xd1002000, unknown, "callsite vfs_read (0x"}, // #8
 		{"hooks-func-good", "ftrace_enable_ftrace_graph_caller", "mov w0, #0", 0x52800020, unknown, ": returns 1, 0 was expected"},
 		{"hooks-func-good", "ftrace_graph_func", "str x0, [x19, #88]", 0xb9005a60, known, ": leaves 0x"},                                         // str w0

@@ -160,8 +160,8 @@ func checkResult(t *testing.T, res *finding.Result, hostilePath string) {
 		if f.Headline == "" || f.Identity.Rule != f.Rule.ID || f.Identity.Object == "" || f.Addr == 0 && (f.Symbol != "" || f.Insn != "") {
 			t.Errorf("finding %+v", f)
 		}
-		if i > 0 && f.Path == res.Findings[i-1].Path && f.Line < res.Findings[i-1].Line {
-			t.Errorf("line %d behind %d", f.Line, res.Findings[i-1].Line)
+		if i > 0 && finding.Compare(*f, res.Findings[i-1]) < 0 {
+			t.Errorf("%+v behind %+v", f, res.Findings[i-1])
 		}
 	}
 	for _, r := range res.Rules {

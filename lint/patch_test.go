@@ -302,7 +302,7 @@ func TestTwinsWithImage(t *testing.T) {
 		want        string // the rule of the patch
 		confirms    []string
 	}{
-		{"rfc-builder.elf", "rfc-builder.c", 98, `static u32 call(struct ftrace_ops *ops, u64 to) { return aarch64_insn_gen_branch_imm(ops->trampoline, to, AARCH64_INSN_BRANCH_LINK); }
+		{"rfc-builder.elf", "rfc-builder.c", 100, `static u32 call(struct ftrace_ops *ops, u64 to) { return aarch64_insn_gen_branch_imm(ops->trampoline, to, AARCH64_INSN_BRANCH_LINK); }
 static void build(struct ftrace_ops *ops) { ops->trampoline = (u64)module_alloc(8); memcpy((void *)ops->trampoline, ftrace_common, 8); }
 `, "FT608", []string{"FT203"}},
 		{"builder-literal-masked.elf", "builder-literal-masked.c", 16, `static u32 load(u64 offset) { u32 insn = aarch64_insn_gen_nop(); insn |= (offset & 0x7ffff) << 5; return insn; }

@@ -29,9 +29,18 @@ func TestRunOfEverything(t *testing.T) {
 			t.Errorf("%d workers: results of %q, want %q", workers, got, want)
 		}
 	}
+	// Each module goes with the kernel that it is made for; a debug file is of one.
 	in.Images = append(in.Images, built)
-	if _, err := lint.Run(t.Context(), in, lint.Config{}, func(*finding.Result) { t.Error("a result, though the call was bad") }); err == nil {
-		t.Error("modules of two kernels")
+	total, err := lint.Run(t.Context(), in, lint.Config{}, func(res *finding.Result) {
+		if res.IsModule && (res.Image == nil || res.Image.Module.Kernel != kernel) {
+			t.Errorf("%s was judged with another kernel than %s", res.Path, kernel)
+		}
+	})
+	if err != nil || len(total.Errors) > 0 {
+		t.Errorf("two kernels: %+v, %v", total, err)
+	}
+	if _, err := lint.Run(t.Context(), in, lint.Config{DebugFile: built}, func(*finding.Result) { t.Error("a result, though the call was bad") }); err == nil {
+		t.Error("a debug file of two kernels")
 	}
 }
 

@@ -48,9 +48,9 @@ var FT306 = check("FT306", func(j *judge) finding.Outcome {
 			if cached {
 				continue
 			}
-			why := "no instruction-cache maintenance comes after the last plain store, at %s"
+			why := "no instruction-cache maintenance comes after the last plain store (%s)"
 			if early {
-				why = "the instruction-cache maintenance comes before the last plain store, at %s"
+				why = "the instruction-cache maintenance comes before the last plain store (%s)"
 			}
 			j.report(s, fl.span(x), finding.Say("%s makes code executable with no cache maintenance after its last store", fl.name()).
 				Because(why, s.where(last.at)).

@@ -60,7 +60,7 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 		related = append(related, note(more.s, more.t, "nothing tests this branch either"))
 	}
 	j.report(b.s, b.t, finding.Say("%s makes a branch out of a trampoline with no test of its range", b.fl.name()).
-		Because("the trampoline is in memory from %s(), at %s", alloc.t.Text, alloc.s.where(alloc.t)).
+		Because("the trampoline is in memory from %s() (%s)", alloc.t.Text, alloc.s.where(alloc.t)).
 		Because("BL reaches 128 MiB, and %s() may give memory 2 GiB away", alloc.t.Text).
 		Because("neither the range nor the result (AARCH64_BREAK_FAULT) is tested, and there is no PLT").
 		Do("Test the result for AARCH64_BREAK_FAULT and fail, or branch by a PLT"), related...)

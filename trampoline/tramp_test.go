@@ -177,12 +177,12 @@ func TestCompare(t *testing.T) {
 		{"no return", func(b []byte) { le.PutUint32(b[code-4:], a64.NOP) }, []DiffKind{MissesReturn}, "ret x9"},
 		{"return left out", func(b []byte) { copy(b[code-4:], b[literal:literal+8]) }, []DiffKind{MissesReturn}, "0x38+0x40 bytes"},
 		{"another instruction", func(b []byte) { le.PutUint32(b[0x48:], a64.EncodeMOV(3, 4)) }, []DiffKind{Unexplained}, "mov x3, sp"},
-		{"an instruction left out", func(b []byte) { copy(b[0x3c:code], b[0x40:code]); moved(b, -4) }, []DiffKind{Unexplained}, "nothing for `mov x1, x9`"},
+		{"an instruction left out", func(b []byte) { copy(b[0x3c:code], b[0x40:code]); moved(b, -4) }, []DiffKind{Unexplained}, "lacks the `mov` at ftrace_common+0x4"},
 		{"an instruction too many", func(b []byte) {
 			copy(b[0x10:code+4], slices.Clone(b[0xc:code]))
 			le.PutUint32(b[0xc:], a64.EncodeMOV(10, 11))
 			moved(b, 4)
-		}, []DiffKind{Unexplained}, "the model has nothing"},
+		}, []DiffKind{Unexplained}, "is not in the model"},
 		{"a landing pad before", func(b []byte) {
 			copy(b[4:code+4], slices.Clone(b[:code]))
 			le.PutUint32(b, a64.BTIc)
@@ -213,7 +213,7 @@ func TestCompare(t *testing.T) {
 		text := ""
 		for _, d := range r.Diffs {
 			got = append(got, d.Kind)
-			text += d.What + "\n"
+			text += strings.Join(append([]string{d.What}, d.Facts...), "\n") + "\n"
 			if d.PC == 0 {
 				t.Errorf("%s: %s: nobody wrote it", c.name, d.What)
 			}

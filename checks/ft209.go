@@ -67,9 +67,9 @@ func leftBehind(im *elfscan.Image, run *callsite.InitRun) string {
 // apartBy says how the kernel comes to place init text far from text: in the region
 // far, or when the regions before it are full.
 func apartBy(before []elfscan.ModuleRegion, far elfscan.ModuleRegion) string {
-	full := "The kernel allocates text and init text apart, anywhere in"
+	full := "the kernel allocates text and init text apart, anywhere in"
 	if len(before) > 0 {
-		full = fmt.Sprintf("The kernel allocates text and init text apart; when the 128 MiB of %s are full, anywhere in", before[0].Name)
+		full = fmt.Sprintf("the kernel allocates text and init text apart; when the 128 MiB of %s are full, anywhere in", before[0].Name)
 	}
 	return fmt.Sprintf("%s %#x..%#x (%s)", full, far.Start, far.End, far.Name)
 }

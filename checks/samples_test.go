@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -145,6 +146,7 @@ func elfs(t *testing.T) []string {
 // source, both ways.
 func TestSamples(t *testing.T) {
 	triggered, passed := map[string]bool{}, map[string]bool{}
+	var lengths []int // of headlines, in characters
 	for _, elf := range elfs(t) {
 		t.Run(elf, func(t *testing.T) {
 			cfg := lint.Config{}
@@ -159,6 +161,13 @@ func TestSamples(t *testing.T) {
 				return
 			}
 			compare(t, elf, res, nil)
+			for _, f := range res.Findings {
+				n := utf8.RuneCountInString(f.Headline)
+				lengths = append(lengths, n)
+				if n > finding.MaxHeadline || len(f.Evidence) == 0 {
+					t.Errorf("a headline of %d characters, %d facts: %s", n, len(f.Evidence), f.Headline)
+				}
+			}
 			for _, r := range res.Rules {
 				switch {
 				case r.Findings > 0:
@@ -168,6 +177,10 @@ func TestSamples(t *testing.T) {
 				}
 			}
 		})
+	}
+	slices.Sort(lengths)
+	if median := lengths[len(lengths)/2]; median > 80 {
+		t.Errorf("the median headline has %d characters, at most 80 are wanted", median)
 	}
 	// A template outside text has other labels than live entry code has
 	// (dyntramp-good), so that the rule is not applicable there.

@@ -144,6 +144,17 @@ func itDoes(what string) string {
 	return what
 }
 
+// misdeed is the claim that a function does what it must not. If the first of diffs is
+// short and names no address, it is the headline and not among the rest; else generic
+// is the headline.
+func misdeed(fn, generic string, diffs []string) (c finding.Claim, rest []string) {
+	const short = 90 // characters
+	if len(diffs) > 0 && itDoes(diffs[0]) != diffs[0] && len(fn)+len(diffs[0]) < short && !strings.Contains(diffs[0], "0xffff") {
+		return say("%s %s", fn, diffs[0]), diffs[1:]
+	}
+	return say("%s %s", fn, generic), diffs
+}
+
 // some joins the first n of list and says how many more there are.
 func some(list []string, n int) string {
 	if len(list) <= n {

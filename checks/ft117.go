@@ -59,12 +59,14 @@ var FT117 = check("FT117", func(pass *analysis.Pass) (any, error) {
 		switch {
 		case len(h.Failed) > 0:
 			first := h.Failed[0]
-			c := say("%s breaks its contract", h.Func)
-			for _, d := range firstOf(first.Diffs, 3) {
-				c = c.Because("executed, %s", itDoes(d))
-			}
+			c, rest := misdeed(h.Func, "breaks its contract", first.Diffs)
 			if first.Text != "" {
-				c = c.Because("so it does where %s", first.Text)
+				c = c.Because("executed where %s", first.Text)
+			} else {
+				c = c.Because("executed as the core of ftrace calls it")
+			}
+			for _, d := range firstOf(rest, 3) {
+				c = c.Because("%s", itDoes(d))
 			}
 			if n := len(h.Failed); n > 1 {
 				c = c.Because("and in %s", plural(n-1, "more situation"))

@@ -38,9 +38,10 @@ var FT118 = check("FT118", func(pass *analysis.Pass) (any, error) {
 			}
 		case !told[r.Func]:
 			told[r.Func] = true
-			c := say("%s does not patch text as it must", r.Func)
-			for _, d := range firstOf(r.Diffs, 3) {
-				c = c.Because("executed %s, %s", r.Case, itDoes(d))
+			c, rest := misdeed(r.Func, "does not patch text as it must", r.Diffs)
+			c = c.Because("executed %s", r.Case)
+			for _, d := range firstOf(rest, 3) {
+				c = c.Because("%s", itDoes(d))
 			}
 			// The functions share code: one defect is one finding.
 			var others []string

@@ -23,18 +23,25 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	}
 	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
-		c := say("%s does with a callsite what it must not", step.Func)
-		on := "callsite " + t.name(im, run.Site.Entry) + inCase(step)
+		on, generic := "callsite "+t.name(im, run.Site.Entry)+inCase(step), "does with a callsite what it must not"
 		if strings.HasPrefix(step.Func, "module_") && kernel == im {
-			on = step.Case
-			c = say("%s does with a module what it must not", step.Func)
+			on, generic = step.Case, "does with a module what it must not"
 		}
-		c = c.Because("executed on %s:", on)
+		c, rest := misdeed(step.Func, generic, step.Diffs)
+		switch {
+		case step.Died:
+			c, rest = say("%s does not return", step.Func), step.Diffs
+		case step.Wrong && step.Got != step.Want:
+			c, rest = say("%s leaves other words at a callsite than it must", step.Func), step.Diffs
+		case step.Wrong:
+			c, rest = say("%s returns %d where %s is due", step.Func, step.Returned, step.WantRet), step.Diffs
+		}
+		c = c.Because("executed on %s", on)
 		if step.Wrong && !step.Died {
 			c = c.Because("it returns %d and leaves %s", step.Returned, siteState(im, run.Site, t, step.Got)).
 				Because("by the model it returns %s and leaves %s", step.WantRet, siteState(im, run.Site, t, step.Want))
 		}
-		for _, d := range firstOf(step.Diffs, 3) {
+		for _, d := range firstOf(rest, 3) {
 			c = c.Because("%s", itDoes(d))
 		}
 		reportRun(pass, kernel, step.Func, run.Site, c, more)

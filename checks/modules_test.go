@@ -148,9 +148,9 @@ func TestModuleIsPlacedFar(t *testing.T) {
 func TestModuleLoaders(t *testing.T) {
 	const far = `(?s)^ftrace_make_call cannot enable .*executed with ftrace_caller \+1024 MiB and the PLT in the module's text -256 MiB away \(BL reaches -128\.\.\+128\), it returns 0 and leaves d4202000 .brk #0x100.: the kernel dies`
 	wants := map[string]map[string]string{ // by kernel and rule
-		"kernel-plt-wrong":    {"FT409": `(?s)^module_finalize does with.*executed on a module with all sections:.*it writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`},
-		"kernel-plt-writable": {"FT409": `(?s)^module_frob_arch_sections does with.*executed on a module with all sections:.*it makes \.plt SHT_NOBITS with flags SHF_WRITE\+SHF_ALLOC\+SHF_EXECINSTR`},
-		"kernel-plt-near":     {"FT409": `(?s)^ftrace_make_call does with.*executed on callsite .* just behind its text`, "FT209": far},
+		"kernel-plt-wrong":    {"FT409": `(?s)^module_finalize does with.*executed on a module with all sections.*it writes a PLT entry at 0x[0-9a-f]+ that does not come to ftrace_caller`},
+		"kernel-plt-writable": {"FT409": `(?s)^module_frob_arch_sections does with.*executed on a module with all sections.*it makes \.plt SHT_NOBITS with flags SHF_WRITE\+SHF_ALLOC\+SHF_EXECINSTR`},
+		"kernel-plt-near":     {"FT409": `(?s)^ftrace_make_call leaves other words .*executed on callsite .* just behind its text`, "FT209": far},
 		"kernel-plt-small":    {"FT208": `(?s)^module_emit_plt_entry does not give.*executed on a made-up module with most branches in text, it finds no room in \.init\.plt, as module_frob_arch_sections has counted the branches \(0x48 bytes\): 6 entries are needed`},
 		"kernel-exit-init":    {"FT208": `(?s)^module_init_layout_section does not give.*executed on names of sections, it takes "\.exit\.text" for init text, which is freed when .*: this kernel can unload modules`},
 		"kernel-callops-6.12": {"FT209": far},

@@ -11,4 +11,4 @@
 	plts	init=1
 	traced	read_device
 	.section .init.text, "ax"
-	traced	init_module	// want FT409 "ftrace_make_call does with.*executed on callsite init_module"
+	traced	init_module	// want FT409 "ftrace_make_call leaves other words at a callsite.*executed on callsite init_module"

@@ -10,7 +10,7 @@
 	regs_entry_code
 	memory_functions
 	patch_map
-	patch_write keeps=1	// want FT118 "^aarch64_insn_write does not patch.*executed on a word of text, where the copy fails, it leaves the page of .* mapped writable, at fixmap slot 0x4.*so does aarch64_insn_patch_text_nosync"
+	patch_write keeps=1	// want FT118 "^aarch64_insn_write does not patch.*executed on a word of text, where the copy fails.*it leaves the page of .* mapped writable, at fixmap slot 0x4.*so does aarch64_insn_patch_text_nosync"
 	patch_interface
 	insn_makers
 	branch_maker

@@ -11,7 +11,7 @@ int ftrace_enable_ftrace_graph_caller(void)
 }
 
 int ftrace_disable_ftrace_graph_caller(void)
-{				// want FT117 "^ftrace_disable_ftrace_graph_caller breaks .*it returns -22, 0 was expected.*it leaves `b ftrace_graph_caller` at ftrace_graph_call, `nop` was expected"
+{				// want FT117 "^ftrace_disable_ftrace_graph_caller returns -22, 0 was expected.*it leaves `b ftrace_graph_caller` at ftrace_graph_call, `nop` was expected"
 	return replace((unsigned long)ftrace_graph_call, aarch64_insn_gen_nop(), aarch64_insn_gen_nop());
 }
 

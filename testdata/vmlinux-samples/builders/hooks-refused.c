@@ -5,7 +5,7 @@
 #include "hooks.h"
 
 void prepare_ftrace_return(unsigned long ip, unsigned long *parent, unsigned long frame_pointer)
-{				// want FT117 "^prepare_ftrace_return breaks .*it leaves return_to_handler .* as the traced function's return address, which must stay.*refuses with -16"
+{				// want FT117 "^prepare_ftrace_return breaks .*refuses with -16.*it leaves return_to_handler .* as the traced function's return address, which must stay"
 	if (current->tracing_graph_pause)
 		return;
 	function_graph_enter(*parent, ip, frame_pointer, (unsigned long *)frame_pointer);

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
@@ -283,6 +284,12 @@ func (f *Executor) call(name string, fn uint64, args ...uint64) (ret uint64, dif
 	switch {
 	case errors.As(err, &stop) && stop.Reason == emu.StepLimit: // none needs a thousandth
 		f.diff("does not come to an end: it runs for %d instructions", f.w.M.MaxSteps)
+	case err != nil && strings.HasPrefix(name, "module_"): // the loader was given all of the module
+		proof := f.w.Astray(err)
+		if proof == "" {
+			return 0, nil, err
+		}
+		f.diff("%s", proof)
 	case err != nil:
 		return 0, nil, err
 	}

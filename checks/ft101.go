@@ -24,7 +24,7 @@ var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		c := say("%s is missing, which era %s needs", l.Name, era).
-			Because("%s is %s", l.Name, l.Role).
+			Because("%s: %s", l.Name, l.Role).
 			Because("it is needed for %s", l.NeededBy).
 			Do("Define the label")
 		if at, ok := im.Addr("ftrace_caller"); ok && im.IsText(at) {

@@ -62,9 +62,10 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 	if disabled {
 		it, them = "this kernel disables it", "this kernel disables them"
 	}
+	where := "in or behind"
 	are, is := "are not at the entry of a function", "is not at the entry of a function"
 	if !t.Shape.SavesLR {
-		are, is = "lie in no function", "lies in no function"
+		are, is, where = "lie in no function", "lies in no function", "behind"
 	}
 	switch len(left) {
 	case 0:
@@ -87,7 +88,7 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 			more = fmt.Sprintf(" and %d more", n)
 		}
 		report(pass, left[0], say("%d callsites %s", len(left), are).
-			Because("they lie in or behind %s: %s%s", plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
+			Because("they lie %s %s: %s%s", where, plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
 			Because("this is what overridden weak functions leave behind; %s", them), others...)
 	}
 }

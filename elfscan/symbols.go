@@ -77,7 +77,7 @@ func (im *Image) rawName(i uint32) []byte {
 func (im *Image) symbol(i uint32) Symbol {
 	b := im.symtab[i*symSize : (i+1)*symSize]
 	le := binary.LittleEndian
-	return Symbol{
+	s := Symbol{
 		Name:    string(im.rawName(i)),
 		Addr:    le.Uint64(b[8:]),
 		Size:    le.Uint64(b[16:]),
@@ -85,6 +85,10 @@ func (im *Image) symbol(i uint32) Symbol {
 		Bind:    elf.ST_BIND(b[4]),
 		Section: elf.SectionIndex(le.Uint16(b[6:])),
 	}
+	if s.Type != elf.STT_OBJECT { // code is no larger than the file, whatever a damaged table says
+		s.Size = min(s.Size, uint64(len(im.data)))
+	}
+	return s
 }
 
 func (im *Image) symAddr(i uint32) uint64 {

@@ -81,16 +81,24 @@ func isKernel(path string) bool {
 	return elfscan.IsImage(path)
 }
 
-// sameKernel reports whether two files are the same, or are two forms of one
-// kernel: a build leaves vmlinux.unstripped beside vmlinux.
+// sameKernel reports whether two files are the same, or are the two forms of one
+// kernel that a build leaves side by side: vmlinux and vmlinux.unstripped.
 func sameKernel(a, b string) bool {
 	ai, err1 := os.Stat(a)
 	bi, err2 := os.Stat(b)
 	if err1 != nil || err2 != nil {
 		return false
 	}
-	id := elfscan.BuildIDOf(a)
-	return os.SameFile(ai, bi) || id != "" && id == elfscan.BuildIDOf(b)
+	if os.SameFile(ai, bi) {
+		return true
+	}
+	const other = ".unstripped"
+	forms := a == b+other || b == a+other
+	id := ""
+	if forms {
+		id = elfscan.BuildIDOf(a)
+	}
+	return id != "" && id == elfscan.BuildIDOf(b)
 }
 
 // walk adds the modules in a folder, and returns the kernel images in it.

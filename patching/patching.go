@@ -269,7 +269,7 @@ func (p *patcher) corners(fn function, at place) {
 			p.prepare(at)
 			odd := at
 			odd.addr += off
-			odd.what = fmt.Sprintf("on an address that is %d bytes past a word", off)
+			odd.what = fmt.Sprintf("on an address that is %+d past a word", off)
 			p.call(fn, odd, value, situation{refuse: true})
 		}
 	}

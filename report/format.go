@@ -110,7 +110,7 @@ func LookupFormat(name string) (Format, error) {
 
 // writeText writes the whole run as text, for -o text=FILE.
 func writeText(w io.Writer, run *Run) error {
-	t := Text{W: w, SrcTree: run.SrcTree, MaxPerRule: run.MaxPerRule}
+	t := Text{W: w, Many: manyKernels(run.Results), SrcTree: run.SrcTree, MaxPerRule: run.MaxPerRule}
 	if run.ManyKernels() {
 		return t.WriteShared(run.Results)
 	}
@@ -149,10 +149,19 @@ func proof(f *finding.Finding) []string {
 	return lines
 }
 
-// whole returns a finding without its place, in lines: headline, evidence, fix,
-// related places.
-func whole(f *finding.Finding) string {
-	return strings.Join(slices.Concat([]string{headline(f)}, proof(f), notes(f)), "\n")
+// whole returns a finding without its place, in lines: headline, evidence, fix, the
+// input if the finding does not name it, related places.
+func whole(res *finding.Result, f *finding.Finding) string {
+	return strings.Join(slices.Concat([]string{headline(f)}, proof(f), input(res, f), notes(f)), "\n")
+}
+
+// input is a line that names the kernel image or module of a finding whose place is
+// in a source file; none if the place names it, or if the finding is in a patch.
+func input(res *finding.Result, f *finding.Finding) []string {
+	if res.Patch != nil || f.Path == res.Path {
+		return nil
+	}
+	return []string{"in " + printable(res.Path)}
 }
 
 // notes returns the related places of a finding, one line each.
@@ -164,8 +173,8 @@ func notes(f *finding.Finding) (lines []string) {
 }
 
 // line returns a finding in the form of text, with its related places.
-func line(f *finding.Finding) string {
-	return fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, whole(f))
+func line(res *finding.Result, f *finding.Finding) string {
+	return fmt.Sprintf("%s: %v: %s", position(f.Place), f.Rule.Severity, whole(res, f))
 }
 
 // leftOut returns a line for each rule that has findings which are not in the

@@ -314,6 +314,13 @@ func TestGitHubCommands(t *testing.T) {
 				if f.Fix != "" {
 					text += "\nfix: " + report.OneLine(f.Fix)
 				}
+				if res.Patch == nil && f.Path != res.Path {
+					in := res.Path
+					if report.OneLine(in) != in {
+						in = fmt.Sprintf("%q", in)
+					}
+					text += "\nin " + in
+				}
 				for _, r := range f.Related {
 					at := r.Path
 					if r.Line > 0 {

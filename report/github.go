@@ -41,7 +41,7 @@ func writeGitHub(w io.Writer, run *Run) error {
 			if f.Line > 0 {
 				fmt.Fprintf(b, ",line=%d,col=%d", f.Line, f.Col)
 			}
-			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(whole(f)))
+			fmt.Fprintf(b, ",title=%s::%s\n", githubProperty.Replace(f.Rule.ID+" "+f.Rule.Name), githubText.Replace(whole(res, f)))
 		}
 		for _, line := range append(NoteLines(res), leftOut(res)...) {
 			about("notice", line)

@@ -42,7 +42,7 @@ func writeGitLab(w io.Writer, run *Run) error {
 		for i := range res.Findings {
 			f := &res.Findings[i]
 			issues = append(issues, gitlabIssue{
-				Description: whole(f),
+				Description: whole(res, f),
 				CheckName:   fmt.Sprintf("%s %s", f.Rule.ID, f.Rule.Name),
 				Fingerprint: ids.next(f),
 				Severity:    gitlabSeverity[f.Rule.Severity],

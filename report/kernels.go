@@ -13,7 +13,7 @@ import (
 
 // Kernels writes a table of the kernels among the results, a kernel a row.
 func Kernels(w io.Writer, results []*finding.Result) {
-	rows := [][]string{{"kernel", "release", "era", "callsites", "errors", "warnings", "inconclusive"}}
+	rows := [][]string{{"kernel", "release", "era", "callsites", "errors", "warnings", "notes", "inconclusive"}}
 	for _, res := range results {
 		if res.IsModule || res.Patch != nil {
 			continue
@@ -25,7 +25,7 @@ func Kernels(w io.Writer, results []*finding.Result) {
 		var t tally
 		t.add(res)
 		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, number(res.Image.Callsites),
-			number(t.bySeverity[rules.Error]), number(t.bySeverity[rules.Warning]), number(len(t.inconclusive))})
+			number(t.bySeverity[rules.Error]), number(t.bySeverity[rules.Warning]), number(t.bySeverity[rules.Note]), number(len(t.inconclusive))})
 	}
 	writeTable(w, rows)
 }
@@ -71,19 +71,18 @@ type shared struct {
 }
 
 // sharedFindings returns the findings of all results, each once, as Compare orders
-// them: findings of several kernels are the same if all that a new build leaves
-// alone is. The first stands for the others.
+// them: findings of several kernels are the same if all but their numbers is. The first stands for the others.
 func sharedFindings(results []*finding.Result) []shared {
 	type key struct {
 		finding.Identity
-		headline string
+		text string
 	}
 	var list []shared
 	at := map[key]int{}
 	for _, res := range results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			k := key{f.Identity, finding.WithoutNumbers(f.Headline)}
+			k := key{f.Identity, finding.WithoutNumbers(f.Text())}
 			n, seen := at[k]
 			if !seen {
 				n = len(list)

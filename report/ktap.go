@@ -34,7 +34,7 @@ func writeKTAP(w io.Writer, run *Run) error {
 		found := byRule(res)
 		for n, r := range res.Rules {
 			for _, f := range found[r.Rule.ID] {
-				for _, l := range strings.Split(line(f), "\n") {
+				for _, l := range strings.Split(line(res, f), "\n") {
 					fmt.Fprintf(b, "    # %s\n", ktapLine(l))
 				}
 			}

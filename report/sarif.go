@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -164,7 +165,7 @@ func writeSARIF(w io.Writer, run *Run) error {
 	for _, res := range run.Results {
 		r.Artifacts = append(r.Artifacts, sarifArtifact{sarifURI(res.Path), []string{"analysisTarget"}})
 		for i := range res.Findings {
-			r.Results = append(r.Results, sarifFinding(&res.Findings[i], index, ids))
+			r.Results = append(r.Results, sarifFinding(res, &res.Findings[i], index, ids))
 		}
 		for _, err := range res.Errors {
 			notify("error", res.Path, 0, err.Error())
@@ -229,7 +230,7 @@ func sarifRules(run *Run) (list []sarifRule, index map[string]int) {
 // sarifProblem is the severity by which GitHub orders alerts.
 var sarifProblem = map[rules.Severity]string{rules.Error: "error", rules.Warning: "warning", rules.Note: "recommendation"}
 
-func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sarifResult {
+func sarifFinding(in *finding.Result, f *finding.Finding, index map[string]int, ids fingerprints) sarifResult {
 	id := ids.next(f)
 	if !strings.Contains(id, ":") {
 		id += ":1" // as GitHub writes its own
@@ -243,7 +244,7 @@ func sarifFinding(f *finding.Finding, index map[string]int, ids fingerprints) sa
 	}
 	res := sarifResult{
 		RuleID: f.Rule.ID, RuleIndex: index[f.Rule.ID], Level: f.Rule.Severity.String(),
-		Message:      sarifText{Text: strings.Join(append([]string{OneLine(f.Headline)}, proof(f)...), "\n")},
+		Message:      sarifText{Text: strings.Join(slices.Concat([]string{OneLine(f.Headline)}, proof(f), input(in, f)), "\n")},
 		Locations:    []sarifLocation{at},
 		Fingerprints: sarifFingerprints{id},
 	}

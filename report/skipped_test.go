@@ -22,7 +22,7 @@ func partly(path string, module bool) *finding.Result {
 		{Rule: rule("FT404"), Known: 1, Outcome: finding.Outcome{Examined: "3 callsites", Skipped: skipped[:1]}},
 		{Rule: rule("FT408"), Outcome: finding.Outcome{Examined: "3 callsites", Skipped: skipped}},
 		{Rule: rule("FT409"), Findings: 1, Outcome: finding.Outcome{Examined: "3 callsites", Skipped: skipped}},
-	}, Findings: []finding.Finding{{Rule: rule("FT409"), Claim: finding.Claim{Headline: "wrong"}}}}
+	}, Findings: []finding.Finding{{Place: finding.Place{Path: path}, Rule: rule("FT409"), Claim: finding.Claim{Headline: "wrong"}}}}
 	if module {
 		res.Image.Module = &finding.ModuleFacts{}
 	}

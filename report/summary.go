@@ -153,7 +153,9 @@ func doNotApply(w io.Writer, list []finding.RuleRun) {
 		}
 		total++
 		for _, cut := range []string{": ", " ("} {
-			why, _, _ = strings.Cut(why, cut)
+			if !strings.Contains(why, "--exhaustive") { // which says what to do
+				why, _, _ = strings.Cut(why, cut)
+			}
 		}
 		if rules[why]++; rules[why] == 1 {
 			order = append(order, why)

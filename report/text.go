@@ -23,6 +23,7 @@ import (
 type Text struct {
 	W       io.Writer
 	Color   bool
+	Many    bool   // several kernels are judged: each finding names its own
 	SrcTree string // folder of the kernel sources, to show lines; "" for none
 	// MaxPerRule bounds the findings of a rule that are shown for an input, or for
 	// all modules together; 0 for all. Findings that are not shown are counted.
@@ -62,7 +63,7 @@ func (t *Text) Write(res *finding.Result) error {
 	for i := range res.Findings {
 		if kept[i] {
 			in := ""
-			if f := &res.Findings[i]; res.IsModule && f.Path != res.Path {
+			if f := &res.Findings[i]; (res.IsModule || t.Many) && len(input(res, f)) > 0 {
 				in = "in " + printable(res.Path)
 			}
 			t.finding(w, &res.Findings[i], in)

@@ -17,13 +17,15 @@ func Verdict(results []*finding.Result, errs []error) string {
 	for _, res := range results {
 		t.add(res)
 	}
-	t.unread += len(errs)
 	also := ""
 	if len(t.inconclusive) > 0 {
 		also += fmt.Sprintf("; %s inconclusive (%s)", count(len(t.inconclusive), "rule", "rules"), fewIDs(t.inconclusive))
 	}
-	if t.unread > 0 {
+	switch {
+	case t.unread > 0:
 		also += fmt.Sprintf("; %s not be judged in full", count(t.unread, "input could", "inputs could"))
+	case len(errs) > 0:
+		also += "; not all could be judged in full"
 	}
 	if t.known > 0 {
 		also += fmt.Sprintf("; %d known", t.known)
@@ -41,7 +43,9 @@ func Verdict(results []*finding.Result, errs []error) string {
 	switch {
 	case t.judged == 0:
 		return t.subject(false) + ": not judged" + also
-	case t.unread > 0 || len(t.inconclusive) > 0:
+	case len(t.passed)+len(t.inconclusive) == 0 && t.known+t.suppressed == 0:
+		return t.subject(false) + ": nothing to judge, no rule applies" + also
+	case t.unread > 0 || len(errs) > 0 || len(t.inconclusive) > 0:
 		return t.subject(false) + ": nothing found, " + rest + also
 	}
 	return t.subject(false) + ": clean, " + rest + also

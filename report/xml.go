@@ -62,7 +62,7 @@ func writeCheckstyle(w io.Writer, run *Run) error {
 	for _, res := range run.Results {
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			add(f.Path, checkstyleError{f.Line, f.Col, checkstyleSeverity[f.Rule.Severity], strings.Join(append([]string{OneLine(f.Headline)}, proof(f)...), "\n"), "ftlint." + f.Rule.ID + "." + f.Rule.Name})
+			add(f.Path, checkstyleError{f.Line, f.Col, checkstyleSeverity[f.Rule.Severity], strings.Join(slices.Concat([]string{OneLine(f.Headline)}, proof(f), input(res, f)), "\n"), "ftlint." + f.Rule.ID + "." + f.Rule.Name})
 		}
 		for _, err := range res.Errors {
 			add(res.Path, checkstyleError{0, 0, "error", OneLine(err.Error()), "ftlint"})
@@ -154,9 +154,9 @@ func writeJUnit(w io.Writer, run *Run) error {
 			status, why := Status(r)
 			switch {
 			case r.Findings > 0 && run.fails(r.Rule.Severity):
-				c.Failure = &junitProblem{summary(r, found[r.Rule.ID]), r.Rule.Severity.String(), lines(r, found[r.Rule.ID])}
+				c.Failure = &junitProblem{summary(r, found[r.Rule.ID]), r.Rule.Severity.String(), lines(res, r, found[r.Rule.ID])}
 			case r.Findings > 0:
-				c.Out = summary(r, found[r.Rule.ID]) + "\n" + lines(r, found[r.Rule.ID])
+				c.Out = summary(r, found[r.Rule.ID]) + "\n" + lines(res, r, found[r.Rule.ID])
 			case status != "passed":
 				c.Skipped = &junitSkipped{OneLine(status + ": " + why)}
 			}
@@ -183,10 +183,10 @@ func summary(r finding.RuleRun, found []*finding.Finding) string {
 }
 
 // lines returns findings of a rule in the form of text.
-func lines(r finding.RuleRun, found []*finding.Finding) string {
+func lines(res *finding.Result, r finding.RuleRun, found []*finding.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
-		fmt.Fprintln(&b, line(f))
+		fmt.Fprintln(&b, line(res, f))
 	}
 	if n := r.Findings - len(found); n > 0 {
 		fmt.Fprintln(&b, more(n, r.Rule, notShown))

@@ -340,7 +340,10 @@ func strays(im *elfscan.Image, fn uint64) (found []string) {
 		}
 		seen[s.Addr] = true
 		for a := s.Addr; a < s.End(); a += a64.Size {
-			w, _ := im.Word(a)
+			w, ok := im.Word(a)
+			if !ok {
+				break
+			}
 			target, ok := a64.Target(w, a)
 			if kind := a64.Classify(w); !ok || kind != a64.Call && kind != a64.Branch {
 				continue

@@ -43,6 +43,7 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 	cfg.Progress = bar.set
 	many := len(in.Modules) > 1
 	kernels := len(in.Images) > 1
+	s.text.Many = kernels
 	shared := kernels && !s.flags.noGroup // findings are written once for all kernels, at the end
 	var failed error                      // of writing
 	total, err := lint.Run(ctx, in, cfg, func(res *finding.Result) {

@@ -161,7 +161,7 @@ func (g *graphCall) hooked() {
 				return
 			}
 			if len(x.enter.calls) != 1 {
-				x.diff("calls function_graph_enter %d times where once was expected", len(x.enter.calls))
+				x.diff("calls function_graph_enter %d times, once was expected", len(x.enter.calls))
 				return
 			}
 			g.handed(x.enter.calls[0])

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -27,6 +28,9 @@ var makerNames = []string{
 // for the makers of instructions: one mutant in patchingEvery. With -short it is
 // trixie's kernel alone.
 func TestMutationPatching(t *testing.T) {
+	if race.Enabled {
+		t.Skip("SKIPPED: under the race detector: scripts/test has a step for it")
+	}
 	const patchingEvery = 4
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {

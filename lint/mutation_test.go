@@ -66,6 +66,9 @@ var helperPrefixes = []helper{
 // the checks notice. With -short it is trixie's kernel alone: its entry code, its
 // site functions and its loader.
 func TestMutation(t *testing.T) {
+	if race.Enabled {
+		t.Skip("SKIPPED: under the race detector: scripts/test has a step for it")
+	}
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
 			if suite.name == "sid" {
@@ -379,9 +382,6 @@ func mutate(t *testing.T, bn bench) (sum tally) {
 	want, every := float64(wantScore), max(bn.every, 1)
 	if testing.Short() {
 		every = sampleEvery
-	}
-	if race.Enabled {
-		every = sampleEvery * sampleEvery
 	}
 	if every > 1 {
 		want = wantSampleScore

@@ -302,9 +302,17 @@ func endsBadly(err error) string {
 		return "does not come to its end: " + err.Error()
 	case emu.Break, emu.Exception:
 		return "ends in a trap: " + err.Error()
+	case emu.Unmapped:
+		if stop.Addr < nullPages { // in no kernel there is memory
+			return "uses memory that it must not: " + err.Error()
+		}
 	}
 	return ""
 }
+
+// nullPages is the size in bytes of the lowest addresses, which are those of members
+// of a structure at NULL.
+const nullPages = 64 << 10
 
 // call executes fn on the place and judges it. It reports whether the function
 // returned and did nothing wrong.

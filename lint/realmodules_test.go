@@ -155,8 +155,8 @@ func TestRealModulesExhaustively(t *testing.T) {
 // A kernel whose loader or site functions are broken for modules that are far
 // is found by way of its modules: one word of it is changed at a time.
 func TestBrokenFarKernels(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
+	if testing.Short() || race.Enabled {
+		t.Skip("SKIPPED: short, or under the race detector: scripts/test has a step for it")
 	}
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {

@@ -90,16 +90,38 @@ type place struct {
 type finding struct {
 	place
 	Severity, Rule, Name, Fingerprint string
+	Evidence                          []string
+	Fix                               string
 	Related                           []place
+}
+
+// proof is what stands below the headline of a finding: evidence, fix, and the input
+// if the finding is in a source file of an image.
+func (in *input) proof(f *finding) []string {
+	lines := slices.Clone(f.Evidence)
+	if f.Fix != "" {
+		lines = append(lines, "fix: "+f.Fix)
+	}
+	if in.Patches == nil && f.Path != in.Path {
+		lines = append(lines, "in "+in.Path)
+	}
+	return lines
+}
+
+// whole is the headline and the proof of a finding.
+func (in *input) whole(f *finding) string {
+	return strings.Join(append([]string{f.Message}, in.proof(f)...), "\n")
 }
 
 type input struct {
 	Path     string
 	Errors   []string
+	Patches  *struct{}
 	Findings []finding
 	Rules    []struct {
 		Rule, Name, Severity, Status, Why string
 		Findings                          int
+		Skipped                           []string
 	}
 }
 
@@ -164,7 +186,7 @@ func TestCheckstyle(t *testing.T) {
 		var wanted []string
 		for _, in := range want(t, inputs) {
 			for _, f := range in.Findings {
-				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s ftlint.%s.%s %s", f.Path, f.Line, f.Column, reviewdogSeverity[f.Severity], f.Rule, f.Name, f.Message))
+				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s ftlint.%s.%s %s", f.Path, f.Line, f.Column, reviewdogSeverity[f.Severity], f.Rule, f.Name, in.whole(&f)))
 			}
 			for _, e := range in.Errors {
 				wanted = append(wanted, fmt.Sprintf("%s:0:0 ERROR ftlint %s", in.Path, oneLine(e)))
@@ -192,7 +214,7 @@ func TestSARIF(t *testing.T) {
 				if column == 1 {
 					column = 0 // of a region without an end: the whole line
 				}
-				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s %s %s", f.Path, max(f.Line, 1), column, reviewdogSeverity[f.Severity], f.Rule, f.Message))
+				wanted = append(wanted, fmt.Sprintf("%s:%d:%d %s %s %s", f.Path, max(f.Line, 1), column, reviewdogSeverity[f.Severity], f.Rule, in.whole(&f)))
 			}
 		}
 		equal(t, diagnostics(got), wanted)
@@ -219,7 +241,7 @@ func TestErrorformat(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got, wanted []string
-		for s := efm.NewScanner(strings.NewReader(report(t, inputs, "text"))); s.Scan(); {
+		for s := efm.NewScanner(strings.NewReader(report(t, inputs, "text", "--no-group"))); s.Scan(); {
 			if e := s.Entry(); e.Valid {
 				got = append(got, fmt.Sprintf("%s:%d:%d %c %s", e.Filename, e.Lnum, e.Col, e.Type, e.Text))
 			}
@@ -361,10 +383,10 @@ func TestKTAP(t *testing.T) {
 					status, name := "SKIPPED", strings.ReplaceAll(oneLine(in.Path), "#", "_")
 					var rules []string
 					for _, r := range in.Rules {
-						lines := 0
+						lines := min(1, len(r.Skipped)) // which cases were not executed
 						for _, f := range in.Findings {
 							if f.Rule == r.Rule {
-								lines += 1 + len(f.Related)
+								lines += 1 + len(in.proof(&f)) + len(f.Related)
 							}
 						}
 						s := "SUCCESS"

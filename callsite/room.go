@@ -244,6 +244,10 @@ func (p *PLTMaker) Run(file []byte, what string, erratum bool) (r RoomRun) {
 	if r.Err != nil {
 		return r
 	}
+	if err := after.sound(); err != nil { // it was sound before
+		r.diff(name, "leaves the module damaged: %v", err)
+		return r
+	}
 	plts := p.judgeRoom(&r, f, after, erratum)
 	if r.good() && p.hasMembers {
 		p.fill(&r, after, plts, erratum)

@@ -35,7 +35,7 @@ var goodKernels = map[string]string{
 // kernel's module loader, builderNames the hooks of a builder.
 var (
 	siteNames    = []string{"ftrace_call_adjust", "ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop"}
-	loaderNames  = []string{"module_frob_arch_sections", "module_finalize", "get_plt_entry"}
+	loaderNames  = []string{"module_finalize", "get_plt_entry"}
 	builderNames = []string{"arch_ftrace_update_trampoline", "arch_ftrace_trampoline_free"}
 )
 

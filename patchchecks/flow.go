@@ -16,12 +16,15 @@ type flow struct {
 	src     *Source
 	calls   []patchscan.Call
 	assigns []patchscan.Assign
+	returns []patchscan.Return
 	given   map[string]bool // parameters in which other functions pass memory for code
 	memory  map[string]bool // variables that point into memory for code
+
+	allSinks []sink // what sinks returns; nil until it is asked
 }
 
 func newFlow(s *Source, f *patchscan.Func, allocators map[string]bool) *flow {
-	fl := &flow{Func: f, src: s, calls: f.Calls(), assigns: f.Assigns(), given: map[string]bool{}}
+	fl := &flow{Func: f, src: s, calls: f.Calls(), assigns: f.Assigns(), returns: f.Returns(), given: map[string]bool{}}
 	fl.findMemory(allocators)
 	return fl
 }
@@ -36,9 +39,9 @@ func (fl *flow) findMemory(allocators map[string]bool) {
 
 // passMemory finds the parameters in which functions of the input pass each other
 // memory for code.
-func (set *SourceSet) passMemory() {
+func (series *Series) passMemory() {
 	byName := map[string][]*flow{}
-	for _, s := range set.Files {
+	for _, s := range series.Files {
 		for _, fl := range s.Flows {
 			if fl.NameAt >= 0 {
 				byName[fl.Name] = append(byName[fl.Name], fl)
@@ -47,7 +50,7 @@ func (set *SourceSet) passMemory() {
 	}
 	for more := true; more; {
 		more = false
-		for _, s := range set.Files {
+		for _, s := range series.Files {
 			for _, fl := range s.Flows {
 				for _, c := range fl.calls {
 					for _, callee := range byName[c.Name] {
@@ -55,7 +58,7 @@ func (set *SourceSet) passMemory() {
 						for i, arg := range c.Args {
 							if i < len(params) && params[i] != "" && !callee.given[params[i]] && fl.pointsInto(arg) {
 								callee.given[params[i]], more = true, true
-								callee.findMemory(set.allocators)
+								callee.findMemory(series.allocators)
 							}
 						}
 					}
@@ -179,7 +182,7 @@ func (fl *flow) derived(seed func(value []patchscan.Token) bool) map[string]bool
 	for more := true; more; {
 		more = false
 		for _, a := range fl.assigns {
-			if k := key(a.Name); !a.Deref && !names[k] && (seed(a.Value) || mentions(a.Value, names)) {
+			if k := key(a.Name); k != "" && !a.Deref && !names[k] && (seed(a.Value) || mentions(a.Value, names)) {
 				names[k], more = true, true
 			}
 		}
@@ -224,8 +227,10 @@ func (fl *flow) stores() []store {
 		}
 	}
 	for _, a := range fl.assigns {
-		if fl.memory[key(a.Name)] && (a.Deref || strings.Contains(a.Name, "[")) {
-			out = append(out, store{fl.Tokens[a.At], a.At, a.Value, true})
+		if a.Stores() && (fl.memory[key(a.Name)] || a.Deref && fl.pointsInto(a.Left)) {
+			left := text(a.Left)
+			pointer := strings.Contains(left, "**") || strings.Contains(left, "long") || strings.Contains(left, "u64") // data beside the code
+			out = append(out, store{fl.Tokens[a.At], a.At, a.Value, !pointer})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b store) int { return a.index - b.index })

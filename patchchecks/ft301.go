@@ -20,7 +20,7 @@ func (j *judge) setsReadOnly(fl *flow) (found bool) {
 }
 
 // FT301 finds memory for code that is made executable while it is writable.
-var FT301 = check("FT301", func(j *judge) finding.Outcome {
+var FT301 = check("FT301", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		for _, x := range fl.calls {

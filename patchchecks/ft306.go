@@ -13,7 +13,7 @@ var cacheCalls = map[string]bool{
 
 // FT306 finds code that becomes executable with no cache maintenance behind
 // the last plain store.
-var FT306 = check("FT306", func(j *judge) finding.Outcome {
+var FT306 = check("FT306", func(j *judge) tally {
 	// A function of the input that calls one of cacheCalls maintains the caches for
 	// its callers.
 	maintain := map[string]bool{}

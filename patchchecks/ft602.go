@@ -12,7 +12,7 @@ import (
 // FT602 finds instructions that are overwritten without a check of the old
 // instruction. One function gets one finding, at the first of them; the others are
 // related places.
-var FT602 = check("FT602", func(j *judge) finding.Outcome {
+var FT602 = check("FT602", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token
@@ -34,7 +34,7 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 				}
 			}
 		}
-		compares := fl.compares()
+		compares := fl.reads()
 		copied := false
 		for _, st := range fl.stores() {
 			if !st.word {
@@ -104,8 +104,8 @@ func (fl *flow) computed(arg []patchscan.Token, at int) bool {
 	return false
 }
 
-// compares reports whether the function reads or compares instructions.
-func (fl *flow) compares() bool {
+// reads reports whether the function reads or compares instructions.
+func (fl *flow) reads() bool {
 	for _, c := range fl.calls {
 		if c.Name == "aarch64_insn_read" || c.Name == "memcmp" || strings.HasPrefix(c.Name, "aarch64_insn_is_") {
 			return true

@@ -26,7 +26,7 @@ const (
 )
 
 // FT604 finds functions that differ in names and constants alone.
-var FT604 = check("FT604", func(j *judge) finding.Outcome {
+var FT604 = check("FT604", func(j *judge) tally {
 	n := 0
 	for _, s := range j.Files {
 		var whole []*shape

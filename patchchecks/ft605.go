@@ -15,7 +15,7 @@ import (
 // are one edit away from a name that the patch defines or, in a diagram, uses. A
 // word of a sentence is compared only with names that the patch defines: it may be
 // one of the kernel's many names that no patch shows.
-var FT605 = check("FT605", func(j *judge) finding.Outcome {
+var FT605 = check("FT605", func(j *judge) tally {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}

@@ -14,7 +14,7 @@ import (
 // memory with neither a PLT nor a test of the range. The patch makes the branches
 // from the memory. For an ops->trampoline ftrace writes the branches to the memory:
 // the BL of callsites.
-var FT608 = check("FT608", func(j *judge) finding.Outcome {
+var FT608 = check("FT608", func(j *judge) tally {
 	type place struct {
 		s  *Source
 		fl *flow

@@ -17,7 +17,7 @@ const noPatch = "a source file, not a patch"
 
 // FT606 finds open points that a patch brings with it: at most one finding for the
 // message, and one for each comment.
-var FT606 = check("FT606", func(j *judge) finding.Outcome {
+var FT606 = check("FT606", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
@@ -103,7 +103,7 @@ func hasAny(t string, words ...string) bool {
 
 // FT607 finds messages that claim speed and give no figure. A figure in the cover
 // letter counts for each patch of the series.
-var FT607 = check("FT607", func(j *judge) finding.Outcome {
+var FT607 = check("FT607", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}

@@ -35,7 +35,13 @@ var Patch = &analysis.Analyzer{
 
 // A SourceSet is the part of an input that is judged.
 type SourceSet struct {
-	In      *patchscan.Input
+	In     *patchscan.Input
+	Series []*Series
+}
+
+// A Series is what is judged together: a source file, one patch, or the patches of
+// a series.
+type Series struct {
 	Files   []*Source // arm64's C and assembly
 	Patches []*Commit // patches that touch arm64's code or ftrace; nil for a source file
 
@@ -47,6 +53,8 @@ type Source struct {
 	*patchscan.Code
 	In    *patchscan.Input
 	Flows []*flow // one for each of Funcs
+
+	macros map[string]patchscan.Macro
 }
 
 // A Commit is a patch with its files of arm64.
@@ -92,44 +100,59 @@ var Sources = &analysis.Analyzer{
 	Run: func(pass *analysis.Pass) (any, error) {
 		in := pass.ResultOf[Patch].(*patchscan.Input)
 		set := &SourceSet{In: in}
-		add := func(f *patchscan.File) *Source {
-			if f.Lang == patchscan.LangOther || f.Binary || foreign(f) {
-				return nil
-			}
-			code := f.Parse()
-			if f.Arch != "arm64" && !looksLikeARM64(code) {
-				return nil
-			}
-			s := &Source{Code: code, In: in}
-			set.Files = append(set.Files, s)
-			return s
-		}
 		if in.Source != nil {
-			add(in.Source)
+			series := &Series{}
+			series.add(in, in.Source)
+			set.Series = append(set.Series, series)
 		}
-		for _, p := range in.Patches {
-			c := &Commit{Patch: p}
-			near := len(p.Files) == 0 // a cover letter
-			for _, f := range p.Files {
-				if s := add(f); s != nil {
-					c.Files = append(c.Files, s)
+		for _, patches := range in.Series() {
+			series := &Series{}
+			for _, p := range patches {
+				c := &Commit{Patch: p}
+				near := len(p.Files) == 0 // a cover letter
+				for _, f := range p.Files {
+					if s := series.add(in, f); s != nil {
+						c.Files = append(c.Files, s)
+					}
+					near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
 				}
-				near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
+				if near || len(c.Files) > 0 {
+					series.Patches = append(series.Patches, c)
+				}
 			}
-			if near || len(c.Files) > 0 {
-				set.Patches = append(set.Patches, c)
-			}
+			set.Series = append(set.Series, series)
 		}
-		set.allocators = withWrappers(set.Files)
-		for _, s := range set.Files {
-			for _, f := range s.Funcs {
-				s.Flows = append(s.Flows, newFlow(s, f, set.allocators))
-			}
+		for _, series := range set.Series {
+			series.follow()
 		}
-		set.passMemory()
 		return set, nil
 	},
 	ResultType: reflect.TypeFor[*SourceSet](),
+}
+
+// add parses a file and adds it to the series, if it is of arm64.
+func (series *Series) add(in *patchscan.Input, f *patchscan.File) *Source {
+	if f.Lang == patchscan.LangOther || f.Binary || foreign(f) {
+		return nil
+	}
+	code := f.Parse()
+	if f.Arch != "arm64" && !looksLikeARM64(code) {
+		return nil
+	}
+	s := &Source{Code: code, In: in, macros: code.Macros()}
+	series.Files = append(series.Files, s)
+	return s
+}
+
+// follow finds out what the functions of the series do with memory for code.
+func (series *Series) follow() {
+	series.allocators = withWrappers(series.Files)
+	for _, s := range series.Files {
+		for _, f := range s.Funcs {
+			s.Flows = append(s.Flows, newFlow(s, f, series.allocators))
+		}
+	}
+	series.passMemory()
 }
 
 // foreign reports whether the file belongs to another architecture, or to a part
@@ -172,14 +195,16 @@ func looksLikeARM64(c *patchscan.Code) bool {
 // AddFacts adds to the facts of a summary the numbers of files and lines that are
 // judged, and the lines and functions that the patches touch.
 func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
-	for _, s := range set.Files {
-		facts.Judged++
-		for i := range s.Lines {
-			if s.Lines[i].Op == '+' || set.In.AllLines {
-				facts.Added++
+	for _, series := range set.Series {
+		for _, s := range series.Files {
+			facts.Judged++
+			for i := range s.Lines {
+				if s.Lines[i].Op == '+' || set.In.AllLines {
+					facts.Added++
+				}
 			}
+			facts.Touched = append(facts.Touched, s.touched()...)
 		}
-		facts.Touched = append(facts.Touched, s.touched()...)
 	}
 }
 

@@ -216,18 +216,22 @@ type store struct {
 var copiers = map[string]bool{
 	"memcpy": true, "__memcpy": true, "memmove": true, "probe_kernel_read": true, "copy_from_kernel_nofault": true,
 	"__copy_from_user": true, "memset": true,
+	"copy_to_kernel_nofault": true, "probe_kernel_write": true,
 }
 
 // stores are the stores into memory for code, in the order of the text.
-func (fl *flow) stores() []store {
+func (fl *flow) stores() []store { return fl.storesTo(fl.pointsInto) }
+
+// storesTo are the stores to the destinations that to accepts.
+func (fl *flow) storesTo(to func(destination []patchscan.Token) bool) []store {
 	var out []store
 	for _, c := range fl.calls {
-		if copiers[c.Name] && len(c.Args) == 3 && fl.pointsInto(c.Args[0]) {
+		if copiers[c.Name] && len(c.Args) == 3 && to(c.Args[0]) {
 			out = append(out, store{fl.Tokens[c.At], c.At, c.Args[1], isWordSize(c.Args[2])})
 		}
 	}
 	for _, a := range fl.assigns {
-		if a.Stores() && (fl.memory[key(a.Name)] || a.Deref && fl.pointsInto(a.Left)) {
+		if a.Stores() && to(base(a.Left)) {
 			left := text(a.Left)
 			pointer := strings.Contains(left, "**") || strings.Contains(left, "long") || strings.Contains(left, "u64") // data beside the code
 			out = append(out, store{fl.Tokens[a.At], a.At, a.Value, !pointer})
@@ -235,6 +239,14 @@ func (fl *flow) stores() []store {
 	}
 	slices.SortStableFunc(out, func(a, b store) int { return a.index - b.index })
 	return out
+}
+
+// base is the left side of an assignment without its indexes: p for p[i].
+func base(left []patchscan.Token) []patchscan.Token {
+	if i := slices.IndexFunc(left, func(t patchscan.Token) bool { return t.Text == "[" }); i >= 0 {
+		return left[:i]
+	}
+	return left
 }
 
 // isWordSize reports whether a size is that of one instruction.

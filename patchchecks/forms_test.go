@@ -135,3 +135,134 @@ func TestMaskForms(t *testing.T) {
 		{stmt("insn = insn & 0x3ffffff;"), ""},       // decoding
 	})
 }
+
+// Text that is overwritten unread is found at any computed address.
+func TestOverwriteForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static int f(unsigned long tramp, void *image, void *orig, struct rec *rec, unsigned int off, u32 new)\n{\n\t" + s + "\n}\n"
+	}
+	hook := "u32 new = aarch64_insn_gen_branch_imm((unsigned long)orig, to, AARCH64_INSN_BRANCH_NOLINK);\n\t"
+	testForms(t, "arch/arm64/kernel/x.c", []string{"FT602"}, []form{
+		{fn("return aarch64_insn_patch_text_nosync((void *)(tramp + off), new);"), "FT602"},
+		{fn("return aarch64_insn_patch_text_nosync(image + off, new);"), "FT602"},
+		{fn("return aarch64_insn_patch_text_nosync(image + 8, new);"), "FT602"},
+		{fn("return aarch64_insn_write((void *)tramp + off, new);"), "FT602"},
+		{fn("void *slot = image + off;\n\treturn aarch64_insn_patch_text_nosync(slot, new);"), "FT602"},
+		{fn("unsigned long pc = tramp + off * 4;\n\treturn aarch64_insn_patch_text_nosync((void *)pc, new);"), "FT602"},
+		{fn("void *addrs[] = { image + off };\n\treturn aarch64_insn_patch_text(addrs, &new, 1);"), "FT602"},
+		{fn("unsigned long pc = tramp + off;\n\treturn ftrace_modify_code(pc, 0, new, false);"), "FT602"},
+		{fn(hook + "return aarch64_insn_patch_text_nosync(orig, new);"), "FT602"},
+		{fn(hook + "return aarch64_insn_patch_text_nosync((void *)orig, new);"), "FT602"},
+		{fn("u32 new = aarch64_insn_gen_branch_imm(rec->ip, to, 0);\n\treturn aarch64_insn_write((void *)rec->ip, new);"), "FT602"},
+		{fn("void *at = (void *)kallsyms_lookup_name(name);\n\tnew = aarch64_insn_gen_branch_imm((unsigned long)at, to, 0);\n\treturn aarch64_insn_write(at, new);"), "FT602"},
+		{fn("u32 old;\n\taarch64_insn_read(orig, &old);\n\treturn aarch64_insn_write(image + off, new);"), "FT602"}, // another's
+		{fn("if (memcmp(orig, rec, 8))\n\t\treturn 0;\n\treturn aarch64_insn_write(image + off, new);"), "FT602"},   // another's
+		// The old instruction is read or compared.
+		{fn("u32 old;\n\taarch64_insn_read(image + off, &old);\n\treturn aarch64_insn_write(image + off, new);"), ""},
+		{fn("if (*(u32 *)(image + off) != old)\n\t\treturn 0;\n\treturn aarch64_insn_write(image + off, new);"), ""},
+		{fn("if (le32_to_cpu(*(__le32 *)(tramp + off)) != old)\n\t\treturn 0;\n\treturn aarch64_insn_write((void *)(tramp + off), new);"), ""},
+		{fn("if (memcmp(image + off, &old, 4))\n\t\treturn 0;\n\treturn aarch64_insn_write(image + off, new);"), ""},
+		// The address is that of a symbol, or of a record, or the next word.
+		{fn("return aarch64_insn_patch_text_nosync(rec->addr, new);"), ""},
+		{fn("return aarch64_insn_patch_text_nosync((void *)jump_entry_code(entry), new);"), ""},
+		{fn("void *p = (void *)jump_entry_code(rec);\n\tnew = aarch64_insn_gen_branch_imm(jump_entry_code(rec), to, 0);\n\treturn aarch64_insn_patch_text_nosync(p, new);"), ""},
+		{fn("u32 *addr = rec->insn;\n\taarch64_insn_patch_text_nosync(addr, new);\n\treturn aarch64_insn_patch_text_nosync(addr + 1, new);"), ""},
+	})
+}
+
+// Memory that is writable and executable at once, however it comes to be so.
+func TestWritableExecutableForms(t *testing.T) {
+	fn := func(s string) string { return "static void *f(unsigned long a, unsigned long n)\n{\n\t" + s + "\n}\n" }
+	testForms(t, "arch/arm64/kernel/x.c", []string{"FT301"}, []form{
+		{fn("return __vmalloc_node_range(n, 1, VMALLOC_START, VMALLOC_END, GFP_KERNEL, PAGE_KERNEL_EXEC, 0, -1, NULL);"), "FT301"},
+		{fn("return __vmalloc(n, GFP_KERNEL, PAGE_KERNEL_EXEC);"), "FT301"},
+		{fn("return vmap(pages, 1, VM_MAP, PAGE_KERNEL_EXEC);"), "FT301"},
+		{fn("pgprot_t prot = PAGE_KERNEL_EXEC;\n\treturn vmap(pages, 1, VM_MAP, prot);"), "FT301"},
+		{fn("return vmalloc_exec(n);"), "FT301"},
+		{fn("set_memory_rw(a, 1);\n\tset_memory_x(a, 1);"), "FT301"},
+		{fn("set_memory_rw(a, 1);\n\tset_memory_x(a & PAGE_MASK, 1);"), "FT301"},
+		{fn("set_memory_ro(a, 1);\n\tset_memory_x(a, 1);\n\tset_memory_rw(a, 1);\n\tmemset((void *)a, 0, 4);"), "FT301"},
+		{fn("set_memory_rox(a, 1);\n\tset_memory_rw(a, 1);"), "FT301"},
+		{fn("void *p = module_alloc(n);\n\tset_memory_ro((unsigned long)p, 1);\n\tset_memory_rw((unsigned long)p, 1);\n\tset_memory_x((unsigned long)p, 1);"), "FT301"},
+		{fn("void *p = execmem_alloc(EXECMEM_FTRACE, n);\n\tset_memory_x((unsigned long)p, 1);"), "FT301"},
+		// Never both.
+		{fn("return __vmalloc_node_range(n, 1, VMALLOC_START, VMALLOC_END, GFP_KERNEL, PAGE_KERNEL, 0, -1, NULL);"), ""},
+		{fn("return __vmalloc_node_range(n, 1, VMALLOC_START, VMALLOC_END, GFP_KERNEL, PAGE_KERNEL_ROX, 0, -1, NULL);"), ""},
+		{fn("return vmap(pages, 1, VM_MAP, PAGE_KERNEL);"), ""},
+		{fn("create_mapping(a, n, PAGE_KERNEL_EXEC);"), ""}, // a page table, not memory
+		{fn("set_memory_x(a, 1);"), ""}, // memory of others
+		{fn("set_memory_rw(a, 1);\n\tset_memory_ro(a, 1);\n\tset_memory_x(a, 1);"), ""},
+		{fn("set_memory_x(a, 1);\n\tset_memory_nx(a, 1);\n\tset_memory_rw(a, 1);"), ""},
+		{fn("set_memory_rw(a & PAGE_MASK, 1);\n\tset_memory_x(n & PAGE_MASK, 1);"), ""},
+		{fn("void *p = execmem_alloc(EXECMEM_FTRACE, n);\n\tset_memory_rox((unsigned long)p, 1);"), ""},
+		{fn("void *p = execmem_alloc(EXECMEM_KPROBES, n);\n\treturn p;"), ""}, // read-only and executable from the beginning
+		{fn("void *ro = bpf_prog_pack_alloc(n, fill);\n\tvoid *rw = kvmalloc(n, GFP_KERNEL);\n\tmemcpy(rw, image, n);\n\tbpf_arch_text_copy(ro, rw, n);\n\treturn ro;"), ""},
+		{fn("header = bpf_jit_binary_pack_alloc(n, &ro, 4, &rw_header, &rw, fill);\n\tbpf_jit_binary_pack_finalize(header, rw_header);\n\treturn ro;"), ""},
+	})
+}
+
+// Text that is written through an alias needs cache maintenance, by the function or
+// by its callers.
+func TestAliasForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static void f(void *addr, const void *src, size_t len, u32 insn)\n{\n\t" + s + "\n}\n"
+	}
+	poke := "void *w = patch_map(addr, FIX_TEXT_POKE0);\n\tmemcpy(w, src, len);\n\tpatch_unmap(FIX_TEXT_POKE0);\n"
+	testForms(t, "arch/arm64/kernel/x.c", []string{"FT306"}, []form{
+		{fn(poke), "FT306"},
+		{fn("u32 *w = patch_map(addr, FIX_TEXT_POKE0);\n\t*w = insn;"), "FT306"},
+		{fn("u32 *w = patch_map(addr, FIX_TEXT_POKE0);\n\tw[0] = insn;"), "FT306"},
+		{fn("void *w = patch_map(addr, FIX_TEXT_POKE0);\n\tcopy_to_kernel_nofault(w, &insn, 4);"), "FT306"},
+		{fn("void *w = (void *)set_fixmap_offset(FIX_TEXT_POKE0, __pa(addr));\n\tmemcpy(w, src, len);"), "FT306"},
+		{fn("struct page *text_page = vmalloc_to_page(addr);\n\tvoid *w = vmap(&text_page, 1, VM_MAP, PAGE_KERNEL);\n\tmemcpy(w, src, len);"), "FT306"},
+		{fn("flush_icache_range(a, b);\n\t" + poke), "FT306"}, // too early
+		{fn(poke) + "void g(void)\n{\n\tf(a, b, 4);\n}\n", "FT306"},
+		{fn(poke) + "void g(void)\n{\n\tflush_icache_range(a, b);\n\tf(a, b, 4);\n}\n", "FT306"},
+		// Maintained.
+		{fn(poke + "\tflush_icache_range((unsigned long)addr, (unsigned long)addr + len);"), ""},
+		{fn(poke + "\tcaches_clean_inval_pou((unsigned long)addr, (unsigned long)addr + len);"), ""},
+		{fn(poke) + "void g(void)\n{\n\tf(a, b, 4);\n\tcaches_clean_inval_pou(a, b);\n}\n", ""},
+		{fn(poke) + "void g(void)\n{\n\tf(a, b, 4);\n}\nvoid h(void)\n{\n\tg();\n\tcaches_clean_inval_pou(a, b);\n}\n", ""},
+		// Not text, or not a store.
+		{fn("void *w = vmap(&page, 1, VM_MAP, PAGE_KERNEL);\n\tmemcpy(w, src, len);"), ""},
+		{fn("void *w = patch_map(addr, FIX_TEXT_POKE0);\n\tmemcpy(dst, w, len);"), ""},
+	})
+}
+
+// A PLT counts for the branch that uses it, and a test of the range for the branch
+// whose addresses it is about.
+func TestReachForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static u32 *f(struct module *mod, unsigned long to)\n{\n\tu32 *p = module_alloc(PAGE_SIZE);\n\t" + s + "\n\treturn p;\n}\n"
+	}
+	branch := "u32 insn = aarch64_insn_gen_branch_imm((unsigned long)p, to, AARCH64_INSN_BRANCH_LINK);\n\t"
+	testForms(t, "arch/arm64/kernel/x.c", []string{"FT608"}, []form{
+		{fn(branch), "FT608"},
+		{fn("p[0] = cpu_to_le32(aarch64_insn_gen_branch_imm((unsigned long)p, to, AARCH64_INSN_BRANCH_LINK));"), "FT608"},
+		// Names like a PLT's, somewhere.
+		{"static int plt_count;\n" + fn(branch), "FT608"},
+		{"static struct plt_entry *get_ftrace_plt(struct module *mod);\n" + fn(branch), "FT608"},
+		{fn("plt_count++;\n\t" + branch), "FT608"},
+		{fn("unsigned long other = get_ftrace_plt(mod);\n\t" + branch), "FT608"},
+		{fn(branch) + "static void g(struct module *mod)\n{\n\tuse(get_ftrace_plt(mod));\n}\n", "FT608"},
+		// Tests of something else.
+		{fn("if (in_range(other, 0, 8))\n\t\treturn NULL;\n\t" + branch), "FT608"},
+		{fn("bool reachable = true;\n\t" + branch), "FT608"},
+		{fn("if (mod->size > 4)\n\t\treturn NULL;\n\t" + branch), "FT608"},
+		{fn(branch + "*p = AARCH64_BREAK_FAULT;"), "FT608"},
+		// The branch uses a PLT, or is tested.
+		{fn("to = get_ftrace_plt(mod);\n\t" + branch), ""},
+		{fn("struct plt_entry *plt = get_ftrace_plt(mod);\n\tto = (unsigned long)plt;\n\t" + branch), ""},
+		{fn("if (!ftrace_find_callable_addr(rec, mod, &to))\n\t\treturn NULL;\n\t" + branch), ""},
+		{fn("to = (unsigned long)&mod->arch.plt_entries[0];\n\t" + branch), ""},
+		{fn(branch + "if (insn == AARCH64_BREAK_FAULT)\n\t\treturn NULL;"), ""},
+		{fn(branch + "if (AARCH64_BREAK_FAULT == insn)\n\t\treturn NULL;"), ""},
+		{fn("if (!in_range(to, (unsigned long)p - SZ_128M, SZ_256M))\n\t\treturn NULL;\n\t" + branch), ""},
+		{fn("if (abs(to - (unsigned long)p) >= SZ_128M)\n\t\treturn NULL;\n\t" + branch), ""},
+		{fn("if (is_long_jump(p, to))\n\t\treturn NULL;\n\t" + branch), ""},
+		{"static u32 make(u32 *at, unsigned long to)\n{\n\treturn aarch64_insn_gen_branch_imm((unsigned long)at, to, 0);\n}\n" +
+			fn("u32 insn = make(p, to);\n\tif (insn == AARCH64_BREAK_FAULT)\n\t\treturn NULL;"), ""},
+		{"static u32 make(u32 *at, unsigned long to)\n{\n\treturn aarch64_insn_gen_branch_imm((unsigned long)at, to, 0);\n}\n" +
+			fn("p[0] = make(p, to);"), "FT608"},
+	})
+}

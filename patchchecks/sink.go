@@ -164,38 +164,46 @@ var typeWords = map[string]bool{
 
 // origins are the names that a value comes from: the variables, members and
 // functions in it, and those in what was assigned to these variables before the
-// token at.
+// token at. Constants are not among them.
 func (fl *flow) origins(value []patchscan.Token, at int) map[string]bool {
-	names := map[string]bool{}
-	add := func(tokens []patchscan.Token) (more bool) {
+	names, _ := fl.trace(value, at)
+	return names
+}
+
+// trace is origins, with the values that were assigned on the way.
+func (fl *flow) trace(value []patchscan.Token, at int) (names map[string]bool, values [][]patchscan.Token) {
+	names = map[string]bool{}
+	add := func(tokens []patchscan.Token) {
+		values = append(values, tokens)
 		for i, t := range tokens {
-			if t.Kind != patchscan.Ident || typeWords[t.Text] {
+			if t.Kind != patchscan.Ident || typeWords[t.Text] || t.Text == strings.ToUpper(t.Text) {
 				continue
 			}
 			name := t.Text
 			if i > 0 && (tokens[i-1].Text == "->" || tokens[i-1].Text == ".") {
 				name = "->" + name
 			}
-			more = more || !names[name]
 			names[name] = true
 		}
-		return more
 	}
 	add(value)
+	seen := map[int]bool{} // assignments and calls, by their tokens
 	for more := true; more; {
 		more = false
 		for i := range fl.assigns {
-			if a := &fl.assigns[i]; a.At < at && !a.Stores() && names[key(a.Name)] {
-				more = add(a.Value) || more
+			if a := &fl.assigns[i]; a.At < at && !a.Deref && !seen[a.At] && names[key(a.Name)] {
+				seen[a.At], more = true, true
+				add(a.Value)
 			}
 		}
 		for _, c := range fl.calls { // f(&x) sets x
 			for _, arg := range c.Args {
-				if c.At < at && len(arg) == 2 && arg[0].Text == "&" && names[arg[1].Text] && !names[c.Name] {
-					names[c.Name], more = true, true
+				if c.At < at && !seen[c.At] && len(arg) == 2 && arg[0].Text == "&" && names[arg[1].Text] {
+					seen[c.At], more = true, true
+					names[c.Name] = true
 				}
 			}
 		}
 	}
-	return names
+	return names, values
 }

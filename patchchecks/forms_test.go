@@ -136,6 +136,87 @@ func TestMaskForms(t *testing.T) {
 	})
 }
 
+// A local label is no end label: no C code can name it.
+func TestEndLabelForms(t *testing.T) {
+	fn := func(label string) string {
+		return "SYM_FUNC_START(f)\n\tsubs\tx0, x0, #1\n\tb.ne\t1f\n" + label + ":\n\tret\n1:\tmov\tx0, x1\n\tret\nSYM_FUNC_END(f)\n"
+	}
+	last := func(label string) string {
+		return "SYM_FUNC_START(f)\n\tsubs\tx0, x0, #1\n" + label + ":\n\tret\nSYM_FUNC_END(f)\n"
+	}
+	testForms(t, "arch/arm64/kernel/x.S", []string{"FT104"}, []form{
+		{last("f_end"), "FT104"},
+		{last("ftrace_common_end"), "FT104"},
+		{last(".Lloop_end"), ""},
+		{last(".Lcrypt_end"), ""},
+		{last(".L_end"), ""},
+		{fn("f_end"), ""},
+	})
+}
+
+// In a sentence a name that is near another one may be one that the kernel has
+// elsewhere.
+func TestNameForms(t *testing.T) {
+	near := func(word, name string) string {
+		return "/* " + word + " is generic */\nstatic int " + name + "(int x)\n{\n\treturn x;\n}\n"
+	}
+	drawn := func(word, name string) string {
+		return "/*\n * | " + word + " | <= |\n */\nstatic int " + name + "(int x)\n{\n\treturn x;\n}\n"
+	}
+	testForms(t, "arch/arm64/kernel/x.c", []string{"FT605"}, []form{
+		{near("pmd_offset", "pud_offset"), ""},
+		{near("ptep_clear", "pte_clear"), ""},
+		{near("rcu_head_lock", "rcu_read_lock"), ""},
+		{near("trap_handler", "tramp_handler"), ""},
+		{near("set_memory_rp", "set_memory_rw"), ""},
+		{near("kvm_mmmu_cache_min_pages", "kvm_mmu_cache_min_pages"), "FT605"},
+		{near("patch_textt", "patch_text"), "FT605"},
+		{near("build_tremp", "build_tramp"), "FT605"},
+		{near("build_tarmp", "build_tramp"), "FT605"},
+		{near("build_trap", "build_tramp"), ""},
+		{drawn("pmd_offset", "pud_offset"), "FT605"},
+		{drawn("ftrace_opt", "ftrace_ops"), "FT605"},
+	})
+}
+
+// How code is written matters where it has to do with tracing, entry code, text
+// patching or memory for code.
+func TestAboutForms(t *testing.T) {
+	twins := func(call string) string {
+		fn := "static int NAME(struct thing *t, unsigned long a)\n{\n\tunsigned long b = a + t->offset, c;\n\n\tif (!t->size || b < a)\n\t\treturn -EINVAL;\n\tc = b - t->start;\n\tCALL(t, c, LAST);\n\treturn t->flags & 4 ? 0 : -EBUSY;\n}\n"
+		r := strings.NewReplacer("CALL", call)
+		return r.Replace(strings.NewReplacer("NAME", "f", "LAST", "one").Replace(fn) + strings.NewReplacer("NAME", "g", "LAST", "two").Replace(fn))
+	}
+	for path, want := range map[string]string{
+		"arch/arm64/kernel/ftrace.c": "FT604", "arch/arm64/kernel/entry-common.c": "FT604", "arch/arm64/kernel/patching.c": "FT604",
+		"arch/arm64/net/bpf_jit_comp.c": "FT604", "arch/arm64/kvm/mmu.c": "", "arch/arm64/kernel/perf_event.c": "",
+	} {
+		testForms(t, path, []string{"FT604"}, []form{{twins("use"), want}})
+	}
+	testForms(t, "arch/arm64/kvm/mmu.c", []string{"FT604"}, []form{
+		{twins("ftrace_modify_call"), "FT604"}, {twins("aarch64_insn_patch_text_nosync"), "FT604"}, {twins("set_memory_x"), "FT604"}, {twins("trace_event"), ""},
+	})
+	// A patch's message and comments.
+	mail := func(path, line string) string {
+		return "From: a@example.org\nSubject: [PATCH] x\n\nThis is faster. TODO: more.\n---\n" +
+			strings.ReplaceAll("diff --git a/PATH b/PATH\n--- a/PATH\n+++ b/PATH\n@@ -1 +1,2 @@\n int a;\n+", "PATH", path) + line + "\n"
+	}
+	for _, test := range []struct{ path, line, want string }{
+		{"arch/arm64/kernel/ftrace.c", "int b; /* FIXME */", "FT606 FT607"},
+		{"arch/arm64/kernel/entry.S", "\tnop // FIXME", "FT606 FT607"},
+		{"kernel/trace/ftrace.c", "int b;", "FT606 FT607"},
+		{"arch/arm64/kvm/mmu.c", "int b; /* FIXME */", ""},
+		{"arch/arm64/kvm/mmu.c", "int b = set_memory_x(p, 1);", "FT606 FT607"},
+		{"drivers/net/x.c", "int b; /* FIXME */", ""},
+		{"drivers/net/x.c", "int ftrace;", ""},
+	} {
+		res := lintText(t, "x.patch", mail(test.path, test.line), lint.Config{})
+		if got := rulesOf(res); got != test.want {
+			t.Errorf("%s, %s: %q, want %q", test.path, test.line, got, test.want)
+		}
+	}
+}
+
 // Text that is overwritten unread is found at any computed address.
 func TestOverwriteForms(t *testing.T) {
 	fn := func(s string) string {

@@ -61,6 +61,8 @@ type Source struct {
 type Commit struct {
 	*patchscan.Patch
 	Files []*Source
+
+	about *bool // what aboutCode returns; nil until it is asked
 }
 
 func (s *Source) pos(t patchscan.Token) token.Pos { return s.In.Pos(&s.Lines[t.Line], int(t.Col)) }

@@ -281,8 +281,19 @@ func TestUnknownArch(t *testing.T) {
 		{"x.S", "\tstp x29, x30, [sp]\n\tret\n", true},
 		{"x.S", "\tmovq %rsp, %rdi\n\tretq\n", false},
 		{"x.c", "int a;\n", false},
-		{"kernel/trace/ftrace.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		{"kernel/trace/ftrace.c", "/* as ftrace_modify_code() does */\nint ftrace_nop;\n", false},
 		{"arch/x86/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		// Code of arm64 outside of arch/arm64 uses arm64's interface.
+		{"drivers/hook/x.c", "u32 insn = aarch64_insn_gen_nop();\n", true},
+		{"samples/x/x.c", "int n = AARCH64_INSN_SIZE;\n", true},
+		{"drivers/hook/x.c", "#include <asm/insn.h>\n", true},
+		{"drivers/hook/x.c", "#include <asm/patching.h>\n", true},
+		{"drivers/hook/x.c", "#include <asm/insn.h>\nint n = insn_decode(&i, p, 4, 0);\n", false}, // x86's
+		{"drivers/hook/x.c", "u32 *f(void)\n{\n\tu32 *p = module_alloc(4);\n\n\tp[0] = 0xd65f03c0;\n\treturn p;\n}\n", true},
+		{"drivers/hook/x.c", "int f(void *p)\n{\n\tset_memory_x((unsigned long)p, 1);\n\treturn 0x94000000;\n}\n", true},
+		{"drivers/hook/x.c", "int f(void *p)\n{\n\treturn set_memory_x((unsigned long)p, 1);\n}\n", false},
+		{"drivers/net/x.c", "u32 magic = 0xd65f03c0;\n", false},
+		{"hook/x.c", "#include <asm/insn.h>\n", true},
 	} {
 		res := lintText(t, test.path, test.text, lint.Config{})
 		if got := res.Patch.Judged == 1; got != test.judged {

@@ -6,9 +6,11 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/patchscan"
 )
@@ -55,6 +57,7 @@ type Source struct {
 	Flows []*flow // one for each of Funcs
 
 	macros map[string]patchscan.Macro
+	others map[int32]bool // what otherArchs returns; nil until it is asked
 }
 
 // A Commit is a patch with its files of arm64.
@@ -134,13 +137,14 @@ var Sources = &analysis.Analyzer{
 
 // add parses a file and adds it to the series, if it is of arm64.
 func (series *Series) add(in *patchscan.Input, f *patchscan.File) *Source {
-	if f.Lang == patchscan.LangOther || f.Binary || foreign(f) {
+	if f.Lang == patchscan.LangOther || f.Binary || f.Arch != "" && f.Arch != "arm64" {
 		return nil
 	}
-	code := f.Parse()
-	if f.Arch != "arm64" && !looksLikeARM64(code) {
+	parse := sync.OnceValue(f.Parse)
+	if f.Arch == "" && !usesARM64(f, parse) && (common(f) || !looksLikeARM64(parse())) {
 		return nil
 	}
+	code := parse()
 	s := &Source{Code: code, In: in, macros: code.Macros()}
 	series.Files = append(series.Files, s)
 	return s
@@ -159,9 +163,13 @@ func (series *Series) follow() {
 
 // foreign reports whether the file belongs to another architecture, or to a part
 // of the kernel that is common to all architectures.
-func foreign(f *patchscan.File) bool {
+func foreign(f *patchscan.File) bool { return f.Arch != "" && f.Arch != "arm64" || common(f) }
+
+// common reports whether the file belongs to a part of the kernel that is common to
+// all architectures.
+func common(f *patchscan.File) bool {
 	if f.Arch != "" {
-		return f.Arch != "arm64"
+		return false
 	}
 	top, rest, _ := strings.Cut(strings.TrimPrefix(f.Path, "/"), "/")
 	switch top {
@@ -172,9 +180,58 @@ func foreign(f *patchscan.File) bool {
 	return false
 }
 
+// interfaceWords are what names of arm64's interface to code have in them, codeHeaders
+// the headers with such names, which other architectures may have too. memoryWords
+// are in the names of functions that make memory for code, or find it.
+var (
+	interfaceWords = []string{"aarch64_insn", "AARCH64_INSN", "AARCH64_BREAK"}
+	codeHeaders    = []string{"<asm/insn.h>", "<asm/patching.h>", "<asm/text-patching.h>"}
+	memoryWords    = []string{"module_alloc", "execmem_alloc", "set_memory_x", "set_memory_rox", "vmalloc_exec", "PAGE_KERNEL_EXEC", "kallsyms_lookup_name"}
+)
+
+// wordsOf are the kinds of such words that lines of a file have. Most files of
+// drivers have none, and are not parsed.
+func wordsOf(f *patchscan.File) (arm64, headers, memory bool) {
+	for _, h := range f.Hunks {
+		for i := range h.Lines {
+			l := &h.Lines[i]
+			if l.Op == '-' {
+				continue
+			}
+			arm64 = arm64 || hasAny(l.Text, interfaceWords...)
+			headers = headers || strings.HasPrefix(l.Text, "#include") && hasAny(l.Text, codeHeaders...)
+			memory = memory || hasAny(l.Text, memoryWords...)
+		}
+	}
+	return arm64, headers, memory
+}
+
+// usesARM64 reports whether a file outside of arch/ uses arm64's interface to code:
+// the encoders, the functions that patch text, their headers. A file that makes
+// memory for code uses it too, if it has a constant that is surely an A64
+// instruction.
+func usesARM64(f *patchscan.File, parse func() *patchscan.Code) bool {
+	arm64, headers, memory := wordsOf(f)
+	if arm64 || !headers && !memory {
+		return arm64
+	}
+	x86, words := false, false
+	for _, t := range parse().Tokens {
+		switch t.Kind {
+		case patchscan.Number:
+			if w, ok := instructionWord(t); ok {
+				words = words || isUnmistakable(w) || w == 0x14000000 || w == 0x94000000 || a64.Classify(w) == a64.LDRLit
+			}
+		case patchscan.Ident:
+			x86 = x86 || x86Sign.MatchString(t.Text)
+		}
+	}
+	return headers && !x86 || memory && words
+}
+
 var (
 	arm64Sign = regexp.MustCompile(`^(aarch64_\w+|AARCH64_\w+|x(19|2\d|30)|adrp|adr_l|ldr_l|ldp|stp|paciasp|bti|blr)$`)
-	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+)$`)
+	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+|insn_decode\w*|insn_get_length|insn_init)$`)
 )
 
 // looksLikeARM64 reports whether the words of a file are those of arm64's code. It

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -213,6 +214,41 @@ func TestMatches(t *testing.T) {
 	} {
 		if matches(c.got, c.want) != c.ok {
 			t.Errorf("matches(%q, %q) = %v", c.got, c.want, !c.ok)
+		}
+	}
+}
+
+// TestDocRooms makes sure that CONTRIBUTING.md's table has each package, below
+// those that the package imports.
+func TestDocRooms(t *testing.T) {
+	const list = `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`
+	out, err := child.Command(t, "go", "list", "-f", list, "../../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tree = "github.com/ftlint/ftlint/"
+	at := map[string]int{}
+	for i, m := range regexp.MustCompile(`(?m)^\| \[(\S+)\]\((\S+)\) \|`).FindAllStringSubmatch(pages(t)["CONTRIBUTING.md"], -1) {
+		if m[1] != m[2] {
+			t.Errorf("CONTRIBUTING.md: %s leads to %s", m[1], m[2])
+		}
+		at[m[1]] = i + 1
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		room, inTree := strings.CutPrefix(words[0], tree)
+		top, _, _ := strings.Cut(room, "/")
+		if !inTree || slices.Contains([]string{"contrib", "internal", "live", "scripts"}, top) {
+			continue
+		}
+		if at[room] == 0 {
+			t.Errorf("CONTRIBUTING.md: the table of packages lacks %s", room)
+			continue
+		}
+		for _, path := range words[1:] {
+			if imported, ok := strings.CutPrefix(path, tree); ok && at[imported] > at[room] {
+				t.Errorf("CONTRIBUTING.md: %s imports %s, which is below it in the table", room, imported)
+			}
 		}
 	}
 }

@@ -91,7 +91,8 @@ func parseSplit(data []byte, base *btf) (*btf, error) {
 		return data[lo:hi]
 	}
 	b := &btf{types: part(8), strings: part(16), base: base}
-	if b.types == nil || len(b.strings) == 0 || base == nil && b.strings[0] != 0 || b.strings[len(b.strings)-1] != 0 {
+	n := len(b.strings)
+	if b.types == nil || base == nil && (n == 0 || b.strings[0] != 0) || n > 0 && b.strings[n-1] != 0 {
 		return damaged("its types or its strings do not lie in its %#x bytes, or the strings do not begin and end with 0", len(data))
 	}
 	b.at = make([]uint32, 1, len(b.types)/24+1)

@@ -6,17 +6,9 @@ import (
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/world"
 )
-
-// A Capability is one thing that a kernel can do, or cannot.
-type Capability struct {
-	ID     string // "fentry"
-	Name   string // "BPF fentry and fexit"
-	Has    bool
-	Why    string // what in the image says so
-	Change string // what would change it; "" for nothing
-}
 
 // capabilities are the facts that the list is made of.
 type capabilities struct {
@@ -30,8 +22,8 @@ type capabilities struct {
 	onNotrace                                 func() bool // kprobe_events takes functions without a callsite
 }
 
-// CapabilitiesOf are the capabilities of a kernel image.
-func CapabilitiesOf(im *elfscan.Image) ([]Capability, error) {
+// Capabilities are those of a kernel image.
+func Capabilities(im *elfscan.Image) ([]finding.Capability, error) {
 	table, err := callsite.Of(im)
 	if err != nil {
 		return nil, err
@@ -55,13 +47,33 @@ func capabilitiesOf(t *callsite.Table) *capabilities {
 		livepatch:  has("klp_enable_patch"),
 		modify:     has("__start_error_injection_whitelist"),
 	}
-	c.graphValue = c.graph && inRodata(im, "funcgraph-retval\x00")
+	c.graphValue = c.graph && hasOption(im, "funcgraph-retval")
 	c.onNotrace = sync.OnceValue(func() bool { return !inRodata(im, "Could not probe notrace function") })
 	for _, s := range im.Sections() {
 		c.btf = c.btf || s.Name == ".BTF"
 	}
 	c.builder, c.builderSays = buildsTrampolines(im)
 	return c
+}
+
+// hasOption reports whether the graph tracer has an option of that name. Its options are
+// an array of struct tracer_opt: a pointer to the name, and 8 bytes more.
+func hasOption(im *elfscan.Image, name string) bool {
+	const graphOptions, optionSize, most = "trace_opts", 16, 64
+	opts, ok := im.Lookup(graphOptions)
+	seen := false // an option of the graph tracer: others may have options, too
+	for at := opts.Addr; ok && at < opts.Addr+min(opts.Size, most*optionSize); at += optionSize {
+		p, _ := im.Uint64(at)
+		b, ok := im.Bytes(p, len(name)+1)
+		if !ok {
+			break
+		}
+		if string(b) == name+"\x00" {
+			return true
+		}
+		seen = seen || bytes.HasPrefix(b, []byte("funcgraph-"))
+	}
+	return !seen && inRodata(im, name+"\x00")
 }
 
 // inRodata reports whether text stands in the image's read-only data.
@@ -89,12 +101,12 @@ func buildsTrampolines(im *elfscan.Image) (ok bool, says string) {
 	w.M.MaxSteps = stub
 	ret, err := w.Call(fn, 0, 0, 0, 0, 0, 0, 0)
 	if err == nil && int32(ret) == -ENOTSUP {
-		return false, builderName + "() returns -ENOTSUPP (-524), whatever it gets"
+		return false, "the kernel builds no BPF trampolines: " + builderName + "() is a stub"
 	}
 	return true, builderName + "() builds"
 }
 
-func (c *capabilities) list() []Capability {
+func (c *capabilities) list() []finding.Capability {
 	era := c.table.Era
 	yes := func(ok bool, yes, no string) string {
 		if ok {
@@ -102,14 +114,14 @@ func (c *capabilities) list() []Capability {
 		}
 		return no
 	}
-	const callOps = "CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS: Linux 6.4 on, built by gcc with -fmin-function-alignment (14) or without -Os, or by clang, and without CONFIG_CFI that ftrace does not go with"
+	const callOps = "CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS (Linux 6.4 on, with -fpatchable-function-entry=4,2: gcc without CONFIG_CC_OPTIMIZE_FOR_SIZE, or clang without CONFIG_CFI_CLANG)"
 	fentry := c.direct && c.builder && c.bpf && c.btf && c.tracing
-	var list []Capability
+	var list []finding.Capability
 	add := func(id, name string, has bool, why, change string) {
 		if has {
 			change = ""
 		}
-		list = append(list, Capability{id, name, has, why, change})
+		list = append(list, finding.Capability{ID: id, Name: name, Has: has, Why: why, Change: change})
 	}
 	add("function", "function tracing", c.tracing,
 		yes(c.tracing, "the callsite table has entries (era "+era.Name+")", "the image has no callsites"), "CONFIG_FUNCTION_TRACER")
@@ -156,6 +168,6 @@ func (c *capabilities) list() []Capability {
 		"Linux 6.0 on, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF")
 	add("kprobes", "kprobes", c.kprobes, yes(c.kprobes, "the image has register_kprobe()", "the image has no register_kprobe()"), "CONFIG_KPROBES")
 	add("kretprobes", "kretprobes", c.kretprobes, yes(c.kretprobes, "the image has register_kretprobe()", "the image has no register_kretprobe()"), "CONFIG_KPROBES and CONFIG_KRETPROBES")
-	add("livepatch", "livepatch", c.livepatch, yes(c.livepatch, "the image has klp_enable_patch()", "the image has no klp_enable_patch()"), "CONFIG_LIVEPATCH, which arm64 has in kernels with reliable stack traces alone")
+	add("livepatch", "livepatch", c.livepatch, yes(c.livepatch, "the image has klp_enable_patch()", "the image has no klp_enable_patch()"), "CONFIG_LIVEPATCH, which arm64 has where stack traces are reliable (CONFIG_HAVE_RELIABLE_STACKTRACE)")
 	return list
 }

@@ -9,8 +9,10 @@ package tracing
 import (
 	"fmt"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/ktypes"
 )
 
@@ -108,7 +110,7 @@ type Function struct {
 // A Kernel is what can be traced in one kernel.
 type Kernel struct {
 	Image        *elfscan.Image
-	Capabilities []Capability
+	Capabilities []finding.Capability
 	Functions    []Function // by address
 	Stray        []uint64   // calls of callsites that belong to no function: of weak functions that others override
 	Unknown      []error    // what could not be executed, and why
@@ -146,6 +148,9 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	return k, nil
 }
 
+// Shape is the shape of the kernel's callsites; nil if it is not known.
+func (k *Kernel) Shape() *arch.Shape { return k.caps.table.Shape }
+
 // Module answers for all functions of a module of the kernel.
 func (k *Kernel) Module(im *elfscan.Image) ([]Function, error) {
 	table, err := callsite.Of(im)
@@ -175,6 +180,7 @@ func (k *Kernel) Module(im *elfscan.Image) ([]Function, error) {
 			return nil, err
 		}
 	}
+	clear(k.verifier.byProto) // other modules have types of the same numbers
 	u.labels = relativeOf(im, "__jump_table", jumpEntry)
 	u.traps = relativeOf(im, "__bug_table", k.sizeOf("bug_entry"))
 	u.fixups = relativeOf(im, "__ex_table", k.sizeOf("exception_table_entry"))

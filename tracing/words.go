@@ -21,6 +21,11 @@ func (u Use) String() string {
 	return [...]string{"ftrace", "fentry", "fexit", "kprobe", "livepatch"}[u]
 }
 
+// Capability is the ID of the kernel's capability that the use needs.
+func (u Use) Capability() string {
+	return [...]string{"function", "fentry", "fentry", "kprobes", "livepatch"}[u]
+}
+
 // Answer is the answer about one use of the function.
 func (f *Function) Answer(u Use) Answer {
 	return [...]Answer{f.Ftrace, f.Fentry, f.Fexit, f.Kprobe, f.Livepatch}[u]
@@ -43,7 +48,7 @@ var reasons = [...]struct{ id, text string }{
 	Part:        {"part", "it is a part of %() and has no callsite of its own"},
 	NoRecord:    {"no-record", "it begins with NOPs, as a callsite does, and has no entry in the callsite table"},
 	NoTable:     {"no-table", "its module has no callsite table"},
-	Notrace:     {"no-callsite", "it was built without a callsite (notrace, assembly, or a file built without -pg)"},
+	Notrace:     {"no-callsite", "it has no callsite (it is notrace or assembly, or its file is built without -pg)"},
 	NotInBTF:    {"not-in-btf", "BTF does not describe it"},
 	Renamed:     {"renamed", "the compiler changed its arguments, so BTF does not describe it"},
 	NoSymbol:    {"no-symbol", "the running kernel does not have its symbol (kallsyms)"},
@@ -65,7 +70,12 @@ var reasons = [...]struct{ id, text string }{
 // String is the reason as programs read it: "yes", or one word for the obstacle.
 func (r Reason) String() string { return reasons[r].id }
 
-// Text is the reason in words.
+// Text is the reason in words, about no function.
+func (r Reason) Text() string {
+	return strings.TrimSuffix(strings.ReplaceAll(reasons[r].text, "%", "..."), ": ...")
+}
+
+// Text is the answer in words.
 func (a Answer) Text() string {
 	if text := reasons[a.Why].text; a.About != "" {
 		return strings.Replace(text, "%", a.About, 1)

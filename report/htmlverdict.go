@@ -19,7 +19,7 @@ import (
 type verdictView struct {
 	Class, Mark string // of the gravest that there is to say
 	Say         string // "3 errors, 1 warning"
-	Of          string // "in vmlinux (6.12.9, era callops, build ID 1a2b3c4d5e6f)"
+	Of          string // "in vmlinux (6.12.9, era callops, build ID 1a2b3c4d5e6f), built by gcc"
 	Distinct    string // how many different findings there are, if several inputs share some
 	Alerts      []alert
 	MoreAlerts  int    // that are not shown here
@@ -58,6 +58,9 @@ func (v *pageView) verdict(run *Run) *verdictView {
 	vv := &verdictView{Undecided: v.ruleLinks(t.inconclusive)}
 	if read.judged > 0 {
 		vv.Of = "in " + read.subject(true)
+	}
+	if list := read.images; len(list) == 1 && list[0].Image.Compiler != "" {
+		vv.Of += ", built by " + clean(list[0].Image.Compiler)
 	}
 	vv.say(&t, len(run.Errors) > 0)
 	for _, err := range run.Errors {
@@ -215,7 +218,7 @@ type kernelsView struct {
 type kernelView struct {
 	Kernel                               link
 	Release, Built, Era, Callsites       string
-	BuildID, Compiler                    string
+	BuildID                              string
 	Errors, Warnings, Notes, Undecided   link // numbers
 	Unread                               bool
 	grave                                [3]int // for the order of rows
@@ -240,7 +243,7 @@ func (v *pageView) kernels() *kernelsView {
 		var t tally
 		t.add(res)
 		row.Built = buildDate(res.Image.Version)
-		row.BuildID, row.Compiler = cmp.Or(shortID(clean(res.Image.BuildID)), "?"), cmp.Or(clean(res.Image.Compiler), "?")
+		row.BuildID = cmp.Or(shortID(clean(res.Image.BuildID)), "?")
 		row.Release, row.Era, row.Callsites = cmp.Or(clean(res.Image.Release), "?"), res.Image.Era, plural.Number(res.Image.Callsites)
 		cell := func(s rules.Severity) link {
 			l := link{Text: plural.Number(t.bySeverity[s])}

@@ -178,6 +178,10 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err := f.keep(outputs, files); err != nil {
 		return err
 	}
+	date, err := reportDate()
+	if err != nil {
+		return err
+	}
 	color, err := useColor(f.color, stdout)
 	if err != nil {
 		return err
@@ -240,7 +244,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
+	all := &report.Run{Results: s.results, Version: buildVersion(), Date: date, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err

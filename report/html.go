@@ -142,6 +142,7 @@ type inputView struct {
 	Facts    []string
 	Errors   []string
 	Notes    []string
+	Can      []finding.Capability
 	Outcomes []outcomeView
 	Image    *imageView
 
@@ -411,6 +412,9 @@ func (v *pageView) fill(in *inputView, many bool) {
 	}
 	if in.Became == "" {
 		in.Became = "nothing found"
+	}
+	if res.Image != nil {
+		in.Can = res.Image.Capabilities
 	}
 	for _, status := range statuses {
 		at := map[string]int{}

@@ -70,6 +70,9 @@ func facts(res *finding.Result) []string {
 	for _, t := range im.Template {
 		lines = append(lines, "template: "+OneLine(t))
 	}
+	if can := canLine(im.Capabilities); can != "" {
+		lines = append(lines, can)
+	}
 	if im.LineProblem != "" {
 		lines = append(lines, "findings lack source lines: "+OneLine(im.LineProblem))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -24,7 +25,7 @@ var Patch = &analysis.Analyzer{
 	Doc:  "read patches, or a source file",
 	Run: func(pass *analysis.Pass) (any, error) {
 		if len(pass.OtherFiles) != 1 {
-			return nil, fmt.Errorf("patch: Pass.OtherFiles names %d files, one was expected", len(pass.OtherFiles))
+			return nil, fmt.Errorf("patch: Pass.OtherFiles names %s, one was expected", plural.Of(len(pass.OtherFiles), "file"))
 		}
 		in, err := patchscan.Open(pass.OtherFiles[0])
 		if err != nil {

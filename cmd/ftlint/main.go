@@ -158,8 +158,8 @@ call was bad.`,
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), reviewCommand(stdout, stderr), functionsCommand(stdout, stderr),
-		configCommand(stdout), versionCommand(stdout), manCommand(stdout))
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), functionsCommand(stdout, stderr), diffCommand(stdout),
+		reviewCommand(stdout, stderr), configCommand(stdout), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }

@@ -191,6 +191,8 @@ func (fl *flow) reads(address []patchscan.Token, at int) bool {
 			}
 		case strings.HasPrefix(c.Name, "aarch64_insn_is_"):
 			return true
+		case address != nil && c.At < at && fl.helper(c, names, (*flow).readsParameter):
+			return true
 		}
 	}
 	for i := max(fl.Body, 1); i+1 < len(fl.Tokens) && address != nil; i++ { // *p != old

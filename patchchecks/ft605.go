@@ -39,12 +39,15 @@ var FT605 = check("FT605", func(j *judge) tally {
 					return
 				}
 				n++
+				if j.In.Known != nil && j.In.Known(word) {
+					return
+				}
 				near := names.defined
 				if diagram {
 					near = names.all
 				}
 				for _, name := range near {
-					if isTypo(word, name, diagram) {
+					if isTypo(word, name, diagram || j.In.Known != nil) {
 						j.reportSpan(pos(at), pos(at+len(word)), finding.
 							Say("`%s` is named, but the code has only `%s`", brief(word), brief(name)).
 							Because("nothing here defines `%s`, and `%s` is one letter away", short(word), short(name)).

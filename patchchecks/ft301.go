@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // setsReadOnly reports whether a function other than fl makes memory for code
@@ -58,5 +59,5 @@ var FT301 = check("FT301", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("nothing makes allocated memory executable (set_memory_x)")
 	}
-	return examined("%d calls of set_memory_x", n)
+	return examined("%s of set_memory_x", plural.Of(n, "call"))
 })

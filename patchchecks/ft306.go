@@ -1,6 +1,9 @@
 package patchchecks
 
-import "github.com/ftlint/ftlint/finding"
+import (
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
+)
 
 // cacheCalls are the functions that make instruction caches coherent with stores.
 var cacheCalls = map[string]bool{
@@ -62,5 +65,5 @@ var FT306 = check("FT306", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("nothing stores code and makes it executable in one function")
 	}
-	return examined("%d functions", n)
+	return examined("%s", plural.Of(n, "function"))
 })

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -31,7 +32,7 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 			if alignment, tested := fl.rangeTested(m.offset, a.At); !tested {
 				field, holds := "a field", ""
 				if bits := fl.maskBits(m.mask); bits > 0 {
-					field = fmt.Sprintf("%d bits", bits)
+					field = plural.Of(bits, "bit")
 					if bits == 19 || bits == 26 {
 						holds = fmt.Sprintf(", which hold offsets of %#x..%+#x bytes", -int64(4)<<(bits-1), int64(4)<<(bits-1)-4)
 					}
@@ -53,7 +54,7 @@ var FT603 = check("FT603", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("nothing masks an offset into an instruction")
 	}
-	return examined("%d masked offsets", n)
+	return examined("%s", plural.Of(n, "masked offset"))
 })
 
 // A masked is an expression (offset & mask) << shift.

@@ -1,11 +1,11 @@
 package patchchecks
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -46,7 +46,7 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 					continue
 				}
 				claim := finding.Say("%s is nearly the same as %s", b.fl.name(), a.fl.name()).
-					Because("%d of %d tokens are the same", d.same, d.of)
+					Because("%s of %s are the same", plural.Number(d.same), plural.Of(d.of, "token"))
 				if len(d.pairs) > 0 {
 					claim = claim.Because("%s has %s", b.fl.name(), d)
 				}
@@ -61,7 +61,7 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("no function of arm64 C that is long enough to compare")
 	}
-	return examined("%d functions", n)
+	return examined("%s", plural.Of(n, "function"))
 })
 
 // mostlyAdded reports whether the patch adds the function, or nearly all of it.
@@ -138,7 +138,7 @@ type difference struct {
 // String says what the second function has: "x for y".
 func (d *difference) String() string {
 	if len(d.pairs) > 3 {
-		return fmt.Sprintf("%d other names", len(d.pairs))
+		return plural.Of(len(d.pairs), "other name")
 	}
 	var w []string
 	for _, p := range d.pairs {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -76,7 +77,7 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
-	return examined("%d names in comments and diagrams that the code does not have", n)
+	return examined("%s in comments and diagrams that the code does not have", plural.Of(n, "name"))
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a

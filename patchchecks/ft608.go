@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -51,7 +52,7 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 		return notApplicable("the input allocates no memory for code")
 	}
 	if plt || len(branches) == 0 {
-		return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+		return examined("1 or more allocations, %s that nothing tests", plural.Of(len(branches), "branch"))
 	}
 	from := note(alloc.s, alloc.t, "the memory comes from %s()", alloc.t.Text)
 	b := branches[0]
@@ -76,7 +77,7 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 		j.reportSpan(pos, end, c.Do("Refuse a trampoline that is out of a callsite's reach, or give callsites a PLT"),
 			from, note(b.s, b.t, "the other direction: from the trampoline"))
 	}
-	return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+	return examined("1 or more allocations, %s that nothing tests", plural.Of(len(branches), "branch"))
 })
 
 // pltName matches names that have to do with a PLT.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -64,7 +65,7 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 	if len(j.Patches) == 0 {
 		return notApplicable("no patch of arm64's code or of ftrace")
 	}
-	return examined("%d patches", len(j.Patches))
+	return examined("%s", plural.Of(len(j.Patches), "patch"))
 })
 
 // undecided says why an open point matters.
@@ -127,7 +128,7 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("no message of a patch of arm64's code or of ftrace")
 	}
-	return examined("%d messages", n)
+	return examined("%s", plural.Of(n, "message"))
 })
 
 // claims matches words that say that something is fast or slow.

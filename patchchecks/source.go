@@ -10,6 +10,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -21,7 +22,7 @@ var Patch = &analysis.Analyzer{
 	Doc:  "read patches, or a source file",
 	Run: func(pass *analysis.Pass) (any, error) {
 		if len(pass.OtherFiles) != 1 {
-			return nil, fmt.Errorf("patch: Pass.OtherFiles names %d files, one was expected", len(pass.OtherFiles))
+			return nil, fmt.Errorf("patch: Pass.OtherFiles names %s, one was expected", plural.Of(len(pass.OtherFiles), "file"))
 		}
 		in, err := patchscan.Open(pass.OtherFiles[0])
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A shown is a row of the input without its quoting.
@@ -190,10 +192,10 @@ func (r *diffReader) read() {
 		r.in.Patches = append(r.in.Patches, p)
 	}
 	if r.lost > 0 {
-		r.in.note(int(r.in.rows[r.lostAt].at), "%d context lines have lost the blank that they begin with, this is the first: white space is not as it was sent", r.lost)
+		r.in.note(int(r.in.rows[r.lostAt].at), "white space is not as it was sent: the blank in front is lost from %s, this is the first", plural.Of(r.lost, "context line"))
 	}
 	if r.stray > 0 {
-		r.in.note(int(r.in.rows[r.strayAt].at), "%d lines that look added or removed are in no hunk and are not read, this is the first", r.stray)
+		r.in.note(int(r.in.rows[r.strayAt].at), "not read, as it is in no hunk: %s with + or - in front, this is the first", plural.Of(r.stray, "line"))
 	}
 }
 
@@ -436,8 +438,8 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		if oldLeft < 0 || newLeft < 0 {
 			what = "is longer than it says"
 		}
-		r.in.note(hunk.Line, "the hunk %s: its header has %d lines before and %d after the change, here are %d and %d",
-			what, h.oldLines, h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
+		r.in.note(hunk.Line, "the hunk %s: its header has %s before and %d after the change, here are %d and %d",
+			what, plural.Of(h.oldLines, "line"), h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
 	}
 	return hunk, i
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // MaxInput is the size of the largest input that is read, in bytes.
@@ -143,6 +145,12 @@ func Parse(name, text string) (*Input, error) {
 		return nil, fmt.Errorf("%s: it is empty", name)
 	}
 	var err error
+	switch what := "the patches, mails or sources that are read here"; {
+	case strings.HasPrefix(text, "\x7fELF"):
+		return nil, fmt.Errorf("%s: an ELF file, not %s: name the file, because an image is not read from a pipe", name, what)
+	case strings.HasPrefix(text, "\x1f\x8b"), strings.HasPrefix(text, "\xfd7zXZ\x00"), strings.HasPrefix(text, "\x28\xb5\x2f\xfd"):
+		return nil, fmt.Errorf("%s: compressed data, not %s: unpack patches first; name the file of an image", name, what)
+	}
 	if LangOf(name) != LangOther && !looksLikePatch(text) {
 		in.readSource(text)
 	} else {
@@ -211,10 +219,10 @@ func (in *Input) noteBytes() {
 		}
 	}
 	if nul > 0 {
-		in.note(int(nulAt), "%d lines have NUL bytes, this is the first", nul)
+		in.note(int(nulAt), "NUL bytes in %s, this is the first", plural.Of(nul, "line"))
 	}
 	if bad > 0 {
-		in.note(int(badAt), "%d lines are not UTF-8, this is the first; they are read as they are", bad)
+		in.note(int(badAt), "bytes that are not UTF-8 in %s, this is the first; they are read as they are", plural.Of(bad, "line"))
 	}
 }
 
@@ -235,7 +243,7 @@ func (in *Input) note(line int, format string, args ...any) {
 		in.notShown = 1
 	default:
 		in.notShown++
-		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", in.notShown)
+		in.Notes[maxNotes].Text = fmt.Sprintf("not shown: %s", plural.Of(in.notShown, "more note"))
 	}
 }
 

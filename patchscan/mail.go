@@ -13,6 +13,8 @@ import (
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/charset"
 	"github.com/emersion/go-message/textproto"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // readPatches reads text as one or more mails, or as a diff.
@@ -35,10 +37,10 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return fmt.Errorf("%s: no patch in %d lines: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, len(lines), notes)
+		return fmt.Errorf("%s: no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, plural.Of(len(lines), "line"), notes)
 	}
 	if without > 0 {
-		in.note(0, "%d mails have no patch of their own and were not judged", without)
+		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))
 	}
 	return nil
 }
@@ -262,7 +264,7 @@ func (in *Input) transfer(enc string, body []byte, at int32) []byte {
 	}
 	decoded, err := io.ReadAll(e.Body)
 	if err != nil {
-		in.note(int(at)+1, "the body ends within its %s encoding (%v): %d bytes of it were read", enc, err, len(decoded))
+		in.note(int(at)+1, "the body ends within its %s encoding (%v): what was read of it is %s", enc, err, plural.Of(len(decoded), "byte"))
 	}
 	return decoded
 }
@@ -280,7 +282,7 @@ func (in *Input) decode(cs string, body []byte, at int32) string {
 		return string(body)
 	}
 	if n := bytes.Count(text, []byte(string(utf8.RuneError))); n > 0 && !bytes.Contains(body, []byte(string(utf8.RuneError))) {
-		in.note(int(at)+1, "%d characters of the body are not of its character set %q", n, cs)
+		in.note(int(at)+1, "the body has %s that its character set %q lacks", plural.Of(n, "character"), cs)
 	}
 	return string(text)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/yuin/goldmark/text"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -119,9 +120,9 @@ type modulesView struct {
 
 // Summary is what was read, in words.
 func (m *modulesView) Summary() string {
-	s := count(m.Count, "module", "modules") + ", " + count(m.Callsites, "callsite", "callsites")
+	s := plural.Of(m.Count, "module") + ", " + plural.Of(m.Callsites, "callsite")
 	if m.Without > 0 {
-		s += ", " + count(m.Without, "module", "modules") + " without any"
+		s += ", " + plural.Of(m.Without, "module") + " without any"
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 	"github.com/ftlint/ftlint/trampoline"
@@ -398,7 +399,7 @@ func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
 	d.regions(t, regions)
 	d.cells(t, built, model)
 	d.offsets(t)
-	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(t.Cells), differing)
+	words := fmt.Sprintf("%s of the trampoline beside the model; %d differ. The table below has the same in words.", plural.Of(len(t.Cells), "cell"), differing)
 	g := drawing{height: d.height}
 	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
 	return d.svg(words), g.svg("")
@@ -735,7 +736,7 @@ func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	}
 	mv.OutOf = m.Callsites - m.InReach
 	mv.Facts = append(mv.Facts,
-		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, entry),
+		fmt.Sprintf("%s, %d of them in reach of %s", plural.Of(m.Callsites, "callsite"), m.InReach, entry),
 		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
 	mv.Histogram = histogram(m)
 	for _, b := range m.Bins {
@@ -817,5 +818,5 @@ func histogram(m *picture.SiteDistances) template.HTML {
 	d.text(0, d.height-4, "start", "tick", mib(lo))
 	d.text(float64(len(m.Bins))/n, d.height-4, "end", "tick", mib(hi))
 	d.text(0, 10, "start", "tick", fmt.Sprintf("%d in the highest", most))
-	return d.svg(fmt.Sprintf("histogram of the distances of %d callsites, from %s to %s; the table below has the numbers", m.Callsites, mib(m.Min), mib(m.Max)))
+	return d.svg(fmt.Sprintf("histogram of the distances of %s, from %s to %s; the table below has the numbers", plural.Of(m.Callsites, "callsite"), mib(m.Min), mib(m.Max)))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -24,8 +25,8 @@ func Kernels(w io.Writer, results []*finding.Result) {
 		}
 		var t tally
 		t.add(res)
-		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, number(res.Image.Callsites),
-			number(t.bySeverity[rules.Error]), number(t.bySeverity[rules.Warning]), number(t.bySeverity[rules.Note]), number(len(t.inconclusive))})
+		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, plural.Number(res.Image.Callsites),
+			plural.Number(t.bySeverity[rules.Error]), plural.Number(t.bySeverity[rules.Warning]), plural.Number(t.bySeverity[rules.Note]), plural.Number(len(t.inconclusive))})
 	}
 	writeTable(w, rows)
 }
@@ -60,9 +61,6 @@ func writeTable(w io.Writer, rows [][]string) {
 		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
 	}
 }
-
-// number is n with commas.
-func number(n int) string { return strings.TrimSpace(counted(n, "", "")) }
 
 // A shared finding is one that several inputs have.
 type shared struct {
@@ -113,5 +111,5 @@ func (s shared) inWords() string {
 	if more := len(s.in) - few; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("in %d inputs: %s", len(s.in), strings.Join(names, ", "))
+	return fmt.Sprintf("in %s: %s", plural.Of(len(s.in), "input"), strings.Join(names, ", "))
 }

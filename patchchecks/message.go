@@ -108,10 +108,14 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
+	letters := j.In.Letters
 	for _, c := range j.Patches {
-		if len(c.Patch.Files) == 0 && hasFigure(c.Patch) {
-			return examined("the cover letter has figures")
+		if len(c.Patch.Files) == 0 {
+			letters = append(letters, c.Patch)
 		}
+	}
+	if slices.ContainsFunc(letters, hasFigure) {
+		return examined("the cover letter has figures")
 	}
 	n := 0
 	for _, c := range j.Patches {

@@ -34,6 +34,9 @@ type Input struct {
 	Source  *File    // the source file, with all its lines; nil for patches
 	Notes   []Note   // things that were skipped or looked wrong
 
+	// Letters are the cover letters of the series that are in other inputs.
+	Letters []*Patch
+
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
@@ -142,7 +145,7 @@ func Read(name string, r io.Reader) (*Input, error) {
 func Parse(name, text string) (*Input, error) {
 	in := &Input{Path: name}
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("%s: it is empty", name)
+		return nil, &NoPatch{Path: name, What: "it is empty", Empty: true}
 	}
 	var err error
 	switch what := "the patches, mails or sources that are read here"; {

@@ -95,8 +95,7 @@ func madeUpModule(many, few string) []byte {
 	m.rela(many, 28, jump, u+1, 0)
 	m.rela(many, 32, call, u+23, 0)
 	m.rela(many, 36, call, u+4, 0)
-	// The eleventh entry is the last that begins in a page. Behind it, its target comes
-	// a second time, or a target that is one page further.
+	// A target that comes a second time, or one that is a page further: see lastInPage.
 	if many == ".text" {
 		m.rela(many, 40, call, u+2, 0)
 	} else {

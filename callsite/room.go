@@ -426,7 +426,7 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 	p.maxSteps = fewSteps
 	symtab, inits := f.symbols(), p.inits(f)
 	symbols := f.content(symtab)
-	places, err := p.layOut(f, inits, &plts)
+	places, err := p.layOut(f, inits, &plts, erratum)
 	if r.Err = err; err != nil {
 		return
 	}
@@ -493,14 +493,20 @@ func (p *PLTMaker) adrp(r *RoomRun, loc uint64, room *pltRoom, value uint64) wri
 
 // layOut gives the sections with code and the PLTs addresses, and the symbols
 // values out of reach. Text lies right before init text and right behind it. The
-// sixth or the eleventh entry of a PLT is where an ADRP can go wrong.
-func (p *PLTMaker) layOut(f relFile, inits []bool, plts *[2]pltRoom) (places []uint64, err error) {
+// sixth entry of a small PLT is where an ADRP can go wrong. Of a large one, the page
+// ends where two entries are most easily mistaken for one.
+func (p *PLTMaker) layOut(f relFile, inits []bool, plts *[2]pltRoom, erratum bool) (places []uint64, err error) {
 	m := p.w.M
+	ends := lastInPage(f, inits)
 	for part := range plts {
 		room := &plts[part]
 		offset := uint64(0xfc0)
 		if room.needs > 10 {
-			offset = 0xf80
+			size := arch.ARM64.Modules.PLTEntry
+			offset = 0xff8 - ends[part]*size
+			if erratum { // no entry begins there
+				offset -= size
+			}
 		}
 		room.addr = [2]uint64{corePLT, initPLTAt}[part] + offset
 		m.Map(room.addr-offset, (offset+room.size+emu.PageSize-1)&^(emu.PageSize-1), emu.Read|emu.Write)
@@ -530,6 +536,45 @@ func (p *PLTMaker) layOut(f relFile, inits []bool, plts *[2]pltRoom) (places []u
 		}
 	}
 	return places, errors.Join(err, m.Write64(roomMod+p.members.InitBase, initTextAt), m.Write32(roomMod+p.members.InitWhole, uint32(size)))
+}
+
+// lastInPage are the entries of .plt and .init.plt, by number, that are to be the last
+// ones in a page. In .plt, the target of the entry comes a second time; in .init.plt
+// the next target is a page further, so that the ADRPs of both have the same word.
+func lastInPage(f relFile, inits []bool) (entries [2]uint64) {
+	symbols := f.content(f.symbols())
+	var number, last [2]uint64
+	found := [2]bool{}
+	for i := range f.sections() {
+		h := f.header(i)
+		if !f.isOfCode(i) {
+			continue
+		}
+		part := 0
+		if inits[h.info()] {
+			part = 1
+		}
+		f.each(i, func(_ int, rel rela) {
+			if !rel.isBranch() || f.section(symbols, rel.sym()) == h.info() || found[part] {
+				return
+			}
+			target := targetOf(rel.sym()) + rel.addend()
+			again, pageOn := target == last[part], target == last[part]+emu.PageSize
+			switch {
+			case part == 0 && again, part == 1 && pageOn:
+				found[part], entries[part] = true, number[part]-1
+			case !again:
+				number[part]++
+			}
+			last[part] = target
+		})
+	}
+	for part := range entries {
+		if !found[part] || entries[part] > 0xf00/arch.ARM64.Modules.PLTEntry {
+			entries[part] = 10
+		}
+	}
+	return entries
 }
 
 // words is a size in bytes, rounded up to whole instructions.

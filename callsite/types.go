@@ -38,19 +38,20 @@ type ModuleMembers struct {
 	PLTSize            uint64 // size of one PLT entry
 }
 
-// ReadTypes reads the image's BTF. If that cannot be read and dwarf is true, it
-// reads the DWARF of compile units with functions that use the structures. Members
-// that neither describes are not known.
-func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
-	type key struct{ dwarf bool }
-	return im.Derived(key{dwarf}, func() any {
+// ReadTypes reads the image's BTF. If that cannot be read, it reads the DWARF of
+// compile units with functions that use the structures: those that an index in the
+// image names, and, if search is true, those that must be searched for. Members that
+// neither describes are not known.
+func ReadTypes(im *elfscan.Image, search bool) *Types {
+	type key struct{ search bool }
+	return im.Derived(key{search}, func() any {
 		types := &Types{}
 		btf, damage := ktypes.FromBTF(im)
 		describedBy := func(function string) (*ktypes.Types, error) {
 			if btf != nil {
 				return btf, nil
 			}
-			t, err := fromDWARF(im, function, dwarf)
+			t, err := fromDWARF(im, function, search)
 			if err != nil && damage != nil {
 				err = damage
 			}
@@ -62,25 +63,33 @@ func ReadTypes(im *elfscan.Image, dwarf bool) *Types {
 			types.DirectCall, err = directCall(of)
 		}
 		types.HasDirectCall, types.NoDirectCall = err == nil, err
-		if of, err = describedBy("module_finalize"); err == nil {
-			types.Module, err = moduleMembers(of)
+		loader, err := describedBy("module_finalize")
+		if err == nil {
+			if of == nil {
+				of = loader
+			}
+			// The unit of ftrace_make_call() is read already. In most kernels it describes
+			// modules, too.
+			if types.Module, err = moduleMembers(of); err != nil {
+				types.Module, err = moduleMembers(loader)
+			}
 		}
 		types.HasModule, types.NoModule = err == nil, err
 		return types
 	}).(*Types)
 }
 
-// fromDWARF are the types that the DWARF of a function's compile unit describes. It
-// is not read if read is false. The error says what a user can do, too.
-func fromDWARF(im *elfscan.Image, function string, read bool) (*ktypes.Types, error) {
+// fromDWARF are the types that the DWARF of a function's compile unit describes. The
+// unit is searched for only if search is true. The error says what a user can do, too.
+func fromDWARF(im *elfscan.Image, function string, search bool) (*ktypes.Types, error) {
 	fn, ok := im.Addr(function)
 	switch {
 	case !im.HasDebugInfo():
 		return nil, &world.Lack{What: "neither BTF nor DWARF: give a --debug-file"}
-	case !read:
-		return nil, &world.Lack{What: "no BTF: give a module or --exhaustive"}
 	case !ok:
 		return nil, &world.Lack{What: "no BTF, and no " + function}
+	case !search && !im.IndexesUnit(fn):
+		return nil, &world.Lack{What: "no BTF: give a module or --exhaustive"}
 	}
 	t, err := ktypes.FromDWARF(im, fn)
 	if t == nil && err == nil {

@@ -91,9 +91,10 @@ type tracedCall struct {
 }
 
 // walk follows the calls of the function at fn in the order of its instructions,
-// and those of the functions that it calls. It ends at the first return, at a call
-// through a register, which is one of a tracer that has its own protection, and
-// where a lock against recursion is taken, which it reports.
+// and those of the functions that it calls. It leaves out calls that only WARN() and
+// BUG() need. It ends at the first return, at a call through a register, which is one
+// of a tracer that has its own protection, and where a lock against recursion is
+// taken, which it reports.
 //
 // from says how the entry code comes to fn.
 func (y *tracedWay) walk(fn uint64, from string) (locked bool) {
@@ -109,6 +110,9 @@ func (y *tracedWay) walk(fn uint64, from string) (locked bool) {
 		kind := a64.Classify(w)
 		switch {
 		case kind == a64.Call, kind == a64.Branch && (target < s.Addr || target >= s.End()):
+			if kind == a64.Call && y.warns(a, s.End()) {
+				continue
+			}
 			y.calls++
 			if site, ok := siteOf(y.im, y.t, target); ok {
 				y.traced = append(y.traced, tracedCall{entry.Call{At: a, Target: target}, from, site})
@@ -130,6 +134,21 @@ func (y *tracedWay) walk(fn uint64, from string) (locked bool) {
 			return false
 		default:
 			ored &^= 1 << (w & 31)
+		}
+	}
+	return false
+}
+
+// warns reports whether the instructions behind the call at a lead to a BRK, whatever
+// happens: they are those of a WARN() or BUG(), and something is wrong already.
+func (y *tracedWay) warns(a, end uint64) bool {
+	for a += a64.Size; a < end; a += a64.Size {
+		w, _ := y.im.Word(a)
+		switch a64.Classify(w) {
+		case a64.Break:
+			return true
+		case a64.BCond, a64.CBZ, a64.TBZ, a64.Branch, a64.BR, a64.Ret, a64.ERet, a64.Nop: // a NOP may be a jump label's
+			return false
 		}
 	}
 	return false

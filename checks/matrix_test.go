@@ -65,7 +65,6 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	kept := os.Getenv("FTLINT_MATRIX") // a folder with what was built before
-	type outcome struct{ samples, wanted, found, errors int }
 	got := map[cell]*outcome{}
 	cells := matrix()
 	if race.Enabled {
@@ -101,47 +100,55 @@ func TestMatrix(t *testing.T) {
 		return
 	}
 	for _, c := range cells {
-		t.Run(c.String(), func(t *testing.T) {
-			o := &outcome{}
-			got[c] = o
-			paths, err := filepath.Glob(filepath.Join(dirs[c], "images/builders/*.elf"))
-			if err != nil || len(paths) < 50 {
-				t.Fatalf("%d images, %v", len(paths), err)
-			}
-			for _, path := range paths {
-				elf := filepath.Join("builders", filepath.Base(path))
-				t.Run(filepath.Base(path), func(t *testing.T) {
-					res := lint.File(t.Context(), path, lint.Config{})
-					wants := compare(t, elf, res, func(f finding.Finding) []finding.Place { return around(t, path, f) })
-					o.samples++
-					o.wanted += len(wants)
-					for _, w := range wants {
-						if w.met {
-							o.found++
-						}
-					}
-					for _, f := range res.Findings {
-						if f.Rule.Severity == rules.Error {
-							o.errors++
-						}
-					}
-					for _, w := range wants {
-						if rule, _ := rules.Lookup(w.rule); w.met && rule.Severity == rules.Error {
-							o.errors--
-						}
-					}
-				})
-			}
-		})
+		got[c] = &outcome{}
 	}
+	t.Run("cells", func(t *testing.T) {
+		for _, c := range cells {
+			t.Run(c.String(), func(t *testing.T) {
+				t.Parallel()
+				paths, err := filepath.Glob(filepath.Join(dirs[c], "images/builders/*.elf"))
+				if err != nil || len(paths) < 50 {
+					t.Fatalf("%d images, %v", len(paths), err)
+				}
+				for _, path := range paths {
+					t.Run(filepath.Base(path), func(t *testing.T) { got[c].judge(t, path) })
+				}
+			})
+		}
+	})
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-91s %8s %8s %8s %13s\n", "", "samples", "defects", "found", "false errors")
 	for _, c := range cells {
-		if o := got[c]; o != nil {
-			fmt.Fprintf(&b, "%-91v %8d %8d %8d %13d\n", c, o.samples, o.wanted, o.found, o.errors)
-		}
+		o := got[c]
+		fmt.Fprintf(&b, "%-91v %8d %8d %8d %13d\n", c, o.samples, o.wanted, o.found, o.errors)
 	}
 	t.Logf("\n%s", b.String())
+}
+
+// An outcome counts, in a cell, what is wanted of samples, what of that is found, and
+// errors that are not wanted.
+type outcome struct{ samples, wanted, found, errors int }
+
+// judge compares the findings in a sample with the expectations.
+func (o *outcome) judge(t *testing.T, path string) {
+	res := lint.File(t.Context(), path, lint.Config{Workers: 1})
+	wants := compare(t, filepath.Join("builders", filepath.Base(path)), res, func(f finding.Finding) []finding.Place { return around(t, path, f) })
+	o.samples++
+	o.wanted += len(wants)
+	for _, f := range res.Findings {
+		if f.Rule.Severity == rules.Error {
+			o.errors++
+		}
+	}
+	for _, w := range wants {
+		if !w.met {
+			continue
+		}
+		o.found++
+		if rule, _ := rules.Lookup(w.rule); rule.Severity == rules.Error {
+			o.errors--
+		}
+	}
 }
 
 // around are the places that an expectation may name instead of the place of a

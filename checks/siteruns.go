@@ -53,7 +53,7 @@ var Options = &analysis.Analyzer{
 // Types are the layouts of some of the kernel's structures, *callsite.Types.
 var Types = &analysis.Analyzer{
 	Name:     "types",
-	Doc:      "read the layouts of some structures from BTF or, if the run is exhaustive or has modules, from DWARF",
+	Doc:      "read the layouts of some structures from BTF, or from DWARF: if it must be searched, where the run is exhaustive or has modules",
 	Requires: []*analysis.Analyzer{Image, Options},
 	Run: func(pass *analysis.Pass) (any, error) {
 		settings := pass.ResultOf[Options].(Settings)

@@ -314,6 +314,11 @@ func (t *lineTables) section(name string) *elf.Section {
 	return nil
 }
 
+// compressed reports whether the section is.
+func compressed(s *elf.Section) bool {
+	return s.Flags&elf.SHF_COMPRESSED != 0 || strings.HasPrefix(s.Name, ".z")
+}
+
 // bytes are the contents of a section, unpacked if need be. They are empty if
 // there is no such section.
 func (t *lineTables) bytes(name string) ([]byte, error) {
@@ -324,7 +329,7 @@ func (t *lineTables) bytes(name string) ([]byte, error) {
 	if b, ok := t.cache[name]; ok {
 		return b, nil
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 && !strings.HasPrefix(s.Name, ".z") {
+	if !compressed(s) {
 		b := t.im.data[s.Offset : s.Offset+s.FileSize]
 		if t.im.module != nil {
 			b = t.im.debugSection(s, b)

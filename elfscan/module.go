@@ -360,6 +360,10 @@ func (im *Image) sectionData(name string) []byte {
 	return im.data[s.Offset : s.Offset+s.FileSize]
 }
 
+// FileSection are the bytes in the file of the first section of that name, loaded or
+// not; nil if there is no such section. The caller must not write to them.
+func (im *Image) FileSection(name string) []byte { return im.sectionData(name) }
+
 // A ModuleRegion is a range of addresses where a kernel puts modules.
 type ModuleRegion struct {
 	Name       string // of the region, after the kernel's variable that holds Start

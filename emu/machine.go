@@ -25,8 +25,8 @@ const (
 )
 
 // ReturnAddress is what LR holds when Call enters a function. No image has
-// code there.
-const ReturnAddress = 0xffff_ffff_ffff_fff0
+// memory there, nor where a load or store comes to from there.
+const ReturnAddress = 0xffff_ffff_ff00_0000
 
 // A Machine is one processor and its memory. The zero value is ready for use,
 // with no memory. It is not safe for concurrent use; machines are independent

@@ -15,6 +15,17 @@ type ImageFacts struct {
 	// LineProblem says why findings lack source lines; "" if they have them.
 	LineProblem string
 	Module      *ModuleFacts // nil for a kernel image
+
+	Capabilities []Capability // of a kernel image; nil if they are not known
+}
+
+// A Capability is one thing that a kernel can do, or cannot.
+type Capability struct {
+	ID     string // "fentry"
+	Name   string // "BPF fentry and fexit"
+	Has    bool
+	Why    string // what in the image says so
+	Change string // what would change it; "" for nothing
 }
 
 // ModuleFacts are what a summary says about a module.

@@ -17,6 +17,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/tracing"
 )
 
 // imageFile lints the image at path. partial says that only findings in some
@@ -114,6 +115,9 @@ func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 				f.Entries = append(f.Entries, finding.NamedAddr{Name: name, Addr: a})
 			}
 		}
+	}
+	if f.Compiler != "" { // a whole kernel, not a piece of one
+		f.Capabilities, _ = tracing.Capabilities(im)
 	}
 	if err := im.LineProblem(); err != nil {
 		f.LineProblem = err.Error()

@@ -210,7 +210,7 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		if in.atPatch {
 			what = "this line of the patched file"
 		}
-		f.Related = append(f.Related, finding.Related{Place: there, Message: what})
+		f.Related = append(f.Related, finding.Related{Place: there, Message: what, Same: true})
 	}
 	for _, rel := range finding.Places(d) {
 		at, _, _ := in.places(rel.Pos, rel.End)

@@ -57,6 +57,7 @@ var rfcFindings = []string{
 	"339 FT608 arch/arm64/kernel/ftrace.c:237", // from the trampoline to the callback
 	"282 FT112 arch/arm64/kernel/ftrace.c:195",
 	"346 FT604 arch/arm64/kernel/ftrace.c:244",
+	"358 FT604 arch/arm64/kernel/ftrace.c:256", // the two functions that call those
 	"45 FT606", // the patch's own TODO, and its "known issues"
 	"11 FT607",
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,19 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// seed is FTLINT_LIVE_SEED: which mutants are booted.
+func seed(t *testing.T) uint64 {
+	s := os.Getenv("FTLINT_LIVE_SEED")
+	if s == "" {
+		return 8
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("FTLINT_LIVE_SEED=%s: a number was expected", s)
+	}
+	return n
+}
+
 func mutate(t *testing.T, name string, n int) {
 	k, im := open(t, name)
 	funcs, of := code(im)
@@ -122,7 +136,7 @@ func mutate(t *testing.T, name string, n int) {
 		}
 	}
 	total := len(fates)
-	pick := rand.New(rand.NewPCG(15, 8))
+	pick := rand.New(rand.NewPCG(15, seed(t)))
 	pick.Shuffle(total, func(i, j int) { fates[i], fates[j] = fates[j], fates[i] })
 	fates = fates[:min(n, total)]
 	try := func(c *copied, f *fate) error {

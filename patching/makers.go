@@ -17,6 +17,7 @@ type maker struct {
 	// ftrace reports whether ftrace and its PLTs use the maker. The BPF JIT uses
 	// all others.
 	ftrace bool
+	typed  bool // it takes enumerators whose values differ between kernels
 	takes  bool // it takes an instruction apart: the result is a number
 	// cases calls try with arguments and with the word that the maker must
 	// return.
@@ -44,11 +45,20 @@ type Made struct {
 	Skipped  []string
 }
 
+// An amount is how many operands a maker is executed with.
+type amount int
+
+const (
+	few   amount = iota // some edges of the domains
+	edges               // all edges
+	many                // and what lies between
+)
+
 // cases executes a maker.
 type cases struct {
 	w       *world.World
-	enum    func(name string) (uint64, bool) // the value of an enumerator
-	dense   bool                             // many operands, not the edges alone
+	types   *ktypes.Types // nil: not read, or not known
+	amount  amount
 	made    *Made
 	fn      elfscan.Symbol
 	wrong   *Wrong
@@ -57,45 +67,50 @@ type cases struct {
 	takes   bool   // the maker takes an instruction apart
 }
 
-// Make executes the makers of the image: those that ftrace uses, with operands at
-// the edges of their domains, or if exhaustive, all, with many operands. guarded
-// is as of Execute.
+// Make executes the makers of the image: those that ftrace uses with operands at
+// the edges of their domains, those of the BPF JIT with few, or if exhaustive, all
+// with many. guarded is as of Execute.
 func Make(im *elfscan.Image, guarded, exhaustive bool) *Made {
-	made := &Made{}
 	if _, ok := im.Addr(encoder); !ok {
-		made.None = &world.Lack{What: "the image has no " + encoder + ": its makers of instructions are not those of arch/arm64/lib/insn.c"}
-		return made
+		return &Made{None: &world.Lack{What: "the image has no " + encoder + ": its makers of instructions are not those of arch/arm64/lib/insn.c"}}
 	}
-	c := &cases{w: world.New(im), dense: exhaustive, made: made}
-	c.w.AtCall, c.w.M.Guarded = c.atCall, guarded
-	var types *ktypes.Types
-	c.enum = func(name string) (uint64, bool) {
-		if types == nil {
-			return 0, false
-		}
-		v, err := types.Enumerator(name)
-		return uint64(v), err == nil
-	}
-	if exhaustive {
-		types = typesOf(im)
-	}
+	c := newCases(im, guarded)
 	for i := range makers {
-		m := &makers[i]
-		if !m.ftrace && !exhaustive {
-			continue
-		}
-		fn, ok := im.Lookup(m.name)
-		if !ok || !im.IsText(fn.Addr) {
-			continue
-		}
-		made.Makers++
-		c.fn, c.wrong, c.unknown, c.free, c.takes = fn, nil, false, 0, m.takes
-		m.cases(c)
-		if c.unknown {
-			made.Skipped = append(made.Skipped, m.name+" (the values of its types are not known: no BTF)")
-		}
+		c.execute(&makers[i], exhaustive)
 	}
-	return made
+	return c.made
+}
+
+// newCases prepares the execution of makers. guarded is as of Execute.
+func newCases(im *elfscan.Image, guarded bool) *cases {
+	c := &cases{w: world.New(im), made: &Made{}}
+	c.w.AtCall, c.w.M.Guarded = c.atCall, guarded
+	return c
+}
+
+// execute executes a maker, if the image has it.
+func (c *cases) execute(m *maker, exhaustive bool) {
+	fn, ok := c.w.Image.Lookup(m.name)
+	if !ok || !c.w.Image.IsText(fn.Addr) || m.typed && !exhaustive { // types take long to read
+		return
+	}
+	switch {
+	case exhaustive:
+		c.amount = many
+		if c.types == nil {
+			c.types = typesOf(c.w.Image)
+		}
+	case m.ftrace:
+		c.amount = edges
+	default:
+		c.amount = few
+	}
+	c.made.Makers++
+	c.fn, c.wrong, c.unknown, c.free, c.takes = fn, nil, false, 0, m.takes
+	m.cases(c)
+	if c.unknown {
+		c.made.Skipped = append(c.made.Skipped, m.name+" (the values of its types are not known: no BTF)")
+	}
 }
 
 // atCall judges a message: it must be one that can be printed, and a stack trace
@@ -127,10 +142,18 @@ func typesOf(im *elfscan.Image) *ktypes.Types {
 	return t
 }
 
-// value is the value of an enumerator of the kernel. A case that needs one that is
-// not known is not executed: ok is false.
+// enum is the value of an enumerator; ok is false if it is not known.
+func (c *cases) enum(name string) (v uint64, ok bool) {
+	if c.types == nil {
+		return 0, false
+	}
+	n, err := c.types.Enumerator("AARCH64_INSN_" + name)
+	return uint64(n), err == nil
+}
+
+// value is enum. A case that needs one that is not known is not executed.
 func (c *cases) value(name string) (v uint64, ok bool) {
-	v, ok = c.enum("AARCH64_INSN_" + name)
+	v, ok = c.enum(name)
 	c.unknown = c.unknown || !ok
 	return v, ok
 }
@@ -195,24 +218,41 @@ func (w *Wrong) Call() string {
 
 // regs are numbers of registers, with one that does not exist.
 func (c *cases) regs() []uint64 {
-	if c.dense {
-		var all []uint64
-		for i := uint64(0); i < 32; i++ {
-			all = append(all, i)
-		}
-		return append(all, 32)
+	switch c.amount {
+	case few:
+		return []uint64{31, 32}
+	case edges:
+		return []uint64{0, 1, 2, 4, 8, 9, 16, 21, 30, 31, 32}
 	}
-	return []uint64{0, 1, 2, 4, 8, 9, 16, 21, 30, 31, 32}
+	var all []uint64
+	for i := uint64(0); i < 32; i++ {
+		all = append(all, i)
+	}
+	return append(all, 32)
+}
+
+// upTo are the numbers below n, or those at the edges of fields of 5 and 6 bits.
+func (c *cases) upTo(n uint64) (list []uint64) {
+	for i := range n {
+		if edge := i+1&^1 == 32 || i+1&^1 == 64 || i == 0; edge || c.amount > few {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // offsets are distances around those that a field of n bits with the given step,
 // in bytes, can hold: powers of two, and the edges.
 func (c *cases) offsets(n uint, step int64) (list []int64) {
 	limit := int64(1) << (n - 1) * step
-	list = []int64{0, limit - step, limit, limit + step, -limit, -limit - step, -limit + step, 2 * limit, -2 * limit, 4*limit + step}
+	list = []int64{0, limit - step, limit, -limit, -limit - step}
+	if c.amount == few {
+		return append(list, -step)
+	}
+	list = append(list, limit+step, -limit+step, 2*limit, -2*limit, 4*limit+step)
 	for d := step; d < limit; d *= 2 {
 		list = append(list, d, -d)
-		if c.dense {
+		if c.amount == many {
 			list = append(list, d+step, -d-step, 3*d, limit-d, d-limit)
 		}
 	}
@@ -223,9 +263,12 @@ func (c *cases) offsets(n uint, step int64) (list []int64) {
 func (c *cases) bits(n uint) (list []uint64) {
 	all := uint64(1)<<n - 1
 	list = []uint64{0, all, 0x5555_5555_5555_5555 & all, 0xaaaa_aaaa_aaaa_aaaa & all}
+	if c.amount == few {
+		return list
+	}
 	for i := range n {
 		list = append(list, 1<<i)
-		if c.dense {
+		if c.amount == many {
 			list = append(list, all&^(1<<i), all>>i)
 		}
 	}

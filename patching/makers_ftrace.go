@@ -20,7 +20,7 @@ var makers = append([]maker{
 		}
 		for _, d := range c.offsets(26, 4) {
 			branch(pcOf, far(d), branchLink)
-			if c.dense || d == 0 || d&0x3ff_ffff == 4 || d >= 128<<20-4 || d < -128<<20 {
+			if c.amount == many || d == 0 || d&0x3ff_ffff == 4 || d >= 128<<20-4 || d < -128<<20 {
 				branch(pcOf, far(d), branchNolink)
 			}
 		}
@@ -72,8 +72,9 @@ var makers = append([]maker{
 		}
 		for _, d := range c.offsets(21, 4096) { // not beyond 2^43 bytes, where a kernel's s32 wraps
 			adr(pcOf, far(d), 16, true)
-			if d&0xfff_ffff == 0x1000 || c.dense {
+			if d&0xfff_ffff == 0x1000 || c.amount == many {
 				adr(pcOf&^0xfff|0xffc, pcOf&^0xfff+uint64(d)+0xfff, 16, true)
+				adr(pcOf&^0xfff|0xffc, pcOf&^0xfff+uint64(d), 16, true) // a page away, and fewer bytes
 			}
 		}
 		for _, d := range c.offsets(21, 1) {
@@ -141,7 +142,7 @@ var makers = append([]maker{
 		for typ, f := range immediates {
 			for _, word := range []uint32{0, 0xffff_ffff, 0x1400_0000} {
 				for _, imm := range append(c.bits(f.bits), 1<<f.bits, ^uint64(0), 1<<40) {
-					if !c.dense && word == 0x1400_0000 && imm > 3 {
+					if c.amount != many && word == 0x1400_0000 && imm > 3 {
 						continue
 					}
 					c.try(f.put(word, imm), true, uint64(typ), uint64(word), imm)

@@ -10,6 +10,8 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
+	"github.com/ftlint/ftlint/internal/mutants"
+	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -208,5 +210,47 @@ func BenchmarkMake(b *testing.B) {
 	im := images.Kernel(b, "trixie")
 	for b.Loop() {
 		Make(im, false, false)
+	}
+}
+
+// What is wrong with a maker of the BPF JIT that many operands show, the few of the
+// default run show as well, in most of its instructions.
+func TestFew(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("SKIPPED: short, or under the race detector")
+	}
+	im := images.Kernel(t, "trixie")
+	made := func(m *maker, exhaustive bool) bool {
+		c := newCases(im, false)
+		c.execute(m, exhaustive)
+		return len(c.made.Wrong) > 0
+	}
+	shown, all := 0, 0
+	for i := range makersOfJIT {
+		m := &makersOfJIT[i]
+		fn, ok := im.Lookup(m.name)
+		if !ok || m.typed {
+			continue
+		}
+		for a := fn.Addr; a < fn.End(); a += a64.Size {
+			old, _ := im.Word(a)
+			for _, m2 := range mutants.Of(a, old, 0, false) {
+				if err := im.SetWord(a, m2.Words[0]); err != nil {
+					t.Fatal(err)
+				}
+				if made(m, false) {
+					shown, all = shown+1, all+1
+				} else if made(m, true) {
+					all++
+					t.Logf("%s: %v is shown by many operands alone", m.name, &m2)
+				}
+			}
+			if err := im.SetWord(a, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if t.Logf("%d of %d", shown, all); shown*100 < 99*all || all < 500 {
+		t.Errorf("few operands show %d of %d mutants that many show", shown, all)
 	}
 }

@@ -23,7 +23,7 @@ type shown struct {
 // readBody finds the patches in the body of one mail: the rows from first on. A
 // patch may be quoted ("> +code"). Rows that are quoted less deep are then an
 // answer to the patch, and not a part of it.
-func (in *Input) readBody(subject string, line int, first int32) {
+func (in *Input) readBody(from mailFrom, first int32) {
 	rows := in.rows[first:]
 	var prefixes []string
 	quoted := false
@@ -45,7 +45,7 @@ func (in *Input) readBody(subject string, line int, first int32) {
 			prefixes = append(prefixes, prefix)
 		}
 	}
-	reply := quoted && (strings.HasPrefix(strings.ToLower(subject), "re:") || slices.Contains(prefixes, "") && len(prefixes) > 1)
+	reply := quoted && (strings.HasPrefix(strings.ToLower(from.subject), "re:") || slices.Contains(prefixes, "") && len(prefixes) > 1)
 	// Lines that begin with "> " also begin with ">". They are read once, with the
 	// longer prefix.
 	slices.SortStableFunc(prefixes, func(a, b string) int {
@@ -59,7 +59,7 @@ func (in *Input) readBody(subject string, line int, first int32) {
 	})
 	taken := map[int32]bool{}
 	for _, prefix := range prefixes {
-		r := diffReader{in: in, subject: subject, line: line, hasMessage: prefix != "" || !reply}
+		r := diffReader{in: in, mailFrom: from, hasMessage: prefix != "" || !reply}
 		r.show(rows, first, prefix, taken)
 		before := len(in.Patches)
 		r.read()
@@ -76,8 +76,8 @@ func (in *Input) readBody(subject string, line int, first int32) {
 			}
 		}
 	}
-	if len(prefixes) == 0 && !reply && !quoted && subject != "" {
-		p := &Patch{Subject: subject, Line: line}
+	if len(prefixes) == 0 && !reply && !quoted && from.subject != "" {
+		p := from.patch()
 		for i := range rows {
 			p.Message = append(p.Message, TextRow{rows[i].text, first + int32(i), 0})
 		}
@@ -102,11 +102,15 @@ func beginsFile(t, next string) bool {
 	return strings.HasPrefix(t, "diff --git ") || strings.HasPrefix(t, "--- ") && strings.HasPrefix(next, "+++ ")
 }
 
+// patch is a patch of the mail, without files.
+func (m mailFrom) patch() *Patch {
+	return &Patch{Subject: m.subject, Line: m.line, thread: m.thread, fromGit: m.git}
+}
+
 // A diffReader reads the patches of one body.
 type diffReader struct {
-	in         *Input
-	subject    string
-	line       int     // of the input, where the mail begins
+	in *Input
+	mailFrom
 	hasMessage bool    // the text before the diff is the commit's message
 	v          []shown // the rows that are read
 	lost       int     // number of context lines that have lost their first blank
@@ -163,15 +167,16 @@ func isCommit(t string) bool { return strings.HasPrefix(t, "commit ") && commit.
 
 // read reads the patches.
 func (r *diffReader) read() {
-	p := &Patch{Subject: r.subject, Line: r.line}
+	p := r.patch()
 	begin := 0 // of the message
 	for i := 0; i < len(r.v); {
 		switch {
 		case isCommit(r.v[i].text):
 			if len(p.Files) > 0 {
 				r.in.Patches = append(r.in.Patches, p)
-				p = &Patch{Line: r.at(i)}
+				p = &Patch{Line: r.at(i), fromGit: true}
 			}
+			p.fromGit = true
 			i++
 			begin = i
 		case r.ends(i):

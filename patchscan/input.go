@@ -65,6 +65,9 @@ type Patch struct {
 	Message []TextRow // the commit message, up to the "---"
 	Remarks []TextRow // the text behind the "---", without the diffstat; git does not commit it
 	Files   []*File
+
+	thread  string // Message-ID of the mail that its thread begins with; "" if it is not known
+	fromGit bool   // it is one of the commits that git log or git format-patch wrote
 }
 
 // A TextRow is a line of a message.

@@ -119,24 +119,48 @@ func headerEnd(lines []string) int {
 // line of the input at which lines begin, from 0.
 func (in *Input) readMail(lines []string, at int32) {
 	begin := int(at) + 1
+	from := mailFrom{line: begin}
 	if len(lines) > 0 && isMboxFrom(lines[0]) {
+		from.git = gitFrom.MatchString(lines[0])
 		lines, at = lines[1:], at+1
 	}
 	first := int32(len(in.rows))
-	subject := ""
 	if n := headerEnd(lines); n > 0 {
 		h := in.header(lines[:n], at)
-		subject, _ = h.Text("Subject")
+		subject, _ := h.Text("Subject")
 		if subject == "" {
 			subject = h.Get("Subject")
 		}
+		from.subject, from.thread = strings.Join(strings.Fields(subject), " "), thread(h)
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
 			in.rows = append(in.rows, row{l, at + int32(i) + 1})
 		}
 	}
-	in.readBody(strings.Join(strings.Fields(subject), " "), begin, first)
+	in.readBody(from, first)
+}
+
+// A mailFrom is what the header of a mail says about its patches.
+type mailFrom struct {
+	subject string
+	line    int    // of the input, where the mail begins
+	thread  string // as Patch.thread
+	git     bool   // the mail is a commit that git wrote
+}
+
+// gitFrom matches the From_ line that git log and git format-patch write.
+var gitFrom = regexp.MustCompile(`^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001`)
+
+// thread is the Message-ID of the mail that the thread of a mail begins with: the
+// first reference, or the mail itself.
+func thread(h message.Header) string {
+	for _, field := range []string{"References", "In-Reply-To", "Message-Id"} {
+		if ids := strings.Fields(h.Get(field)); len(ids) > 0 {
+			return ids[0]
+		}
+	}
+	return ""
 }
 
 // header parses a mail header. A malformed header gets a note.

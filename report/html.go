@@ -88,6 +88,7 @@ type inputView struct {
 	Facts    []string
 	Errors   []string
 	Notes    []string
+	Can      []finding.Capability
 	Outcomes []outcomeView
 	Image    *imageView
 
@@ -327,6 +328,9 @@ func (v *pageView) fill(in *inputView, many bool) {
 	}
 	for _, line := range slices.Concat(facts(res), uncounted([]*finding.Result{res}, false), configLine(res)) {
 		in.Facts = append(in.Facts, clean(line))
+	}
+	if res.Image != nil {
+		in.Can = res.Image.Capabilities
 	}
 	for _, status := range statuses {
 		at := map[string]int{}

@@ -70,6 +70,9 @@ func facts(res *finding.Result) []string {
 	for _, t := range im.Template {
 		lines = append(lines, "template: "+OneLine(t))
 	}
+	if can := canLine(im.Capabilities); can != "" {
+		lines = append(lines, can)
+	}
 	if im.LineProblem != "" {
 		lines = append(lines, "findings lack source lines: "+OneLine(im.LineProblem))
 	}
@@ -191,7 +194,7 @@ func patchFacts(p *finding.PatchFacts) string {
 	s := "a source file"
 	switch {
 	case p.Source:
-	case p.Patches == 0:
+	case passedOver(p):
 		return "no patch, passed over"
 	default:
 		s = fmt.Sprintf("%s of %s", plural.Of(p.Patches, "patch"), plural.Of(p.Files, "file"))

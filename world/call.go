@@ -209,7 +209,7 @@ func (w *World) Misdeed(err error) string {
 		return "executes an instruction whose effect is left to the processor: " + err.Error()
 	case stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
-	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && stop.Addr >= emu.ReturnAddress&^0xffff: // by LR
+	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && (byLR(stop.Addr) || stop.Addr >= errorPointers):
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
@@ -223,6 +223,16 @@ func (w *World) Misdeed(err error) string {
 		return "goes where no code is: " + err.Error()
 	}
 	return ""
+}
+
+// errorPointers is the first of the addresses that are error numbers, or next to one.
+const errorPointers = ^uint64(0xffff)
+
+// byLR reports whether an instruction that takes the caller's LR for an address comes to
+// addr: a load or store goes at most 32 KiB from its base.
+func byLR(addr uint64) bool {
+	const reach = 32 << 10
+	return addr-(emu.ReturnAddress-reach) < 2*reach
 }
 
 // Astray is Misdeed for code that was given all memory that it may use, and of

@@ -60,16 +60,17 @@ func realKernel(t *testing.T, suite string) string {
 	return vmlinux
 }
 
-// cutWhile runs ftlint with args on a copy of the image and cuts the copy to
-// nothing at moments spread evenly over the run.
+// cutWhile runs ftlint, as it is built for users, with args on a copy of the image and
+// cuts the copy to nothing at moments spread evenly over the run.
 func cutWhile(t *testing.T, image string, moments int, args ...string) {
 	t.Helper()
+	program := ftlint(t)
 	path := filepath.Join(t.TempDir(), "vmlinux")
 	var took time.Duration // by the last run
 	run := func(after time.Duration) (status int, stdout, stderr string) {
 		copyFile(t, path, image)
 		var out, errs bytes.Buffer
-		cmd := exec.Command("ftlint", append([]string{"-q", "--max-per-rule", "1", path}, args...)...)
+		cmd := exec.Command(program, append([]string{"-q", "--max-per-rule", "1", path}, args...)...)
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		began := time.Now()
 		if err := cmd.Start(); err != nil {

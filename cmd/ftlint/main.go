@@ -164,7 +164,8 @@ call was bad.`,
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
 	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
-	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), configCommand(terminal), versionCommand(stdout))
+	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr),
+		configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }

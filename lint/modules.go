@@ -289,7 +289,7 @@ func (m *moduleSet) kernelImage(ctx context.Context, k *kernel, opened func()) (
 func (m *moduleSet) use(k *kernel, im *elfscan.Image) {
 	m.add(im)
 	table, _ := callsite.Of(im)
-	k.release, _ = im.Banner()
+	k.release, _, _ = im.Banner()
 	k.vermagic, k.shape = im.Vermagic(), table.Shape
 	k.image, k.loader = im, checks.NewModuleKernel(im)
 }

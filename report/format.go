@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -21,6 +22,7 @@ type Run struct {
 	Errors  []error           // about no single input
 	Version string            // of ftlint
 	SrcTree string            // folder of the kernel sources; "" for none
+	Date    time.Time         // that the report bears; zero for none
 
 	NoGroup bool // show findings that several kernels have for each of them
 

@@ -68,31 +68,38 @@ func writeTable(w io.Writer, rows [][]string) {
 // A shared finding is one that several inputs have.
 type shared struct {
 	*finding.Finding
-	in []string // the paths of the inputs, without duplicates
+	in []*finding.Result // each once
 }
 
-// sharedFindings returns the findings of all results, each once, as Compare orders
-// them: findings of several kernels are the same if all but their numbers is. The first stands for the others.
+// sharedFindings returns the findings of all results, each once, errors first:
+// findings of several kernels are the same if all but their numbers is. The first
+// stands for the others. Findings of one input are never the same.
 func sharedFindings(results []*finding.Result) []shared {
 	type key struct {
 		finding.Identity
 		text string
+		nth  int // of its input
 	}
 	var list []shared
 	at := map[key]int{}
 	for _, res := range results {
+		seen := map[key]int{} // in this input
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			k := key{f.Identity, finding.WithoutNumbers(f.Text())}
-			n, seen := at[k]
-			if !seen {
+			k := key{Identity: f.Identity}
+			if len(results) > 1 {
+				k.text = finding.WithoutNumbers(f.Text())
+			}
+			before := seen[k]
+			seen[k]++
+			k.nth = before
+			n, old := at[k]
+			if !old {
 				n = len(list)
 				at[k] = n
 				list = append(list, shared{Finding: f})
 			}
-			if !slices.Contains(list[n].in, res.Path) {
-				list[n].in = append(list[n].in, res.Path)
-			}
+			list[n].in = append(list[n].in, res)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b shared) int {
@@ -105,11 +112,11 @@ func sharedFindings(results []*finding.Result) []shared {
 func (s shared) inWords() string {
 	const few = 8
 	if len(s.in) == 1 {
-		return "in " + printable(s.in[0])
+		return "in " + printable(s.in[0].Path)
 	}
 	var names []string
-	for _, path := range s.in[:min(few, len(s.in))] {
-		names = append(names, printable(path))
+	for _, res := range s.in[:min(few, len(s.in))] {
+		names = append(names, printable(res.Path))
 	}
 	if more := len(s.in) - few; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))

@@ -42,7 +42,7 @@ func Verdict(results []*finding.Result, errs []error) string {
 		rest += ", " + plural.Of(t.callsites, "callsite")
 	}
 	switch {
-	case len(t.images)+len(t.modules)+len(t.patches) == 0:
+	case t.judged() == 0:
 		return t.subject(false) + ": not judged" + also
 	case len(t.passed)+len(t.inconclusive) == 0 && t.known+t.suppressed == 0:
 		return t.subject(false) + ": nothing to judge, no rule applies" + also
@@ -106,6 +106,9 @@ func (t *tally) add(res *finding.Result) {
 		}
 	}
 }
+
+// judged is the number of inputs that could be read.
+func (t *tally) judged() int { return len(t.images) + len(t.modules) + len(t.patches) }
 
 // found says how many findings of each severity there are: "3 errors, 2 warnings";
 // "" for none.

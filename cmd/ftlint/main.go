@@ -185,6 +185,10 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if err := f.keep(outputs, files); err != nil {
 		return err
 	}
+	date, err := reportDate()
+	if err != nil {
+		return err
+	}
 	if len(files) == 0 && len(f.patch.git) == 0 {
 		files = []string{"vmlinux"}
 		if _, err := os.Stat("vmlinux"); err != nil {
@@ -243,7 +247,7 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
+	all := &report.Run{Results: s.results, Version: buildVersion(), Date: date, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err

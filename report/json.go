@@ -93,7 +93,9 @@ type jsonEntry struct {
 	Object string `json:"object"`
 	Symbol string `json:"symbol,omitempty"`
 	Text   string `json:"text,omitempty"`
-	Count  int    `json:"count"`
+
+	Headline string `json:"headline,omitempty"`
+	Count    int    `json:"count"`
 }
 
 // jsonPatches are the facts about patches, or about a source file.
@@ -187,7 +189,7 @@ func inputOf(res *finding.Result) jsonInput {
 		in.Uncounted = append(in.Uncounted, q)
 	}
 	for _, e := range res.Fixed {
-		in.Fixed = append(in.Fixed, jsonEntry{e.Rule, e.Object, e.Symbol, e.Text, e.Count})
+		in.Fixed = append(in.Fixed, jsonEntry{e.Rule, e.Object, e.Symbol, e.Text, e.Headline, e.Count})
 	}
 	for _, r := range res.Rules {
 		status, why := Status(r)

@@ -39,6 +39,7 @@ const (
 	bold, reset        = "\x1b[1m", "\x1b[0m"
 	red, magenta, cyan = "\x1b[1;31m", "\x1b[1;35m", "\x1b[1;36m"
 	green              = "\x1b[1;32m"
+	dim                = "\x1b[2m"
 )
 
 func (t *Text) paint(color, s string) string {

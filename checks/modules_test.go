@@ -57,10 +57,11 @@ func TestModuleSamples(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no samples in %s: %v", moduleSamples, err)
 	}
-	triggered := map[string]bool{}
+	triggered, ran := map[string]bool{}, 0
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".ko")
 		t.Run(name, func(t *testing.T) {
+			ran++
 			source := name
 			for {
 				if _, err := os.Stat(filepath.Join(moduleSamples, source+".S")); err == nil {
@@ -115,6 +116,9 @@ func TestModuleSamples(t *testing.T) {
 				}
 			}
 		})
+	}
+	if ran < len(paths) {
+		return // -run names some of the samples
 	}
 	for _, r := range rules.All() {
 		switch r.ID {

@@ -528,14 +528,56 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// The man page has every command and every flag, under its own name, and its
-// formatter has nothing to say about it.
+// make install puts the program, its man page and its completions where man and
+// the shells find them, and make uninstall leaves nothing of them.
+func TestInstall(t *testing.T) {
+	needs(t, "make", "make")
+	dir := t.TempDir()
+	makes := func(target string) (all string, status int) {
+		_, all, status = call(t, "..", "make", target, "BUILD="+dir+"/build", "PREFIX=/usr", "DESTDIR="+dir+"/a root")
+		return all, status
+	}
+	if all, status := makes("install"); status == 0 || !strings.Contains(all, "nothing is built: run make first") {
+		t.Errorf("before make: status %d\n%s", status, all)
+	}
+	for _, target := range []string{"all", "install"} {
+		if all, status := makes(target); status != 0 {
+			t.Fatal(all)
+		}
+	}
+	if _, all, status := call(t, "..", "scripts/test-installed", dir+"/a root/usr"); status != 0 {
+		t.Error(all)
+	}
+	if all, status := makes("uninstall"); status != 0 {
+		t.Error(all)
+	}
+	if out, _, _ := call(t, dir, "find", "a root", "-type", "f"); out != "" {
+		t.Errorf("after make uninstall there are\n%s", out)
+	}
+}
+
+// The man page has every command and every flag, and formatters have nothing to
+// say about it.
 func TestManPage(t *testing.T) {
 	needs(t, "mandoc", "mandoc")
-	if _, all, status := call(t, ".", "mandoc", "-T", "lint", "-W", "warning", "man/ftlint.1"); status != 0 {
+	needs(t, "man", "man-db")
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	out, _, _ := call(t, ".", program, "man")
+	if want := `.TH FTLINT 1 "2023-11-14" "ftlint `; !strings.HasPrefix(out, want) {
+		t.Errorf("the page does not begin with %q", want)
+	}
+	file := filepath.Join(t.TempDir(), "ftlint.1")
+	if err := os.WriteFile(file, []byte(out), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, all, status := call(t, ".", "mandoc", "-T", "lint", "-W", "warning", file); status != 0 {
 		t.Errorf("mandoc: %s", all)
 	}
-	page, _, _ := call(t, ".", "mandoc", "-T", "ascii", "man/ftlint.1")
+	t.Setenv("MANWIDTH", "80")
+	if page, all, status := call(t, ".", "man", "--warnings", "-E", "ascii", "-l", file); status != 0 || page != all {
+		t.Errorf("man: status %d, %s", status, all)
+	}
+	page, _, _ := call(t, ".", "mandoc", "-T", "ascii", file)
 	page = regexp.MustCompile(`.\x08`).ReplaceAllString(page, "")
 	help, _, _ := call(t, ".", program, "--help")
 	flags := regexp.MustCompile(`(?m)^ +(?:-(\w), )?--([a-z-]+)`).FindAllStringSubmatch(help, -1)
@@ -552,7 +594,7 @@ func TestManPage(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help, -1) {
-		if m[1] != "help" && !regexp.MustCompile(`(?m)^ +`+m[1]+`\b`).MatchString(page) {
+		if m[1] != "help" && !regexp.MustCompile(`(?m)^ +ftlint `+m[1]+`\b`).MatchString(page) {
 			t.Errorf("the man page has no command %s", m[1])
 		}
 	}

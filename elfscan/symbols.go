@@ -340,6 +340,17 @@ func (im *Image) EachFunction(f func(addr uint64)) {
 	}
 }
 
+// Functions are the symbols of functions, by address; those at one address in the
+// order of the table.
+func (im *Image) Functions() (list []Symbol) {
+	for _, i := range im.addrs() {
+		if elf.ST_TYPE(im.symtab[i*symSize+4]) == elf.STT_FUNC {
+			list = append(list, im.symbol(i))
+		}
+	}
+	return list
+}
+
 // FunctionAt reports whether a function, or a label without a type, begins at
 // addr.
 func (im *Image) FunctionAt(addr uint64) bool {

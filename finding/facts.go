@@ -5,6 +5,7 @@ type ImageFacts struct {
 	Object    string // the image as identities name it: "vmlinux", or the name of a module
 	Release   string // of the kernel: "6.12.9-arm64"; "" if the image does not say
 	Compiler  string // that built the kernel; "" if the image does not say
+	Version   string // of the build, with its date: "#1 SMP PREEMPT Thu Jan  2 15:04:05 UTC 2025"; "" if the image does not say
 	BuildID   string // hexadecimal; "" if the image has none
 	Era       string
 	Callsites int
@@ -15,6 +16,17 @@ type ImageFacts struct {
 	// LineProblem says why findings lack source lines; "" if they have them.
 	LineProblem string
 	Module      *ModuleFacts // nil for a kernel image
+
+	Capabilities []Capability // of a kernel image; nil if they are not known
+}
+
+// A Capability is one thing that a kernel can do, or cannot.
+type Capability struct {
+	ID     string // "fentry"
+	Name   string // "BPF fentry and fexit"
+	Has    bool
+	Why    string // what in the image says so
+	Change string // what would change it; "" for nothing
 }
 
 // ModuleFacts are what a summary says about a module.

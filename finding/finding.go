@@ -47,6 +47,7 @@ type Finding struct {
 type Related struct {
 	Place
 	Message string
+	Same    bool // it is the finding's own line: the patch's, or the patched file's
 }
 
 // A Suppression selects findings that do not count. A field that is "" fits all

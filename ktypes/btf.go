@@ -17,6 +17,7 @@ type btf struct {
 	strings   []byte
 	at        []uint32 // offset of each type in types, by type ID; ID 0 is void
 	functions func() map[string]ref
+	base      *btf // of a module's: the kernel's, whose types and strings come first
 }
 
 // Kinds of types.
@@ -66,7 +67,11 @@ func FromBTF(im *elfscan.Image) (*Types, error) {
 
 // parseBTF finds where each type begins, and checks that each lies in the section.
 // Later reads rely on that.
-func parseBTF(data []byte) (*btf, error) {
+func parseBTF(data []byte) (*btf, error) { return parseSplit(data, nil) }
+
+// parseSplit is parseBTF of a module's BTF, whose types and strings come behind those of
+// the kernel.
+func parseSplit(data []byte, base *btf) (*btf, error) {
 	damaged := func(format string, args ...any) (*btf, error) {
 		return nil, &DamagedError{btfName, fmt.Sprintf(format, args...)}
 	}
@@ -85,8 +90,9 @@ func parseBTF(data []byte) (*btf, error) {
 		}
 		return data[lo:hi]
 	}
-	b := &btf{types: part(8), strings: part(16)}
-	if b.types == nil || len(b.strings) == 0 || b.strings[0] != 0 || b.strings[len(b.strings)-1] != 0 {
+	b := &btf{types: part(8), strings: part(16), base: base}
+	n := len(b.strings)
+	if b.types == nil || base == nil && (n == 0 || b.strings[0] != 0) || n > 0 && b.strings[n-1] != 0 {
 		return damaged("its types or its strings do not lie in its %#x bytes, or the strings do not begin and end with 0", len(data))
 	}
 	b.at = make([]uint32, 1, len(b.types)/24+1)
@@ -131,6 +137,12 @@ type record struct {
 }
 
 func (b *btf) record(id ref) (record, error) {
+	if b.base != nil {
+		if id < b.first() {
+			return b.base.record(id)
+		}
+		id -= b.first() - 1
+	}
 	if id == 0 || int64(id) >= int64(len(b.at)) {
 		return record{}, &DamagedError{btfName, fmt.Sprintf("a type refers to type %d, the types are 1 to %d", id, len(b.at)-1)}
 	}
@@ -142,6 +154,12 @@ func (b *btf) record(id ref) (record, error) {
 
 // string is the string at off.
 func (b *btf) string(off uint32) (string, error) {
+	if b.base != nil {
+		if int64(off) < int64(len(b.base.strings)) {
+			return b.base.string(off)
+		}
+		off -= uint32(len(b.base.strings))
+	}
 	if int64(off) >= int64(len(b.strings)) {
 		return "", &DamagedError{btfName, fmt.Sprintf("a name is at %#x of %#x bytes of strings", off, len(b.strings))}
 	}
@@ -320,4 +338,64 @@ func (b *btf) members(of ref) iter.Seq2[member, error] {
 			}
 		}
 	}
+}
+
+// A Func is a function that BTF describes.
+type Func struct {
+	Name  string
+	ID    uint32 // the number of its type
+	Proto uint32 // the number of its prototype; functions with one number have one prototype
+	in    *btf
+}
+
+// Prototype is the prototype of the function.
+func (f Func) Prototype() (Prototype, error) {
+	return (&Types{btfName, f.in}).prototype(ref(f.Proto))
+}
+
+// Functions are the functions that BTF describes, by number; none if the types are
+// those of DWARF.
+func (t *Types) Functions() []Func {
+	b, ok := t.from.(*btf)
+	if !ok {
+		return nil
+	}
+	return b.list()
+}
+
+// ModuleFunctions are the functions that the BTF of a module describes. It refers to
+// the types of the kernel. The module may have no BTF.
+func ModuleFunctions(im *elfscan.Image, kernel *Types) ([]Func, error) {
+	data := im.FileSection(btfName)
+	base, ok := kernel.from.(*btf)
+	if data == nil || !ok {
+		return nil, nil
+	}
+	b, err := parseSplit(data, base)
+	if err != nil {
+		return nil, err
+	}
+	return b.list(), nil
+}
+
+func (b *btf) list() (list []Func) {
+	for i := 1; i < len(b.at); i++ {
+		if b.types[b.at[i]+7]&31 != btfFunc {
+			continue
+		}
+		id := b.first() + ref(i) - 1
+		r, _ := b.record(id)
+		if name, err := b.string(r.name); err == nil {
+			list = append(list, Func{name, uint32(id), r.size, b})
+		}
+	}
+	return list
+}
+
+// first is the number of the first type.
+func (b *btf) first() ref {
+	if b.base != nil {
+		return ref(len(b.base.at))
+	}
+	return 1
 }

@@ -176,6 +176,11 @@ func (t *Types) Prototype(name string) (p Prototype, err error) {
 	if !ok {
 		return p, &NotDescribedError{"function " + name, t.Where}
 	}
+	return t.prototype(of)
+}
+
+// prototype is the prototype that a source knows as of.
+func (t *Types) prototype(of ref) (p Prototype, err error) {
 	list, variadic, err := t.from.params(of)
 	if err != nil {
 		return p, err

@@ -16,6 +16,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/rules"
+	"github.com/ftlint/ftlint/tracing"
 )
 
 // imageFile lints the image at path. partial says that only findings in some
@@ -100,7 +101,7 @@ func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 	if m := im.Module(); m != nil {
 		f.Release, _, _ = strings.Cut(m.Info.Vermagic, " ")
 	} else {
-		f.Release, f.Compiler = im.Banner()
+		f.Release, f.Compiler, f.Version = im.Banner()
 	}
 	table, _ := callsite.Of(im)
 	f.Era = table.Era.String()
@@ -113,6 +114,9 @@ func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 				f.Entries = append(f.Entries, finding.NamedAddr{Name: name, Addr: a})
 			}
 		}
+	}
+	if f.Compiler != "" { // a whole kernel, not a piece of one
+		f.Capabilities, _ = tracing.Capabilities(im)
 	}
 	if err := im.LineProblem(); err != nil {
 		f.LineProblem = err.Error()

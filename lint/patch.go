@@ -12,6 +12,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
@@ -38,7 +39,7 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 		add(soon(ctx, "git "+rng, func() *finding.Result { return d.commits(ctx, rng) }))
 	}
 	if n := len(in.Patches) + len(in.Ranges); len(results) < n && ctx.Err() != nil {
-		total.Errors = append(total.Errors, fmt.Errorf("%w: %d of %d inputs were judged", context.Cause(ctx), len(results), n))
+		total.Errors = append(total.Errors, fmt.Errorf("%w: judged %s of %s", context.Cause(ctx), plural.Number(len(results)), plural.Of(n, "input")))
 	}
 	if in.Built != "" {
 		results = append(results, d.built(ctx, in.Built, results))
@@ -174,7 +175,10 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		if in.atPatch {
 			what = "this line of the patched file"
 		}
-		f.Related = append(f.Related, finding.Related{Place: there, Message: what})
+		f.Related = append(f.Related, finding.Related{Place: there, Message: what, Same: true})
+	}
+	if in.atPatch && p.Encoding != "" {
+		f.Claim = f.Because("the mail is %s there: the line is the one that the text begins on, and the column that of the decoded text", p.Encoding)
 	}
 	for _, rel := range finding.Places(d) {
 		at, _, _ := in.places(rel.Pos, rel.End)

@@ -14,8 +14,8 @@ type region struct {
 	start, end int    // indexes of Stmts: the function's start, a label, or where the hunk begins; the end label
 }
 
-// regions finds the end labels in the assembly of s: "ftrace_caller_end" in
-// the function ftrace_caller, or behind a label ftrace_caller.
+// regions finds the end labels in the assembly of s that C code can name:
+// "ftrace_caller_end" in the function ftrace_caller, or behind a label ftrace_caller.
 func regions(s *Source) []region {
 	var out []region
 	fn, start := "", -1
@@ -32,6 +32,9 @@ func regions(s *Source) []region {
 				start = i
 			}
 		case patchscan.StmtLabel:
+			if isLocal(st.Label) {
+				continue // no C code can name it
+			}
 			name, ok := strings.CutSuffix(st.Label, "_end")
 			if at, known := labels[name]; ok && known {
 				out = append(out, region{fn, st.Label, at, i})

@@ -16,12 +16,15 @@ type flow struct {
 	src     *Source
 	calls   []patchscan.Call
 	assigns []patchscan.Assign
+	returns []patchscan.Return
 	given   map[string]bool // parameters in which other functions pass memory for code
 	memory  map[string]bool // variables that point into memory for code
+
+	allSinks []sink // what sinks returns; nil until it is asked
 }
 
 func newFlow(s *Source, f *patchscan.Func, allocators map[string]bool) *flow {
-	fl := &flow{Func: f, src: s, calls: f.Calls(), assigns: f.Assigns(), given: map[string]bool{}}
+	fl := &flow{Func: f, src: s, calls: f.Calls(), assigns: f.Assigns(), returns: f.Returns(), given: map[string]bool{}}
 	fl.findMemory(allocators)
 	return fl
 }
@@ -36,9 +39,9 @@ func (fl *flow) findMemory(allocators map[string]bool) {
 
 // passMemory finds the parameters in which functions of the input pass each other
 // memory for code.
-func (set *SourceSet) passMemory() {
+func (series *Series) passMemory() {
 	byName := map[string][]*flow{}
-	for _, s := range set.Files {
+	for _, s := range series.Files {
 		for _, fl := range s.Flows {
 			if fl.NameAt >= 0 {
 				byName[fl.Name] = append(byName[fl.Name], fl)
@@ -47,7 +50,7 @@ func (set *SourceSet) passMemory() {
 	}
 	for more := true; more; {
 		more = false
-		for _, s := range set.Files {
+		for _, s := range series.Files {
 			for _, fl := range s.Flows {
 				for _, c := range fl.calls {
 					for _, callee := range byName[c.Name] {
@@ -55,7 +58,7 @@ func (set *SourceSet) passMemory() {
 						for i, arg := range c.Args {
 							if i < len(params) && params[i] != "" && !callee.given[params[i]] && fl.pointsInto(arg) {
 								callee.given[params[i]], more = true, true
-								callee.findMemory(set.allocators)
+								callee.findMemory(series.allocators)
 							}
 						}
 					}
@@ -179,7 +182,7 @@ func (fl *flow) derived(seed func(value []patchscan.Token) bool) map[string]bool
 	for more := true; more; {
 		more = false
 		for _, a := range fl.assigns {
-			if k := key(a.Name); !a.Deref && !names[k] && (seed(a.Value) || mentions(a.Value, names)) {
+			if k := key(a.Name); k != "" && !a.Deref && !names[k] && (seed(a.Value) || mentions(a.Value, names)) {
 				names[k], more = true, true
 			}
 		}
@@ -213,23 +216,37 @@ type store struct {
 var copiers = map[string]bool{
 	"memcpy": true, "__memcpy": true, "memmove": true, "probe_kernel_read": true, "copy_from_kernel_nofault": true,
 	"__copy_from_user": true, "memset": true,
+	"copy_to_kernel_nofault": true, "probe_kernel_write": true,
 }
 
 // stores are the stores into memory for code, in the order of the text.
-func (fl *flow) stores() []store {
+func (fl *flow) stores() []store { return fl.storesTo(fl.pointsInto) }
+
+// storesTo are the stores to the destinations that to accepts.
+func (fl *flow) storesTo(to func(destination []patchscan.Token) bool) []store {
 	var out []store
 	for _, c := range fl.calls {
-		if copiers[c.Name] && len(c.Args) == 3 && fl.pointsInto(c.Args[0]) {
+		if copiers[c.Name] && len(c.Args) == 3 && to(c.Args[0]) {
 			out = append(out, store{fl.Tokens[c.At], c.At, c.Args[1], isWordSize(c.Args[2])})
 		}
 	}
 	for _, a := range fl.assigns {
-		if fl.memory[key(a.Name)] && (a.Deref || strings.Contains(a.Name, "[")) {
-			out = append(out, store{fl.Tokens[a.At], a.At, a.Value, true})
+		if a.Stores() && to(base(a.Left)) {
+			left := text(a.Left)
+			pointer := strings.Contains(left, "**") || strings.Contains(left, "long") || strings.Contains(left, "u64") // data beside the code
+			out = append(out, store{fl.Tokens[a.At], a.At, a.Value, !pointer})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b store) int { return a.index - b.index })
 	return out
+}
+
+// base is the left side of an assignment without its indexes: p for p[i].
+func base(left []patchscan.Token) []patchscan.Token {
+	if i := slices.IndexFunc(left, func(t patchscan.Token) bool { return t.Text == "[" }); i >= 0 {
+		return left[:i]
+	}
+	return left
 }
 
 // isWordSize reports whether a size is that of one instruction.

@@ -2,11 +2,12 @@ package patchchecks
 
 import (
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT104 finds end labels in front of the last instruction of their function.
-var FT104 = check("FT104", func(j *judge) finding.Outcome {
+var FT104 = check("FT104", func(j *judge) tally {
 	n := 0
 	for _, s := range j.Files {
 		for _, r := range regions(s) {
@@ -37,5 +38,5 @@ var FT104 = check("FT104", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("no end label (name_end) in a function of arm64 assembly")
 	}
-	return examined("%d end labels", n)
+	return examined("%s", plural.Of(n, "end label"))
 })

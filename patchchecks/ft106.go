@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -11,7 +12,7 @@ import (
 // region. A region counts as copied if C code of the same input names both its
 // labels. If that code makes instructions, it is trusted to rewrite each
 // instruction behind a label that it names, and the last instruction of the region.
-var FT106 = check("FT106", func(j *judge) finding.Outcome {
+var FT106 = check("FT106", func(j *judge) tally {
 	used := map[string]bool{} // identifiers in the bodies of C functions
 	rewrites, relocates := false, false
 	j.funcs(func(s *Source, fl *flow) {
@@ -68,7 +69,7 @@ var FT106 = check("FT106", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("no region of arm64 assembly that the same input copies by its labels")
 	}
-	return examined("%d regions", n)
+	return examined("%s", plural.Of(n, "region"))
 })
 
 // pcRelative is the symbol that an instruction reaches from its own address. The

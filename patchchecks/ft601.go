@@ -9,58 +9,75 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT601 finds constants that are A64 instructions and are stored as instructions.
-var FT601 = check("FT601", func(j *judge) finding.Outcome {
+//
+// Most 32-bit numbers are an instruction. A constant is judged if it goes where
+// only instructions go, if it is completed with the offset of a branch, or if
+// nothing but an instruction has its value: a NOP, a RET.
+var FT601 = check("FT601", func(j *judge) tally {
 	constants := 0
 	for _, s := range j.Files {
 		if s.File.Lang != patchscan.LangC || isFramework(s.File.Path) {
 			continue
 		}
-		// Macros: #define LDR_X2 0x58000002
-		macros := map[string]patchscan.Token{}
-		for i := range len(s.Tokens) - 2 {
-			if s.Tokens[i].Pre && s.Tokens[i].Text == "define" && s.Tokens[i+2].Pre {
-				for _, t := range s.Tokens[i+2 : min(i+8, len(s.Tokens))] {
-					if _, ok := instructionWord(t); ok && t.Line == s.Tokens[i].Line {
-						macros[s.Tokens[i+1].Text] = t
+		// each calls do for each constant in a value that is an instruction. at is the
+		// constant, in a macro the name or the constant, whichever the patch adds.
+		each := func(value []patchscan.Token, do func(at, t patchscan.Token, w uint32, of []patchscan.Token)) {
+			for i, t := range value {
+				if besideComparison(value, i) {
+					continue
+				}
+				if w, ok := instructionWord(t); ok {
+					do(t, t, w, value)
+					continue
+				}
+				for _, b := range s.macros[t.Text].Body {
+					if w, ok := instructionWord(b); ok && t.Kind == patchscan.Ident {
+						at := b
+						if !s.Added(b) {
+							at = t
+						}
+						do(at, b, w, s.macros[t.Text].Body)
 					}
 				}
 			}
+		}
+		report := func(at, t patchscan.Token, w uint32, sink patchscan.Token) {
+			constants++
+			var related []analysis.RelatedInformation
+			stored := "it is stored as an instruction"
+			if sink.Line != at.Line {
+				stored += ", at " + s.where(sink)
+				related = append(related, note(s, sink, "stored here"))
+			}
+			j.report(s, at, byHand(t, w, stored), related...)
 		}
 		for _, fl := range s.Flows {
-			find := func(tokens []patchscan.Token, sink patchscan.Token) {
-				for _, t := range tokens {
-					at := t
-					if m, ok := macros[t.Text]; ok && t.Kind == patchscan.Ident {
-						t, at = m, m
-					}
-					w, ok := instructionWord(t)
-					if !ok {
-						continue
-					}
-					constants++
-					var related []analysis.RelatedInformation
-					stored := "it is stored as an instruction"
-					if sink.Line != at.Line {
-						stored += ", at " + s.where(sink)
-						related = append(related, note(s, sink, "stored here"))
-					}
-					j.report(s, at, byHand(t, w, stored), related...)
+			for i := range fl.assigns {
+				a := &fl.assigns[i]
+				if a.Stores() {
+					continue
 				}
+				each(a.Value, func(at, t patchscan.Token, w uint32, of []patchscan.Token) {
+					out, ok := fl.leaves(a)
+					if ok && (out.code || isUnmistakable(w) || insnName.MatchString(key(a.Name)) || hasBranchOffset(of) || fl.getsBranchOffset(a)) {
+						report(at, t, w, fl.Tokens[out.index])
+					}
+				})
 			}
-			for _, a := range fl.assigns {
-				if sink, ok := fl.storedAsCode(a); ok {
-					find(a.Value, sink)
-				}
-			}
-			for _, c := range fl.calls {
-				find(writtenBy(c), fl.Tokens[c.At])
+			for _, out := range fl.sinks() {
+				each(out.value, func(at, t patchscan.Token, w uint32, of []patchscan.Token) {
+					if out.code || isUnmistakable(w) || hasBranchOffset(of) || hasBranchOffset(out.value) {
+						report(at, t, w, fl.Tokens[out.index])
+					}
+				})
 			}
 		}
-		for _, table := range codeTables(s) {
+		for _, table := range j.codeTables(s) {
 			for _, t := range table {
 				if w, ok := instructionWord(t); ok {
 					constants++
@@ -72,7 +89,7 @@ var FT601 = check("FT601", func(j *judge) finding.Outcome {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
-	return examined("%d constants that are stored as instructions", constants)
+	return examined("%s that are stored as instructions", plural.Of(constants, "constant"))
 })
 
 // byHand is the claim that the instruction w, the constant t, is made by hand. where
@@ -105,56 +122,47 @@ func instructionWord(t patchscan.Token) (w uint32, ok bool) {
 	return uint32(v), !strings.HasPrefix(a64.Text(uint32(v), 0, nil), ".inst")
 }
 
-// insnName matches names of variables that hold an instruction.
-var insnName = regexp.MustCompile(`(?i)^(insn|inst|instr|opcode|.*_(insn|inst|instr|opcode)s?|(insn|instr|opcode)_.*)$`)
-
-// writers are the functions that write an instruction to text, each with the index
-// of the argument that is the instruction.
-var writers = map[string]int{
-	"aarch64_insn_patch_text_nosync": 1, "aarch64_insn_write": 1, "ftrace_modify_code": 2, "cpu_to_le32": 0,
-	"put_unaligned_le32": 0,
+// isUnmistakable reports whether w is one of the instructions whose words are
+// nothing else, because all bits but those of a register or a hint are fixed: NOP
+// and other hints, RET, BR, BLR, barriers, ERET.
+func isUnmistakable(w uint32) bool {
+	switch {
+	case w&0xfffff01f == 0xd503201f, // HINT
+		w&0xfffff01f == 0xd503301f,           // DSB, DMB, ISB, CLREX
+		w&0xff9ffc1f == 0xd61f0000 && w != 0, // BR, BLR, RET
+		w == 0xd69f03e0:                      // ERET
+		return true
+	}
+	return false
 }
 
-// writtenBy is the argument of a call that is written as an instruction, or nil.
-func writtenBy(c patchscan.Call) []patchscan.Token {
-	if i, ok := writers[c.Name]; ok && i < len(c.Args) {
-		return c.Args[i]
+// hasBranchOffset reports whether an instruction is completed in the value with the
+// offset of a branch, of a literal or of an address.
+func hasBranchOffset(value []patchscan.Token) bool {
+	for _, m := range masks(value) {
+		if bits, low := maskRange(text(m.mask)); isOffsetField(bits, low, m) {
+			return true
+		}
 	}
-	return nil
+	return false
 }
 
-// storedAsCode reports whether the assigned value is stored as an instruction, and
-// at which token.
-func (fl *flow) storedAsCode(a patchscan.Assign) (sink patchscan.Token, ok bool) {
-	if a.Deref || strings.Contains(a.Name, "[") {
-		return fl.Tokens[a.At], fl.memory[key(a.Name)] || insnName.MatchString(key(a.Name))
-	}
-	// The variable, and the variables that its value is assigned to.
-	name := key(a.Name)
-	names := fl.derived(func(v []patchscan.Token) bool { return mentions(v, map[string]bool{name: true}) })
-	names[name] = true
-	for _, c := range fl.calls {
-		if c.At < a.At {
-			continue
-		}
-		if copiers[c.Name] && len(c.Args) == 3 && len(c.Args[1]) > 1 && c.Args[1][0].Text == "&" && mentions(c.Args[1], names) {
-			return fl.Tokens[c.At], true
-		}
-		if c.Name != "cpu_to_le32" && mentions(writtenBy(c), names) {
-			return fl.Tokens[c.At], true
+// getsBranchOffset reports whether the variable that a sets is completed so later:
+// insn |= off & 0x3ffffff.
+func (fl *flow) getsBranchOffset(a *patchscan.Assign) bool {
+	for i := range fl.assigns {
+		if b := &fl.assigns[i]; b.At > a.At && b.Name == a.Name && b.Op != "=" && hasBranchOffset(b.Value) {
+			return true
 		}
 	}
-	for _, b := range fl.assigns {
-		if b.At > a.At && (b.Deref || strings.Contains(b.Name, "[")) && fl.memory[key(b.Name)] && mentions(b.Value, names) {
-			return fl.Tokens[b.At], true
-		}
-	}
-	return sink, false
+	return false
 }
 
-// codeTables are the initialisers of arrays with a name for code in which each
-// constant is an instruction: u32 insns[] = { 0x58000051, ... }.
-func codeTables(s *Source) [][]patchscan.Token {
+// codeTables are the initialisers of arrays that hold code, in which each constant
+// is an instruction: u32 insns[] = { 0x58000051, ... }. An array holds code if its
+// name says so, if one of the constants is nothing else, or if a function of the
+// series writes it to memory for code.
+func (j *judge) codeTables(s *Source) [][]patchscan.Token {
 	var out [][]patchscan.Token
 	for i := 2; i+1 < len(s.Tokens); i++ {
 		if s.Tokens[i].Text != "=" || s.Tokens[i+1].Text != "{" || s.Tokens[i-1].Text != "]" {
@@ -164,25 +172,41 @@ func codeTables(s *Source) [][]patchscan.Token {
 		for name > 0 && s.Tokens[name].Text != "[" {
 			name--
 		}
-		if name == 0 || !insnName.MatchString(s.Tokens[name-1].Text) && !tableName.MatchString(s.Tokens[name-1].Text) {
+		if name == 0 {
 			continue
 		}
-		end, all, n := i+2, true, 0
+		end, all, n, sure := i+2, true, 0, false
 		for ; end < len(s.Tokens) && s.Tokens[end].Text != "}" && s.Tokens[end].Kind != patchscan.Gap; end++ {
-			if s.Tokens[end].Kind == patchscan.Number {
-				_, ok := instructionWord(s.Tokens[end])
-				all, n = all && ok, n+1
+			if s.Tokens[end].Kind == patchscan.Number && s.Tokens[end-1].Text != "[" { // [1] = 0x58000051
+				w, ok := instructionWord(s.Tokens[end])
+				all, n, sure = all && ok, n+1, sure || ok && isUnmistakable(w)
 			}
 		}
-		if all && n > 0 {
+		array := s.Tokens[name-1].Text
+		if all && n > 0 && (sure || insnName.MatchString(array) || tableName.MatchString(array) || j.copiesAsCode(array)) {
 			out = append(out, s.Tokens[i+2:end])
 		}
 	}
 	return out
 }
 
+// copiesAsCode reports whether a function copies the array to memory for code.
+func (j *judge) copiesAsCode(array string) (found bool) {
+	j.funcs(func(_ *Source, fl *flow) {
+		for _, c := range fl.calls {
+			if len(c.Args) >= 3 && mentions(c.Args[1], map[string]bool{array: true}) {
+				found = found || copiers[c.Name] && fl.holdsCode(c.Args[0]) || codeCopiers[c.Name]
+			}
+		}
+	})
+	return found
+}
+
+// codeCopiers are the kernel's functions that copy code.
+var codeCopiers = map[string]bool{"aarch64_insn_copy": true, "text_poke_copy": true, "bpf_arch_text_copy": true}
+
 // tableName matches names of arrays that hold code.
-var tableName = regexp.MustCompile(`(?i)(insn|code|tramp|templ|veneer|plt)`)
+var tableName = regexp.MustCompile(`(?i)(insn|code|tramp|te?mpl|veneer|plt)`)
 
 // disassemble is the instruction in the assembler's syntax, with targets relative
 // to its own address.

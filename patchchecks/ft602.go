@@ -1,18 +1,21 @@
 package patchchecks
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
 // FT602 finds instructions that are overwritten without a check of the old
 // instruction. One function gets one finding, at the first of them; the others are
 // related places.
-var FT602 = check("FT602", func(j *judge) finding.Outcome {
+var FT602 = check("FT602", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token
@@ -34,7 +37,6 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 				}
 			}
 		}
-		compares := fl.compares()
 		copied := false
 		for _, st := range fl.stores() {
 			if !st.word {
@@ -44,21 +46,29 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 			if !copied || !copiers[fl.Tokens[st.index].Text] {
 				continue
 			}
-			if n++; !compares {
+			if n++; !fl.reads(nil, st.index) {
 				add(fl.statement(st.index), "`"+text(untilSemicolon(fl.Tokens[st.index:]))+"` overwrites an instruction of the copy, and nothing compares it",
 					"Compare with the instruction that is expected there first")
 			}
 		}
 		for _, c := range fl.calls {
-			switch c.Name {
-			case "aarch64_insn_patch_text_nosync", "aarch64_insn_write", "aarch64_insn_patch_text":
-				if len(c.Args) == 0 || !fl.pointsInto(c.Args[0]) {
-					continue
-				}
-				if n++; !compares {
-					add(fl.span(c), c.Name+"() writes to a trampoline, and nothing reads or compares an instruction in "+fl.name(),
-						"Read the old instruction with aarch64_insn_read() and compare it first")
-				}
+			if i, ok := writers[c.Name]; !ok || c.Name == "ftrace_modify_code" || len(c.Args) <= i {
+				continue
+			}
+			what := ""
+			switch {
+			case fl.pointsInto(c.Args[0]):
+				what = "writes to a trampoline"
+			case fl.sum(c.Args[0], c.At):
+				what = "writes to an address that is computed"
+			case fl.hooks(c):
+				what = "writes a branch over the entry of a live function"
+			default:
+				continue
+			}
+			if n++; !fl.reads(c.Args[0], c.At) {
+				add(fl.span(c), c.Name+"() "+what+", and nothing reads or compares an instruction in "+fl.name(),
+					"Read the old instruction with aarch64_insn_read() and compare it first")
 			}
 		}
 		if len(at) > 0 {
@@ -75,7 +85,7 @@ var FT602 = check("FT602", func(j *judge) finding.Outcome {
 	if n == 0 {
 		return notApplicable("nothing of arm64 writes instructions to a trampoline or to a computed address")
 	}
-	return examined("%d writes of instructions", n)
+	return examined("%s of instructions", plural.Of(n, "write"))
 })
 
 // computed reports whether an address is the result of a computation in this
@@ -104,12 +114,105 @@ func (fl *flow) computed(arg []patchscan.Token, at int) bool {
 	return false
 }
 
-// compares reports whether the function reads or compares instructions.
-func (fl *flow) compares() bool {
-	for _, c := range fl.calls {
-		if c.Name == "aarch64_insn_read" || c.Name == "memcmp" || strings.HasPrefix(c.Name, "aarch64_insn_is_") {
+// slotName matches names of memory with code that was there before.
+var slotName = regexp.MustCompile(`(?i)(^|_)(tramp\w*|image|stub|slot|text|entry|plt|template|tmpl|hook|site|callsite|base)(_|$)`)
+
+// sum reports whether an address is the sum of a base and an offset that were
+// computed: tramp + off, image + 8. The next word behind a pointer that is written
+// from its beginning on (addr + 1) is not such an address.
+func (fl *flow) sum(arg []patchscan.Token, at int) bool {
+	isSum := func(v []patchscan.Token) bool {
+		for i := 1; i+1 < len(v); i++ {
+			if op := v[i].Text; op != "+" && op != "-" || !operand(v[i-1]) || !operand(v[i+1]) {
+				continue
+			}
+			if v[i+1].Kind != patchscan.Number && v[i-1].Kind != patchscan.Number || slotName.MatchString(v[i-1].Text) || slotName.MatchString(v[i+1].Text) {
+				return true
+			}
+		}
+		return false
+	}
+	if isSum(arg) {
+		return true
+	}
+	for _, a := range fl.assigns {
+		if a.At < at && !a.Deref && mentions(arg, map[string]bool{key(a.Name): true}) && isSum(a.Value) {
 			return true
 		}
 	}
 	return false
 }
+
+// operand reports whether a token may be an operand of a sum.
+func operand(t patchscan.Token) bool {
+	return t.Kind == patchscan.Ident || t.Kind == patchscan.Number || t.Text == ")" || t.Text == "(" || t.Text == "]"
+}
+
+// hooks reports whether the call writes a branch to the address that the branch is
+// made for, and that address comes from a parameter or from a look-up of symbols:
+// the entry of a function that is live.
+func (fl *flow) hooks(c patchscan.Call) bool {
+	to := fl.origins(c.Args[0], c.At)
+	given := to["kallsyms_lookup_name"]
+	for _, p := range fl.params() {
+		given = given || p != "" && to[p]
+	}
+	computed := slices.ContainsFunc(fl.calls, func(c patchscan.Call) bool { return to[c.Name] && c.Name != "kallsyms_lookup_name" })
+	if !given || computed {
+		return false
+	}
+	for _, b := range fl.calls {
+		if b.Name != "aarch64_insn_gen_branch_imm" || b.At > c.At || len(b.Args) < 2 {
+			continue
+		}
+		for name := range fl.origins(b.Args[0], b.At) {
+			if to[name] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reads reports whether the function reads or compares the instruction at an
+// address, or any instruction if address is nil, before the token at.
+func (fl *flow) reads(address []patchscan.Token, at int) bool {
+	names := fl.origins(address, at)
+	same := func(arg []patchscan.Token) bool { return address == nil || mentions(arg, names) }
+	for _, c := range fl.calls {
+		switch {
+		case c.Name == "aarch64_insn_read" || c.Name == "copy_from_kernel_nofault" && len(c.Args) == 3 && isWordSize(c.Args[2]):
+			if len(c.Args) > 0 && (same(c.Args[0]) || len(c.Args) > 1 && same(c.Args[1])) {
+				return true
+			}
+		case c.Name == "memcmp":
+			if len(c.Args) == 3 && (same(c.Args[0]) || same(c.Args[1])) {
+				return true
+			}
+		case strings.HasPrefix(c.Name, "aarch64_insn_is_"):
+			return true
+		}
+	}
+	for i := max(fl.Body, 1); i+1 < len(fl.Tokens) && address != nil; i++ { // *p != old
+		if op := fl.Tokens[i].Text; op != "==" && op != "!=" {
+			continue
+		}
+		begin, end := i, i+1
+		for begin > fl.Body && !slices.Contains(separators, fl.Tokens[begin-1].Text) {
+			begin--
+		}
+		for end < len(fl.Tokens) && !slices.Contains(separators, fl.Tokens[end].Text) {
+			end++
+		}
+		test := fl.Tokens[begin:end]
+		for k, t := range test {
+			if (t.Text == "*" && !binary(test, k) || t.Text == "[") && mentions(test, names) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// separators are the tokens around a comparison.
+var separators = []string{";", "{", "}", "&&", "||", "?", ":"}

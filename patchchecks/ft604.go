@@ -16,17 +16,21 @@ const (
 	maxShape = 3000
 )
 
-// The parts that two functions must share to be near-duplicates: of the shapes, of
-// the tokens as they stand, and of the names and constants where the shapes are
-// the same.
-const (
-	sameShape  = 0.92
-	sameTokens = 0.90
-	sameNames  = 0.65
+// A likeness is the part that two functions must share to be near-duplicates: of
+// the shapes, of the tokens as they stand, and of the names and constants where the
+// shapes are the same.
+type likeness struct{ shape, tokens, names float64 }
+
+var (
+	nearlySame = likeness{0.92, 0.90, 0.65}
+	// Functions that call near-duplicates of each other.
+	callersOfTwins = likeness{0.60, 0.55, 0.50}
 )
 
-// FT604 finds functions that differ in names and constants alone.
-var FT604 = check("FT604", func(j *judge) finding.Outcome {
+// FT604 finds functions that differ in names and constants alone. Functions that
+// call such functions need to be less alike: what differs below is doubled above.
+// It looks at code that has to do with tracing, entry code, text or memory for code.
+var FT604 = check("FT604", func(j *judge) tally {
 	n := 0
 	for _, s := range j.Files {
 		var whole []*shape
@@ -36,26 +40,33 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 			}
 		}
 		n += len(whole)
-		for i, b := range whole {
-			if !s.mostlyAdded(b.fl) {
-				continue
-			}
-			for _, a := range whole[:i] {
-				d, ok := a.compare(b)
-				if !ok || a.fl.Name == b.fl.Name { // variants of one function under #ifdef
+		var twins []twin
+		find := func(alike likeness, may func(a, b *shape) bool) {
+			for i, b := range whole {
+				if !s.mostlyAdded(b.fl) || slices.ContainsFunc(twins, func(t twin) bool { return t.b == b }) {
 					continue
 				}
-				claim := finding.Say("%s is nearly the same as %s", b.fl.name(), a.fl.name()).
-					Because("%d of %d tokens are the same", d.same, d.of)
-				if len(d.pairs) > 0 {
-					claim = claim.Because("%s has %s", b.fl.name(), d)
+				for _, a := range whole[:i] {
+					if a.fl.Name == b.fl.Name || !may(a, b) { // variants of one function under #ifdef
+						continue
+					}
+					if d, ok := a.compare(b, alike); ok {
+						twins = append(twins, twin{a, b, d, alike == callersOfTwins})
+						break
+					}
 				}
-				j.report(s, b.fl.Tokens[b.fl.NameAt], claim.
-					Because("a fix in one of them is easily forgotten in the other").
-					Do("Make one function of them, with what differs as an argument"),
-					note(s, a.fl.Tokens[a.fl.NameAt], "%s is here", a.fl.name()))
-				break
 			}
+		}
+		find(nearlySame, func(a, b *shape) bool { return s.aboutCode(a.fl) || s.aboutCode(b.fl) })
+		if below := slices.Clone(twins); len(below) > 0 {
+			find(callersOfTwins, func(a, b *shape) bool {
+				return slices.ContainsFunc(below, func(t twin) bool {
+					return a.fl.calling(t.a.fl.Name) && b.fl.calling(t.b.fl.Name) || a.fl.calling(t.b.fl.Name) && b.fl.calling(t.a.fl.Name)
+				})
+			})
+		}
+		for _, t := range twins {
+			t.report(j, s)
 		}
 	}
 	if n == 0 {
@@ -63,6 +74,35 @@ var FT604 = check("FT604", func(j *judge) finding.Outcome {
 	}
 	return examined("%d functions", n)
 })
+
+// A twin is a function b that is nearly the same as a, and their difference.
+type twin struct {
+	a, b   *shape
+	d      *difference
+	caller bool // the two call functions that are nearly the same
+}
+
+func (t twin) report(j *judge, s *Source) {
+	a, b := t.a.fl, t.b.fl
+	claim := finding.Say("%s is nearly the same as %s", b.name(), a.name())
+	if t.caller {
+		claim = finding.Say("%s does much the same as %s", b.name(), a.name()).
+			Because("they call functions that are nearly the same")
+	}
+	claim = claim.Because("%d of %d tokens are the same", t.d.same, t.d.of)
+	if len(t.d.pairs) > 0 {
+		claim = claim.Because("%s has %s", b.name(), t.d)
+	}
+	j.report(s, b.Tokens[b.NameAt], claim.
+		Because("a fix in one of them is easily forgotten in the other").
+		Do("Make one function of them, with what differs as an argument"),
+		note(s, a.Tokens[a.NameAt], "%s is here", a.name()))
+}
+
+// calling reports whether the function calls the function of a name.
+func (fl *flow) calling(name string) bool {
+	return slices.ContainsFunc(fl.calls, func(c patchscan.Call) bool { return c.Name == name })
+}
 
 // mostlyAdded reports whether the patch adds the function, or nearly all of it.
 func (s *Source) mostlyAdded(fl *flow) bool {
@@ -147,19 +187,18 @@ func (d *difference) String() string {
 	return strings.Join(w, ", ")
 }
 
-// compare reports whether the two functions are near-duplicates, and d is their
-// difference.
-func (a *shape) compare(b *shape) (d *difference, ok bool) {
+// compare reports whether the two functions are alike, and d is their difference.
+func (a *shape) compare(b *shape, alike likeness) (d *difference, ok bool) {
 	n, m := len(a.kinds), len(b.kinds)
 	longer := max(n, m)
-	if float64(min(n, m)) < sameShape*float64(longer) {
+	if float64(min(n, m)) < alike.shape*float64(longer) {
 		return nil, false
 	}
 	common := 0
 	for k, c := range a.count {
 		common += min(c, b.count[k])
 	}
-	if float64(common) < sameShape*float64(longer) {
+	if float64(common) < alike.shape*float64(longer) {
 		return nil, false
 	}
 	// The longest common subsequence of the shapes; equal texts are preferred.
@@ -217,5 +256,5 @@ func (a *shape) compare(b *shape) (d *difference, ok bool) {
 		}
 	}
 	slices.SortFunc(d.pairs, func(p, q [2]string) int { return strings.Compare(p[0]+" "+p[1], q[0]+" "+q[1]) })
-	return d, float64(shapes) >= sameShape*float64(longer) && float64(d.same) >= sameTokens*float64(longer) && float64(namesSame) >= sameNames*float64(namesOf)
+	return d, float64(shapes) >= alike.shape*float64(longer) && float64(d.same) >= alike.tokens*float64(longer) && float64(namesSame) >= alike.names*float64(namesOf)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -15,7 +16,7 @@ import (
 // are one edit away from a name that the patch defines or, in a diagram, uses. A
 // word of a sentence is compared only with names that the patch defines: it may be
 // one of the kernel's many names that no patch shows.
-var FT605 = check("FT605", func(j *judge) finding.Outcome {
+var FT605 = check("FT605", func(j *judge) tally {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
@@ -39,10 +40,10 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 					near = names.all
 				}
 				for _, name := range near {
-					if isTypo(word, name) {
+					if isTypo(word, name, diagram) {
 						j.reportSpan(pos(at), pos(at+len(word)), finding.
 							Say("`%s` is named, but the code has only `%s`", brief(word), brief(name)).
-							Because("nothing defines `%s`, and `%s` is one letter away", short(word), short(name)).
+							Because("nothing here defines `%s`, and `%s` is one letter away", short(word), short(name)).
 							Do("Write `%s`, or define the other name", short(name)))
 						return
 					}
@@ -76,7 +77,7 @@ var FT605 = check("FT605", func(j *judge) finding.Outcome {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
-	return examined("%d names in comments and diagrams that the code does not have", n)
+	return examined("%s in comments and diagrams that the code does not have", plural.Of(n, "name"))
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a
@@ -140,33 +141,56 @@ func isDiagram(t string) bool {
 
 // isTypo reports whether word is name with one edit that nobody makes on purpose: a
 // letter changed, left out or put in, or two letters swapped. A changed digit is
-// meant, and an s at the end is a plural.
-func isTypo(word, name string) bool {
+// meant, and an s at the end is a plural. In a drawing a part of the name may be
+// short. In a sentence a short part may make the name of something else: pmd_offset
+// beside pud_offset. A letter that is typed twice makes none.
+func isTypo(word, name string, drawing bool) bool {
+	twice := false
+	longer, shorter := word, name
 	if len(word) < len(name) {
-		return isTypo(name, word)
+		longer, shorter = name, word
 	}
-	if len(word)-len(name) > 1 {
+	if len(longer)-len(shorter) > 1 {
 		return false
-	}
-	i := 0
-	for i < len(name) && word[i] == name[i] {
-		i++
 	}
 	letter := func(c byte) bool { return c >= 'a' && c <= 'z' }
-	if len(word) > len(name) {
-		return word[i+1:] == name[i:] && letter(word[i]) && !(i == len(name) && word[i] == 's')
+	i := 0
+	for i < len(shorter) && longer[i] == shorter[i] {
+		i++
 	}
-	if i == len(name) || !letter(word[i]) || !letter(name[i]) {
+	switch {
+	case len(longer) > len(shorter):
+		if longer[i+1:] != shorter[i:] || !letter(longer[i]) || i == len(shorter) && longer[i] == 's' {
+			return false
+		}
+		twice = longer == word && i > 0 && longer[i-1] == longer[i]
+	case i == len(shorter) || !letter(longer[i]) || !letter(shorter[i]):
 		return false
+	case longer[i+1:] == shorter[i+1:]:
+		if len(lastPart(name)) <= 2 {
+			return false // set_memory_ro and set_memory_rw are two names
+		}
+	case i+1 == len(shorter) || longer[i] != shorter[i+1] || longer[i+1] != shorter[i] || longer[i+2:] != shorter[i+2:]:
+		return false // two letters are not swapped
 	}
-	if word[i+1:] == name[i+1:] {
-		return len(lastPart(name)) > 2 // set_memory_ro and set_memory_rw are two names
-	}
-	return i+1 < len(name) && word[i] == name[i+1] && word[i+1] == name[i] && word[i+2:] == name[i+2:]
+	return drawing || twice || len(partAt(shorter, min(i, len(shorter)-1))) >= longPart
 }
+
+// longPart is the number of letters from which on a part of a name is not taken for
+// a part of another name with one letter changed.
+const longPart = 5
 
 // lastPart is the part of a name behind its last underscore.
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '_')+1:] }
+
+// partAt is the part of a name, between underscores, that has byte i.
+func partAt(name string, i int) string {
+	begin, end := strings.LastIndexByte(name[:i], '_')+1, strings.IndexByte(name[i:], '_')
+	if end < 0 {
+		return name[begin:]
+	}
+	return name[begin : i+end]
+}
 
 // kernelNames are names of the kernel that a comment may speak of and a patch
 // need not show.

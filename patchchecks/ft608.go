@@ -2,6 +2,7 @@ package patchchecks
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -13,8 +14,8 @@ import (
 // FT608 finds patches that allocate memory for code, and branch to or from that
 // memory with neither a PLT nor a test of the range. The patch makes the branches
 // from the memory. For an ops->trampoline ftrace writes the branches to the memory:
-// the BL of callsites.
-var FT608 = check("FT608", func(j *judge) finding.Outcome {
+// the BL of callsites. A PLT counts for the branch whose addresses come from it.
+var FT608 = check("FT608", func(j *judge) tally {
 	type place struct {
 		s  *Source
 		fl *flow
@@ -22,36 +23,35 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 	}
 	var alloc, offers *place // the first allocation; the first sign that callsites will call the memory
 	var branches []place     // that leave the memory, untested
-	plt := false
 	for _, s := range j.Files {
 		for _, t := range s.Tokens {
-			if t.Kind == patchscan.Ident && pltName.MatchString(t.Text) {
-				plt = true
-			}
 			if t.Text == "FTRACE_OPS_FL_ALLOC_TRAMP" && s.Added(t) && offers == nil {
 				offers = &place{s, nil, t}
 			}
 		}
 	}
+	allocations := 0
 	j.funcs(func(s *Source, fl *flow) {
-		tested := fl.testsRange()
 		for _, c := range fl.calls {
 			t := fl.Tokens[c.At]
 			switch {
 			case allocators[c.Name] && s.Added(t):
-				if alloc == nil {
+				if allocations++; alloc == nil {
 					alloc = &place{s, fl, t}
 				}
-			case c.Name == "aarch64_insn_gen_branch_imm" && s.Added(t) && !tested && len(c.Args) > 1 && fl.pointsInto(append(append([]patchscan.Token{}, c.Args[0]...), c.Args[1]...)):
-				branches = append(branches, place{s, fl, fl.span(c)})
+			case c.Name == "aarch64_insn_gen_branch_imm" && s.Added(t) && len(c.Args) > 1 && (fl.pointsInto(c.Args[0]) || fl.pointsInto(c.Args[1])):
+				if !fl.testsRange(c) && !fl.usesPLT(c) && !j.callersTest(fl, c) {
+					branches = append(branches, place{s, fl, fl.span(c)})
+				}
 			}
 		}
 	})
 	if alloc == nil {
 		return notApplicable("the input allocates no memory for code")
 	}
-	if plt || len(branches) == 0 {
-		return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+	looked := examined("%d allocations of memory for code, %d branches that nothing tests", allocations, len(branches))
+	if len(branches) == 0 {
+		return looked
 	}
 	from := note(alloc.s, alloc.t, "the memory comes from %s()", alloc.t.Text)
 	b := branches[0]
@@ -76,24 +76,76 @@ var FT608 = check("FT608", func(j *judge) finding.Outcome {
 		j.reportSpan(pos, end, c.Do("Refuse a trampoline that is out of a callsite's reach, or give callsites a PLT"),
 			from, note(b.s, b.t, "the other direction: from the trampoline"))
 	}
-	return examined("1 or more allocations, %d branches that nothing tests", len(branches))
+	return looked
 })
 
 // pltName matches names that have to do with a PLT.
 var pltName = regexp.MustCompile(`(?i)(^|_)(plts?|veneers?)(_|$)`)
 
+// usesPLT reports whether one of the addresses of a branch comes from a PLT.
+func (fl *flow) usesPLT(branch patchscan.Call) bool {
+	for _, arg := range branch.Args[:2] {
+		for name := range fl.origins(arg, branch.At) {
+			if pltName.MatchString(strings.TrimPrefix(name, "->")) || name == "ftrace_find_callable_addr" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // testsRange reports whether the function tests the range of a branch, or the
 // encoder's result.
-func (fl *flow) testsRange() bool {
-	for _, t := range fl.Tokens {
-		if t.Text == "AARCH64_BREAK_FAULT" || t.Text == "SZ_128M" {
-			return true
+func (fl *flow) testsRange(branch patchscan.Call) bool {
+	if fl.testsFault() {
+		return true
+	}
+	names := fl.origins(slices.Concat(branch.Args[0], branch.Args[1]), branch.At)
+	for i := max(fl.Body, 1); i+1 < branch.At; i++ {
+		switch fl.Tokens[i].Text {
+		case "<", ">", "<=", ">=":
+			if fl.compares(i, names) {
+				return true
+			}
 		}
-		if t.Kind == patchscan.Ident && (strings.Contains(t.Text, "in_range") || strings.Contains(t.Text, "long_jump") || strings.Contains(t.Text, "reachable")) {
+	}
+	for _, c := range fl.calls {
+		if c.At < branch.At && rangeTest.MatchString(c.Name) && slices.ContainsFunc(c.Args, func(arg []patchscan.Token) bool { return mentions(arg, names) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// rangeTest matches names of functions that test the range of a branch.
+var rangeTest = regexp.MustCompile(`(?i)in_range|long_jump|reachable|within|branch_imm_common`)
+
+// testsFault reports whether the function compares an instruction with
+// AARCH64_BREAK_FAULT.
+func (fl *flow) testsFault() bool {
+	for i, t := range fl.Tokens {
+		if t.Text == "AARCH64_BREAK_FAULT" && besideComparison(fl.Tokens, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// callersTest reports whether the function returns the branch, and a function that
+// calls it tests the result.
+func (j *judge) callersTest(fl *flow, branch patchscan.Call) (tested bool) {
+	out := slices.ContainsFunc(fl.returns, func(r patchscan.Return) bool {
+		return r.At < branch.At && branch.At <= r.At+len(r.Value) || slices.ContainsFunc(fl.assigns, func(a patchscan.Assign) bool {
+			return callsAny(a.Value, map[string]bool{branch.Name: true}) && mentions(r.Value, map[string]bool{key(a.Name): true})
+		})
+	})
+	if !out || fl.NameAt < 0 {
+		return false
+	}
+	j.funcs(func(_ *Source, other *flow) {
+		tested = tested || other != fl && other.testsFault() && slices.ContainsFunc(other.calls, func(c patchscan.Call) bool { return c.Name == fl.Name })
+	})
+	return tested
 }
 
 // longJump matches words about the reach of a branch.

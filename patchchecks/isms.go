@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -29,7 +30,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 			table[ism.Token] = ism
 		}
 	}
-	return check(rule, func(j *judge) finding.Outcome {
+	return check(rule, func(j *judge) tally {
 		if len(j.Files) == 0 {
 			return notApplicable(noCode)
 		}
@@ -58,7 +59,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 				j.report(s, t, c)
 			})
 		}
-		return examined("%d words", len(table))
+		return examined("%s", plural.Of(len(table), "word"))
 	})
 }
 
@@ -73,8 +74,18 @@ func identifiers(s *Source) map[string]bool {
 	return m
 }
 
-// aboutX86 reports whether a comment names x86, so that its x86 words are meant.
+// leftover matches comments that say what the code was before somebody carried it
+// over to arm64.
+var leftover = regexp.MustCompile(`(?i)\b(was|were|formerly|originally|used to be|ported from)\b`)
+
+// aboutX86 reports whether a comment compares with x86, so that its x86 words are
+// meant.
 func aboutX86(comment string) bool {
+	return namesX86(comment) && !leftover.MatchString(comment)
+}
+
+// namesX86 reports whether a text names x86.
+func namesX86(comment string) bool {
 	for _, word := range []string{"x86", "X86", "i386", "amd64", "AMD64", "Intel", "intel"} {
 		if strings.Contains(comment, word) {
 			return true
@@ -101,8 +112,12 @@ func eachName(s *Source, code bool, do func(t patchscan.Token, word string, col 
 		}
 	}
 	asm := s.File.Lang == patchscan.LangAsm
+	others := s.otherArchs()
 	inline := 0 // behind asm: 1 and the number of open parentheses; else 0
 	for i, t := range s.Tokens {
+		if others[t.Line] {
+			continue
+		}
 		switch t.Kind {
 		case patchscan.Comment:
 			if compares[t.Block] {
@@ -175,7 +190,7 @@ func eachWord(s string, do func(word string, col int)) {
 }
 
 // FT503 finds x86 opcodes and their sizes in code.
-var FT503 = check("FT503", func(j *judge) finding.Outcome {
+var FT503 = check("FT503", func(j *judge) tally {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
@@ -183,8 +198,18 @@ var FT503 = check("FT503", func(j *judge) finding.Outcome {
 		if s.File.Lang != patchscan.LangC {
 			continue
 		}
+		others := s.otherArchs()
 		for i, t := range s.Tokens {
+			if others[t.Line] {
+				continue
+			}
 			switch t.Kind {
+			case patchscan.Comment:
+				if at, ism, ok := opcodeInWords(t); ok {
+					j.report(s, at, finding.Say("`%s` is the opcode of an x86 instruction", at.Text).
+						Because("the comment says what the code was on x86, and not what it is").
+						Do("Say what the arm64 code does, with %s", ism.Instead))
+				}
 			case patchscan.Ident:
 				if ism, ok := opcodeNames[t.Text]; ok {
 					j.report(s, t, finding.Say("%s belongs to x86's instructions", t.Text).Do("Use %s", ism.Instead))
@@ -212,8 +237,65 @@ var FT503 = check("FT503", func(j *judge) finding.Outcome {
 			}
 		}
 	}
-	return examined("%d opcodes and names", len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns))
+	return examined("%s and names", plural.Of(len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns), "opcode"))
 })
+
+// opcodeInWords finds an opcode in a comment that says what the code was on x86. at
+// is the opcode.
+func opcodeInWords(comment patchscan.Token) (at patchscan.Token, ism rules.Ism, ok bool) {
+	if !namesX86(comment.Text) || !leftover.MatchString(comment.Text) {
+		return at, ism, false
+	}
+	for _, m := range hexByte.FindAllStringIndex(comment.Text, -1) {
+		v, _ := strconv.ParseUint(comment.Text[m[0]:m[1]], 0, 8)
+		if ism, ok = opcodeBytes[v]; ok {
+			at = comment
+			at.Col, at.Text = at.Col+int32(m[0]), comment.Text[m[0]:m[1]]
+			return at, ism, true
+		}
+	}
+	return at, ism, false
+}
+
+var hexByte = regexp.MustCompile(`\b0x[0-9a-fA-F]{2}\b`)
+
+// otherArchs are the lines that are compiled for other architectures alone: those
+// between #ifdef CONFIG_X86 and #endif.
+func (s *Source) otherArchs() map[int32]bool {
+	if s.others != nil {
+		return s.others
+	}
+	lines := map[int32]bool{}
+	var open []bool // of each condition that is open: the lines are of another architecture
+	for i := range s.Lines {
+		t := strings.TrimLeft(s.Lines[i].Text, " \t")
+		if t != "" && t[0] == '#' {
+			t = strings.TrimLeft(t[1:], " \t")
+			arm64, other := strings.Contains(t, "CONFIG_ARM64") || strings.Contains(t, "__aarch64__"), otherArch.MatchString(t)
+			not := strings.HasPrefix(t, "ifndef") || strings.Contains(t, "!")
+			switch {
+			case strings.HasPrefix(t, "if"):
+				open = append(open, other && !arm64 && !not || arm64 && not && !other)
+			case len(open) == 0:
+			case strings.HasPrefix(t, "elif"):
+				open[len(open)-1] = other && !arm64 && !not
+			case strings.HasPrefix(t, "else"):
+				open[len(open)-1] = false
+			case strings.HasPrefix(t, "endif"):
+				open = open[:len(open)-1]
+			}
+		}
+		for _, other := range open {
+			if other {
+				lines[int32(i)] = true
+			}
+		}
+	}
+	s.others = lines
+	return lines
+}
+
+var otherArch = regexp.MustCompile(`CONFIG_(X86|PPC|POWERPC|S390|RISCV|LOONGARCH|MIPS|ARM\b|SPARC|PARISC)|__(x86_64|i386|powerpc|riscv|s390|s390x)__`)
 
 // words says why bytes of x86 do harm in code of arm64.
 const words = "A64 instructions are words of 4 bytes: a byte that is stored into one makes another instruction of it"

@@ -15,13 +15,15 @@ import (
 // noPatch says why a rule about messages is not applicable.
 const noPatch = "a source file, not a patch"
 
-// FT606 finds open points that a patch brings with it: at most one finding for the
-// message, and one for each comment.
-var FT606 = check("FT606", func(j *judge) finding.Outcome {
+// FT606 finds open points that a patch of tracing, entry code, text or memory for
+// code brings with it: at most one finding for the message, and one for each comment.
+var FT606 = check("FT606", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
+	about := 0
 	for _, c := range j.Patches {
+		passed := false                         // it has an open point, and is about something else
 		var marks []analysis.RelatedInformation // of the message
 		var first string                        // the text of the first mark
 		for _, row := range c.Message {
@@ -37,7 +39,9 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 				Message: "and here: " + short(strings.TrimSpace(row.Text)),
 			})
 		}
-		if len(marks) > 0 {
+		if len(marks) > 0 && !j.aboutCode(c) {
+			passed = true
+		} else if len(marks) > 0 {
 			j.reportSpan(marks[0].Pos, marks[0].End, finding.Say("the message has an open point of its own: %s", brief(first)).
 				Because("%s", undecided).
 				Do("Do it, or say in the message why the patch is right without it"), marks[1:]...)
@@ -52,6 +56,10 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 					continue
 				}
 				if m := openMark.FindStringIndex(t.Text); m != nil && s.Added(t) {
+					if !j.aboutCode(c) {
+						passed = true
+						break
+					}
 					last = t.Block
 					t.Col, t.Text = t.Col+int32(m[0]), t.Text[m[0]:m[1]]
 					j.report(s, t, finding.Say("the patch adds a comment with an open point: %s", t.Text).
@@ -60,12 +68,18 @@ var FT606 = check("FT606", func(j *judge) finding.Outcome {
 				}
 			}
 		}
+		if !passed {
+			about++
+		}
 	}
-	if len(j.Patches) == 0 {
-		return notApplicable("no patch of arm64's code or of ftrace")
+	if about == 0 {
+		return notApplicable(noneAbout)
 	}
-	return examined("%d patches", len(j.Patches))
+	return examined("%d patches", about)
 })
+
+// noneAbout says why a rule about messages is not applicable to patches.
+const noneAbout = "no patch of tracing, entry code, text patching or memory for code"
 
 // undecided says why an open point matters.
 const undecided = "a reviewer must know of it to decide whether the patch may go in"
@@ -103,7 +117,7 @@ func hasAny(t string, words ...string) bool {
 
 // FT607 finds messages that claim speed and give no figure. A figure in the cover
 // letter counts for each patch of the series.
-var FT607 = check("FT607", func(j *judge) finding.Outcome {
+var FT607 = check("FT607", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
@@ -117,15 +131,19 @@ var FT607 = check("FT607", func(j *judge) finding.Outcome {
 		if len(c.Patch.Files) == 0 || len(c.Message) == 0 {
 			continue
 		}
+		row, begin, end, quote, ok := claim(c.Message)
+		if ok && !j.aboutCode(c) {
+			continue
+		}
 		n++
-		if row, begin, end, quote, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
+		if ok && !hasFigure(c.Patch) {
 			j.reportSpan(j.In.MessagePos(row, begin), j.In.MessagePos(row, end), finding.Say("the message says %q and gives no figure", brief(quote)).
 				Because("neither the message nor a cover letter has a number with a unit, or a table of numbers").
 				Do("Say what a call costs before and after the patch, and where that matters"))
 		}
 	}
 	if n == 0 {
-		return notApplicable("no message of a patch of arm64's code or of ftrace")
+		return notApplicable(noneAbout)
 	}
 	return examined("%d messages", n)
 })
@@ -170,6 +188,11 @@ func claim(message []patchscan.TextRow) (row patchscan.TextRow, begin, end int, 
 var (
 	figure = regexp.MustCompile(`(?i)\b\d[\d.,]*\s?(?:%|x\b|×|times (?:faster|slower|as|more|less|fewer)\b|fold\b|ns\b|us\b|µs\b|usecs?\b|nsecs?\b|ms\b|msecs?\b|s\b|secs?\b|seconds?\b|cycles\b|instructions\b|[kmg]i?b/s\b|[kmg]?bps\b|[kmg]?ops\b|calls/s)`)
 
+	// A figure in words, or two numbers without a unit.
+	inWords = regexp.MustCompile(`(?i)\bby (?:(?:about|around|roughly|almost|nearly|over|up to|more than|at least) )?(?:(?:an?|one|two|three|four) )?(?:half|thirds?|quarters?|fifths?|sixths?|tenths?)(?: (?:of|on|in|with|for|when|at|and|than)\b|[^\w\s]|\s*$)` +
+		`|\b(?:halve[sd]?|halving|(?:twice|(?:two|three|four|five|ten|\d+) times) (?:as|the|faster|slower|more|less|fewer)|doubl(?:es?|ed|ing)|orders? of magnitude|factor of \w+|(?:two|three|four|five|ten)fold)\b` +
+		`|\bfrom (?:\w+ )?\d[\d.,]*\s?(?:\w+ )?(?:down |up )?to (?:\w+ )?\d|\b\d+\.\d+ ?(?:->|=>|→) ?\d`)
+
 	// A row of a table has two numbers.
 	numbers = regexp.MustCompile(`(?:\b\d[\d.,]*\b\D+){2}`)
 )
@@ -180,7 +203,7 @@ func hasFigure(p *patchscan.Patch) bool {
 	for _, rows := range [][]patchscan.TextRow{p.Message, p.Remarks} {
 		rowsOfTable := 0
 		for _, r := range rows {
-			if figure.MatchString(r.Text) && !strings.HasPrefix(r.Text, "Date:") {
+			if (figure.MatchString(r.Text) || inWords.MatchString(r.Text)) && !strings.HasPrefix(r.Text, "Date:") {
 				return true
 			}
 			if strings.Count(r.Text, "|") >= 2 && numbers.MatchString(r.Text) {

@@ -10,6 +10,8 @@
 package patchchecks
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"go/token"
 	"reflect"
@@ -35,7 +37,7 @@ var All = []*analysis.Analyzer{
 const Suffix = "patch"
 
 // check makes the analyzer of a rule of the catalogue.
-func check(id string, run func(*judge) finding.Outcome) *analysis.Analyzer {
+func check(id string, run func(*judge) tally) *analysis.Analyzer {
 	rule, ok := rules.Lookup(id)
 	if !ok {
 		panic(id + " has an analyzer in package patchchecks and no entry in rules/catalogue.go")
@@ -50,17 +52,23 @@ func check(id string, run func(*judge) finding.Outcome) *analysis.Analyzer {
 		URL:      rule.URL(),
 		Requires: []*analysis.Analyzer{Sources},
 		Run: func(pass *analysis.Pass) (any, error) {
-			j := &judge{pass, pass.ResultOf[Sources].(*SourceSet), map[string]bool{}}
-			return run(j), nil
+			set := pass.ResultOf[Sources].(*SourceSet)
+			j := &judge{pass: pass, In: set.In, said: map[string]bool{}}
+			var total tally
+			for _, j.Series = range set.Series {
+				total.add(run(j))
+			}
+			return total.outcome(), nil
 		},
 		ResultType: reflect.TypeFor[finding.Outcome](),
 	}
 }
 
-// A judge is the pass of one check, with the files that the check judges.
+// A judge is the pass of one check, with the series that the check judges.
 type judge struct {
 	pass *analysis.Pass
-	*SourceSet
+	In   *patchscan.Input
+	*Series
 	said map[string]bool // claims that were reported, as line and text
 }
 
@@ -89,12 +97,36 @@ func note(s *Source, t patchscan.Token, format string, args ...any) analysis.Rel
 	return analysis.RelatedInformation{Pos: s.pos(t), End: s.end(t), Message: fmt.Sprintf(format, args...)}
 }
 
-func examined(format string, args ...any) finding.Outcome {
-	return finding.Outcome{Examined: fmt.Sprintf(format, args...)}
+// A tally is what a check looked at in one series, or why it has nothing to say.
+type tally struct {
+	form   string // of what it looked at, with a %d for each number
+	counts []any  // the numbers, each an int
+	why    string // it has nothing to say
 }
 
-func notApplicable(format string, args ...any) finding.Outcome {
-	return finding.Outcome{Status: finding.NotApplicable, Why: fmt.Errorf(format, args...)}
+func examined(form string, counts ...any) tally { return tally{form: form, counts: counts} }
+
+func notApplicable(why string) tally { return tally{why: why} }
+
+// add adds what the check looked at in one more series.
+func (t *tally) add(more tally) {
+	switch {
+	case t.form == "":
+		if more.form != "" || t.why == "" {
+			*t = more
+		}
+	case t.form == more.form:
+		for i, n := range more.counts {
+			t.counts[i] = t.counts[i].(int) + n.(int)
+		}
+	}
+}
+
+func (t *tally) outcome() finding.Outcome {
+	if t.form == "" {
+		return finding.Outcome{Status: finding.NotApplicable, Why: errors.New(cmp.Or(t.why, noCode))}
+	}
+	return finding.Outcome{Examined: fmt.Sprintf(t.form, t.counts...)}
 }
 
 // noCode says why a rule about code is not applicable.

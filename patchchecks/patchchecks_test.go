@@ -222,6 +222,19 @@ func TestClaims(t *testing.T) {
 		"It is faster: 12 ns instead of 31 ns.":                            "",
 		"It is 30% faster.":                                                "",
 		"It is twice as fast: 1.9x.":                                       "",
+		"It is faster by a third.":                                         "",
+		"It is faster by about two thirds.":                                "",
+		"It is faster, 2x.":                                                "",
+		"It is faster, from 3.2 to 1.1.":                                   "",
+		"It is faster: the time goes from 12.5 down to 3.":                 "",
+		"It is faster: 3.2 -> 1.1.":                                        "",
+		"It is faster by half.":                                            "",
+		"It is twice as fast as before, much faster.":                      "",
+		"Much faster: it halves the time of a call.":                       "",
+		"It is faster by a factor of ten.":                                 "",
+		"It is faster by an order of magnitude.":                           "",
+		"It is faster, and called twice, by a third party.":                "faster",
+		"It is faster; x2 holds the ops, and 3 to 5 callers use it.":       "faster",
 		"Much faster:\n\n| before | 120 | 130 |\n| after | 20 | 30 |\n":    "",
 		"No functional change, no performance impact.":                     "",
 		"The fast path and the slow path are the same.":                    "",
@@ -233,7 +246,7 @@ func TestClaims(t *testing.T) {
 		"The callback is called 3 times, which is inefficient in 2 places": "inefficient",
 	} {
 		text := "From: a@example.org\nSubject: [PATCH] x\n\n" + message + "\n---\n" +
-			"diff --git a/arch/arm64/kernel/x.c b/arch/arm64/kernel/x.c\n--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
+			"diff --git a/arch/arm64/kernel/ftrace.c b/arch/arm64/kernel/ftrace.c\n--- a/arch/arm64/kernel/ftrace.c\n+++ b/arch/arm64/kernel/ftrace.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
 		got := ""
 		for _, f := range lintText(t, "x.patch", text, lint.Config{}).Findings {
 			got += f.Text()
@@ -249,7 +262,7 @@ func TestCoverLetter(t *testing.T) {
 	mail := func(subject, body string) string {
 		return "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: " + subject + "\n\n" + body + "\n"
 	}
-	diff := "---\ndiff --git a/arch/arm64/kernel/x.c b/arch/arm64/kernel/x.c\n--- a/arch/arm64/kernel/x.c\n+++ b/arch/arm64/kernel/x.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
+	diff := "---\ndiff --git a/arch/arm64/kernel/ftrace.c b/arch/arm64/kernel/ftrace.c\n--- a/arch/arm64/kernel/ftrace.c\n+++ b/arch/arm64/kernel/ftrace.c\n@@ -1 +1,2 @@\n int a;\n+int b;\n"
 	for cover, want := range map[string]int{"It takes 5 ns less.": 0, "It is nice.": 1} {
 		res := lintText(t, "x.mbox", mail("[PATCH 0/1] x", cover)+mail("[PATCH 1/1] x", "It is faster.\n"+diff), lint.Config{})
 		if len(res.Findings) != want {
@@ -268,8 +281,19 @@ func TestUnknownArch(t *testing.T) {
 		{"x.S", "\tstp x29, x30, [sp]\n\tret\n", true},
 		{"x.S", "\tmovq %rsp, %rdi\n\tretq\n", false},
 		{"x.c", "int a;\n", false},
-		{"kernel/trace/ftrace.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		{"kernel/trace/ftrace.c", "/* as ftrace_modify_code() does */\nint ftrace_nop;\n", false},
 		{"arch/x86/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		// Code of arm64 outside of arch/arm64 uses arm64's interface.
+		{"drivers/hook/x.c", "u32 insn = aarch64_insn_gen_nop();\n", true},
+		{"samples/x/x.c", "int n = AARCH64_INSN_SIZE;\n", true},
+		{"drivers/hook/x.c", "#include <asm/insn.h>\n", true},
+		{"drivers/hook/x.c", "#include <asm/patching.h>\n", true},
+		{"drivers/hook/x.c", "#include <asm/insn.h>\nint n = insn_decode(&i, p, 4, 0);\n", false}, // x86's
+		{"drivers/hook/x.c", "u32 *f(void)\n{\n\tu32 *p = module_alloc(4);\n\n\tp[0] = 0xd65f03c0;\n\treturn p;\n}\n", true},
+		{"drivers/hook/x.c", "int f(void *p)\n{\n\tset_memory_x((unsigned long)p, 1);\n\treturn 0x94000000;\n}\n", true},
+		{"drivers/hook/x.c", "int f(void *p)\n{\n\treturn set_memory_x((unsigned long)p, 1);\n}\n", false},
+		{"drivers/net/x.c", "u32 magic = 0xd65f03c0;\n", false},
+		{"hook/x.c", "#include <asm/insn.h>\n", true},
 	} {
 		res := lintText(t, test.path, test.text, lint.Config{})
 		if got := res.Patch.Judged == 1; got != test.judged {

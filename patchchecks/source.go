@@ -6,10 +6,13 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -21,7 +24,7 @@ var Patch = &analysis.Analyzer{
 	Doc:  "read patches, or a source file",
 	Run: func(pass *analysis.Pass) (any, error) {
 		if len(pass.OtherFiles) != 1 {
-			return nil, fmt.Errorf("patch: Pass.OtherFiles names %d files, one was expected", len(pass.OtherFiles))
+			return nil, fmt.Errorf("patch: Pass.OtherFiles names %s, one was expected", plural.Of(len(pass.OtherFiles), "file"))
 		}
 		in, err := patchscan.Open(pass.OtherFiles[0])
 		if err != nil {
@@ -35,7 +38,13 @@ var Patch = &analysis.Analyzer{
 
 // A SourceSet is the part of an input that is judged.
 type SourceSet struct {
-	In      *patchscan.Input
+	In     *patchscan.Input
+	Series []*Series
+}
+
+// A Series is what is judged together: a source file, one patch, or the patches of
+// a series.
+type Series struct {
 	Files   []*Source // arm64's C and assembly
 	Patches []*Commit // patches that touch arm64's code or ftrace; nil for a source file
 
@@ -47,12 +56,17 @@ type Source struct {
 	*patchscan.Code
 	In    *patchscan.Input
 	Flows []*flow // one for each of Funcs
+
+	macros map[string]patchscan.Macro
+	others map[int32]bool // what otherArchs returns; nil until it is asked
 }
 
 // A Commit is a patch with its files of arm64.
 type Commit struct {
 	*patchscan.Patch
 	Files []*Source
+
+	about *bool // what aboutCode returns; nil until it is asked
 }
 
 func (s *Source) pos(t patchscan.Token) token.Pos { return s.In.Pos(&s.Lines[t.Line], int(t.Col)) }
@@ -92,51 +106,71 @@ var Sources = &analysis.Analyzer{
 	Run: func(pass *analysis.Pass) (any, error) {
 		in := pass.ResultOf[Patch].(*patchscan.Input)
 		set := &SourceSet{In: in}
-		add := func(f *patchscan.File) *Source {
-			if f.Lang == patchscan.LangOther || f.Binary || foreign(f) {
-				return nil
-			}
-			code := f.Parse()
-			if f.Arch != "arm64" && !looksLikeARM64(code) {
-				return nil
-			}
-			s := &Source{Code: code, In: in}
-			set.Files = append(set.Files, s)
-			return s
-		}
 		if in.Source != nil {
-			add(in.Source)
+			series := &Series{}
+			series.add(in, in.Source)
+			set.Series = append(set.Series, series)
 		}
-		for _, p := range in.Patches {
-			c := &Commit{Patch: p}
-			near := len(p.Files) == 0 // a cover letter
-			for _, f := range p.Files {
-				if s := add(f); s != nil {
-					c.Files = append(c.Files, s)
+		for _, patches := range in.Series() {
+			series := &Series{}
+			for _, p := range patches {
+				c := &Commit{Patch: p}
+				near := len(p.Files) == 0 // a cover letter
+				for _, f := range p.Files {
+					if s := series.add(in, f); s != nil {
+						c.Files = append(c.Files, s)
+					}
+					near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
 				}
-				near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
+				if near || len(c.Files) > 0 {
+					series.Patches = append(series.Patches, c)
+				}
 			}
-			if near || len(c.Files) > 0 {
-				set.Patches = append(set.Patches, c)
-			}
+			set.Series = append(set.Series, series)
 		}
-		set.allocators = withWrappers(set.Files)
-		for _, s := range set.Files {
-			for _, f := range s.Funcs {
-				s.Flows = append(s.Flows, newFlow(s, f, set.allocators))
-			}
+		for _, series := range set.Series {
+			series.follow()
 		}
-		set.passMemory()
 		return set, nil
 	},
 	ResultType: reflect.TypeFor[*SourceSet](),
 }
 
+// add parses a file and adds it to the series, if it is of arm64.
+func (series *Series) add(in *patchscan.Input, f *patchscan.File) *Source {
+	if f.Lang == patchscan.LangOther || f.Binary || f.Arch != "" && f.Arch != "arm64" {
+		return nil
+	}
+	parse := sync.OnceValue(f.Parse)
+	if f.Arch == "" && !usesARM64(f, parse) && (common(f) || !looksLikeARM64(parse())) {
+		return nil
+	}
+	code := parse()
+	s := &Source{Code: code, In: in, macros: code.Macros()}
+	series.Files = append(series.Files, s)
+	return s
+}
+
+// follow finds out what the functions of the series do with memory for code.
+func (series *Series) follow() {
+	series.allocators = withWrappers(series.Files)
+	for _, s := range series.Files {
+		for _, f := range s.Funcs {
+			s.Flows = append(s.Flows, newFlow(s, f, series.allocators))
+		}
+	}
+	series.passMemory()
+}
+
 // foreign reports whether the file belongs to another architecture, or to a part
 // of the kernel that is common to all architectures.
-func foreign(f *patchscan.File) bool {
+func foreign(f *patchscan.File) bool { return f.Arch != "" && f.Arch != "arm64" || common(f) }
+
+// common reports whether the file belongs to a part of the kernel that is common to
+// all architectures.
+func common(f *patchscan.File) bool {
 	if f.Arch != "" {
-		return f.Arch != "arm64"
+		return false
 	}
 	top, rest, _ := strings.Cut(strings.TrimPrefix(f.Path, "/"), "/")
 	switch top {
@@ -147,9 +181,58 @@ func foreign(f *patchscan.File) bool {
 	return false
 }
 
+// interfaceWords are what names of arm64's interface to code have in them, codeHeaders
+// the headers with such names, which other architectures may have too. memoryWords
+// are in the names of functions that make memory for code, or find it.
+var (
+	interfaceWords = []string{"aarch64_insn", "AARCH64_INSN", "AARCH64_BREAK"}
+	codeHeaders    = []string{"<asm/insn.h>", "<asm/patching.h>", "<asm/text-patching.h>"}
+	memoryWords    = []string{"module_alloc", "execmem_alloc", "set_memory_x", "set_memory_rox", "vmalloc_exec", "PAGE_KERNEL_EXEC", "kallsyms_lookup_name"}
+)
+
+// wordsOf are the kinds of such words that lines of a file have. Most files of
+// drivers have none, and are not parsed.
+func wordsOf(f *patchscan.File) (arm64, headers, memory bool) {
+	for _, h := range f.Hunks {
+		for i := range h.Lines {
+			l := &h.Lines[i]
+			if l.Op == '-' {
+				continue
+			}
+			arm64 = arm64 || hasAny(l.Text, interfaceWords...)
+			headers = headers || strings.HasPrefix(l.Text, "#include") && hasAny(l.Text, codeHeaders...)
+			memory = memory || hasAny(l.Text, memoryWords...)
+		}
+	}
+	return arm64, headers, memory
+}
+
+// usesARM64 reports whether a file outside of arch/ uses arm64's interface to code:
+// the encoders, the functions that patch text, their headers. A file that makes
+// memory for code uses it too, if it has a constant that is surely an A64
+// instruction.
+func usesARM64(f *patchscan.File, parse func() *patchscan.Code) bool {
+	arm64, headers, memory := wordsOf(f)
+	if arm64 || !headers && !memory {
+		return arm64
+	}
+	x86, words := false, false
+	for _, t := range parse().Tokens {
+		switch t.Kind {
+		case patchscan.Number:
+			if w, ok := instructionWord(t); ok {
+				words = words || isUnmistakable(w) || w == 0x14000000 || w == 0x94000000 || a64.Classify(w) == a64.LDRLit
+			}
+		case patchscan.Ident:
+			x86 = x86 || x86Sign.MatchString(t.Text)
+		}
+	}
+	return headers && !x86 || memory && words
+}
+
 var (
 	arm64Sign = regexp.MustCompile(`^(aarch64_\w+|AARCH64_\w+|x(19|2\d|30)|adrp|adr_l|ldr_l|ldp|stp|paciasp|bti|blr)$`)
-	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+)$`)
+	x86Sign   = regexp.MustCompile(`^(__fentry__|text_poke\w*|[re][abcd]x|[re][sd]i|[re][sb]p|rip|movq|movl|callq|jmp|leaq|pushq|popq|CALL_INSN_\w+|insn_decode\w*|insn_get_length|insn_init)$`)
 )
 
 // looksLikeARM64 reports whether the words of a file are those of arm64's code. It
@@ -172,14 +255,16 @@ func looksLikeARM64(c *patchscan.Code) bool {
 // AddFacts adds to the facts of a summary the numbers of files and lines that are
 // judged, and the lines and functions that the patches touch.
 func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
-	for _, s := range set.Files {
-		facts.Judged++
-		for i := range s.Lines {
-			if s.Lines[i].Op == '+' || set.In.AllLines {
-				facts.Added++
+	for _, series := range set.Series {
+		for _, s := range series.Files {
+			facts.Judged++
+			for i := range s.Lines {
+				if s.Lines[i].Op == '+' || set.In.AllLines {
+					facts.Added++
+				}
 			}
+			facts.Touched = append(facts.Touched, s.touched()...)
 		}
-		facts.Touched = append(facts.Touched, s.touched()...)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // MaxInput is the size of the largest input that is read, in bytes.
@@ -44,7 +46,19 @@ type Input struct {
 type row struct {
 	text string // without its end
 	at   int32  // the line of the input on which it begins
+	enc  encoding
 }
+
+// An encoding is the transfer encoding in which an input has a line.
+type encoding uint8
+
+const (
+	asItIs encoding = iota
+	quotedPrintable
+	inBase64
+)
+
+func (e encoding) String() string { return [...]string{"", "quoted-printable", "base64"}[e] }
 
 // A Note names a part of the input that was not read, or not read as it stands.
 type Note struct {
@@ -60,6 +74,9 @@ type Patch struct {
 	Message []TextRow // the commit message, up to the "---"
 	Remarks []TextRow // the text behind the "---", without the diffstat; git does not commit it
 	Files   []*File
+
+	thread  string // Message-ID of the mail that its thread begins with; "" if it is not known
+	fromGit bool   // it is one of the commits that git log or git format-patch wrote
 }
 
 // A TextRow is a line of a message.
@@ -139,10 +156,20 @@ func Read(name string, r io.Reader) (*Input, error) {
 // Parse is Open for a text; name is the path of the input.
 func Parse(name, text string) (*Input, error) {
 	in := &Input{Path: name}
+	if decoded, ok := fromUTF16(text); ok {
+		in.note(0, "the input is in UTF-16, and is read as such")
+		text = decoded
+	}
 	if strings.TrimSpace(text) == "" {
 		return nil, fmt.Errorf("%s: it is empty", name)
 	}
 	var err error
+	switch what := "the patches, mails or sources that are read here"; {
+	case strings.HasPrefix(text, "\x7fELF"):
+		return nil, fmt.Errorf("%s: an ELF file, not %s: name the file, because an image is not read from a pipe", name, what)
+	case strings.HasPrefix(text, "\x1f\x8b"), strings.HasPrefix(text, "\xfd7zXZ\x00"), strings.HasPrefix(text, "\x28\xb5\x2f\xfd"):
+		return nil, fmt.Errorf("%s: compressed data, not %s: unpack patches first; name the file of an image", name, what)
+	}
 	if LangOf(name) != LangOther && !looksLikePatch(text) {
 		in.readSource(text)
 	} else {
@@ -173,7 +200,7 @@ func (in *Input) readSource(text string) {
 	}
 	h := &Hunk{Line: 1}
 	for i, l := range splitLines(text) {
-		in.rows = append(in.rows, row{l, int32(i + 1)})
+		in.rows = append(in.rows, row{l, int32(i + 1), asItIs})
 		h.Lines = append(h.Lines, Line{Op: '+', Text: l, Num: i + 1, row: int32(i)})
 	}
 	f.Hunks = []*Hunk{h}
@@ -211,10 +238,10 @@ func (in *Input) noteBytes() {
 		}
 	}
 	if nul > 0 {
-		in.note(int(nulAt), "%d lines have NUL bytes, this is the first", nul)
+		in.note(int(nulAt), "NUL bytes in %s, this is the first", plural.Of(nul, "line"))
 	}
 	if bad > 0 {
-		in.note(int(badAt), "%d lines are not UTF-8, this is the first; they are read as they are", bad)
+		in.note(int(badAt), "bytes that are not UTF-8 in %s, this is the first; they are read as they are", plural.Of(bad, "line"))
 	}
 }
 
@@ -235,7 +262,7 @@ func (in *Input) note(line int, format string, args ...any) {
 		in.notShown = 1
 	default:
 		in.notShown++
-		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", in.notShown)
+		in.Notes[maxNotes].Text = fmt.Sprintf("not shown: %s", plural.Of(in.notShown, "more note"))
 	}
 }
 
@@ -340,6 +367,7 @@ type Place struct {
 	InputLine int // the same position in the input
 	InputCol  int
 	InputText string
+	Encoding  string // the transfer encoding in which the input has the line; "" if it has the text as it is
 }
 
 // Place is the place of a position of this input.
@@ -351,7 +379,7 @@ func (in *Input) Place(pos token.Pos) Place {
 	text := in.rows[r].text
 	col := int(pos - in.file.LineStart(int(r)+1))
 	p := Place{Path: in.Path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
-	p.InputLine, p.InputCol, p.InputText = p.Line, p.Col, text
+	p.InputLine, p.InputCol, p.InputText, p.Encoding = p.Line, p.Col, text, in.rows[r].enc.String()
 	if f, l := in.line(r); l != nil && l.Num > 0 {
 		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text
 	}

@@ -211,3 +211,57 @@ func scan(lang Lang, lines []string) []Token {
 	}
 	return tokens
 }
+
+// The left side of an assignment, in each form.
+func TestLeftSides(t *testing.T) {
+	for _, test := range []struct{ stmt, want string }{
+		{"p = x;", "p var"},
+		{"u32 *p = x;", "p var"},
+		{"u32 *p = x, *q = y;", "p var, q var"},
+		{"*p = x, *q = y;", "p stores, q stores"},
+		{"*p++ = x;", "p stores"},
+		{"*++p = x;", "p stores"},
+		{"**p = x;", "p stores"},
+		{"p[0] = x;", "p[0] stores"},
+		{"p[f(i)] = x;", "p[f(i)] stores"},
+		{"ctx->image[ctx->idx++] = x;", "ctx->image[ctx->idx++] stores"},
+		{"*ctx->p++ = x;", "ctx->p stores"},
+		{"a.b.c = x;", "a.b.c var"},
+		{"*(u32 *)p = x;", "p stores"},
+		{"*(u32 *)(p + 4) = x;", " stores"},
+		{"*(p + 4) = x;", " stores"},
+		{"(*p) = x;", " stores"},
+		{"((u32 *)p)[3] = x;", "((u32*)p)[3] stores"},
+		{"*ptr(p) = x;", "ptr(p) stores"},
+		{"if (y) *p = x;", "p stores"},
+		{"if (y) z(); else *p = x;", "p stores"},
+		{"if ((p = x)) y();", "p var"},
+		{"for (i = 0; i < n; i++) *p = x;", "i var, p stores"},
+		{"struct s s = { .m = x };", "s var, .m var"},
+		{"const u32 tmpl[] = { 1, 2 };", "tmpl[] stores"},
+	} {
+		var got []string
+		for _, a := range cOf("void f(void)\n{\n\t" + test.stmt + "\n}\n").Funcs[0].Assigns() {
+			got = append(got, a.Name+map[bool]string{true: " stores", false: " var"}[a.Stores()])
+		}
+		if s := strings.Join(got, ", "); s != test.want {
+			t.Errorf("%s: %q, want %q", test.stmt, s, test.want)
+		}
+	}
+}
+
+func TestMacros(t *testing.T) {
+	c := cOf("#define A 0x1\n#define B(x, y) (0x2 | \\\n\t((x) & (y))) /* two */\n#define EMPTY\n#define C (3)\nint a;\n")
+	var got []string
+	for _, name := range []string{"A", "B", "C", "EMPTY"} {
+		m, ok := c.Macros()[name]
+		s := name + strings.Join(m.Params, ",") + ":"
+		for _, b := range m.Body {
+			s += b.Text
+		}
+		got = append(got, fmt.Sprint(s, ok))
+	}
+	if diff := cmp.Diff([]string{"A:0x1true", "Bx,y:(0x2|((x)&(y)))true", "C:(3)true", "EMPTY:false"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -55,24 +56,27 @@ type jsonRule struct {
 }
 
 type jsonInput struct {
-	Path        string          `json:"path"`
-	Config      string          `json:"config,omitempty"` // the configuration file
-	Errors      []string        `json:"errors,omitempty"`
-	Patches     *jsonPatches    `json:"patches,omitempty"`
-	Module      string          `json:"module,omitempty"`  // its name
-	Release     string          `json:"release,omitempty"` // of the kernel
-	Compiler    string          `json:"compiler,omitempty"`
-	BuildID     string          `json:"build_id,omitempty"`
-	Vermagic    string          `json:"vermagic,omitempty"`
-	Era         string          `json:"era,omitempty"`
-	Callsites   int             `json:"callsites"`
-	Blank       int             `json:"blank_entries"`
-	LineProblem string          `json:"line_problem,omitempty"`
-	Template    []string        `json:"template,omitempty"`
-	Findings    []jsonFinding   `json:"findings"`
-	Uncounted   []jsonUncounted `json:"quiet,omitempty"` // findings that do not count
-	Fixed       []jsonEntry     `json:"fixed,omitempty"` // of the baseline
-	Rules       []jsonRule      `json:"rules"`
+	Path        string       `json:"path"`
+	Config      string       `json:"config,omitempty"` // the configuration file
+	Errors      []string     `json:"errors,omitempty"`
+	Patches     *jsonPatches `json:"patches,omitempty"`
+	Module      string       `json:"module,omitempty"`  // its name
+	Release     string       `json:"release,omitempty"` // of the kernel
+	Compiler    string       `json:"compiler,omitempty"`
+	BuildID     string       `json:"build_id,omitempty"`
+	Vermagic    string       `json:"vermagic,omitempty"`
+	Era         string       `json:"era,omitempty"`
+	Callsites   int          `json:"callsites"`
+	Blank       int          `json:"blank_entries"`
+	LineProblem string       `json:"line_problem,omitempty"`
+	Template    []string     `json:"template,omitempty"`
+
+	Capabilities []jsonCapability `json:"capabilities,omitempty"`
+
+	Findings  []jsonFinding   `json:"findings"`
+	Uncounted []jsonUncounted `json:"quiet,omitempty"` // findings that do not count
+	Fixed     []jsonEntry     `json:"fixed,omitempty"` // of the baseline
+	Rules     []jsonRule      `json:"rules"`
 }
 
 // jsonUncounted is a finding that does not count, and why: its status is "known" or
@@ -172,6 +176,7 @@ func inputOf(res *finding.Result) jsonInput {
 		in.Release, in.Compiler, in.BuildID = im.Release, im.Compiler, im.BuildID
 		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
+		in.Capabilities = capabilitiesOf(im.Capabilities)
 	}
 	for i := range res.Uncounted {
 		f := &res.Uncounted[i]
@@ -242,10 +247,10 @@ func Status(r finding.RuleRun) (status, why string) {
 func countUncounted(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
-		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))
+		parts = append(parts, plural.Number(r.Known)+" in the baseline")
 	}
 	if r.Suppressed > 0 {
-		parts = append(parts, fmt.Sprintf("%d suppressed", r.Suppressed))
+		parts = append(parts, plural.Number(r.Suppressed)+" suppressed")
 	}
 	return strings.Join(parts, ", ")
 }

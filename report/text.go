@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -112,14 +113,33 @@ func (t *Text) finding(w io.Writer, f *finding.Finding, in string) {
 	} else {
 		t.source(w, f.Place)
 	}
-	for _, l := range append(proof(f), in) {
+	lines := proof(f)
+	if own := ownLine(f); own != "" {
+		lines = slices.Insert(lines, len(f.Evidence), own)
+	}
+	for _, l := range append(lines, in) {
 		if l != "" {
 			fmt.Fprintf(w, "  %s\n", l)
 		}
 	}
 	for _, r := range f.Related {
+		if r.Same {
+			continue // ownLine has said it
+		}
 		fmt.Fprintf(w, "%s %s %s\n", t.paint(bold, position(r.Place)+":"), t.paint(cyan, "note:"), OneLine(r.Message))
 	}
+}
+
+// ownLine says where the line of a finding is in the patch, or in the patched file,
+// whichever the finding's place is not; "" if it has one place. The form is not that
+// of a place: editors would take it for one more finding.
+func ownLine(f *finding.Finding) string {
+	for _, r := range f.Related {
+		if r.Same {
+			return fmt.Sprintf("line %d of %s", r.Line, printable(r.Path))
+		}
+	}
+	return ""
 }
 
 // position returns a place in the form that editors know.

@@ -42,6 +42,10 @@ func addCompletions(root *cobra.Command) {
 		switch cmd.Name() {
 		case "explain":
 			cmd.ValidArgsFunction = completeRules
+		case "functions":
+			if err := cmd.RegisterFlagCompletionFunc("format", values(report.FunctionFormats...)); err != nil {
+				panic(err) // no such flag
+			}
 		case "config":
 			for _, flag := range []string{"rules", "disable", "fail-on"} {
 				if err := cmd.RegisterFlagCompletionFunc(flag, complete[flag]); err != nil {

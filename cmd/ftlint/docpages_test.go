@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -17,13 +18,14 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/internal/child"
 )
 
-// pages are README.md, CONTRIBUTING.md, docs/*.md and the rules' pages, by path in the tree.
+// pages are README.md, CONTRIBUTING.md, CHANGELOG.md, docs/*.md and the rules' pages, by path in the tree.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, glob := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "rules/pages/*.md"} {
+	for _, glob := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "rules/pages/*.md"} {
 		files, err := filepath.Glob("../../" + glob)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no pages (%v)", glob, err)
@@ -213,6 +215,111 @@ func TestMatches(t *testing.T) {
 		if matches(c.got, c.want) != c.ok {
 			t.Errorf("matches(%q, %q) = %v", c.got, c.want, !c.ok)
 		}
+	}
+}
+
+// TestDocRooms makes sure that CONTRIBUTING.md's table has each package, below
+// those that the package imports.
+func TestDocRooms(t *testing.T) {
+	const list = `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`
+	out, err := child.Command(t, "go", "list", "-f", list, "../../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tree = "github.com/ftlint/ftlint/"
+	at := map[string]int{}
+	for i, m := range regexp.MustCompile(`(?m)^\| \[(\S+)\]\((\S+)\) \|`).FindAllStringSubmatch(pages(t)["CONTRIBUTING.md"], -1) {
+		if m[1] != m[2] {
+			t.Errorf("CONTRIBUTING.md: %s leads to %s", m[1], m[2])
+		}
+		at[m[1]] = i + 1
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		room, inTree := strings.CutPrefix(words[0], tree)
+		top, _, _ := strings.Cut(room, "/")
+		if !inTree || slices.Contains([]string{"contrib", "internal", "live", "scripts"}, top) {
+			continue
+		}
+		if at[room] == 0 {
+			t.Errorf("CONTRIBUTING.md: the table of packages lacks %s", room)
+			continue
+		}
+		for _, path := range words[1:] {
+			if imported, ok := strings.CutPrefix(path, tree); ok && at[imported] > at[room] {
+				t.Errorf("CONTRIBUTING.md: %s imports %s, which is below it in the table", room, imported)
+			}
+		}
+	}
+}
+
+// TestReadmeCommands runs the commands that the README shows without what they
+// print: in blocks, and in the first column of tables.
+func TestReadmeCommands(t *testing.T) {
+	dir := t.TempDir()
+	for from, to := range map[string]string{
+		"testdata/module-samples/kernel-callops.elf": "vmlinux",
+		"testdata/module-samples/good-callops.ko":    "modules/good.ko",
+		"patchchecks/testdata/example.patch":         "0001-arm64-ftrace.patch",
+	} {
+		b, err := os.ReadFile("../../" + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to = filepath.Join(dir, to)
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readme := pages(t)["README.md"]
+	t.Chdir(dir)
+	shown := strings.Join(regexp.MustCompile("(?ms)^```sh$.*?^```$|^\\| `[^`\n]*` \\|").FindAllString(readme, -1), "\n")
+	commands := regexp.MustCompile("(?m)^(?:\\| `)?ftlint ([^`#\n]+)").FindAllStringSubmatch(shown, -1)
+	if len(commands) < 7 {
+		t.Errorf("only %d commands", len(commands))
+	}
+	for _, m := range commands {
+		args := strings.Fields(strings.ReplaceAll(m[1], "/lib/modules/VERSION/", "modules/"))
+		var stdout, stderr strings.Builder
+		if status := run(args, &stdout, &stderr); status != exitClean {
+			t.Errorf("ftlint %s: exit status %d\n%s%s", m[1], status, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// TestDocBench makes sure that the README's table of figures is one that
+// scripts/bench prints, but for the figures.
+func TestDocBench(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short: scripts/bench takes a minute")
+	}
+	if _, err := os.Stat(filepath.Join(kernels(), "trixie/current/modules")); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("SKIPPED: no modules of trixie: run FTLINT_MODULES=1 scripts/fetch-kernels")
+	}
+	cmd := child.Command(t, "../../scripts/bench")
+	cmd.Env = append(os.Environ(), "FTLINT_RUNS=1", "FTLINT_BENCH_PATCHES=3")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("scripts/bench: %v\n%s", err, stderr.String())
+	}
+	form := func(s string) string { return figure.ReplaceAllString(s, "N") }
+	first, _, _ := strings.Cut(string(out), "\n")
+	readme := form(pages(t)["README.md"])
+	at := strings.Index(readme, form(first))
+	if at < 0 {
+		t.Fatalf("README.md has no %q", form(first))
+	}
+	got := readme[at:]
+	if diff := cmp.Diff(form(string(out)), got[:min(len(got), len(form(string(out))))]); diff != "" {
+		t.Errorf("README.md has another table (-scripts/bench +README.md):\n%s", diff)
 	}
 }
 

@@ -43,6 +43,7 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 	cfg.Progress = bar.set
 	many := len(in.Modules) > 1
 	kernels := len(in.Images) > 1
+	patches := len(in.Patches)+len(in.Ranges) > 1 // one summary for all
 	s.text.Many = kernels
 	shared := kernels && !s.flags.noGroup // findings are written once for all kernels, at the end
 	var failed error                      // of writing
@@ -60,7 +61,7 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 		if s.flags.format == "text" && failed == nil && !shared {
 			failed = s.text.Write(res)
 		}
-		if one := !(many && res.IsModule) && !(kernels && !res.IsModule); !s.flags.quiet && (one || s.flags.verbose && !res.IsModule) {
+		if one := !(many && res.IsModule) && !(kernels && !res.IsModule && res.Patch == nil) && !(patches && res.Patch != nil); !s.flags.quiet && (one || s.flags.verbose && !res.IsModule) {
 			bar.clear()
 			report.Summary(s.stderr, res, s.flags.verbose)
 		}
@@ -71,6 +72,11 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 	}
 	if err != nil {
 		return err
+	}
+	if s.flags.quiet {
+		report.NotJudged(s.stderr, s.results)
+	} else if patches && !s.flags.verbose {
+		report.Patches(s.stderr, s.results)
 	}
 	for _, err := range total.Errors {
 		s.whole(err)

@@ -6,7 +6,8 @@
 // It prints "LIVE" and the name of each part before that part, "LIVE wrong: ..."
 // for each thing that is not as it should be, and "LIVE done N" at its end, where N
 // counts those. An Oops, a WARNING, or no such end is for its caller to see. A file
-// /callsites has it compare callsites instead: see words.go.
+// /callsites has it compare callsites instead: see words.go. A file /functions has it
+// compare what can be traced: see functions.go.
 package main
 
 import (
@@ -46,9 +47,12 @@ func main() {
 			wrong("mount %s: %v", m.kind, err)
 		}
 	}
-	if syscall.Access("/callsites", 0) == nil {
+	switch {
+	case syscall.Access("/callsites", 0) == nil:
 		compareCallsites()
-	} else {
+	case syscall.Access("/functions", 0) == nil:
+		compareFunctions()
+	default:
 		for _, part := range parts {
 			fmt.Println("LIVE", part.name)
 			part.run()

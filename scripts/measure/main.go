@@ -3,7 +3,10 @@
 // Measure runs commands in turn, several times, and prints a table of their
 // wall time, processor time and peak memory, with ratios to the first one.
 //
-//	measure NAME RUNS COMMAND [NAME RUNS COMMAND]...
+//	measure [-markdown] NAME RUNS COMMAND [[--] NAME RUNS COMMAND]...
+//
+// Ratios are to the first command, or to the first after the nearest "--".
+// With -markdown the table is one of markdown, with each ratio behind its figure.
 //
 // COMMAND is split at spaces and runs without a shell; what it prints is
 // thrown away. Runs are interleaved, so that whatever else the machine does
@@ -25,6 +28,7 @@ import (
 
 type measured struct {
 	name      string
+	against   *measured // what its ratios are to
 	args      []string
 	runs      int
 	wall, cpu []time.Duration
@@ -39,18 +43,31 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) == 0 || len(args)%3 != 0 {
-		return errors.New("want NAME RUNS COMMAND, once or more")
+	markdown := len(args) > 0 && args[0] == "-markdown"
+	if markdown {
+		args = args[1:]
 	}
 	var list []*measured
+	var first *measured
 	most := 0
-	for ; len(args) > 0; args = args[3:] {
+	for len(args) > 0 {
+		if args[0] == "--" {
+			first, args = nil, args[1:]
+		}
+		if len(args) < 3 {
+			return errors.New("want NAME RUNS COMMAND, once or more")
+		}
 		runs, err := strconv.Atoi(args[1])
 		if err != nil || runs < 1 {
 			return fmt.Errorf("%s: %q runs", args[0], args[1])
 		}
 		most = max(most, runs)
-		list = append(list, &measured{name: args[0], runs: runs, args: strings.Fields(args[2])})
+		m := &measured{name: args[0], runs: runs, args: strings.Fields(args[2])}
+		if first == nil {
+			first = m
+		}
+		m.against = first
+		list, args = append(list, m), args[3:]
 	}
 	for i := range most {
 		for _, m := range list {
@@ -61,14 +78,20 @@ func run(args []string) error {
 			}
 		}
 	}
-	first := list[0]
-	fmt.Printf("%-34s %5s %10s %6s %10s %6s %10s %6s\n", "", "runs", "wall", "ratio", "processor", "ratio", "memory", "ratio")
+	if markdown {
+		fmt.Print("| | time | processor time | memory |\n| --- | --- | --- | --- |\n")
+	} else {
+		fmt.Printf("%-34s %5s %10s %6s %10s %6s %10s %6s\n", "", "runs", "wall", "ratio", "processor", "ratio", "memory", "ratio")
+	}
 	for _, m := range list {
-		wall, cpu := median(m.wall), median(m.cpu)
-		fmt.Printf("%-34s %5d %8.3f s %6.2f %8.3f s %6.2f %6.1f MiB %6.2f\n", m.name, m.runs,
-			wall.Seconds(), wall.Seconds()/median(first.wall).Seconds(),
-			cpu.Seconds(), cpu.Seconds()/median(first.cpu).Seconds(),
-			float64(m.peak)/(1<<20), float64(m.peak)/float64(first.peak))
+		wall, cpu, mib := median(m.wall).Seconds(), median(m.cpu).Seconds(), float64(m.peak)/(1<<20)
+		ofWall, ofCPU := wall/median(m.against.wall).Seconds(), cpu/median(m.against.cpu).Seconds()
+		ofMemory := float64(m.peak) / float64(m.against.peak)
+		if markdown {
+			fmt.Printf("| %s | %.2f s (%s) | %.2f s (%s) | %.0f MiB (%s) |\n", m.name, wall, ratio(ofWall), cpu, ratio(ofCPU), mib, ratio(ofMemory))
+		} else {
+			fmt.Printf("%-34s %5d %8.3f s %6.2f %8.3f s %6.2f %6.1f MiB %6.2f\n", m.name, m.runs, wall, ofWall, cpu, ofCPU, mib, ofMemory)
+		}
 	}
 	return nil
 }
@@ -94,6 +117,14 @@ func (m *measured) run() error {
 	m.cpu = append(m.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 	m.peak = max(m.peak, rss)
 	return nil
+}
+
+// ratio prints a small ratio with one more digit.
+func ratio(r float64) string {
+	if r < 0.1 {
+		return fmt.Sprintf("%.3f", r)
+	}
+	return fmt.Sprintf("%.2f", r)
 }
 
 func median(d []time.Duration) time.Duration {

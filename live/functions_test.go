@@ -1,0 +1,151 @@
+package live
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/images"
+	"github.com/ftlint/ftlint/tracing"
+)
+
+// Of the functions for which an answer has the same reason, this many are tried.
+const (
+	probesOfReason   = 40
+	probes           = 300 // of functions that can be probed
+	programsOfReason = 25
+	programsInAll    = 200
+)
+
+// spread calls f with n of the list, evenly spread.
+func spread[T any](list []T, n int, f func(T)) {
+	for i := range min(n, len(list)) {
+		f(list[i*len(list)/min(n, len(list))])
+	}
+}
+
+// answers is what ftlint says of the functions of a kernel, as a file for the workload.
+func answers(t *testing.T, im *elfscan.Image) []byte {
+	t.Helper()
+	k, err := tracing.Of(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(k.Unknown) > 0 {
+		t.Fatal(k.Unknown)
+	}
+	var b bytes.Buffer
+	for _, f := range k.Functions {
+		if f.Call != 0 && f.Ftrace.OK() {
+			fmt.Fprintf(&b, "ftrace %#x\n", f.Call)
+		}
+	}
+	for _, call := range k.Stray {
+		fmt.Fprintf(&b, "ftrace %#x\n", call)
+	}
+	type reason struct {
+		why, ftrace tracing.Reason
+	}
+	of := map[reason][]uint64{}
+	for _, f := range k.Functions {
+		r := reason{f.Kprobe.Why, f.Ftrace.Why}
+		of[r] = append(of[r], f.Addr)
+	}
+	try := map[uint64]int{}
+	for r, list := range of {
+		n := probesOfReason
+		if r.why == tracing.Can {
+			n = probes
+		}
+		spread(list, n, func(a uint64) { try[a] = 1 })
+	}
+	for _, f := range k.Functions {
+		answer := "n"
+		switch f.Kprobe.Why {
+		case tracing.Can:
+			answer = "y"
+		case tracing.Blacklisted:
+			answer = "b"
+		case tracing.Init:
+			if try[f.Addr] == 0 {
+				continue
+			}
+		}
+		fmt.Fprintf(&b, "kprobe %#x %s %d\n", f.Addr, answer, try[f.Addr])
+	}
+	progs := map[string][]string{}
+	for _, f := range k.Functions {
+		if f.BTF == 0 || f.Fentry.Why == tracing.OtherFirst {
+			continue
+		}
+		for _, use := range []struct {
+			name   string
+			answer tracing.Answer
+		}{{"fentry", f.Fentry}, {"fexit", f.Fexit}} {
+			if use.name == "fexit" && use.answer == f.Fentry && !use.answer.OK() {
+				continue
+			}
+			r := fmt.Sprint(use.name, use.answer.Why)
+			progs[r] = append(progs[r], fmt.Sprintf("bpf %d %s %d %s\n", f.BTF, use.name, use.answer.Errno(), f.Name))
+		}
+	}
+	n := 0
+	for _, list := range progs {
+		spread(list, programsOfReason, func(line string) { b.WriteString(line); n++ })
+	}
+	can := fmt.Sprint("fentry", tracing.Can)
+	if len(progs[can]) == 0 {
+		for r, list := range progs {
+			if len(list) > len(progs[can]) {
+				can = r
+			}
+		}
+	}
+	spread(progs[can], programsInAll-n, func(line string) { b.WriteString(line) })
+	return b.Bytes()
+}
+
+// TestFunctions boots Debian's kernels, and compares what ftlint says about each
+// function with what the kernel does: the list of functions that ftrace can use, the
+// blacklist of kprobes, probes that are registered, programs that are attached.
+func TestFunctions(t *testing.T) {
+	number(t)
+	needQemu(t)
+	names := []string{"trixie", "bookworm", "bullseye", "sid"}
+	if s := os.Getenv("FTLINT_LIVE_FUNCTIONS"); s != "" {
+		names = strings.Fields(s)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			im := images.Kernel(t, name)
+			callsite.Attach(im)
+			image := filepath.Join(t.TempDir(), "Image")
+			if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			m := machine{initrd: initrd(t, "", file{"functions", isFile, answers(t, im)}), bad: misbehaves, args: "nokaslr"}
+			v, err := m.boot(t, image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := 0
+			for _, line := range v.console {
+				if _, what, ok := strings.Cut(line, "LIVE functions "); ok {
+					t.Logf("%s: %s", name, what)
+					said++
+				}
+			}
+			if said != 4 {
+				t.Errorf("%s: %d parts of 4 came to an end", name, said)
+			}
+			if len(v.bad) > 0 {
+				t.Errorf("%s: %s\n%s", name, strings.Join(v.bad, "\n"), strings.Join(v.console[max(0, len(v.console)-40):], "\n"))
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/binary"
+	"syscall"
+	"unsafe"
+)
+
+// Commands, types of programs and of attachments of bpf(2) (include/uapi/linux/bpf.h).
+const (
+	sysBPF            = 280 // the number of the system call on arm64
+	progLoad          = 5
+	rawTracepointOpen = 17
+	progTracing       = 26
+	traceFentry       = 24
+	traceFexit        = 25
+	modifyReturn      = 26
+)
+
+// An insn is an instruction of BPF.
+type insn struct {
+	op, regs uint8
+	off      int16
+	imm      int32
+}
+
+// nothing is the program that returns 0.
+var nothing = []insn{{0xb7, 0, 0, 0}, {0x95, 0, 0, 0}} // r0 = 0; exit
+
+// loadTracing loads a program that is to be attached to the kernel's function with that
+// number in BTF. log is what the verifier says if it refuses.
+func loadTracing(prog []insn, attach uint32, id uint32) (fd int, log string, err error) {
+	license := []byte("GPL\x00")
+	said := make([]byte, 4096)
+	attr := make([]byte, 120)
+	le := binary.LittleEndian
+	le.PutUint32(attr[0:], progTracing)
+	le.PutUint32(attr[4:], uint32(len(prog)))
+	le.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&prog[0]))))
+	le.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&license[0]))))
+	le.PutUint32(attr[24:], 1) // log_level
+	le.PutUint32(attr[28:], uint32(len(said)))
+	le.PutUint64(attr[32:], uint64(uintptr(unsafe.Pointer(&said[0]))))
+	copy(attr[48:], "probe")
+	le.PutUint32(attr[68:], attach)
+	le.PutUint32(attr[108:], id)
+	fd, err = bpf(progLoad, attr)
+	n := 0
+	for n < len(said) && said[n] != 0 {
+		n++
+	}
+	return fd, string(said[:n]), err
+}
+
+// attachTracing attaches a program that loadTracing has loaded. Closing link detaches
+// it.
+func attachTracing(prog int) (link int, err error) {
+	attr := make([]byte, 16)
+	binary.LittleEndian.PutUint32(attr[8:], uint32(prog))
+	return bpf(rawTracepointOpen, attr)
+}
+
+func bpf(command uintptr, attr []byte) (fd int, err error) {
+	r, _, errno := syscall.Syscall(sysBPF, command, uintptr(unsafe.Pointer(&attr[0])), uintptr(len(attr)))
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(r), nil
+}

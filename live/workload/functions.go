@@ -1,0 +1,292 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// expected is what ftlint says about the functions of this kernel, file /functions. A
+// line of it is one of
+//
+//	ftrace CALL                    a callsite
+//	kprobe ADDR ANSWER TRY         of a function: y, b (blacklisted) or n; TRY: 1 to register a probe
+//	bpf ID TYPE ERRNO NAME         attaching to a function: fentry, fexit or fmod_ret
+type expected struct {
+	calls  map[uint64]bool
+	probes []probe
+	progs  []program
+}
+
+type probe struct {
+	addr   uint64
+	answer string
+	try    bool
+}
+
+type program struct {
+	id    uint32
+	kind  string
+	errno int
+	name  string
+}
+
+// compareFunctions compares what ftlint says with what the kernel does. A difference is
+// a line "LIVE wrong".
+func compareFunctions() {
+	if err := syscall.Mount("debugfs", "/sys/kernel/debug", "debugfs", 0, ""); err != nil {
+		wrong("mount debugfs: %v", err)
+	}
+	e, err := readExpected("/functions")
+	if err != nil {
+		wrong("/functions: %v", err)
+		return
+	}
+	syms, err := kallsyms()
+	if err != nil {
+		wrong("/proc/kallsyms: %v", err)
+		return
+	}
+	fmt.Println("LIVE filter functions")
+	e.filterFunctions(syms)
+	fmt.Println("LIVE blacklist")
+	e.blacklist()
+	fmt.Println("LIVE kprobes")
+	e.register()
+	fmt.Println("LIVE programs")
+	e.attach()
+}
+
+func readExpected(path string) (*expected, error) {
+	e := &expected{calls: map[uint64]bool{}}
+	return e, eachLine(path, func(line string) {
+		f := strings.Fields(line)
+		n, _ := strconv.ParseUint(f[1], 0, 64)
+		switch f[0] {
+		case "ftrace":
+			e.calls[n] = true
+		case "kprobe":
+			e.probes = append(e.probes, probe{n, f[2], f[3] == "1"})
+		case "bpf":
+			errno, _ := strconv.Atoi(f[3])
+			e.progs = append(e.progs, program{uint32(n), f[2], errno, f[4]})
+		}
+	})
+}
+
+func eachLine(path string, f func(line string)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in := bufio.NewScanner(file)
+	for in.Scan() {
+		f(in.Text())
+	}
+	return in.Err()
+}
+
+type ksym struct {
+	addr uint64
+	name string
+}
+
+// kallsyms are the kernel's symbols, by address; those at one address in the order of
+// the kernel, which takes the first.
+func kallsyms() (list []ksym, err error) {
+	err = eachLine("/proc/kallsyms", func(line string) {
+		f := strings.Fields(line)
+		if len(f) > 3 { // of a module, or of a BPF program
+			return
+		}
+		a, _ := strconv.ParseUint(f[0], 16, 64)
+		list = append(list, ksym{a, f[2]})
+	})
+	sort.SliceStable(list, func(i, j int) bool { return list[i].addr < list[j].addr })
+	if len(list) == 0 || list[len(list)-1].addr == 0 {
+		return nil, fmt.Errorf("%d symbols, without addresses", len(list))
+	}
+	return list, err
+}
+
+// nameAt is the name that the kernel has for an address.
+func nameAt(syms []ksym, addr uint64) string {
+	i := sort.Search(len(syms), func(i int) bool { return syms[i].addr > addr }) - 1
+	for i > 0 && syms[i-1].addr == syms[i].addr {
+		i--
+	}
+	if i < 0 {
+		return ""
+	}
+	return syms[i].name
+}
+
+// counted prints the first differences, and counts all.
+type counted struct {
+	what string
+	n    int
+}
+
+func (s *counted) wrong(format string, args ...any) {
+	if s.n++; s.n <= 12 {
+		wrong(s.what+": "+format, args...)
+	} else {
+		wrongs++
+	}
+}
+
+func (e *expected) filterFunctions(syms []ksym) {
+	s := counted{what: "available_filter_functions"}
+	const withAddrs = tracing + "available_filter_functions_addrs"
+	n := 0
+	if syscall.Access(withAddrs, 0) == nil {
+		seen := map[uint64]bool{}
+		err := eachLine(withAddrs, func(line string) {
+			f := strings.Fields(line)
+			a, _ := strconv.ParseUint(strings.TrimPrefix(f[0], "0x"), 16, 64)
+			seen[a] = true
+			n++
+			if !e.calls[a] {
+				s.wrong("%s is there", line)
+			}
+		})
+		if err != nil {
+			s.wrong("%v", err)
+		}
+		for a := range e.calls {
+			if !seen[a] {
+				s.wrong("%#x %s is not there", a, nameAt(syms, a))
+			}
+		}
+	} else {
+		count := map[string]int{}
+		for a := range e.calls {
+			count[nameAt(syms, a)]++
+		}
+		err := eachLine(tracing+"available_filter_functions", func(line string) {
+			count[strings.Fields(line)[0]]--
+			n++
+		})
+		if err != nil {
+			s.wrong("%v", err)
+		}
+		for name, n := range count {
+			if n != 0 {
+				s.wrong("%s is there %d times less than expected", name, n)
+			}
+		}
+	}
+	fmt.Printf("LIVE functions %d that ftrace can use, %d differences\n", n, s.n)
+}
+
+// blacklist compares every function with the kernel's blacklist of kprobes.
+func (e *expected) blacklist() {
+	s := counted{what: "kprobes/blacklist"}
+	type span struct{ lo, hi uint64 }
+	var list []span
+	err := eachLine("/sys/kernel/debug/kprobes/blacklist", func(line string) {
+		lo, rest, _ := strings.Cut(line, "-")
+		hi, _, _ := strings.Cut(rest, "\t")
+		a, _ := strconv.ParseUint(lo, 0, 64)
+		b, _ := strconv.ParseUint(hi, 0, 64)
+		list = append(list, span{a, b})
+	})
+	if err != nil || len(list) == 0 {
+		s.wrong("%v, %d lines", err, len(list))
+		return
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].lo < list[j].lo })
+	in := func(a uint64) bool {
+		for _, l := range list {
+			if l.lo <= a && a < l.hi {
+				return true
+			}
+		}
+		return false
+	}
+	n := 0
+	for _, p := range e.probes {
+		if in(p.addr) {
+			n++
+			if p.answer != "b" {
+				s.wrong("%#x is there (%s)", p.addr, p.answer)
+			}
+		} else if p.answer == "b" {
+			s.wrong("%#x is not there", p.addr)
+		}
+	}
+	fmt.Printf("LIVE functions %d looked at, %d blacklisted, %d differences\n", len(e.probes), n, s.n)
+}
+
+// register registers kprobes by address.
+func (e *expected) register() {
+	s := counted{what: "kprobe_events"}
+	var yes, no int
+	for _, p := range e.probes {
+		if !p.try {
+			continue
+		}
+		err := write("kprobe_events", fmt.Sprintf("p:live/probe %#x\n", p.addr), syscall.O_APPEND)
+		if err == nil { // an address that the kernel has no symbol for is accepted, and not probed
+			if list, _ := readFile("/sys/kernel/debug/kprobes/list", 256); list == "" {
+				err = syscall.ENOENT
+			}
+			write("kprobe_events", "-:live/probe\n", syscall.O_APPEND)
+		}
+		switch {
+		case err == nil:
+			yes++
+			if p.answer != "y" {
+				s.wrong("%#x can be probed (%s)", p.addr, p.answer)
+			}
+		default:
+			no++
+			if p.answer == "y" {
+				s.wrong("%#x cannot be probed: %v", p.addr, err)
+			}
+		}
+	}
+	fmt.Printf("LIVE functions %d probed, %d refused, %d differences\n", yes, no, s.n)
+}
+
+var kinds = map[string]uint32{"fentry": traceFentry, "fexit": traceFexit, "fmod_ret": modifyReturn}
+
+// attach attaches a program to each function, and compares the error numbers.
+func (e *expected) attach() {
+	s := counted{what: "attach"}
+	var yes, no int
+	for _, p := range e.progs {
+		errno := func(err error) int {
+			if n, ok := err.(syscall.Errno); ok {
+				return int(n)
+			}
+			return 0
+		}
+		fd, log, err := loadTracing(nothing, kinds[p.kind], p.id)
+		at := "load"
+		if err == nil {
+			var link int
+			at = "attach"
+			if link, err = attachTracing(fd); err == nil {
+				syscall.Close(link)
+			}
+			syscall.Close(fd)
+		}
+		if err == nil {
+			yes++
+		} else {
+			no++
+		}
+		if errno(err) != p.errno {
+			s.wrong("%s of %s: %s fails with %d, not %d: %s", p.kind, p.name, at, errno(err), p.errno, strings.ReplaceAll(strings.TrimSpace(log), "\n", "; "))
+		}
+	}
+	fmt.Printf("LIVE functions %d programs attached, %d refused, %d differences\n", yes, no, s.n)
+}

@@ -1,0 +1,319 @@
+package report
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
+	"github.com/ftlint/ftlint/tracing"
+)
+
+// Functions are what ftlint functions was asked about.
+type Functions struct {
+	Path    string // of the kernel image
+	Version string // of ftlint
+	Image   *finding.ImageFacts
+	Kernel  *tracing.Kernel
+	List    []tracing.Listed
+	All     bool // no names were given: List has all functions
+}
+
+// FunctionFormats are the formats of ftlint functions.
+var FunctionFormats = []string{"text", "json", "csv"}
+
+// Write writes the answers in one of FunctionFormats.
+func (r *Functions) Write(w io.Writer, format string) error {
+	b := bufio.NewWriterSize(w, 1<<16)
+	var err error
+	switch {
+	case format == "json":
+		err = r.json(b)
+	case format == "csv":
+		err = r.csv(b)
+	case r.All:
+		r.counts(b)
+	case len(r.List) == 1:
+		r.one(b, r.List[0])
+	default:
+		r.table(b)
+	}
+	if err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// counts writes what the kernel can do, and for each use how many functions it has and
+// why it lacks the others.
+func (r *Functions) counts(w io.Writer) {
+	fmt.Fprintf(w, "%s: %s\n", printable(r.Path), kernelFacts(r.Image))
+	writeLines(w, capabilityLines(r.Kernel.Capabilities))
+	for _, err := range r.Kernel.Unknown {
+		fmt.Fprintf(w, "  not known: %s\n", OneLine(err.Error()))
+	}
+	for _, use := range tracing.Uses {
+		why := map[tracing.Reason]int{}
+		for _, f := range r.List {
+			why[f.Answer(use).Why]++
+		}
+		fmt.Fprintf(w, "\n%v can use %s of %s\n", use, plural.Number(why[tracing.Can]), plural.Of(len(r.List), "function"))
+		delete(why, tracing.Can)
+		var order []tracing.Reason
+		for reason := range why {
+			order = append(order, reason)
+		}
+		slices.SortFunc(order, func(a, b tracing.Reason) int {
+			if why[a] != why[b] {
+				return why[b] - why[a]
+			}
+			return int(a) - int(b)
+		})
+		for _, reason := range order {
+			fmt.Fprintf(w, "  %8s: %s\n", plural.Number(why[reason]), reason.Text())
+		}
+	}
+	if n := len(r.Kernel.Stray); n > 0 {
+		fmt.Fprintf(w, "\n%s of no function: what is left of weak functions that others override\n", plural.Of(n, "callsite"))
+	}
+	fmt.Fprintf(w, "\nName functions to see the answer for each: ftlint functions %s vfs_read 'tcp_*'\n", printable(r.Path))
+}
+
+// one writes the answers about one function: in a sentence, then for each use, then
+// what would change the answer.
+func (r *Functions) one(w io.Writer, f tracing.Listed) {
+	in := ""
+	if f.Module != "" {
+		in = " of module " + printable(f.Module)
+	}
+	fmt.Fprintf(w, "%s()%s %s\n", printable(f.Name), in, sentence(f.Function))
+	where := fmt.Sprintf("at %#x", f.Addr)
+	if f.Call != 0 {
+		where += fmt.Sprintf(", the call of its callsite at +%#x", f.Call-f.Addr)
+	}
+	if f.Same > 0 {
+		where += "; " + plural.Of(f.Same, "other function") + " of its name"
+	}
+	fmt.Fprintf(w, "  %s\n", where)
+	for _, use := range tracing.Uses {
+		fmt.Fprintf(w, "  %-9v  %s\n", use, answerOf(use, f.Answer(use)))
+	}
+	said := map[string]bool{}
+	for _, use := range tracing.Uses {
+		if c, ok := r.capability(use); ok && !c.Has && !said[c.ID] {
+			said[c.ID] = true
+			fmt.Fprintf(w, "  needed for %s: %s\n", c.Name, c.Change)
+		}
+	}
+	if !f.Fentry.OK() && f.Kprobe.OK() {
+		fmt.Fprintf(w, "  in place of fentry a kprobe works: bpftrace -e 'kprobe:%s { ... }'\n", printable(f.Name))
+	}
+}
+
+// sentence says what can use a function or, if nothing can, why not.
+func sentence(f *tracing.Function) string {
+	var can []string
+	for _, use := range tracing.Uses {
+		if f.Answer(use).OK() {
+			can = append(can, use.String())
+		}
+	}
+	switch n := len(can); n {
+	case 0:
+		return "cannot be traced: " + OneLine(f.Ftrace.Text())
+	case 1:
+		return "can be used by " + can[0]
+	default:
+		return "can be used by " + strings.Join(can[:n-1], ", ") + " and " + can[n-1]
+	}
+}
+
+// capability is what the kernel needs for a use.
+func (r *Functions) capability(use tracing.Use) (c finding.Capability, ok bool) {
+	i := slices.IndexFunc(r.Kernel.Capabilities, func(c finding.Capability) bool { return c.ID == use.Capability() })
+	if i < 0 {
+		return c, false
+	}
+	return r.Kernel.Capabilities[i], true
+}
+
+// answerOf is an answer in words: "yes", "no: ...", with the number of the error that
+// attaching a BPF program fails with.
+func answerOf(use tracing.Use, a tracing.Answer) string {
+	switch {
+	case a.OK():
+		return "yes"
+	case a.Why == tracing.Unknown:
+		return a.Text()
+	case errno(use, a) != 0:
+		return fmt.Sprintf("no: %s (attaching fails with -%d)", OneLine(a.Text()), errno(use, a))
+	}
+	return "no: " + OneLine(a.Text())
+}
+
+// errno is the number of the error that attaching a BPF program fails with; 0 if none is
+// known, or if the use is not BPF's.
+func errno(use tracing.Use, a tracing.Answer) int {
+	if use.Capability() != tracing.Fentry.Capability() {
+		return 0
+	}
+	return a.Errno()
+}
+
+// table writes a line for each function: yes or no for each use, then why not. Uses
+// that the kernel has no means for have no column.
+func (r *Functions) table(w io.Writer) {
+	var uses []tracing.Use
+	for _, use := range tracing.Uses {
+		if c, ok := r.capability(use); ok && c.Has {
+			uses = append(uses, use)
+		} else {
+			fmt.Fprintf(w, "# no %v: %s\n", use, OneLine(c.Why))
+		}
+	}
+	width := len("function")
+	names := make([]string, len(r.List))
+	for i, f := range r.List {
+		names[i] = printable(f.Name)
+		if f.Module != "" {
+			names[i] += " [" + printable(f.Module) + "]"
+		}
+		width = max(width, len(names[i]))
+	}
+	fmt.Fprintf(w, "%-*s", width, "function")
+	for _, use := range uses {
+		fmt.Fprintf(w, "  %v", use)
+	}
+	fmt.Fprintln(w, "  why not")
+	for i, f := range r.List {
+		line := fmt.Sprintf("%-*s", width, names[i])
+		for _, use := range uses {
+			mark := "no"
+			switch a := f.Answer(use); {
+			case a.OK():
+				mark = "yes"
+			case a.Why == tracing.Unknown:
+				mark = "?"
+			}
+			line += fmt.Sprintf("  %-*s", len(use.String()), mark)
+		}
+		fmt.Fprintln(w, strings.TrimRight(line+"  "+whyNot(f.Function, uses), " "))
+	}
+}
+
+// whyNot are the reasons why a function cannot be used, each with the uses that it
+// keeps from it: "fentry, fexit: BTF does not describe it".
+func whyNot(f *tracing.Function, uses []tracing.Use) string {
+	var order []string
+	by := map[string][]string{}
+	for _, use := range uses {
+		if a := f.Answer(use); !a.OK() {
+			text := OneLine(a.Text())
+			if by[text] == nil {
+				order = append(order, text)
+			}
+			by[text] = append(by[text], use.String())
+		}
+	}
+	for i, text := range order {
+		order[i] = strings.Join(by[text], ", ") + ": " + text
+	}
+	return strings.Join(order, "; ")
+}
+
+// csv writes a row for each function: for each use "yes" or the ID of the reason, then
+// the reasons in words.
+func (r *Functions) csv(w io.Writer) error {
+	c := csv.NewWriter(w)
+	row := []string{"function", "module", "address"}
+	for _, use := range tracing.Uses {
+		row = append(row, use.String())
+	}
+	_ = c.Write(append(row, "why not")) // Error returns what went wrong
+	for _, f := range r.List {
+		row = append(row[:0], printable(f.Name), printable(f.Module), fmt.Sprintf("%#x", f.Addr))
+		for _, use := range tracing.Uses {
+			row = append(row, f.Answer(use).Why.String())
+		}
+		_ = c.Write(append(row, whyNot(f.Function, tracing.Uses)))
+	}
+	c.Flush()
+	return c.Error()
+}
+
+type jsonFunction struct {
+	Name     string `json:"name"`
+	Module   string `json:"module,omitempty"`
+	Address  string `json:"address"`
+	Callsite string `json:"callsite,omitempty"` // address of its call
+	BTF      uint32 `json:"btf_id,omitempty"`
+	Same     int    `json:"same_name,omitempty"` // other functions of its name
+
+	Ftrace    jsonAnswer `json:"ftrace"`
+	Fentry    jsonAnswer `json:"fentry"`
+	Fexit     jsonAnswer `json:"fexit"`
+	Kprobe    jsonAnswer `json:"kprobe"`
+	Livepatch jsonAnswer `json:"livepatch"`
+}
+
+type jsonAnswer struct {
+	Can    string `json:"can"` // yes, no, unknown
+	Reason string `json:"reason,omitempty"`
+	Why    string `json:"why,omitempty"`
+	Errno  int    `json:"errno,omitempty"`
+}
+
+func jsonAnswerOf(f tracing.Listed, use tracing.Use) jsonAnswer {
+	a := f.Answer(use)
+	switch {
+	case a.OK():
+		return jsonAnswer{Can: "yes"}
+	case a.Why == tracing.Unknown:
+		return jsonAnswer{Can: "unknown"}
+	}
+	return jsonAnswer{"no", a.Why.String(), a.Text(), errno(use, a)}
+}
+
+// json writes one JSON document, with a function a line.
+func (r *Functions) json(w io.Writer) error {
+	head, err := json.Marshal(struct {
+		Schema       int              `json:"schema"`
+		Version      string           `json:"ftlint"`
+		Path         string           `json:"path"`
+		Release      string           `json:"release,omitempty"`
+		BuildID      string           `json:"build_id,omitempty"`
+		Era          string           `json:"era"`
+		Capabilities []jsonCapability `json:"capabilities"`
+		Unknown      []string         `json:"unknown,omitempty"` // what could not be executed, and why
+	}{SchemaVersion, r.Version, r.Path, r.Image.Release, r.Image.BuildID, r.Image.Era, capabilitiesOf(r.Kernel.Capabilities), texts(r.Kernel.Unknown)})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s,\"functions\":[", head[:len(head)-1])
+	for i, f := range r.List {
+		if i > 0 {
+			fmt.Fprint(w, ",")
+		}
+		fmt.Fprintln(w)
+		j := jsonFunction{Name: f.Name, Module: f.Module, Address: fmt.Sprintf("%#x", f.Addr), BTF: f.BTF, Same: f.Same,
+			Ftrace: jsonAnswerOf(f, tracing.Ftrace), Fentry: jsonAnswerOf(f, tracing.Fentry), Fexit: jsonAnswerOf(f, tracing.Fexit),
+			Kprobe: jsonAnswerOf(f, tracing.Kprobe), Livepatch: jsonAnswerOf(f, tracing.Livepatch)}
+		if f.Call != 0 {
+			j.Callsite = fmt.Sprintf("%#x", f.Call)
+		}
+		b, err := json.Marshal(j)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	_, err = io.WriteString(w, "\n]}\n")
+	return err
+}

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
+)
+
+// Patches writes the summary of several patches and source files in a few lines: the
+// facts added up, and what did not run.
+func Patches(w io.Writer, results []*finding.Result) {
+	read := slices.DeleteFunc(slices.Clone(results), func(res *finding.Result) bool { return res.Patch == nil })
+	if len(read) == 0 {
+		return
+	}
+	var sum finding.PatchFacts
+	sources, without := 0, 0
+	for _, res := range read {
+		p := res.Patch
+		sum.Patches, sum.Files, sum.Judged, sum.Added = sum.Patches+p.Patches, sum.Files+p.Files, sum.Judged+p.Judged, sum.Added+p.Added
+		if p.Source {
+			sources++
+		}
+		if p.Judged == 0 {
+			without++
+		}
+	}
+	var parts []string
+	if sources > 0 {
+		parts = append(parts, plural.Of(sources, "source file"))
+		sum.Files -= sources
+	}
+	if sum.Patches > 0 {
+		parts = append(parts, plural.Of(sum.Patches, "patch")+" of "+plural.Of(sum.Files, "file"))
+	}
+	fmt.Fprintf(w, "%s: %s; %s of arm64, %s judged\n", plural.Of(len(read), "input"), strings.Join(parts, ", "),
+		plural.Of(sum.Judged, "file"), plural.Of(sum.Added, "line"))
+	if without > 0 {
+		have := "have"
+		if without == 1 {
+			have = "has"
+		}
+		fmt.Fprintf(w, "  %s %s no code of arm64\n", plural.Of(without, "input"), have)
+	}
+	for _, res := range read {
+		if slices.ContainsFunc(res.Rules, func(r finding.RuleRun) bool { status, _ := Status(r); return status == "inconclusive" }) {
+			fmt.Fprintf(w, "  %s:\n", printable(res.Path))
+			group(w, res.Rules, "inconclusive")
+		}
+	}
+	writeLines(w, uncounted(read, false))
+	writeLines(w, configLine(read[0]))
+}
+
+// NotJudged writes a line about the patches and source files that have no code of
+// arm64: nothing in them was judged, so that no finding says nothing about them.
+func NotJudged(w io.Writer, results []*finding.Result) {
+	var paths []string
+	for _, res := range results {
+		if res.Patch != nil && res.Patch.Judged == 0 && len(res.Findings) == 0 {
+			paths = append(paths, printable(res.Path))
+		}
+	}
+	const few = 3
+	list := strings.Join(paths[:min(few, len(paths))], ", ")
+	if n := len(paths) - few; n > 0 {
+		list += " and " + plural.Of(n, "more input")
+	}
+	if len(paths) > 0 {
+		fmt.Fprintf(w, "no code of arm64, so not judged: %s\n", list)
+	}
+}

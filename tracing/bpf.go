@@ -1,0 +1,413 @@
+package tracing
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/ktypes"
+	"github.com/ftlint/ftlint/world"
+)
+
+// bpf answers for programs of type fentry and fexit, in the order of the kernel: the
+// verifier first, then the builder of trampolines, then ftrace.
+func (k *Kernel) bpf(u *unit) {
+	all := func(a Answer) {
+		for i := range u.functions {
+			u.functions[i].Fentry, u.functions[i].Fexit = a, a
+		}
+	}
+	switch {
+	case !k.caps.bpf:
+		all(Answer{Why: NoBPF})
+		return
+	case k.types == nil && k.caps.btf:
+		all(Answer{}) // its BTF is damaged
+		return
+	case k.types == nil:
+		all(Answer{Why: NoBTF})
+		return
+	}
+	described := make(map[string]ktypes.Func, len(u.described))
+	for _, f := range u.described {
+		if _, twice := described[f.Name]; !twice {
+			described[f.Name] = f
+		}
+	}
+	denied, noreturn := idSet(k.Image, "btf_id_deny"), idSet(k.Image, "noreturn_deny")
+	first := make(map[string]*Function, len(u.functions))
+	for i := range u.functions {
+		f := &u.functions[i]
+		of, ok := described[f.Name]
+		if first[f.Name] == nil && u.listed(f.Addr) {
+			first[f.Name] = f
+		}
+		f.BTF = of.ID
+		switch {
+		case ok:
+			f.Fentry = k.fentry(u, f, of, first[f.Name], denied)
+		case isMade(f.Name):
+			f.Fentry = Answer{Why: Renamed}
+		default:
+			f.Fentry = Answer{Why: NotInBTF}
+		}
+		f.Fexit = f.Fentry
+		switch f.Fentry.Why {
+		case Prototype, Denied, NoSymbol, OtherFirst, Unknown:
+		default: // the verifier takes it as fentry
+			if ok && noreturn[of.ID] {
+				f.Fexit = Answer{Why: Noreturn}
+			}
+		}
+	}
+}
+
+// isMade reports whether the name is that of a function that the compiler has made of
+// another.
+func isMade(name string) bool {
+	for _, mark := range []string{".isra.", ".constprop.", ".part.", ".cold"} {
+		if strings.Contains(name, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// fentry answers for a function that BTF describes. first is the function of its name
+// that the kernel finds; nil if it finds none.
+func (k *Kernel) fentry(u *unit, f *Function, of ktypes.Func, first *Function, denied map[uint32]bool) Answer {
+	proto := k.verifier.prototype(of)
+	switch {
+	case proto.Why == Prototype || proto.Why == Unknown:
+		return proto
+	case first == nil:
+		return Answer{Why: NoSymbol}
+	case first != f && first.Addr != f.Addr:
+		return Answer{OtherFirst, u.im.At(first.Addr)}
+	case denied[of.ID]:
+		return Answer{Why: Denied}
+	case !k.caps.builder:
+		return Answer{Why: NoBuilder}
+	case proto.Why == Arguments:
+		return proto
+	case !f.Ftrace.OK():
+		return f.Ftrace
+	case !k.caps.direct:
+		return Answer{Why: NoDirect}
+	}
+	return Answer{Why: Can}
+}
+
+// kallsyms reports which symbols the running kernel knows, by address: those of text
+// and init text and, if it has more symbols than these, all (CONFIG_KALLSYMS_ALL).
+func kallsyms(im *elfscan.Image) func(addr uint64) bool {
+	parts := []span{spanOf(im, "", "_stext", "_etext"), spanOf(im, "", "_sinittext", "_einittext")}
+	text := uint32(0)
+	im.EachSymbol(func(addr uint64, _ []byte, _ elf.SymType) bool {
+		if _, ok := spanAt(parts, addr); ok {
+			text++
+		}
+		return true
+	})
+	if at, ok := im.Addr("kallsyms_num_syms"); ok {
+		if b, ok := im.Bytes(at, 4); ok && binary.LittleEndian.Uint32(b) > text+text/4 {
+			return func(uint64) bool { return true }
+		}
+	}
+	return func(addr uint64) bool { _, ok := spanAt(parts, addr); return ok }
+}
+
+// idSet are the numbers of types in a set of the verifier's: a count, then as many
+// numbers.
+func idSet(im *elfscan.Image, name string) map[uint32]bool {
+	set := map[uint32]bool{}
+	at, ok := im.Addr(name)
+	if !ok {
+		return set
+	}
+	b, ok := im.Bytes(at, 4)
+	if !ok {
+		return set
+	}
+	const most = 1 << 16
+	n := binary.LittleEndian.Uint32(b)
+	if n > most {
+		return set
+	}
+	b, _ = im.Bytes(at+4, int(4*n))
+	for ; len(b) >= 4; b = b[4:] {
+		set[binary.LittleEndian.Uint32(b)] = true
+	}
+	return set
+}
+
+// A verifier executes what the kernel does with a prototype before it attaches: it
+// makes a model of the arguments (btf_distill_func_proto), and asks the builder for
+// the size of the trampoline. Each is executed once for prototypes that are alike: on
+// BTF that has such a prototype and no more.
+type verifier struct {
+	k       *Kernel
+	w       *world.World
+	distill uint64
+	size    uint64 // address of arch_bpf_trampoline_size; 0 if the image has none
+	btf     uint64 // address of a struct btf
+	model   uint64 // address of a struct btf_func_model
+	bytes   uint64 // its size
+	name    uint64 // address of nameMark
+	said    string // by the verifier
+	byProto map[uint32]Answer
+	byShape map[string]Answer
+	broken  bool
+}
+
+const nameMark = "\x01" // stands for the function's name in the words of the verifier
+
+// Memory for what the verifier is given.
+const (
+	typesMemory = 0xffff_0000_4000_0000 // pointers to types, then the types
+	typesSize   = 64 << 10
+	linksMemory = 0xffff_0000_4800_0000 // the lists of programs, which are empty
+	linksSize   = 16 << 10
+	maxTypes    = 256
+)
+
+func newVerifier(k *Kernel) *verifier {
+	v := &verifier{k: k, byProto: map[uint32]Answer{}, byShape: map[string]Answer{}}
+	if k.types == nil || !k.caps.bpf {
+		v.broken = true
+		return v
+	}
+	if err := v.setUp(k.types, k.caps); err != nil {
+		v.broken = true
+		k.unknown("prototypes", err)
+	}
+	return v
+}
+
+func (v *verifier) setUp(types *ktypes.Types, c *capabilities) error {
+	const name = "btf_distill_func_proto"
+	var ok bool
+	if v.distill, ok = c.im.Addr(name); !ok {
+		return &world.Lack{What: "the image has no " + name + "()"}
+	}
+	if c.direct && c.builder {
+		v.size, _ = c.im.Addr("arch_bpf_trampoline_size")
+	}
+	btf, err := types.Struct("btf")
+	if err != nil {
+		return err
+	}
+	model, err := types.Struct("btf_func_model")
+	if err != nil {
+		return err
+	}
+	v.bytes = model.Size
+	v.w = world.New(c.im)
+	v.w.Hook(v.log, "bpf_log")
+	v.w.M.Map(typesMemory, typesSize, emu.Read|emu.Write)
+	v.w.M.Map(linksMemory, linksSize, emu.Read|emu.Write)
+	v.btf, v.model, v.name = v.w.Object(btf.Size), v.w.Object(v.bytes), v.w.Object(8)
+	for member, value := range map[string]uint64{"types": typesMemory, "nr_types": maxTypes} {
+		m, err := types.Member(btf, member)
+		if err != nil {
+			return err
+		}
+		b := binary.LittleEndian.AppendUint64(nil, value)
+		if err := v.w.M.Write(v.btf+m.Offset, b[:m.Type.Size]); err != nil {
+			return err
+		}
+	}
+	return v.w.M.Write(v.name, []byte(nameMark))
+}
+
+// log is the stand-in for bpf_log(log, format, ...).
+func (v *verifier) log(string) error {
+	w := v.w
+	format := v.text(w.Arg(1))
+	n := 2
+	var b strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' || i+1 == len(format) || n > 7 {
+			b.WriteByte(format[i])
+			continue
+		}
+		i++
+		switch format[i] {
+		case 's':
+			b.WriteString(v.text(w.Arg(n)))
+		default:
+			fmt.Fprint(&b, int32(w.Arg(n)))
+		}
+		n++
+	}
+	v.said = strings.TrimSpace(b.String())
+	w.SetInt(0)
+	return nil
+}
+
+// text is the string at addr.
+func (v *verifier) text(addr uint64) string {
+	const longest = 256
+	var out []byte
+	for b := []byte{0}; len(out) < longest && v.w.M.Read(addr+uint64(len(out)), b) == nil && b[0] != 0; {
+		out = append(out, b[0])
+	}
+	return string(out)
+}
+
+// prototype is the answer about the prototype of a function alone.
+func (v *verifier) prototype(f ktypes.Func) Answer {
+	if v.broken {
+		return Answer{}
+	}
+	a, ok := v.byProto[f.Proto]
+	if !ok {
+		p, err := f.Prototype()
+		if err != nil {
+			v.k.unknown("prototype of "+f.Name+"()", err)
+			return Answer{}
+		}
+		shape := shapeOf(p)
+		if a, ok = v.byShape[shape]; !ok {
+			a = v.execute(f.Name, p)
+			v.byShape[shape] = a
+		}
+		v.byProto[f.Proto] = a
+	}
+	a.About = strings.ReplaceAll(a.About, nameMark, f.Name)
+	return a
+}
+
+// shapeOf is what the kernel looks at in a prototype.
+func shapeOf(p ktypes.Prototype) string {
+	b := make([]byte, 0, 64)
+	one := func(t ktypes.Type) {
+		b = append(b, byte(t.Kind))
+		b = binary.AppendUvarint(b, t.Size)
+		if t.Signed {
+			b = append(b, 's')
+		}
+	}
+	one(p.Result)
+	for _, a := range p.Params {
+		one(a.Type)
+	}
+	if p.Variadic {
+		b = append(b, '.')
+	}
+	return string(b)
+}
+
+// btfKinds are the numbers of kinds of types in BTF.
+var btfKinds = map[ktypes.Kind]uint32{
+	ktypes.Int: 1, ktypes.Pointer: 2, ktypes.Array: 3, ktypes.Struct: 4, ktypes.Union: 5, ktypes.Enum: 6, ktypes.Function: 13, ktypes.Float: 16,
+}
+
+// write makes BTF of the prototype: one type for each of its types, and returns the
+// address of the prototype's. Type 0 is void.
+func (v *verifier) write(p ktypes.Prototype) (proto uint64, err error) {
+	le := binary.LittleEndian
+	pointers, types := make([]byte, 8*maxTypes), make([]byte, 12)
+	const area = typesMemory + 8*maxTypes
+	n := uint32(0)
+	add := func(t ktypes.Type) uint32 {
+		if t.Kind == ktypes.Void {
+			return 0
+		}
+		n++
+		le.PutUint64(pointers[8*n:], area+uint64(len(types)))
+		types = le.AppendUint32(types, 0) // no name
+		kind := btfKinds[t.Kind]
+		if t.Kind == ktypes.Enum && t.Size > 4 {
+			kind = 19
+		}
+		types = le.AppendUint32(types, kind<<24)
+		size := uint32(t.Size)
+		if t.Kind == ktypes.Pointer || t.Kind == ktypes.Function {
+			size = 0 // a pointer to void; a function that returns void
+		}
+		types = le.AppendUint32(types, size)
+		encoding := uint32(t.Size * 8)
+		if t.Signed {
+			encoding |= 1 << 24
+		}
+		types = le.AppendUint32(types, encoding) // of an integer
+		return n
+	}
+	le.PutUint64(pointers, area)
+	result := add(p.Result)
+	var params []byte
+	for _, a := range p.Params {
+		params = le.AppendUint32(params, 0)
+		params = le.AppendUint32(params, add(a.Type))
+	}
+	count := uint32(len(p.Params))
+	if p.Variadic {
+		count++
+		params = append(params, make([]byte, 8)...)
+	}
+	if n >= maxTypes || len(types)+len(params) > typesSize/2 {
+		return 0, fmt.Errorf("%d parameters", count)
+	}
+	proto = area + uint64(len(types))
+	types = le.AppendUint32(types, 0)
+	types = le.AppendUint32(types, 13<<24|count)
+	types = le.AppendUint32(types, result)
+	types = append(types, params...)
+	if err := v.w.M.Write(typesMemory, pointers); err != nil {
+		return 0, err
+	}
+	return proto, v.w.M.Write(area, types)
+}
+
+func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
+	w := v.w
+	proto, err := v.write(p)
+	if err != nil {
+		v.k.unknown("prototype of "+name+"()", err)
+		return Answer{}
+	}
+	v.said = ""
+	_ = w.M.Write(v.model, make([]byte, v.bytes)) // mapped
+	w.Enter()
+	ret, err := w.Call(v.distill, 0, v.btf, proto, v.name, v.model)
+	switch {
+	case err != nil:
+		v.k.unknown("btf_distill_func_proto() for "+name+"()", err)
+		return Answer{}
+	case int32(ret) != 0 && v.said == "":
+		return Answer{Prototype, fmt.Sprintf("btf_distill_func_proto() returns %d", int32(ret))}
+	case int32(ret) != 0:
+		return Answer{Prototype, v.said}
+	case v.size == 0:
+		return Answer{Why: Can}
+	}
+	w.Enter()
+	const restoreRegs = 1 // BPF_TRAMP_F_RESTORE_REGS, as for fentry
+	ret, err = w.Call(v.size, v.model, restoreRegs, linksMemory, 0)
+	switch {
+	case err != nil:
+		v.k.unknown("arch_bpf_trampoline_size() for "+name+"()", err)
+		return Answer{}
+	case int32(ret) == -ENOTSUP:
+		return Answer{Arguments, arguments(p)}
+	}
+	return Answer{Why: Can}
+}
+
+// arguments says which argument does not fit the 8 registers for arguments (AAPCS64,
+// 6.8.2).
+func arguments(p ktypes.Prototype) string {
+	const registers = 8
+	used := uint64(0)
+	for i, a := range p.Params {
+		used += max(1, (a.Type.Size+7)/8)
+		if used > registers {
+			return fmt.Sprintf("argument %d (%s) lies on the stack", i+1, a.Name)
+		}
+	}
+	return fmt.Sprintf("%d arguments", len(p.Params))
+}

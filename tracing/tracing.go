@@ -1,0 +1,234 @@
+// Package tracing is about what can be traced in a kernel: what the kernel as a whole
+// can do, and what ftrace, BPF, kprobes and livepatch can do with each function.
+//
+// Each answer comes from the image: its symbols, callsites, sections and types, and
+// from what the kernel's own functions return when they are executed. No answer
+// comes from the kernel's version.
+package tracing
+
+import (
+	"fmt"
+
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/ktypes"
+)
+
+// A Reason says why something can be done, or why not.
+type Reason uint8
+
+// Reasons. All but Can are obstacles.
+const (
+	Unknown Reason = iota // the image does not say
+	Can
+
+	// The kernel has no means to do it.
+	NoTracer    // function tracing
+	NoBPF       // BPF programs of type tracing
+	NoDirect    // ftrace's direct calls
+	NoBuilder   // BPF trampolines
+	NoBTF       // types
+	NoKprobes   // kprobes
+	NoLivepatch // livepatch
+
+	// The function has no callsite.
+	Init     // it lies in memory that the kernel frees
+	Range    // it lies in a part of the text that is not to be traced
+	Part     // it is a cold part of another function
+	NoRecord // it has the NOPs of a callsite, and no entry in the table
+	NoTable  // its module has no callsite table
+	Notrace  // it was built without a callsite
+
+	// BPF cannot use it.
+	NotInBTF   // no type describes it
+	Renamed    // the compiler made it of a function with other arguments; no type describes it
+	NoSymbol   // the kernel does not have its symbol (kallsyms)
+	OtherFirst // another function of the name is found first
+	Denied     // the verifier has it on a list
+	Noreturn   // the verifier has it on a list of functions that do not return
+	Prototype  // the verifier refuses its prototype
+	Arguments  // the builder of trampolines refuses its arguments
+
+	// Kprobes cannot use it.
+	NotText     // it is not in the kernel's text
+	Blacklisted // it is blacklisted
+	JumpLabel   // its first instruction is patched by a jump label
+	Trap        // its first instruction is in the table of traps
+	Fixup       // its first instruction is in the table of exceptions
+	Insn        // its first instruction can be neither stepped nor simulated
+	CFI         // its name is that of data for control-flow integrity
+	NoEvent     // kprobe_events, perf and BPF refuse it as it has no callsite; a probe of a module's own would do
+)
+
+// Kernel error numbers that attaching fails with.
+const (
+	ENOENT  = 2
+	EINVAL  = 22
+	ENOTSUP = 524 // ENOTSUPP, which C libraries have no name for
+)
+
+// An Answer is the answer about one use of one function.
+type Answer struct {
+	Why   Reason
+	About string // more about Why: the name of a range, of another function, the words of the verifier
+}
+
+// OK reports whether the use is possible.
+func (a Answer) OK() bool { return a.Why == Can }
+
+// Errno is the number of the error that attaching an fentry or fexit program fails
+// with; 0 for answers that are not about BPF programs, and for Can. A function that
+// has no type is not found by its loader: the kernel is not asked.
+func (a Answer) Errno() int {
+	switch a.Why {
+	case NoSymbol:
+		return ENOENT
+	case NoBuilder, NoDirect, Arguments, Init, Range, Part, NoRecord, NoTable, Notrace:
+		return ENOTSUP
+	case Denied, Noreturn, Prototype:
+		return EINVAL
+	}
+	return 0
+}
+
+// A Function is one symbol of a function, with the answer for each use.
+type Function struct {
+	Name       string
+	Addr, Size uint64
+	Call       uint64 // address of the call of its callsite; 0 if it has none
+	BTF        uint32 // number of its type in BTF; 0 if it has none
+	Same       int    // how many other functions have its name
+	Ftrace     Answer
+	Fentry     Answer
+	Fexit      Answer
+	Kprobe     Answer
+	Livepatch  Answer
+}
+
+// A Kernel is what can be traced in one kernel.
+type Kernel struct {
+	Image        *elfscan.Image
+	Capabilities []finding.Capability
+	Functions    []Function // by address
+	Stray        []uint64   // calls of callsites that belong to no function: of weak functions that others override
+	Unknown      []error    // what could not be executed, and why
+
+	caps     *capabilities
+	types    *ktypes.Types // nil if the kernel has no BTF
+	verifier *verifier
+	decoder  *decoder
+}
+
+// Of answers for all functions of a kernel image.
+func Of(im *elfscan.Image) (*Kernel, error) {
+	table, err := callsite.Of(im)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
+	k.Capabilities = k.caps.list()
+	if k.types, err = ktypes.FromBTF(im); err != nil {
+		k.unknown("BTF", err)
+	}
+	k.verifier, k.decoder = newVerifier(k), newDecoder(k)
+	u := &unit{im: im, table: table, quiet: quiet(im), listed: kallsyms(im)}
+	text := spanOf(im, "text", "_stext", "_etext")
+	init := spanOf(im, "init", "__init_begin", "__init_end")
+	u.text, u.init = text.has, init.has
+	if k.types != nil {
+		u.described = k.types.Functions()
+	}
+	u.black = k.blacklist()
+	u.labels = relative(im, "__start___jump_table", "__stop___jump_table", jumpEntry)
+	u.traps = relative(im, "__start___bug_table", "__stop___bug_table", k.sizeOf("bug_entry"))
+	u.fixups = relative(im, "__start___ex_table", "__stop___ex_table", k.sizeOf("exception_table_entry"))
+	k.Functions, k.Stray = k.answer(u)
+	return k, nil
+}
+
+// Shape is the shape of the kernel's callsites; nil if it is not known.
+func (k *Kernel) Shape() *arch.Shape { return k.caps.table.Shape }
+
+// Module answers for all functions of a module of the kernel.
+func (k *Kernel) Module(im *elfscan.Image) ([]Function, error) {
+	table, err := callsite.Of(im)
+	if err != nil {
+		return nil, err
+	}
+	m := im.Module()
+	u := &unit{im: im, table: table, listed: func(uint64) bool { return true }}
+	u.text = func(a uint64) bool { return m.PartAt(a) == elfscan.Text }
+	u.init = func(a uint64) bool { return m.PartAt(a).Init() }
+	u.black = &blacklist{funcs: map[uint64]bool{}}
+	for i, s := range m.Sections {
+		switch s.Name {
+		case ".noinstr.text", ".kprobes.text":
+			u.quiet = append(u.quiet, span{s.Name, s.Addr, s.Addr + s.Size})
+		case "_kprobe_blacklist":
+			list, err := im.AddressesOf("kprobes blacklist", i)
+			if err != nil {
+				return nil, err
+			}
+			u.black.add(list.Values)
+		}
+	}
+	u.black.spans = u.quiet
+	if k.types != nil {
+		if u.described, err = ktypes.ModuleFunctions(im, k.types); err != nil {
+			return nil, err
+		}
+	}
+	clear(k.verifier.byProto) // other modules have types of the same numbers
+	u.labels = relativeOf(im, "__jump_table", jumpEntry)
+	u.traps = relativeOf(im, "__bug_table", k.sizeOf("bug_entry"))
+	u.fixups = relativeOf(im, "__ex_table", k.sizeOf("exception_table_entry"))
+	list, _ := k.answer(u)
+	return list, nil
+}
+
+// A unit is a kernel image, or a module.
+type unit struct {
+	im    *elfscan.Image
+	table *callsite.Table
+
+	functions []Function
+	stray     []uint64
+	described []ktypes.Func          // by BTF
+	text      func(addr uint64) bool // of the text that stays
+	init      func(addr uint64) bool // of what is freed
+	listed    func(addr uint64) bool // of symbols that the running kernel has
+	quiet     []span                 // parts of the text that are kept from tracers
+
+	black                 *blacklist
+	labels, traps, fixups map[uint64]bool
+}
+
+func (k *Kernel) answer(u *unit) ([]Function, []uint64) {
+	symbols := u.im.Functions()
+	u.functions = make([]Function, 0, len(symbols))
+	count := make(map[string]int, len(symbols))
+	for _, s := range symbols {
+		u.functions = append(u.functions, Function{Name: s.Name, Addr: s.Addr, Size: s.Size})
+		count[s.Name]++
+	}
+	for i := range u.functions {
+		u.functions[i].Same = count[u.functions[i].Name] - 1
+	}
+	k.ftrace(u)
+	k.kprobes(u)
+	k.bpf(u)
+	for i := range u.functions {
+		f := &u.functions[i]
+		if f.Livepatch = f.Ftrace; !k.caps.livepatch {
+			f.Livepatch = Answer{Why: NoLivepatch}
+		}
+	}
+	return u.functions, u.stray
+}
+
+// unknown notes that something could not be executed.
+func (k *Kernel) unknown(what string, err error) {
+	k.Unknown = append(k.Unknown, fmt.Errorf("%s: %w", what, err))
+}

@@ -1,0 +1,83 @@
+package tracing
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ftlint/ftlint/internal/images"
+)
+
+// answers are the answers about a few functions, each for another reason. Package live
+// compares all answers with booted kernels.
+var answers = []struct {
+	kernels, name string
+	use           Use
+	why           Reason
+	about         string // a part of it
+}{
+	{"bookworm trixie", "vfs_read", Ftrace, Can, ""},
+	{"bookworm trixie", "vfs_read", Kprobe, Can, ""},
+	{"trixie", "vfs_read", Fentry, Can, ""},
+	{"trixie", "vfs_read", Fexit, Can, ""},
+	{"bookworm", "vfs_read", Fentry, NoDirect, ""},
+	{"bookworm trixie", "vfs_read", Livepatch, NoLivepatch, ""},
+	{"bookworm trixie", "set_reset_devices", Ftrace, Init, ""},
+	{"bookworm trixie", "set_reset_devices", Kprobe, Init, ""},
+	{"bookworm trixie", "el1_dbg", Ftrace, Range, ".noinstr.text"},
+	{"bookworm trixie", "el1_dbg", Kprobe, Blacklisted, ".noinstr.text"},
+	{"bookworm trixie", "__do_softirq", Kprobe, Can, ""},
+	{"bookworm trixie", "gic_handle_irq", Kprobe, Blacklisted, ".irqentry.text"},
+	{"bookworm trixie", "mdscr_write", Kprobe, Blacklisted, "NOKPROBE_SYMBOL"},
+	{"bookworm trixie", "migrate_disable", Fentry, Denied, ""},
+	{"bookworm", "caches_clean_inval_pou", Ftrace, NoRecord, ""},
+	{"bookworm trixie", "memcpy", Ftrace, Notrace, ""},
+	{"bookworm trixie", "memcpy", Kprobe, NoEvent, ""},
+	{"bookworm trixie", "get_plt_entry", Fentry, Prototype, "return type STRUCT"},
+	{"trixie", "__blk_add_trace", Fentry, Arguments, "argument 9 (cgid)"},
+	{"trixie", "do_exit", Fentry, Can, ""},
+	{"trixie", "do_exit", Fexit, Noreturn, ""},
+}
+
+func TestAnswers(t *testing.T) {
+	for _, suite := range []string{"bookworm", "trixie"} {
+		t.Run(suite, func(t *testing.T) {
+			k, err := Of(images.Kernel(t, suite))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range k.Unknown {
+				t.Error(err)
+			}
+			named := map[string]*Function{}
+			for i := range k.Functions {
+				if f := &k.Functions[i]; named[f.Name] == nil {
+					named[f.Name] = f
+				}
+			}
+			for _, a := range answers {
+				f := named[a.name]
+				switch {
+				case !strings.Contains(a.kernels, suite):
+				case f == nil:
+					t.Logf("%s: this kernel has no such function", a.name)
+				default:
+					if got := f.Answer(a.use); got.Why != a.why || !strings.Contains(got.About, a.about) {
+						t.Errorf("%s, %v: %v (%s), want %v (%s)", a.name, a.use, got.Why, got.Text(), a.why, a.about)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestReasons holds the words to the reasons.
+func TestReasons(t *testing.T) {
+	for r := Unknown; r <= NoEvent; r++ {
+		if reasons[r].id == "" || reasons[r].text == "" {
+			t.Errorf("reason %d has no words", r)
+		}
+	}
+	if got, want := (Answer{Part, "foo"}).Text(), "it is a part of foo() and has no callsite of its own"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

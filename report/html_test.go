@@ -333,7 +333,8 @@ func TestManyFindings(t *testing.T) {
 }
 
 // BenchmarkFormats writes 10,000 findings in each format, and reports how many times
-// as long as text that takes. No format may take more than twice as long.
+// as long as text that takes. scripts/bench-formats measures whole runs, of which none
+// may take more than twice as long.
 func BenchmarkFormats(b *testing.B) {
 	run := many(10_000)
 	var text float64 // nanoseconds; text is the first format

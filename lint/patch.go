@@ -177,6 +177,9 @@ func (in patchSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		}
 		f.Related = append(f.Related, finding.Related{Place: there, Message: what, Same: true})
 	}
+	if in.atPatch && p.Encoding != "" {
+		f.Claim = f.Because("the mail is %s there: the line is the one that the text begins on, and the column that of the decoded text", p.Encoding)
+	}
 	for _, rel := range finding.Places(d) {
 		at, _, _ := in.places(rel.Pos, rel.End)
 		f.Related = append(f.Related, finding.Related{Place: at, Message: rel.Message})

@@ -46,7 +46,19 @@ type Input struct {
 type row struct {
 	text string // without its end
 	at   int32  // the line of the input on which it begins
+	enc  encoding
 }
+
+// An encoding is the transfer encoding in which an input has a line.
+type encoding uint8
+
+const (
+	asItIs encoding = iota
+	quotedPrintable
+	inBase64
+)
+
+func (e encoding) String() string { return [...]string{"", "quoted-printable", "base64"}[e] }
 
 // A Note names a part of the input that was not read, or not read as it stands.
 type Note struct {
@@ -144,6 +156,10 @@ func Read(name string, r io.Reader) (*Input, error) {
 // Parse is Open for a text; name is the path of the input.
 func Parse(name, text string) (*Input, error) {
 	in := &Input{Path: name}
+	if decoded, ok := fromUTF16(text); ok {
+		in.note(0, "the input is in UTF-16, and is read as such")
+		text = decoded
+	}
 	if strings.TrimSpace(text) == "" {
 		return nil, fmt.Errorf("%s: it is empty", name)
 	}
@@ -184,7 +200,7 @@ func (in *Input) readSource(text string) {
 	}
 	h := &Hunk{Line: 1}
 	for i, l := range splitLines(text) {
-		in.rows = append(in.rows, row{l, int32(i + 1)})
+		in.rows = append(in.rows, row{l, int32(i + 1), asItIs})
 		h.Lines = append(h.Lines, Line{Op: '+', Text: l, Num: i + 1, row: int32(i)})
 	}
 	f.Hunks = []*Hunk{h}
@@ -351,6 +367,7 @@ type Place struct {
 	InputLine int // the same position in the input
 	InputCol  int
 	InputText string
+	Encoding  string // the transfer encoding in which the input has the line; "" if it has the text as it is
 }
 
 // Place is the place of a position of this input.
@@ -362,7 +379,7 @@ func (in *Input) Place(pos token.Pos) Place {
 	text := in.rows[r].text
 	col := int(pos - in.file.LineStart(int(r)+1))
 	p := Place{Path: in.Path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
-	p.InputLine, p.InputCol, p.InputText = p.Line, p.Col, text
+	p.InputLine, p.InputCol, p.InputText, p.Encoding = p.Line, p.Col, text, in.rows[r].enc.String()
 	if f, l := in.line(r); l != nil && l.Num > 0 {
 		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text
 	}

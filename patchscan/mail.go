@@ -125,7 +125,7 @@ func (in *Input) readMail(lines []string, at int32) {
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
 		}
 	}
 	in.readBody(from, first)
@@ -184,7 +184,7 @@ func (in *Input) readPart(h message.Header, lines []string, at int32, depth int)
 	case typ == "application/pgp-signature" || typ == "application/pkcs7-signature":
 		// A signature has no text.
 	case strings.HasPrefix(typ, "text/") && typ != "text/html" || isPatchName(fileName(h, params)):
-		in.readText(h, params["charset"], lines, at)
+		in.readText(h, params, lines, at)
 	default:
 		skip("a part of type %s is not read", typ)
 	}
@@ -235,21 +235,23 @@ func isPatchName(name string) bool {
 	return false
 }
 
-// readText appends the rows of a text. It decodes the transfer encoding, then the
-// character set cs.
-func (in *Input) readText(h message.Header, cs string, lines []string, at int32) {
+// readText appends the rows of a text whose content type has the given parameters.
+// It decodes the transfer encoding, then the character set, and joins the lines that
+// the mail program wrapped.
+func (in *Input) readText(h message.Header, params map[string]string, lines []string, at int32) {
 	if len(lines) == 0 {
 		return // headers alone
 	}
 	enc := strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
 	encoded := enc == "quoted-printable" || enc == "base64"
-	cs = strings.ToLower(cs)
+	cs := strings.ToLower(params["charset"])
+	flowed, delSp := strings.EqualFold(params["format"], "flowed"), strings.EqualFold(params["delsp"], "yes")
 	if cs == "us-ascii" || cs == "utf8" || cs == "utf-8" {
 		cs = ""
 	}
-	if !encoded && cs == "" {
+	if !encoded && cs == "" && !flowed {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
 		}
 		switch enc {
 		case "", "7bit", "8bit", "binary":
@@ -267,12 +269,23 @@ func (in *Input) readText(h message.Header, cs string, lines []string, at int32)
 		text = in.decode(cs, body, at)
 	}
 	where := rawLines(enc, lines, body)
-	for i, l := range splitLines(text) {
+	decoded := splitLines(text)
+	if flowed {
+		decoded, where = unflow(decoded, where, delSp)
+	}
+	as := asItIs
+	switch enc {
+	case "quoted-printable":
+		as = quotedPrintable
+	case "base64":
+		as = inBase64
+	}
+	for i, l := range decoded {
 		raw := int32(len(lines) - 1)
 		if i < len(where) {
 			raw = where[i]
 		}
-		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1})
+		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1, as})
 	}
 }
 

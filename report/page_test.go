@@ -212,8 +212,8 @@ func TestBrowser(t *testing.T) {
 	})
 
 	if *screenshot != "" {
-		b.look(900, 960, false)
-		b.open(url + "#t1-3")
+		b.look(900, 1000, false)
+		b.open(url)
 		b.screenshot(*screenshot, false)
 	}
 }

@@ -158,7 +158,7 @@ call was bad.`,
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), functionsCommand(stdout, stderr),
+	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), functionsCommand(stdout, stderr), diffCommand(stdout),
 		configCommand(stdout), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root

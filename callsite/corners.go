@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -197,7 +198,7 @@ func (f *Executor) differing(s Site, runs *[]Run) {
 		for mayWarn := range int32(2) {
 			f.try(runs, s, blank, func(r *Run) {
 				f.now.mayWarn = mayWarn
-				f.adjusts(r, s.Entry+off, 0, fmt.Sprintf("an entry %d bytes into the literal", off))
+				f.adjusts(r, s.Entry+off, 0, fmt.Sprintf("an entry %s into the literal", plural.Of(off, "byte")))
 			})
 		}
 	}

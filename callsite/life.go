@@ -8,6 +8,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -283,7 +284,7 @@ func (f *Executor) call(name string, fn uint64, args ...uint64) (ret uint64, dif
 	var stop *emu.Stop
 	switch {
 	case errors.As(err, &stop) && stop.Reason == emu.StepLimit: // none needs a thousandth
-		f.diff("does not come to an end: it runs for %d instructions", f.w.M.MaxSteps)
+		f.diff("does not come to an end: it runs for %s", plural.Of(f.w.M.MaxSteps, "instruction"))
 	case err != nil && strings.HasPrefix(name, "module_"): // the loader was given all of the module
 		proof := f.w.Astray(err)
 		if proof == "" {

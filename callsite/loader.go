@@ -8,6 +8,7 @@ import (
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -79,7 +80,7 @@ func (l *loader) headers(sections []header) error {
 	le.PutUint64(b[ehdrSize+(len(all)-1)*shdrSize+24:], uint64(len(b)))
 	l.shdrs, l.shstrtab, l.end = l.ehdr+ehdrSize, l.ehdr+uint64(len(b)), l.ehdr+uint64(len(b)+len(names))
 	if len(b)+len(names) > loaderSize-modSize {
-		return fmt.Errorf("%d section headers are too many", len(sections))
+		return fmt.Errorf("%s are too many", plural.Of(len(sections), "section header"))
 	}
 	// Messages print the module's name, which follows state and list in struct
 	// module of all kernels.

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -243,7 +244,7 @@ func (f *Executor) rewritten(l *loader, known map[string]bool, sections []header
 			entries = 2
 		}
 		if size < entries*pltEntry || size > entries*pltEntry*4 || size%pltEntry != 0 {
-			diffs = append(diffs, fmt.Sprintf("makes %s %#x bytes large: %d PLT entries have %#x", name, size, entries, entries*pltEntry))
+			diffs = append(diffs, fmt.Sprintf("makes %s %#x bytes large: %#x are due for %s", name, size, entries*pltEntry, plural.Of(entries, "PLT entry")))
 		}
 		if align < a64.Size || align&(align-1) != 0 || align > emu.PageSize {
 			diffs = append(diffs, fmt.Sprintf("aligns %s to %#x", name, align))

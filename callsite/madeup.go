@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A madeUp is a module that is made up for the loader: sections, and relocations of
@@ -273,7 +274,7 @@ func (p *PLTMaker) MadeUp(large bool) (runs []RoomRun) {
 		if last := &runs[len(runs)-1]; !large || !p.MayHaveErratum() || !last.good() {
 			break
 		}
-		runs = append(runs, p.Run(manyADRPs(n), fmt.Sprintf("a made-up module with %d ADRPs", n), true))
+		runs = append(runs, p.Run(manyADRPs(n), fmt.Sprintf("a made-up module with %s", plural.Of(n, "ADRP")), true))
 	}
 	return runs
 }

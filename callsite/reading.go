@@ -11,6 +11,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -224,7 +225,7 @@ func (r *reader) diff(format string, args ...any) {
 // sort is the stand-in for what sorts an array.
 func (r *reader) sort(name string) {
 	if r.w.Arg(0) != r.start || r.w.Arg(1) != uint64(r.Entries) || r.w.Arg(2) != 8 {
-		r.diff("it calls %s for %d elements of %d bytes at %#x, %d of 8 at %#x were expected", name, r.w.Arg(1), r.w.Arg(2), r.w.Arg(0), r.Entries, r.start)
+		r.diff("it calls %s for %s of %s at %#x, %d of 8 at %#x were expected", name, plural.Of(r.w.Arg(1), "element"), plural.Of(r.w.Arg(2), "byte"), r.w.Arg(0), r.Entries, r.start)
 	}
 	r.Sorts = true
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -116,7 +117,7 @@ func (p *PLTMaker) call(r *RoomRun, name string, fn uint64, args ...uint64) (ret
 	case errors.As(err, &stop) && (stop.Reason == emu.Unmapped || stop.Reason == emu.Permission || stop.Reason == emu.Misaligned):
 		r.diff(name, "uses memory that is not the module's: %v", err)
 	case errors.As(err, &stop) && stop.Reason == emu.StepLimit:
-		r.diff(name, "has not returned after %d instructions", w.M.MaxSteps)
+		r.diff(name, "has not returned after %s", plural.Of(w.M.MaxSteps, "instruction"))
 	default:
 		r.Err = &FuncError{name, r.Case, err}
 	}
@@ -336,9 +337,9 @@ func (p *PLTMaker) judgeRoom(r *RoomRun, before, after relFile, erratum bool) (p
 		most := uint64(branches[part]+adrps[part]+slack[part])*2 + 2
 		switch {
 		case room.size < uint64(room.needs)*entry:
-			r.diff(fn, "makes %s %#x bytes large, where %d PLT entries of %d bytes are needed (%d targets out of the section%s)", room.name, room.size, room.needs, entry, len(targets[part]), alsoADRPs(adrps[part]))
+			r.diff(fn, "makes %s %#x bytes large, it must hold %s of %s (%s out of the section%s)", room.name, room.size, plural.Of(room.needs, "PLT entry"), plural.Of(entry, "byte"), plural.Of(len(targets[part]), "target"), alsoADRPs(adrps[part]))
 		case room.size > most*entry:
-			r.diff(fn, "makes %s %#x bytes large, where %d PLT entries of %d bytes are needed", room.name, room.size, room.needs, entry)
+			r.diff(fn, "makes %s %#x bytes large, it must hold %s of %s", room.name, room.size, plural.Of(room.needs, "PLT entry"), plural.Of(entry, "byte"))
 		}
 	}
 	p.judgeRest(r, before, after, plts)
@@ -349,7 +350,7 @@ func alsoADRPs(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d ADRPs at the end of a page", n)
+	return fmt.Sprintf(", %s at the end of a page", plural.Of(n, "ADRP"))
 }
 
 // judgeRest says what else module_frob_arch_sections() has changed in the file. It
@@ -472,7 +473,7 @@ func (p *PLTMaker) emitted(r *RoomRun, name string, fn uint64, room *pltRoom, er
 	switch {
 	case !ok || !r.good():
 	case at == 0:
-		r.diff(name, "finds no room in %s, as module_frob_arch_sections has counted the branches (%#x bytes): %d entries are needed", room.name, room.size, room.needs)
+		r.diff(name, "finds no room in %s, as module_frob_arch_sections has counted the branches (%#x bytes): it must hold %s", room.name, room.size, plural.Of(room.needs, "entry"))
 	case at < room.addr || at-room.addr > room.size-min(size, room.size) || (at-room.addr)%size != 0:
 		r.diff(name, "returns %#x, which is no entry of %s (%#x, %#x bytes)", at, room.name, room.addr, room.size)
 	case erratum && atErratum(at):

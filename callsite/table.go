@@ -11,6 +11,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A Table is the callsite table of an image, with relocations applied. It stands
@@ -113,9 +114,9 @@ func (t *Table) read() (err error) {
 	}
 	if len(entries.Values) > 0 && len(addrs) == 0 {
 		if n := entries.FromRela + entries.FromRelr; n > 0 {
-			return t.fail("all %d entries are zero, and the relocations at %d of them leave them so (their addends are 0)", len(entries.Values), n)
+			return t.fail("all %s are zero, and the relocations at %d of them leave them so (their addends are 0)", plural.Of(len(entries.Values), "entry"), n)
 		}
-		return t.fail("all %d entries are zero, and no relocation fills them in", len(entries.Values))
+		return t.fail("all %s are zero, and no relocation fills them in", plural.Of(len(entries.Values), "entry"))
 	}
 	if !slices.IsSorted(addrs) {
 		slices.Sort(addrs)

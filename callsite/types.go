@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/ktypes"
 	"github.com/ftlint/ftlint/world"
 )
@@ -175,11 +176,11 @@ func initText(t *ktypes.Types) uint64 {
 func (l *ModuleMembers) plausible() error {
 	const maxModule, maxPLT = 32 << 10, 64
 	if l.Size > maxModule || l.PLTSize == 0 || l.PLTSize > maxPLT {
-		return fmt.Errorf("struct module has %d bytes and struct plt_entry %d, at most %d and 1 to %d are expected", l.Size, l.PLTSize, maxModule, maxPLT)
+		return fmt.Errorf("struct module has %s and struct plt_entry %d, at most %d and 1 to %d are expected", plural.Of(l.Size, "byte"), l.PLTSize, maxModule, maxPLT)
 	}
 	for _, off := range []uint64{l.PLT, l.InitPLT, l.TextBase, l.TextSize, l.InitBase, l.InitSize, l.InitWhole} {
 		if l.Size < 8 || off > l.Size-8 {
-			return fmt.Errorf("struct module has a member at %d of %d bytes", off, l.Size)
+			return fmt.Errorf("struct module has a member at %s of %s", plural.Number(off), plural.Of(l.Size, "byte"))
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
@@ -69,13 +70,13 @@ func builtCheck(id string, run func(*analysis.Pass, []*trampoline.Run, *spots), 
 		case stuck != nil:
 			also := ""
 			if more > 0 {
-				also = fmt.Sprintf(" (and so on %s)", plural(more, "more time"))
+				also = fmt.Sprintf(" (and so on %s)", plural.Of(more, "more time"))
 			}
 			return inconclusive("the builder, executed for %w%s", stuck, also) // which says why it was cut short, too
 		case !made:
 			return inconclusive("the builder makes no trampoline, even with memory in reach")
 		}
-		return partly(cutShort(t, situations), "the builder, executed %d times", len(runs))
+		return partly(cutShort(t, situations), "the builder, executed %s", plural.Of(len(runs), "time"))
 	}, Built)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -131,7 +132,7 @@ func firstOf(list []string, n int) []string {
 	if len(list) <= n {
 		return list
 	}
-	return append(list[:n:n], plural(len(list)-n, "more difference"))
+	return append(list[:n:n], plural.Of(len(list)-n, "more difference"))
 }
 
 // itDoes says what a function does: "it returns 0". What is said of something else
@@ -160,21 +161,7 @@ func some(list []string, n int) string {
 	if len(list) <= n {
 		return strings.Join(list, "; ")
 	}
-	return strings.Join(list[:n], "; ") + "; and " + plural(len(list)-n, "more difference")
-}
-
-// plural is a number of things: "1 callsite", "2 callsites".
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	if noun, ok := strings.CutSuffix(what, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, noun)
-	}
-	if strings.HasSuffix(what, "ch") {
-		return fmt.Sprintf("%d %ses", n, what)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return strings.Join(list[:n], "; ") + "; and " + plural.Of(len(list)-n, "more difference")
 }
 
 func abs(n int64) int64 { return max(n, -n) }

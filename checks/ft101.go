@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT101 finds labels that the image's era needs and the image lacks.
@@ -33,5 +34,5 @@ var FT101 = check("FT101", func(pass *analysis.Pass) (any, error) {
 			reportImage(pass, c)
 		}
 	}
-	return examined("%d labels of era %s", needed, era)
+	return examined("%s of era %s", plural.Of(needed, "label"), era)
 })

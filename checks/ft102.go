@@ -6,6 +6,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -36,7 +37,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		case !section.Executable() && !template:
 			reportImage(pass, say("%s is in %s, which is not executable", l.Name, section.Name).Because("it is at %#x, and labels code (%s)", s.Addr, l.Role).Do("Move it to %s", l.Role))
 		case s.Addr%a64.Size != 0:
-			report(pass, s.Addr, say("%s stands %d bytes into an instruction", l.Name, s.Addr%a64.Size).Because("it is at %#x", s.Addr).Do("Align it to %d", a64.Size))
+			report(pass, s.Addr, say("%s stands %s into an instruction", l.Name, plural.Of(s.Addr%a64.Size, "byte")).Because("it is at %#x", s.Addr).Do("Align it to %d", a64.Size))
 		default:
 			placed[l.Name] = s.Addr
 		}
@@ -59,7 +60,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 		r, ok := regions[l.Start]
 		switch {
 		case end <= start:
-			report(pass, end, say("%s stands before %s", l.End, l.Start).Because("%s is at %#x, %s at %#x", l.End, end, l.Start, start).Because("the region that a builder copies would be %d bytes", a64.Offset(start, end)).Do("Put %s behind the code", l.End))
+			report(pass, end, say("%s stands before %s", l.End, l.Start).Because("%s is at %#x, %s at %#x", l.End, end, l.Start, start).Because("the region that a builder copies would be %s", plural.Of(a64.Offset(start, end), "byte")).Do("Put %s behind the code", l.End))
 		case !ok:
 			in := "no section"
 			if s, mapped := im.SectionAt(end); mapped {
@@ -97,7 +98,7 @@ var FT102 = check("FT102", func(pass *analysis.Pass) (any, error) {
 			report(pass, at, say("ftrace_graph_call is on %s", text(im, at)).Because("it is at %#x; the slot of fgraph is a NOP or a B", at).Do("Move it to the slot of fgraph"))
 		}
 	}
-	return examined("%d labels of era %s", n, era)
+	return examined("%s of era %s", plural.Of(n, "label"), era)
 }, Template, Entry)
 
 // endOf is the end label of the region that the label begins or ends. ok reports

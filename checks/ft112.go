@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT112 finds a template that is live kernel text, patched in place.
@@ -35,5 +36,5 @@ var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, at, c.Do("Put a template that is only copied into .rodata"))
 	}
-	return examined("%d regions in text", len(words))
+	return examined("%s in text", plural.Of(len(words), "region"))
 }, Template)

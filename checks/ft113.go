@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/hook"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -58,7 +59,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 			c = c.Because("%s", d)
 		}
 		if more > 0 {
-			c = c.Because("and on %s through it", plural(more, "more path"))
+			c = c.Because("and on %s through it", plural.Of(more, "more path"))
 		}
 		report(pass, p.Entry, c)
 	}
@@ -67,7 +68,7 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(some(stuck, 2)), Skipped: skipped}, nil
 	}
-	return partly(skipped, "%d paths through entry code, trampolines and returns of probed functions", len(runs)+len(tramps))
+	return partly(skipped, "%s through entry code, trampolines and returns of probed functions", plural.Of(len(runs)+len(tramps), "path"))
 }, Sites, EntryRuns, Built, TrampRuns, Types, Hooks)
 
 // unsureDirect says what was not executed of direct calls, with the reason, where

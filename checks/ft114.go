@@ -10,6 +10,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT114 finds code without a landing pad that is reached by BR or BLR, in a kernel
@@ -27,9 +28,9 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	types := judgeTypes(pass)
 	if t.BTI == 0 && len(late) == 0 {
 		if types > 0 {
-			return examined("%s (kCFI; the kernel is not built with BTI)", plural(types, "type"))
+			return examined("%s (kCFI; the kernel is not built with BTI)", plural.Of(types, "type"))
 		}
-		return notApplicable("the kernel is not built with BTI: none of %d callsites has a landing pad", len(t.Addrs))
+		return notApplicable("the kernel is not built with BTI: none of %s has a landing pad", plural.Of(len(t.Addrs), "callsite"))
 	}
 	n := 0
 	for _, e := range t.Era.Indirect {
@@ -42,7 +43,7 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 			report(pass, at, say("%s begins with no landing pad", e.Symbol).
 				Because("%s stands at %#x, and is reached by %s", text(im, at), at, e.From).
 				Because(exception).
-				Because("%d of %d callsites have BTI: this kernel is built with it", t.BTI, len(t.Addrs)).
+				Because("BTI is in %s of %s: this kernel is built with it", plural.Number(t.BTI), plural.Of(len(t.Addrs), "callsite")).
 				Do("Begin it with BTI c"))
 		}
 	}
@@ -50,15 +51,15 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 		c := say("%s has its landing pad behind ftrace's NOPs", im.Name(late[0].Func)).
 			Because("a BLR to the function lands on a NOP: " + exception)
 		if len(late) > 1 {
-			c = c.Because("so it is with %s", plural(len(late)-1, "more function"))
+			c = c.Because("so it is with %s", plural.Of(len(late)-1, "more function"))
 		}
 		report(pass, late[0].Func, c.Do("Build with a compiler that puts the landing pad first (GCC bug 92424)"))
 	}
-	veneers := plural(veneerPads(pass), "veneer")
+	veneers := plural.Of(veneerPads(pass), "veneer")
 	if types > 0 {
-		return examined("%d entry points, %s, %s (kCFI)", n, veneers, plural(types, "type"))
+		return examined("%s, %s, %s (kCFI)", plural.Of(n, "entry point"), veneers, plural.Of(types, "type"))
 	}
-	return examined("%d entry points, %s", n, veneers)
+	return examined("%s, %s", plural.Of(n, "entry point"), veneers)
 }, Sites, InKernel)
 
 // exception says what a branch to code without a landing pad is.
@@ -161,7 +162,7 @@ func modulePads(pass *analysis.Pass) (any, error) {
 	switch {
 	case t.BTI > 0:
 	case kernel.Kernel == nil:
-		return notApplicable("none of %d callsites has a landing pad: the module is not built with BTI", len(t.Addrs))
+		return notApplicable("none of %s has a landing pad: the module is not built with BTI", plural.Of(len(t.Addrs), "callsite"))
 	case !kernel.guarded():
 		return notApplicable("the kernel is not built with BTI: none of its callsites has a landing pad")
 	}
@@ -210,7 +211,7 @@ func modulePads(pass *analysis.Pass) (any, error) {
 			for _, b := range bad[1:min(n+1, 4)] {
 				names = append(names, b.in.At(b.target))
 			}
-			c = c.Because("so it is with %s: %s", plural(n, "other function"), some(names, 3))
+			c = c.Because("so it is with %s: %s", plural.Of(n, "other function"), some(names, 3))
 		}
 		place, near := first.target, relatedTo(im, first.at, "the branch")
 		if first.in != im {
@@ -218,7 +219,7 @@ func modulePads(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, place, c.Do("Build the code with branch protection of all functions that another section calls"), near...)
 	}
-	return examined("%d targets of branches that may go through a PLT entry", len(judged))
+	return examined("%s of branches that may go through a PLT entry", plural.Of(len(judged), "target"))
 }
 
 // partOf names the part of a module that addr lies in.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A metaTable is a table of the image whose entries point at code. Each entry
@@ -62,7 +63,7 @@ var FT115 = check("FT115", func(pass *analysis.Pass) (any, error) {
 	if tables == 0 {
 		return notApplicable("the image has no alternatives, jump labels or exception table")
 	}
-	return examined("%d entries of %d tables", total, tables)
+	return examined("%s of %s", plural.Of(total, "entry"), plural.Of(tables, "table"))
 }, Template)
 
 // bytes are the bytes of the table, with relocations applied, and the addresses of

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/hook"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // Hooks are the functions by which the core of ftrace drives the architecture,
@@ -69,7 +70,7 @@ var FT117 = check("FT117", func(pass *analysis.Pass) (any, error) {
 				c = c.Because("%s", itDoes(d))
 			}
 			if n := len(h.Failed); n > 1 {
-				c = c.Because("and in %s", plural(n-1, "more situation"))
+				c = c.Because("and in %s", plural.Of(n-1, "more situation"))
 			}
 			report(pass, h.Addr, c)
 		case h.Err != nil:
@@ -87,7 +88,7 @@ var FT117 = check("FT117", func(pass *analysis.Pass) (any, error) {
 	case functions == 0:
 		return notApplicable("the image has none of the functions that the core of ftrace calls")
 	case lacks != nil:
-		return examined("%s in %s; not executed: %s", plural(functions, "function"), plural(situations, "situation"), some(lacks, 3))
+		return examined("%s in %s; not executed: %s", plural.Of(functions, "function"), plural.Of(situations, "situation"), some(lacks, 3))
 	}
-	return examined("%s in %s", plural(functions, "function"), plural(situations, "situation"))
+	return examined("%s in %s", plural.Of(functions, "function"), plural.Of(situations, "situation"))
 }, Sites, Hooks)

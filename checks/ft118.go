@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patching"
 )
 
@@ -64,5 +65,5 @@ var FT118 = check("FT118", func(pass *analysis.Pass) (any, error) {
 	if len(runs.Skipped) > 0 {
 		not = "; not executed: " + strings.Join(runs.Skipped, ", ")
 	}
-	return examined("%s of the interface, on %s%s", plural(runs.Executed, "call"), plural(runs.Places, "place"), not)
+	return examined("%s of the interface, on %s%s", plural.Of(runs.Executed, "call"), plural.Of(runs.Places, "place"), not)
 }, Patching)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patching"
 )
 
@@ -44,7 +45,7 @@ var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 			Because("%s returns %s", w.Call(), word(w.Got)).
 			Because("by the Arm ARM it is %s, or the kernel's BRK where no instruction has these operands (AARCH64_BREAK_FAULT)", word(w.Want))
 		if w.Count > 1 {
-			c = c.Because("it gives %s with other operands", plural(w.Count-1, "wrong word"))
+			c = c.Because("it gives %s with other operands", plural.Of(w.Count-1, "wrong word"))
 		}
 		report(pass, w.Fn, c.Do("Compare it with arch/arm64/lib/insn.c"))
 	}
@@ -55,5 +56,5 @@ var FT119 = check("FT119", func(pass *analysis.Pass) (any, error) {
 	if len(made.Skipped) > 0 {
 		not = "; not executed: " + strings.Join(made.Skipped, ", ")
 	}
-	return examined("%s of %s of instructions%s", plural(made.Executed, "call"), plural(made.Makers, "maker"), not)
+	return examined("%s of %s of instructions%s", plural.Of(made.Executed, "call"), plural.Of(made.Makers, "maker"), not)
 }, Options, Sites)

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT201 finds callsites that cannot reach their entry code.
@@ -41,5 +42,5 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 	if n == 0 {
 		return inconclusive("the image has neither ftrace_caller nor ftrace_regs_caller")
 	}
-	return examined("%d callsites, the farthest %+.1f MiB from its entry code", len(t.Addrs), float64(worst)/(1<<20))
+	return examined("%s, the farthest %+.1f MiB from its entry code", plural.Of(len(t.Addrs), "callsite"), float64(worst)/(1<<20))
 }, Sites)

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT204 finds modules without room for their PLT entries to the entry code.
@@ -34,10 +35,10 @@ var FT204 = check("FT204", func(pass *analysis.Pass) (any, error) {
 		if view.Needs[arch.ARM64.Modules.PLT] {
 			then = "the kernel's loader, executed, refuses a module without that section"
 		}
-		reportImage(pass, say("the module has %s and no section %s", plural(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT).
+		reportImage(pass, say("the module has %s and no section %s", plural.Of(len(t.Callsites), "callsite"), arch.ARM64.Modules.PLT).
 			Because("the kernel can place the module anywhere in %#x..%#x (%s), BL reaches 128 MiB", far.Start, far.End, far.Name).
 			Because("%s", then).
 			Do("Link it with the kernel's scripts/module.lds"))
 	}
-	return examined("%d sections", len(m.Sections))
+	return examined("%s", plural.Of(len(m.Sections), "section"))
 }, Sites, InKernel)

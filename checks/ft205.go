@@ -6,6 +6,7 @@ import (
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT205 finds modules with callsites in init text and no PLT there.
@@ -34,7 +35,7 @@ var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 	if _, ok := m.Section(arch.ARM64.Modules.InitPLT); !ok && len(in) > 0 {
-		c := say("the module has %s in init text and no section %s", plural(len(in), "callsite"), arch.ARM64.Modules.InitPLT).
+		c := say("the module has %s in init text and no section %s", plural.Of(len(in), "callsite"), arch.ARM64.Modules.InitPLT).
 			Because("the first is %s", t.name(im, in[0].Entry)).
 			Because("this kernel looks for that section: where init text is more than 128 MiB from text, the PLT entry for ftrace is out of reach")
 		if view.Needs[arch.ARM64.Modules.InitPLT] {
@@ -42,5 +43,5 @@ var FT205 = check("FT205", func(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, in[0].Entry, c.Do("Build the module against this kernel's headers"))
 	}
-	return examined("%s in init text", plural(len(in), "callsite"))
+	return examined("%s in init text", plural.Of(len(in), "callsite"))
 }, Sites, InKernel)

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -44,7 +45,7 @@ var FT206 = check("FT206", func(pass *analysis.Pass) (any, error) {
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: stuck, Skipped: skipped}, nil
 	}
-	return partly(skipped, "%d distances at the borders of +-128 MiB", len(callsite.BorderDistances))
+	return partly(skipped, "%s at the borders of +-128 MiB", plural.Of(len(callsite.BorderDistances), "distance"))
 }, Sites, SiteRuns)
 
 // wrongAt says what the function did wrong at the border, and what it must do.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -108,7 +109,7 @@ var FT208 = check("FT208", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%v", never)
 	}
 	if im.Module() != nil && !ft208Sections(pass) {
-		return examined("%d sections", len(im.Module().Sections))
+		return examined("%s", plural.Of(len(im.Module().Sections), "section"))
 	}
 	for _, run := range res.Runs {
 		if run.Func == "" {
@@ -134,14 +135,14 @@ var FT208 = check("FT208", func(pass *analysis.Pass) (any, error) {
 	}
 	switch {
 	case res.ByModel:
-		return examined("%d sections by the model: in other modules one of each kind is executed", len(im.Module().Sections))
+		return examined("%s by the model: in other modules one of each kind is executed", plural.Of(len(im.Module().Sections), "section"))
 	case im.Module() != nil:
 		needs := res.Runs[0].Entries
-		return examined("%d and %d PLT entries for branches of text and of init text, written and executed", needs[0], needs[1])
+		return examined("%d and %s for branches of text and of init text, written and executed", needs[0], plural.Of(needs[1], "PLT entry"))
 	case res.Untried != nil:
 		return partly([]error{res.Untried}, "made-up modules")
 	}
-	return examined("%d cases of made-up modules", len(res.Runs))
+	return examined("%s of made-up modules", plural.Of(len(res.Runs), "case"))
 }, Rooms, InKernel)
 
 // ft208Sections reports what keeps a module from getting PLT entries, whatever the
@@ -171,7 +172,7 @@ func ft208Sections(pass *analysis.Pass) bool {
 		})
 		if n > 0 {
 			report(pass, first, say("section %s has branches and is not executable", s.Name).
-				Because("it has flags %s and %s", flagString(s.Flags), plural(n, "branch")).
+				Because("it has flags %s and %s", flagString(s.Flags), plural.Of(n, "branch")).
 				Because("the loader makes no room for PLT entries of such a section, and refuses the module where their targets are out of reach").
 				Do("Put the code into a section with the flag X"))
 			return false

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT209 executes ftrace_make_call on a callsite in a module's init text, far from
@@ -47,7 +48,7 @@ var FT209 = check("FT209", func(pass *analysis.Pass) (any, error) {
 	}
 	// In one region, init text is behind text in the first 128 MiB unless these are
 	// full. That it is then so far away is possible, and hardly ever so.
-	return finding.Outcome{Examined: plural(len(runs.InitFar), "callsite") + " in init text", Harmless: far.Name != "module_plt_base"}, nil
+	return finding.Outcome{Examined: plural.Of(len(runs.InitFar), "callsite") + " in init text", Harmless: far.Name != "module_plt_base"}, nil
 }, Sites, SiteRuns)
 
 // leftBehind is what ftrace_make_call() returned and did, in words.

@@ -3,6 +3,7 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
 )
@@ -37,7 +38,7 @@ var FT302 = builtCheck("FT302", func(pass *analysis.Pass, runs []*trampoline.Run
 					from, calls = e, 0
 				case e.Perm&writeExec != writeExec && from != nil:
 					s.add(r, from.PC, "", say("the trampoline's pages are writable and executable for a while").
-						Because("the page at %#x is %v from %s() here until %s(), %s later (%s)", a.Addr, from.Perm, from.Func, e.Func, plural(calls+1, "call"), s.line(e.PC)).
+						Because("the page at %#x is %v from %s() here until %s(), %s later (%s)", a.Addr, from.Perm, from.Func, e.Func, plural.Of(calls+1, "call"), s.line(e.PC)).
 						Do("Swap the two calls"))
 					from = nil
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // boundaries are the symbols at which the kernel's own mapping of itself
@@ -56,7 +57,7 @@ var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 	if n == 0 {
 		return inconclusive("the image has none of the kernel's boundary symbols (_stext, _etext, ...)")
 	}
-	return examined("%d boundaries, pages of %d KiB", n, page>>10)
+	return examined("%s, pages of %d KiB", plural.Of(n, "boundary"), page>>10)
 })
 
 // mappedBy is the addresses that the kernel's code that maps it is about. It is

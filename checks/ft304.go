@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT304 finds sections of modules that are writable and executable.
@@ -40,5 +42,5 @@ var FT304 = check("FT304", func(pass *analysis.Pass) (any, error) {
 	if unsure != nil {
 		skipped = []error{fmt.Errorf("the kernel's loader on %s (%w)", strings.Join(unsure, ", "), err)}
 	}
-	return partly(skipped, "%d sections", len(m.Sections))
+	return partly(skipped, "%s", plural.Of(len(m.Sections), "section"))
 }, InKernel)

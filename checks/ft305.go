@@ -6,6 +6,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
 )
@@ -26,7 +27,7 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*trampoline.Run
 				kind, harm = "read-only", "the store faults, and the kernel dies of it"
 			}
 			s.add(r, e.PC, "", say("the builder stores straight to %s memory", kind).
-				Because("%s stores %d bytes to %s (%#x), which is %v%s", by, e.Size, at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i)).
+				Because("%s stores %s to %s (%#x), which is %v%s", by, plural.Of(e.Size, "byte"), at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i)).
 				Because("%s", harm).
 				Do("Use aarch64_insn_patch_text_nosync(), or store before the permissions change"))
 		}

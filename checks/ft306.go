@@ -7,6 +7,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
 )
@@ -52,7 +53,7 @@ var FT306 = builtCheck("FT306", func(pass *analysis.Pass, runs []*trampoline.Run
 			pc, how = e.PC, "is executable"
 		}
 		c := say("new code %s with no cache maintenance after its last store", how).
-			Because("%d of the %d instructions at %#x..%#x are stale, the first at %s", stale, size/a64.Size, r.Trampoline, r.Trampoline+size, at(r, first)).
+			Because("%d of the %s at %#x..%#x are stale, the first at %s", stale, plural.Of(size/a64.Size, "instruction"), r.Trampoline, r.Trampoline+size, at(r, first)).
 			Because("the last plain store is at %s, to %s", s.line(e.PC), at(r, e.Addr))
 		early := ""
 		for _, p := range r.Events[:last] {

@@ -2,6 +2,8 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT401 finds callsites whose words match the shape of no era. FT410 finds those
@@ -29,5 +31,5 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 			Because("era %s has %s", t.Era, t.Shape).
 			Because("%s names it; ftrace refuses the callsite %s and switches itself off", t.Place(a), when))
 	}
-	return examined("%d callsites", len(t.Addrs))
+	return examined("%s", plural.Of(len(t.Addrs), "callsite"))
 }, Sites)

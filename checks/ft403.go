@@ -2,6 +2,8 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT403 finds entries of the callsite table that do not point at code.
@@ -24,5 +26,5 @@ var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 			Because("%s is %#x, in %s", t.Place(a), a, where).
 			Because("ftrace would read and patch it as a callsite"))
 	}
-	return examined("%d entries, %d of them blank", len(t.Entries.Values), t.Blank)
+	return examined("%s, %d of them blank", plural.Of(len(t.Entries.Values), "entry"), t.Blank)
 }, Sites)

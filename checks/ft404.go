@@ -4,6 +4,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT404 finds entries of the callsite table that are equal, and callsites that
@@ -25,9 +26,9 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction"))
 		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
 			report(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
-				Because("it is at %#x, %d bytes behind callsite %s, which is %d bytes long", a, a-before, t.name(im, before), end-before),
+				Because("it is at %#x, %s behind callsite %s, which is %s long", a, plural.Of(a-before, "byte"), t.name(im, before), plural.Of(end-before, "byte")),
 				relatedTo(im, before, "the other callsite")...)
 		}
 	}
-	return examined("%d callsites", len(t.Addrs))
+	return examined("%s", plural.Of(len(t.Addrs), "callsite"))
 }, Sites)

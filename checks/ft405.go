@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // noinstr lists the parts of text that must not have callsites, by their boundary
@@ -54,7 +55,7 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	if n == 0 {
 		return notApplicable("the image has no boundary symbols of text that must not be instrumented (__noinstr_text_start, ...)")
 	}
-	return examined("%d callsites, %d parts of text", len(t.Addrs), n)
+	return examined("%s, %d parts of text", plural.Of(len(t.Addrs), "callsite"), n)
 }, Sites)
 
 // noinstrNames are the beginnings of the names of those sections of modules that
@@ -83,5 +84,5 @@ func noinstrSections(pass *analysis.Pass, m *elfscan.Module, t *SiteTable) (any,
 			}
 		}
 	}
-	return examined("%d callsites, %s that must not be instrumented", len(t.Addrs), plural(n, "section"))
+	return examined("%s, %s that must not be instrumented", plural.Of(len(t.Addrs), "callsite"), plural.Of(n, "section"))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // hooks are the functions that the entry code calls as callbacks, and when: by
@@ -69,7 +70,7 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 			Because("when it is traced, it is called for its own call, without end").
 			Do("Mark %s notrace", im.Name(c.Target)), relatedTo(im, c.site, "its callsite")...)
 	}
-	return examined("%d instructions of entry code, %d calls", len(code.Words), len(code.Calls)+way.calls)
+	return examined("%s of entry code, %s", plural.Of(len(code.Words), "instruction"), plural.Of(len(code.Calls)+way.calls, "call"))
 }, Sites, Entry)
 
 // A tracedWay are the functions on the way of a call that is traced.

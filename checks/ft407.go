@@ -10,6 +10,7 @@ import (
 
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT407 finds callsites that belong to no function symbol. They have one cause,
@@ -46,7 +47,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		_, disabled = kernel.Lookup(weakCheck)
 	}
 	reportLeft(pass, t, left, disabled)
-	return finding.Outcome{Examined: fmt.Sprintf("%d callsites", len(t.Addrs)), Harmless: disabled}, nil
+	return finding.Outcome{Examined: plural.Of(len(t.Addrs), "callsite"), Harmless: disabled}, nil
 }, Sites, InKernel)
 
 // weakCheck is the function that kernels have that disable callsites at boot, and
@@ -87,8 +88,8 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 		if n := len(left) - len(names); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		report(pass, left[0], say("%d callsites %s", len(left), are).
-			Because("they lie %s %s: %s%s", where, plural(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
+		report(pass, left[0], say("%s %s", plural.Of(len(left), "callsite"), are).
+			Because("they lie %s %s: %s%s", where, plural.Of(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
 			Because("this is what overridden weak functions leave behind; %s", them), others...)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -32,9 +33,9 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 		var lack *world.Lack
 		switch {
 		case reading.Err != nil && t.Blank > 0 && !errors.As(reading.Err, &lack):
-			return inconclusive("what becomes of the %d blank entries is not known: %w", t.Blank, reading.Err)
+			return inconclusive("what becomes of the %s is not known: %w", plural.Of(t.Blank, "blank entry"), reading.Err)
 		case !ok && reading.Err == nil:
-			return examined("%d entries read by ftrace_process_locs, executed", reading.Entries)
+			return examined("%s read by ftrace_process_locs, executed", plural.Of(reading.Entries, "entry"))
 		}
 	}
 	if !ok {
@@ -70,12 +71,12 @@ func reportReading(pass *analysis.Pass, t *SiteTable, r *callsite.Reading) {
 		}
 		blank = fmt.Sprintf(" and %d blank ones, as KASLR leaves those (%s)", len(r.Blank), strings.Join(values, ", "))
 	}
-	c = c.Because("executed on %s%s:", plural(r.Entries-len(r.Blank), "entry"), blank)
+	c = c.Because("executed on %s%s:", plural.Of(r.Entries-len(r.Blank), "entry"), blank)
 	for _, d := range firstOf(r.Diffs, 3) {
 		c = c.Because("%s", d)
 	}
 	if len(r.Blank) > 0 {
-		c = c.Because("the table has %s", plural(t.Blank, "blank entry")).
+		c = c.Because("the table has %s", plural.Of(t.Blank, "blank entry")).
 			Do("Pass over entries that are not in kernel text (is_kernel_text(), is_kernel_inittext())")
 	}
 	report(pass, r.Fn, c)

@@ -2,6 +2,8 @@ package checks
 
 import (
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT410 finds callsites of another era's shape.
@@ -31,5 +33,5 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 			Because("ftrace patches the wrong words of it").
 			Do("Build its object with the flags of the others"))
 	}
-	return examined("%d callsites", len(t.Addrs))
+	return examined("%s", plural.Of(len(t.Addrs), "callsite"))
 }, Sites)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // FT411 compares the register in which callsites save LR with the register from
@@ -43,7 +44,7 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 	if n == len(t.Addrs) {
-		return examined("%d callsites", n)
+		return examined("%s", plural.Of(n, "callsite"))
 	}
 	// The other callsites are NOPs until ftrace_init_nop() writes the instruction
 	// that saves LR.
@@ -63,5 +64,5 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 			Because("ftrace_init_nop(), executed, makes `mov x%d, x30`", runs.Saved).
 			Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
 	}
-	return examined("%d callsites: LR in x%d", len(t.Addrs), runs.Saved)
+	return examined("%s: LR in x%d", plural.Of(len(t.Addrs), "callsite"), runs.Saved)
 }, Sites, SiteRuns, InKernel)

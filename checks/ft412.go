@@ -7,6 +7,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -32,7 +33,7 @@ var FT412 = check("FT412", func(pass *analysis.Pass) (any, error) {
 		before = v
 	}
 	if descents == 0 {
-		return examined("%d entries, which ascend", len(t.Addrs))
+		return examined("%s, which ascend", plural.Of(len(t.Addrs), "entry"))
 	}
 	what := fmt.Sprintf("%s is %s, below the entry before it, %s", t.Place(worst), t.name(im, worst), t.name(im, above))
 	kernel, none := kernelOf(pass)
@@ -47,7 +48,7 @@ var FT412 = check("FT412", func(pass *analysis.Pass) (any, error) {
 	var lack *world.Lack
 	switch {
 	case reading.Sorts:
-		return examined("%d entries, which do not ascend and which ftrace_process_locs, executed, sorts", len(t.Addrs))
+		return examined("%s, which do not ascend and which ftrace_process_locs, executed, sorts", plural.Of(len(t.Addrs), "entry"))
 	case errors.As(reading.Err, &lack):
 		return notApplicable("the table does not ascend, and what the kernel makes of that is not known: %w", reading.Err)
 	case reading.Err != nil:
@@ -55,10 +56,10 @@ var FT412 = check("FT412", func(pass *analysis.Pass) (any, error) {
 	}
 	c := say("the callsite table does not ascend, and the kernel does not sort it").Because("%s", what)
 	if descents > 1 {
-		c = c.Because("that is the first of %s", plural(descents, "such entry"))
+		c = c.Because("that is the first of %s", plural.Of(descents, "such entry"))
 	}
 	reportImage(pass, c.Because("ftrace_process_locs, executed, does not sort the table").
 		Because("ftrace looks callsites up by bisection and does not find some of them: they cannot be traced by name, livepatched, or used by BPF").
 		Do("Have the build sort the table (scripts/sorttable), or the kernel (without CONFIG_BUILDTIME_MCOUNT_SORT)"))
-	return examined("%d entries", len(t.Addrs))
+	return examined("%s", plural.Of(len(t.Addrs), "entry"))
 }, Sites, InKernel)

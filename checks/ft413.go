@@ -12,6 +12,7 @@ import (
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -61,7 +62,7 @@ var FT413 = check("FT413", func(pass *analysis.Pass) (any, error) {
 		slices.SortFunc(found, func(a, b callsite.Site) int { return cmp.Compare(a.Func, b.Func) })
 		reportUnrecorded(pass, t, found)
 	}
-	return partly(skipped, "%d functions, %d callsites", functions, len(t.Addrs))
+	return partly(skipped, "%s, %s", plural.Of(functions, "function"), plural.Of(len(t.Addrs), "callsite"))
 }, Sites, InKernel)
 
 // reportUnrecorded reports functions that have a callsite and no entry in the
@@ -71,7 +72,7 @@ func reportUnrecorded(pass *analysis.Pass, t *SiteTable, found []callsite.Site) 
 	first := found[0]
 	who, others := labelOf(im, first.Func)+" has", ""
 	if n := len(found); n > 1 {
-		who = fmt.Sprintf("%s and %s have", labelOf(im, first.Func), plural(n-1, "other function"))
+		who = fmt.Sprintf("%s and %s have", labelOf(im, first.Func), plural.Of(n-1, "other function"))
 		var names []string
 		for _, s := range found[1:min(n, 4)] {
 			names = append(names, im.At(s.Func))
@@ -90,7 +91,7 @@ func reportUnrecorded(pass *analysis.Pass, t *SiteTable, found []callsite.Site) 
 		if read == o.Section {
 			read = "the first of that name"
 		}
-		why = fmt.Sprintf("the module has another section %s, with %s, and the loader looks at %s alone", o.Section, plural(len(o.Addrs), "entry"), read)
+		why = fmt.Sprintf("the module has another section %s, with %s, and the loader looks at %s alone", o.Section, plural.Of(len(o.Addrs), "entry"), read)
 		fix = "Link the module with the kernel's module.lds, which makes one section of them"
 	}
 	site := "a callsite"

@@ -3,6 +3,7 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -29,5 +30,5 @@ var FT504 = check("FT504", func(pass *analysis.Pass) (any, error) {
 			reportImage(pass, c)
 		}
 	}
-	return examined("%d names", n)
+	return examined("%s", plural.Of(n, "name"))
 })

@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -24,7 +25,7 @@ var Image = &analysis.Analyzer{
 	Doc:  "open the kernel image",
 	Run: func(pass *analysis.Pass) (any, error) {
 		if len(pass.OtherFiles) != 1 {
-			return nil, fmt.Errorf("image: Pass.OtherFiles names %d files, one was expected", len(pass.OtherFiles))
+			return nil, fmt.Errorf("image: Pass.OtherFiles names %s, one was expected", plural.Of(len(pass.OtherFiles), "file"))
 		}
 		im, err := elfscan.Open(pass.OtherFiles[0], "")
 		if err != nil {

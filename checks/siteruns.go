@@ -16,6 +16,7 @@ import (
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/parallel"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
 )
@@ -176,7 +177,7 @@ func unfit(n int) error {
 	if n == 0 {
 		return nil
 	}
-	return &world.Lack{What: plural(n, "callsite") + " (not as built, misaligned or out of reach)"}
+	return &world.Lack{What: plural.Of(n, "callsite") + " (not as built, misaligned or out of reach)"}
 }
 
 // oneOfEach picks one callsite of each kind. Callsites are of one kind if
@@ -288,11 +289,11 @@ func judgeSites(pass *analysis.Pass, funcs []string, skipped []error, differs fu
 		why := fmt.Errorf("callsite %s: %w%s", t.name(image(pass), stuck[i].Site.Entry), stuck[i].Err, andMore(len(runs.Stuck)))
 		return finding.Outcome{Status: finding.Inconclusive, Why: why, Skipped: skipped}, nil
 	case runs.kinds == nil:
-		return partly(skipped, "%d of %d callsites executed, one in %d corner cases", runs.Executed, len(t.Addrs), len(runs.Corners))
+		return partly(skipped, "%s of %s executed, one in %d corner cases", plural.Number(runs.Executed), plural.Of(len(t.Addrs), "callsite"), len(runs.Corners))
 	case runs.Placed == "":
-		return partly(skipped, "%d callsites by the model: in other modules one of each of their kinds is executed", len(t.Addrs))
+		return partly(skipped, "%s by the model: in other modules one of each of their kinds is executed", plural.Of(len(t.Addrs), "callsite"))
 	}
-	return partly(skipped, "%d of %d callsites executed, the module placed %s", runs.Executed, len(t.Addrs), runs.Placed)
+	return partly(skipped, "%s of %s executed, the module placed %s", plural.Number(runs.Executed), plural.Of(len(t.Addrs), "callsite"), runs.Placed)
 }
 
 // andMore says that the same holds for n-1 other callsites.
@@ -300,7 +301,7 @@ func andMore(n int) string {
 	if n <= 1 {
 		return ""
 	}
-	return "and so on " + plural(n-1, "more callsite")
+	return "and so on " + plural.Of(n-1, "more callsite")
 }
 
 // EntryRuns executes a callsite through the entry code, and the return of a

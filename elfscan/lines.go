@@ -17,6 +17,7 @@ import (
 	"github.com/go-delve/delve/pkg/dwarf/line"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A Line is a line of a source file. File is relative to the kernel tree
@@ -342,7 +343,7 @@ func (t *lineTables) bytes(name string) ([]byte, error) {
 		return nil, fmt.Errorf("damaged %s: %v", s.Name, err)
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("damaged %s: it unpacks to more than %d bytes", s.Name, limit)
+		return nil, fmt.Errorf("damaged %s: it unpacks to more than %s", s.Name, plural.Of(limit, "byte"))
 	}
 	if t.im.module != nil {
 		b = t.im.debugSection(s, b)
@@ -556,7 +557,7 @@ func lineProgram(all []byte, off uint64) ([]byte, error) {
 	}
 	if version >= 5 {
 		if b[6] != 8 || b[7] != 0 {
-			return fail("has addresses of %d bytes", b[6])
+			return fail("has addresses of %s", plural.Of(b[6], "byte"))
 		}
 		at = 8
 	}
@@ -575,7 +576,7 @@ func lineProgram(all []byte, off uint64) ([]byte, error) {
 		return fail("has a line range of 0")
 	}
 	if opcodeBase == 0 || opcodeBase > 13 {
-		return fail("has %d standard opcodes", int(opcodeBase)-1)
+		return fail("has %s", plural.Of(int(opcodeBase)-1, "standard opcode"))
 	}
 	at += 2 + int(opcodeBase) - 1
 	if version < 5 {
@@ -600,7 +601,7 @@ func lineProgram(all []byte, off uint64) ([]byte, error) {
 		}
 		count, err := binary.ReadUvarint(r)
 		if err != nil || count > uint64(r.Len()) {
-			return fail("claims %d directories or files in %#x bytes", count, r.Len())
+			return fail("claims %s or files in %#x bytes", plural.Of(count, "directory"), r.Len())
 		}
 		for range count {
 			for _, form := range forms {

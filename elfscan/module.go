@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A Part is one of the stretches of memory that the kernel's loader makes of a
@@ -177,11 +178,15 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 // layOutFirst reads the sections of a module that was opened, and lays it out.
 func (im *Image) layOutFirst() error {
 	m := im.module
-	if im.file.Section(thisModule) == nil && im.file.Section(".modinfo") == nil {
-		return &Error{im.Path, "", "is an object file and no module: it has neither section .modinfo nor " + thisModule}
+	switch {
+	case im.file.Section(thisModule) != nil:
+	case im.file.Section(".head.text") != nil: // the first code of a kernel (arch/arm64/kernel/head.S)
+		return &Error{im.Path, "", "is a relocatable kernel object (vmlinux.o), from which the build links the kernel: name the vmlinux"}
+	case im.file.Section(".modinfo") == nil:
+		return &Error{im.Path, "", "is an object file and not a module, as it has neither section .modinfo nor " + thisModule + ": name the vmlinux or the module that is linked from it"}
 	}
 	if len(im.file.Sections) >= int(elf.SHN_LORESERVE) {
-		return &Error{im.Path, "section headers", fmt.Sprintf("%d sections: a module with fewer than %d was expected", len(im.file.Sections), elf.SHN_LORESERVE)}
+		return &Error{im.Path, "section headers", fmt.Sprintf("%s: a module with fewer than %d was expected", plural.Of(len(im.file.Sections), "section"), elf.SHN_LORESERVE)}
 	}
 	m.relas = make([]int, len(im.file.Sections))
 	m.Sections = make([]ModuleSection, len(im.file.Sections))
@@ -444,7 +449,7 @@ func (b *Buffer) read(path string) ([]byte, error) {
 	limit := cmp.Or(b.limit, int64(most(MaxModule)))
 	switch {
 	case info.Size() > limit:
-		return nil, &Error{Path: path, What: fmt.Sprintf("has %d bytes, the limit for a module is %d", info.Size(), limit)}
+		return nil, &Error{Path: path, What: fmt.Sprintf("has %s, the limit for a module is %d", plural.Of(info.Size(), "byte"), limit)}
 	case info.Size() == 0:
 		return nil, &Error{Path: path, What: "is empty"}
 	}
@@ -454,7 +459,7 @@ func (b *Buffer) read(path string) ([]byte, error) {
 		b.file = b.file[:n]
 	}
 	if n, err := io.ReadFull(file, b.file); err == io.ErrUnexpectedEOF {
-		return nil, &Error{Path: path, What: fmt.Sprintf("changed while it was read: it had %d bytes, now %d", info.Size(), n)}
+		return nil, &Error{Path: path, What: fmt.Sprintf("changed while it was read: it had %s, now %d", plural.Of(info.Size(), "byte"), n)}
 	} else if err != nil {
 		return nil, err
 	}

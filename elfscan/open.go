@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // MaxUnpacked bounds the size of an image that Open unpacks, in bytes.
@@ -150,7 +152,7 @@ func (im *Image) readHeaders() (err error) {
 		return fail("offset 0", "not an ELF file: it begins with % x, 7f 45 4c 46 was expected", data[:min(4, len(data))])
 	}
 	if len(data) < 64 {
-		return fail("ELF header", "cut off: the file has %d bytes, an ELF header has 64", len(data))
+		return fail("ELF header", "cut off: the file has %s, an ELF header has 64", plural.Of(len(data), "byte"))
 	}
 	switch c := elf.Class(data[elf.EI_CLASS]); c {
 	case elf.ELFCLASS64:

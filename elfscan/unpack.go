@@ -14,6 +14,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // The first bytes of compressed data.
@@ -94,11 +96,11 @@ func (u *unpackers) unpack(w io.Writer, data []byte, limit int64) (err error) {
 	case errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck):
 		return fmt.Errorf("compressed in a way that is not supported: %v", err)
 	case err != nil:
-		return fmt.Errorf("damaged compressed data after %d unpacked bytes: %v", n, err)
+		return fmt.Errorf("damaged compressed data after %s: %v", plural.Of(n, "unpacked byte"), err)
 	case n == 0:
 		return errors.New("damaged compressed data: there is nothing in it")
 	case n > limit:
-		return fmt.Errorf("unpacks to more than the limit of %d bytes", limit)
+		return fmt.Errorf("unpacks to more than the limit of %s", plural.Of(limit, "byte"))
 	}
 	return nil
 }

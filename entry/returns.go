@@ -11,6 +11,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -240,7 +241,7 @@ func (p *probes) atCore(name string) {
 		p.diff("%#x tells the frame at %s, and the instance has FP (%#x) or SP (%#x) for it", frame, name, fp, sp)
 	}
 	if p.busy != 1 && p.busy != 0 {
-		p.diff("%s is called %d times before %s", p.of.Busy[0], p.busy, name)
+		p.diff("%s is called %s before %s", p.of.Busy[0], plural.Of(p.busy, "time"), name)
 	}
 	p.unwinds(name)
 	p.setReg(0, probedResult)
@@ -273,7 +274,7 @@ const (
 // handled checks that a handler has called the probes as it should.
 func (p *probes) handled(name string, times int) {
 	if p.probed != times {
-		p.diff("%s calls the probes %d times, %d was expected", name, p.probed, times)
+		p.diff("%s calls the probes %s, %d was expected", name, plural.Of(p.probed, "time"), times)
 	}
 	if p.busy != 0 {
 		p.diff("%s calls %s and %s not in a pair", name, p.of.Busy[0], p.of.Busy[1])
@@ -368,7 +369,7 @@ func (p *probes) trap(name string, handler uint64) error {
 	case other != "":
 		p.diff("%s, for its BRK, calls %s", p.of.Dispatch, other)
 	case calls != 1:
-		p.diff("%s, for its BRK, calls %s %d times", p.of.Dispatch, name, calls)
+		p.diff("%s, for its BRK, calls %s %s", p.of.Dispatch, name, plural.Of(calls, "time"))
 	}
 	return nil
 }
@@ -422,7 +423,7 @@ func (p *probes) trampoline(name string, handler, flags uint64) Run {
 	switch {
 	case run.Err != nil:
 	case calls != 1:
-		run.Diffs = append([]string{fmt.Sprintf("it calls %s %d times", p.im.At(handler), calls)}, run.Diffs...)
+		run.Diffs = append([]string{fmt.Sprintf("it calls %s %s", p.im.At(handler), plural.Of(calls, "time"))}, run.Diffs...)
 	case len(run.Diffs) == 0 && (m.N != (flags == flagsNC) || m.Z == m.N || m.C != m.N || m.V == m.N):
 		run.Diffs = append(run.Diffs, "the flags come back other than the handler has left them in pstate")
 	}

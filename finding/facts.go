@@ -5,6 +5,7 @@ type ImageFacts struct {
 	Object    string // the image as identities name it: "vmlinux", or the name of a module
 	Release   string // of the kernel: "6.12.9-arm64"; "" if the image does not say
 	Compiler  string // that built the kernel; "" if the image does not say
+	Version   string // of the build, with its date: "#1 SMP PREEMPT Thu Jan  2 15:04:05 UTC 2025"; "" if the image does not say
 	BuildID   string // hexadecimal; "" if the image has none
 	Era       string
 	Callsites int

@@ -38,7 +38,7 @@ func (id Identity) Valid() Identity {
 
 var (
 	// number matches what another build changes in an instruction or a message.
-	number = regexp.MustCompile(`[-+]?\b(?:0x[0-9a-f]+|\d+)\b`)
+	number = regexp.MustCompile(`[-+]?\b(?:0x[0-9a-f]+|\d+(?:,\d{3})*)\b`)
 	spaces = regexp.MustCompile(`\s+`)
 )
 

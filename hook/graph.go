@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -161,7 +162,7 @@ func (g *graphCall) hooked() {
 				return
 			}
 			if len(x.enter.calls) != 1 {
-				x.diff("calls function_graph_enter %d times, once was expected", len(x.enter.calls))
+				x.diff("calls function_graph_enter %s, once was expected", plural.Of(len(x.enter.calls), "time"))
 				return
 			}
 			g.handed(x.enter.calls[0])
@@ -183,7 +184,7 @@ func (g *graphCall) locked() {
 			want = g.handler
 		}
 		if ok && lr != want {
-			x.diff("calls function_graph_enter %d times, and leaves %s as the traced function's return address", len(x.enter.calls), x.im.At(lr))
+			x.diff("calls function_graph_enter %s, and leaves %s as the traced function's return address", plural.Of(len(x.enter.calls), "time"), x.im.At(lr))
 		}
 	})
 }
@@ -262,7 +263,7 @@ func (g *graphCall) untouched(situation string, returns int32, calls int) {
 			return
 		}
 		if len(x.enter.calls) != calls {
-			x.diff("calls function_graph_enter %d times, %d was expected", len(x.enter.calls), calls)
+			x.diff("calls function_graph_enter %s, %d was expected", plural.Of(len(x.enter.calls), "time"), calls)
 		}
 		if lr != g.parent {
 			x.diff("leaves %s as the traced function's return address, which must stay", x.im.At(lr))

@@ -19,6 +19,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -185,7 +186,7 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 	var stop *emu.Stop
 	switch {
 	case errors.As(err, &stop) && stop.Reason == emu.StepLimit:
-		x.diff("does not come to an end: it runs for %d instructions", maxSteps)
+		x.diff("does not come to an end: it runs for %s", plural.Of(maxSteps, "instruction"))
 	case errors.As(err, &stop) && stop.Reason == emu.Unmapped && stop.Access != emu.Exec && !x.shadowed:
 		x.diff("uses an address where nothing is: %v", err)
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A slot is an instruction of the entry code that ftrace patches.
@@ -199,7 +200,7 @@ func (x *executor) updateCode() {
 			}
 			switch got := x.modify.commands; {
 			case len(got) != 1:
-				x.diff("calls ftrace_modify_all_code %d times for command %#x, once was expected", len(got), command)
+				x.diff("calls ftrace_modify_all_code %s for command %#x, once was expected", plural.Of(len(got), "time"), command)
 			case got[0] != want:
 				x.diff("passes command %#x to ftrace_modify_all_code for %#x, %#x was expected%s", got[0], command, want, sleepText(want, got[0]))
 			}

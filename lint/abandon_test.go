@@ -38,7 +38,7 @@ func TestAbandoned(t *testing.T) {
 	total, err := lint.Run(ctx, in, lint.Config{Checks: []*analysis.Analyzer{stuck}, Workers: 2}, func(*finding.Result) { emitted++ })
 	took := time.Since(at)
 	close(goOn)
-	if err != nil || emitted != 0 || !errors.Is(total.Interrupted, why) || !strings.HasSuffix(total.Interrupted.Error(), ": 0 of 1 modules were judged") {
+	if err != nil || emitted != 0 || !errors.Is(total.Interrupted, why) || !strings.HasSuffix(total.Interrupted.Error(), ": judged 0 of 1 module") {
 		t.Errorf("%d results, %+v, %v", emitted, total, err)
 	}
 	if took > 10*time.Second {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // built lints the image at path, which was built with the patches. It keeps the
@@ -46,7 +47,7 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 		run := &res.Rules[i]
 		run.Known, run.Suppressed = known[run.Rule.ID], suppressed[run.Rule.ID]
 		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
-			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; %d findings confirm those of the patch or are elsewhere", run.Examined, n), "; ")
+			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; not shown, because the patch has them or they are elsewhere: %s", run.Examined, plural.Of(n, "finding")), "; ")
 		}
 		run.Findings = kept[run.Rule.ID]
 	}

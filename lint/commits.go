@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -48,7 +49,7 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 		return fail(err)
 	}
 	if merges > 0 {
-		in.Notes = append(in.Notes, patchscan.Note{Text: fmt.Sprintf("%d merges are not read", merges)})
+		in.Notes = append(in.Notes, patchscan.Note{Text: fmt.Sprintf("not read: %s", plural.Of(merges, "merge"))})
 	}
 	began := time.Now()
 	res = d.patch(ctx, in)

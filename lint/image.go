@@ -101,7 +101,7 @@ func factsOf(im *elfscan.Image) (f *finding.ImageFacts) {
 	if m := im.Module(); m != nil {
 		f.Release, _, _ = strings.Cut(m.Info.Vermagic, " ")
 	} else {
-		f.Release, f.Compiler = im.Banner()
+		f.Release, f.Compiler, f.Version = im.Banner()
 	}
 	table, _ := callsite.Of(im)
 	f.Era = table.Era.String()

@@ -16,6 +16,7 @@ import (
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/policy"
 	"github.com/ftlint/ftlint/rules"
@@ -65,7 +66,7 @@ type Total struct {
 func Run(ctx context.Context, in Inputs, cfg Config, emit func(*finding.Result)) (*Total, error) {
 	total := &Total{Modules: len(in.Modules)}
 	if len(in.Images) > 1 && cfg.DebugFile != "" {
-		return total, fmt.Errorf("a debug file (%s) and %d kernel images: name the one that it belongs to", cfg.DebugFile, len(in.Images))
+		return total, fmt.Errorf("a debug file (%s) and %s: name the one that it belongs to", cfg.DebugFile, plural.Of(len(in.Images), "kernel image"))
 	}
 	began := time.Now()
 	defer func() { total.Elapsed = time.Since(began) }()

@@ -19,6 +19,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/parallel"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -107,7 +108,7 @@ func (d *driver) images(ctx context.Context, in Inputs, total *Total, emit func(
 	if !all || m.cut {
 		what := ""
 		if total.Modules > 0 {
-			what = fmt.Sprintf(": %d of %d modules were judged", total.Judged, total.Modules)
+			what = fmt.Sprintf(": judged %s of %s", plural.Number(total.Judged), plural.Of(total.Modules, "module"))
 		}
 		total.Interrupted = fmt.Errorf("%w after %.1f s%s", context.Cause(ctx), time.Since(began).Seconds(), what)
 	}
@@ -250,7 +251,7 @@ func (m *moduleSet) kernelImage(ctx context.Context, k *kernel, opened func()) (
 func (m *moduleSet) use(k *kernel, im *elfscan.Image) {
 	m.add(im)
 	table, _ := callsite.Of(im)
-	k.release, _ = im.Banner()
+	k.release, _, _ = im.Banner()
 	k.vermagic, k.shape = im.Vermagic(), table.Shape
 	k.image, k.loader = im, checks.NewModuleKernel(im)
 }
@@ -463,9 +464,9 @@ func (m *moduleSet) errors() (errs []error) {
 		}
 		more := ""
 		if n := len(list) - 1; n > 0 {
-			more = fmt.Sprintf(" (and so on %d more of %d modules)", n, len(m.inputs))
+			more = fmt.Sprintf(" (and so on %d more of %s)", n, plural.Of(len(m.inputs), "module"))
 		}
-		belongs, without := fmt.Sprintf("belongs to none of the %d kernels", len(m.kernels)), "a kernel"
+		belongs, without := fmt.Sprintf("belongs to none of the %s", plural.Of(len(m.kernels), "kernel")), "a kernel"
 		if len(m.kernels) == 1 {
 			belongs, without = "does not belong to "+m.kernels[0].path, "that kernel"
 		}

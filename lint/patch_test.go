@@ -102,7 +102,7 @@ func TestReview(t *testing.T) {
 	// What was trimmed and mangled is said.
 	want := []string{
 		rfc + ":125: note: the hunk is cut short: its header has 6 lines before and 314 after the change, here are 3 and 226",
-		rfc + ":77: note: 28 context lines have lost the blank that they begin with, this is the first: white space is not as it was sent",
+		rfc + ":77: note: white space is not as it was sent: the blank in front is lost from 28 context lines, this is the first",
 	}
 	if diff := cmp.Diff(want, report.NoteLines(res)); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)

@@ -13,8 +13,9 @@ var (
 	codePath = regexp.MustCompile(`(^|/)arch/arm64/(kernel/(entry|insn|patching|probes/|jump_label|alternative|module)|lib/insn|net/|include/asm/(insn|patching|text-patching|module|jump_label|alternative))` +
 		`|(^|/)[^/]*(ftrace|mcount|fgraph|tramp|kprobe|uprobe|fprobe|rethook|livepatch|execmem|bpf_jit|text-patching|static_call)[^/]*$` +
 		`|(^|/)kernel/livepatch/|(^|/)samples/(ftrace|livepatch|kprobes)/`)
-	codeWord = regexp.MustCompile(`ftrace|mcount|trampoline|kprobe|kretprobe|uprobe|fprobe|fgraph|function_graph|return_to_handler|livepatch|aarch64_insn_|execmem_|module_alloc|vmalloc_exec` +
-		`|set_memory_(rw|ro|nx|x|rox)\b|patch_text|text_poke|bpf_jit_|PAGE_KERNEL_(EXEC|ROX)`)
+	codeWords = []string{"ftrace", "mcount", "trampoline", "kprobe", "kretprobe", "uprobe", "fprobe", "fgraph", "function_graph", "return_to_handler", "livepatch",
+		"aarch64_insn_", "execmem_", "module_alloc", "vmalloc_exec", "set_memory_r", "set_memory_x", "set_memory_nx", "patch_text", "text_poke", "bpf_jit_",
+		"PAGE_KERNEL_EXEC", "PAGE_KERNEL_ROX"}
 )
 
 // aboutCode reports whether a function has to do with tracing, entry code, text
@@ -24,7 +25,7 @@ func (s *Source) aboutCode(fl *flow) bool {
 		return true
 	}
 	for _, t := range fl.Tokens {
-		if t.Kind == patchscan.Ident && codeWord.MatchString(t.Text) {
+		if t.Kind == patchscan.Ident && hasAny(t.Text, codeWords...) {
 			return true
 		}
 	}
@@ -48,7 +49,7 @@ func (series *Series) aboutCode(c *Commit) bool {
 }
 
 func (c *Commit) isAboutCode() bool {
-	if codeWord.MatchString(c.Subject) {
+	if hasAny(c.Subject, codeWords...) {
 		return true
 	}
 	for _, f := range c.Patch.Files {
@@ -60,7 +61,7 @@ func (c *Commit) isAboutCode() bool {
 		}
 		for _, h := range f.Hunks {
 			for i := range h.Lines {
-				if h.Lines[i].Op != ' ' && codeWord.MatchString(h.Lines[i].Text) {
+				if h.Lines[i].Op != ' ' && hasAny(h.Lines[i].Text, codeWords...) {
 					return true
 				}
 			}

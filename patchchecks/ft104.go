@@ -2,6 +2,7 @@ package patchchecks
 
 import (
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -37,5 +38,5 @@ var FT104 = check("FT104", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no end label (name_end) in a function of arm64 assembly")
 	}
-	return examined("%d end labels", n)
+	return examined("%s", plural.Of(n, "end label"))
 })

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -68,7 +69,7 @@ var FT106 = check("FT106", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no region of arm64 assembly that the same input copies by its labels")
 	}
-	return examined("%d regions", n)
+	return examined("%s", plural.Of(n, "region"))
 })
 
 // pcRelative is the symbol that an instruction reaches from its own address. The

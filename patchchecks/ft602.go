@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -84,7 +85,7 @@ var FT602 = check("FT602", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing of arm64 writes instructions to a trampoline or to a computed address")
 	}
-	return examined("%d writes of instructions", n)
+	return examined("%s of instructions", plural.Of(n, "write"))
 })
 
 // computed reports whether an address is the result of a computation in this

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -20,15 +21,19 @@ var FT605 = check("FT605", func(j *judge) tally {
 		return notApplicable(noCode)
 	}
 	n := 0
+	var names *knownNames // of the series; made when the first word must be compared
 	judgeFiles := func(files []*Source, messages []*Commit) {
-		var names *knownNames // made when the first word must be compared
 		look := func(diagram bool, line string, pos func(col int) token.Pos) {
 			eachWord(line, func(word string, at int) {
 				if !isLabel(word) || kernelNames[word] || !standsAlone(line, word, at) {
 					return
 				}
 				if names == nil {
-					names = newKnownNames(files)
+					all := j.Files
+					for _, c := range j.Patches {
+						all = append(slices.Clip(all), c.Files...)
+					}
+					names = newKnownNames(all)
 				}
 				if names.used[word] || names.removed[word] {
 					return
@@ -76,7 +81,7 @@ var FT605 = check("FT605", func(j *judge) tally {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
-	return examined("%d names in comments and diagrams that the code does not have", n)
+	return examined("%s in comments and diagrams that the code does not have", plural.Of(n, "name"))
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a
@@ -89,7 +94,7 @@ func standsAlone(line, word string, at int) bool {
 	return rest == "" || strings.IndexByte("(-/", rest[0]) < 0 || strings.HasPrefix(rest, "()")
 }
 
-// knownNames are the names of a patch's files.
+// knownNames are the names of a series' files.
 type knownNames struct {
 	used, removed map[string]bool // in the code; in lines that the patch removes
 	all, defined  []string        // used, and those that the files define; sorted

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -58,7 +59,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 				j.report(s, t, c)
 			})
 		}
-		return examined("%d words", len(table))
+		return examined("%s", plural.Of(len(table), "word"))
 	})
 }
 
@@ -236,7 +237,7 @@ var FT503 = check("FT503", func(j *judge) tally {
 			}
 		}
 	}
-	return examined("%d opcodes and names", len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns))
+	return examined("%s and names", plural.Of(len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns), "opcode"))
 })
 
 // opcodeInWords finds an opcode in a comment that says what the code was on x86. at

@@ -23,10 +23,7 @@ var FT606 = check("FT606", func(j *judge) tally {
 	}
 	about := 0
 	for _, c := range j.Patches {
-		if !j.aboutCode(c) {
-			continue
-		}
-		about++
+		passed := false                         // it has an open point, and is about something else
 		var marks []analysis.RelatedInformation // of the message
 		var first string                        // the text of the first mark
 		for _, row := range c.Message {
@@ -42,7 +39,9 @@ var FT606 = check("FT606", func(j *judge) tally {
 				Message: "and here: " + short(strings.TrimSpace(row.Text)),
 			})
 		}
-		if len(marks) > 0 {
+		if len(marks) > 0 && !j.aboutCode(c) {
+			passed = true
+		} else if len(marks) > 0 {
 			j.reportSpan(marks[0].Pos, marks[0].End, finding.Say("the message has an open point of its own: %s", brief(first)).
 				Because("%s", undecided).
 				Do("Do it, or say in the message why the patch is right without it"), marks[1:]...)
@@ -57,6 +56,10 @@ var FT606 = check("FT606", func(j *judge) tally {
 					continue
 				}
 				if m := openMark.FindStringIndex(t.Text); m != nil && s.Added(t) {
+					if !j.aboutCode(c) {
+						passed = true
+						break
+					}
 					last = t.Block
 					t.Col, t.Text = t.Col+int32(m[0]), t.Text[m[0]:m[1]]
 					j.report(s, t, finding.Say("the patch adds a comment with an open point: %s", t.Text).
@@ -64,6 +67,9 @@ var FT606 = check("FT606", func(j *judge) tally {
 						Do("Do it, or say why the code is right without it"))
 				}
 			}
+		}
+		if !passed {
+			about++
 		}
 	}
 	if about == 0 {
@@ -122,11 +128,15 @@ var FT607 = check("FT607", func(j *judge) tally {
 	}
 	n := 0
 	for _, c := range j.Patches {
-		if len(c.Patch.Files) == 0 || len(c.Message) == 0 || !j.aboutCode(c) {
+		if len(c.Patch.Files) == 0 || len(c.Message) == 0 {
+			continue
+		}
+		row, begin, end, quote, ok := claim(c.Message)
+		if ok && !j.aboutCode(c) {
 			continue
 		}
 		n++
-		if row, begin, end, quote, ok := claim(c.Message); ok && !hasFigure(c.Patch) {
+		if ok && !hasFigure(c.Patch) {
 			j.reportSpan(j.In.MessagePos(row, begin), j.In.MessagePos(row, end), finding.Say("the message says %q and gives no figure", brief(quote)).
 				Because("neither the message nor a cover letter has a number with a unit, or a table of numbers").
 				Do("Say what a call costs before and after the patch, and where that matters"))

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -574,7 +575,7 @@ func (p *patcher) onCopyTo(name string) error {
 	const efault = ^uint64(13) // -EFAULT, a long
 	p.w.SetResult(efault)
 	if size != p.size {
-		p.diff("calls %s for %d bytes, not for %d", name, size, p.size)
+		p.diff("calls %s for %s, not for %d", name, plural.Of(size, "byte"), p.size)
 		return nil
 	}
 	b := make([]byte, size)
@@ -588,7 +589,7 @@ func (p *patcher) onCopyTo(name string) error {
 		p.diff("calls %s for %#x, where it has mapped nothing", name, to)
 		return nil
 	case mapped && to%p.page+size > p.page:
-		p.diff("calls %s for %d bytes at %s, which go past the mapped page", name, size, p.name(memory))
+		p.diff("calls %s for %s at %s, which go past the mapped page", name, plural.Of(size, "byte"), p.name(memory))
 		return nil
 	}
 	p.w.SetResult(0)
@@ -605,7 +606,7 @@ func (p *patcher) onCopyFrom(name string) error {
 	const efault = ^uint64(13)
 	p.w.SetResult(efault)
 	if size != a64.Size || from != p.target {
-		p.diff("calls %s for %d bytes at %s, not for %d at %s", name, size, p.name(from), a64.Size, p.name(p.target))
+		p.diff("calls %s for %s at %s, not for %d at %s", name, plural.Of(size, "byte"), p.name(from), a64.Size, p.name(p.target))
 		return nil
 	}
 	if p.now.fault {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -64,7 +65,7 @@ func (p *patcher) judgeRead(s situation, word []byte) {
 	case n != 1 || p.stores[0].addr != p.out || !bytes.Equal(p.stores[0].bytes, word):
 		got := "nothing"
 		if n > 0 {
-			got = fmt.Sprintf("%#x (%d bytes) to %#x", number(p.stores[0].bytes), len(p.stores[0].bytes), p.stores[0].addr)
+			got = fmt.Sprintf("%#x (%s) to %#x", number(p.stores[0].bytes), plural.Of(len(p.stores[0].bytes), "byte"), p.stores[0].addr)
 		}
 		p.diff("stores %s, not the word %#x to %#x", got, number(word), p.out)
 	}
@@ -81,11 +82,11 @@ func (p *patcher) judgeStores(now, want []byte) {
 	for _, st := range p.stores {
 		off := st.addr - p.target
 		if off >= p.size || off+uint64(len(st.bytes)) > p.size || p.now.refuse || p.now.fault {
-			p.diff("writes %#x (%d bytes) to %s", number(st.bytes), len(st.bytes), p.name(st.addr))
+			p.diff("writes %#x (%s) to %s", number(st.bytes), plural.Of(len(st.bytes), "byte"), p.name(st.addr))
 		}
 	}
 	if n := len(p.stores); n > 1 && len(p.w.Faults) == 0 {
-		p.diff("writes %d bytes in %d stores: a processor that executes them meanwhile sees a part", p.size, n)
+		p.diff("writes %s in %s: a processor that executes them meanwhile sees a part", plural.Of(p.size, "byte"), plural.Of(n, "store"))
 	}
 	if !bytes.Equal(now, want) {
 		p.diff("leaves %#x at %s, not %#x", number(now), p.name(p.target), number(want))

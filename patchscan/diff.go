@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A shown is a row of the input without its quoting.
@@ -23,21 +25,22 @@ type shown struct {
 // answer to the patch, and not a part of it.
 func (in *Input) readBody(from mailFrom, first int32) {
 	rows := in.rows[first:]
+	taken := comparisons(rows, first)
 	var prefixes []string
 	quoted := false
 	for i := range rows {
 		t := rows[i].text
-		if t == "" || t[0] != '>' && t[0] != 'd' && t[0] != '-' {
+		if t == "" || t[0] != '>' && t[0] != 'd' && t[0] != '-' || taken[first+int32(i)] {
 			continue
 		}
 		prefix := quotePrefix(t)
 		quoted = quoted || prefix != ""
-		if slices.Contains(prefixes, prefix) {
+		if slices.ContainsFunc(prefixes, func(other string) bool { return sameQuoting(prefix, other) }) {
 			continue
 		}
 		var next string
 		if i+1 < len(rows) {
-			next = strings.TrimPrefix(rows[i+1].text, prefix)
+			next, _ = unquote(rows[i+1].text, prefix)
 		}
 		if beginsFile(t[len(prefix):], next) {
 			prefixes = append(prefixes, prefix)
@@ -55,7 +58,6 @@ func (in *Input) readBody(from mailFrom, first int32) {
 		}
 		return 0
 	})
-	taken := map[int32]bool{}
 	for _, prefix := range prefixes {
 		r := diffReader{in: in, mailFrom: from, hasMessage: prefix != "" || !reply}
 		r.show(rows, first, prefix, taken)
@@ -76,9 +78,14 @@ func (in *Input) readBody(from mailFrom, first int32) {
 	}
 	if len(prefixes) == 0 && !reply && !quoted && from.subject != "" {
 		p := from.patch()
+		var v []shown
 		for i := range rows {
-			p.Message = append(p.Message, TextRow{rows[i].text, first + int32(i), 0})
+			if r := first + int32(i); !taken[r] {
+				v = append(v, shown{rows[i].text, r, 0})
+			}
 		}
+		p.addText(v)
+		p.Message, p.Remarks = append(p.Message, p.Remarks...), nil // a cover letter has no remarks
 		in.Patches = append(in.Patches, p)
 	}
 }
@@ -93,6 +100,33 @@ func quotePrefix(t string) string {
 		}
 	}
 	return t[:n]
+}
+
+// sameQuoting reports whether two prefixes are of the same level, and both have a
+// blank behind their last mark, or neither.
+func sameQuoting(a, b string) bool {
+	return strings.Count(a, ">") == strings.Count(b, ">") && strings.HasSuffix(a, " ") == strings.HasSuffix(b, " ")
+}
+
+// unquote takes the marks of quoting off t that are as many as those of prefix, and
+// reports whether t has them. Each mail program on the way quotes in its own way: of
+// the marks ">>" and "> > " only the last decides what belongs to the text.
+func unquote(t, prefix string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(t, prefix); ok {
+		return rest, true
+	}
+	depth := strings.Count(prefix, ">")
+	n := 0
+	for k := range depth {
+		if n == len(t) || t[n] != '>' {
+			return "", false
+		}
+		n++
+		if n < len(t) && t[n] == ' ' && (k+1 < depth || strings.HasSuffix(prefix, " ")) {
+			n++
+		}
+	}
+	return t[n:], depth > 0
 }
 
 // beginsFile reports whether a file of a diff begins at the line t.
@@ -119,17 +153,10 @@ type diffReader struct {
 
 // show adds the rows that are quoted with prefix and are not taken.
 func (r *diffReader) show(rows []row, first int32, prefix string, taken map[int32]bool) {
-	bare := strings.TrimRight(prefix, " ")
 	for i := range rows {
 		t := rows[i].text
-		rest, ok := strings.CutPrefix(t, prefix)
-		if !ok {
-			if prefix == "" || t != bare {
-				continue
-			}
-			rest = ""
-		}
-		if strings.HasPrefix(rest, ">") || taken[first+int32(i)] {
+		rest, ok := unquote(t, prefix)
+		if !ok || strings.HasPrefix(rest, ">") || taken[first+int32(i)] {
 			continue
 		}
 		r.v = append(r.v, shown{rest, first + int32(i), int32(len(t) - len(rest))})
@@ -178,8 +205,8 @@ func (r *diffReader) read() {
 			i++
 			begin = i
 		case r.ends(i):
-			if len(p.Files) == 0 && r.hasMessage {
-				p.addText(r.v[begin:i])
+			if len(p.Files) == 0 {
+				r.addMessage(p, r.v[begin:i])
 			}
 			var f *File
 			f, i = r.readFile(i)
@@ -195,10 +222,32 @@ func (r *diffReader) read() {
 		r.in.Patches = append(r.in.Patches, p)
 	}
 	if r.lost > 0 {
-		r.in.note(int(r.in.rows[r.lostAt].at), "%d context lines have lost the blank that they begin with, this is the first: white space is not as it was sent", r.lost)
+		r.in.note(int(r.in.rows[r.lostAt].at), "white space is not as it was sent: the blank in front is lost from %s, this is the first", plural.Of(r.lost, "context line"))
 	}
 	if r.stray > 0 {
-		r.in.note(int(r.in.rows[r.strayAt].at), "%d lines that look added or removed are in no hunk and are not read, this is the first", r.stray)
+		r.in.note(int(r.in.rows[r.strayAt].at), "not read, as it is in no hunk: %s with + or - in front, this is the first", plural.Of(r.stray, "line"))
+	}
+}
+
+// addMessage adds the lines before the diff to the patch. As git am takes a mail, the
+// words above a line of scissors are not the message, and a subject may stand at the
+// beginning of the body.
+func (r *diffReader) addMessage(p *Patch, v []shown) {
+	has := r.hasMessage
+	for i := len(v) - 1; i >= 0; i-- {
+		if isScissors(v[i].text) {
+			v, has = v[i+1:], true
+			for len(v) > 0 && (v[0].text == "" || headerField.MatchString(v[0].text) && mailFields[strings.ToLower(v[0].text[:strings.IndexByte(v[0].text, ':')])]) {
+				if subject, ok := strings.CutPrefix(v[0].text, "Subject:"); ok {
+					p.Subject = strings.TrimSpace(subject)
+				}
+				v = v[1:]
+			}
+			break
+		}
+	}
+	if has {
+		p.addText(v)
 	}
 }
 
@@ -218,6 +267,17 @@ func (p *Patch) addText(v []shown) {
 	}
 }
 
+// isScissors reports whether t is a line along which git am cuts a mail: scissors in a
+// line of dashes that is most of the line.
+func isScissors(t string) bool {
+	dashes, scissors := strings.Count(t, "-"), 0
+	for _, mark := range []string{">8", "8<", ">%", "%<", "✂"} {
+		scissors += strings.Count(t, mark)
+	}
+	n := len(strings.TrimSpace(t))
+	return scissors > 0 && n >= 8 && n < 3*(dashes+2*scissors)
+}
+
 var diffstat = regexp.MustCompile(`^\s*\S.* \| +(\d+|Bin)\b|^ ?\d+ files? changed`)
 
 // readFile reads the file that begins at v[i], and returns the index behind it.
@@ -227,7 +287,12 @@ func (r *diffReader) readFile(i int) (*File, int) {
 	git := strings.HasPrefix(r.v[i].text, "diff --git ")
 	var header []string // as gitdiff knows it
 	if git {
-		for header, i = append(header, r.v[i].text), i+1; i < len(r.v) && isExtended(r.v[i].text); i++ {
+		header = append(header, r.v[i].text)
+		if i++; len(strings.Fields(header[0])) == 3 && strings.HasPrefix(r.text(i), "b/") { // wrapped on its way
+			header[0] += " " + r.v[i].text
+			i++
+		}
+		for ; i < len(r.v) && isExtended(r.v[i].text); i++ {
 			header = append(header, r.v[i].text)
 		}
 	}
@@ -266,6 +331,11 @@ func (r *diffReader) readFile(i int) (*File, int) {
 			continue
 		}
 		switch {
+		case strings.HasPrefix(t, "@@@"):
+			r.in.note(r.at(i), "%s is shown as a combined diff, that of a merge, which is not read: git diff against one parent, or git show -m, shows one that is", f.Path)
+			for i++; i < len(r.v) && !r.ends(i); i++ {
+			}
+			continue
 		case strings.HasPrefix(t, "@@"):
 			r.in.note(r.at(i), "hunk header %s is not understood: its lines are not read", quote(t))
 		case isSignature(t):
@@ -373,7 +443,10 @@ func parseHunkHeader(t string) (h hunkHeader, ok bool) {
 
 // readHunk reads the hunk whose header is v[i], and returns the index behind it.
 func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
-	hunk := &Hunk{Line: r.at(i), Section: h.section}
+	hunk := &Hunk{Line: r.at(i), Old: h.old, Section: h.section}
+	if h.oldLines == 0 {
+		hunk.Old++ // the header names the line before
+	}
 	num := h.new
 	if h.newLines == 0 {
 		num++ // the header names the line before; lines that it does not count may follow
@@ -441,8 +514,8 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		if oldLeft < 0 || newLeft < 0 {
 			what = "is longer than it says"
 		}
-		r.in.note(hunk.Line, "the hunk %s: its header has %d lines before and %d after the change, here are %d and %d",
-			what, h.oldLines, h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
+		r.in.note(hunk.Line, "the hunk %s: its header has %s before and %d after the change, here are %d and %d",
+			what, plural.Of(h.oldLines, "line"), h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
 	}
 	return hunk, i
 }

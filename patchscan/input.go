@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // MaxInput is the size of the largest input that is read, in bytes.
@@ -35,16 +37,74 @@ type Input struct {
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
-	rows     []row // all lines that were read, decoded
+	rows     []row  // all lines that were read, decoded
+	parts    []part // of an input that Join made
 	file     *token.File
 	notShown int // number of notes beyond maxNotes
+}
+
+// A part is an input that Join put into another.
+type part struct {
+	path string
+	row  int32 // the first
+}
+
+// Join makes one input of several, which are the patches of a series in files of
+// their own. The patches become those of the new input; of the inputs only Path,
+// Patches and Notes are valid then. Positions of the new input are lines of the
+// files.
+func Join(inputs []*Input) *Input {
+	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines}
+	for _, in := range inputs {
+		shift := int32(len(joined.rows))
+		joined.parts = append(joined.parts, part{in.Path, shift})
+		joined.rows = append(joined.rows, in.rows...)
+		joined.Patches = append(joined.Patches, in.Patches...)
+		for _, p := range in.Patches {
+			for _, rows := range [][]TextRow{p.Message, p.Remarks} {
+				for i := range rows {
+					rows[i].row += shift
+				}
+			}
+			for _, f := range p.Files {
+				for _, h := range f.Hunks {
+					for i := range h.Lines {
+						h.Lines[i].row += shift
+					}
+				}
+			}
+		}
+	}
+	return joined
+}
+
+// Part is the index of the input, of those that Join has put together, in which a
+// position is; 0 for any other input.
+func (in *Input) Part(pos token.Pos) int {
+	n := 0
+	for n+1 < len(in.parts) && in.parts[n+1].row <= int32(in.file.Line(pos)-1) {
+		n++
+	}
+	return n
 }
 
 // A row is one decoded line of the input.
 type row struct {
 	text string // without its end
 	at   int32  // the line of the input on which it begins
+	enc  encoding
 }
+
+// An encoding is the transfer encoding in which an input has a line.
+type encoding uint8
+
+const (
+	asItIs encoding = iota
+	quotedPrintable
+	inBase64
+)
+
+func (e encoding) String() string { return [...]string{"", "quoted-printable", "base64"}[e] }
 
 // A Note names a part of the input that was not read, or not read as it stands.
 type Note struct {
@@ -82,11 +142,14 @@ type File struct {
 	Deleted bool
 	Binary  bool
 	Whole   bool // a source file: all lines are here, and all are judged
+
+	composed bool // made by Compose of several changes
 }
 
 // A Hunk is a run of lines of a file.
 type Hunk struct {
 	Line    int    // of the input, where the header stands
+	Old     int    // number of the first line before the patch; of lines that are put in alone, of the line behind
 	Section string // what the header shows behind the second @@
 	Lines   []Line
 }
@@ -142,10 +205,20 @@ func Read(name string, r io.Reader) (*Input, error) {
 // Parse is Open for a text; name is the path of the input.
 func Parse(name, text string) (*Input, error) {
 	in := &Input{Path: name}
+	if decoded, ok := fromUTF16(text); ok {
+		in.note(0, "the input is in UTF-16, and is read as such")
+		text = decoded
+	}
 	if strings.TrimSpace(text) == "" {
 		return nil, fmt.Errorf("%s: it is empty", name)
 	}
 	var err error
+	switch what := "the patches, mails or sources that are read here"; {
+	case strings.HasPrefix(text, "\x7fELF"):
+		return nil, fmt.Errorf("%s: an ELF file, not %s: name the file, because an image is not read from a pipe", name, what)
+	case strings.HasPrefix(text, "\x1f\x8b"), strings.HasPrefix(text, "\xfd7zXZ\x00"), strings.HasPrefix(text, "\x28\xb5\x2f\xfd"):
+		return nil, fmt.Errorf("%s: compressed data, not %s: unpack patches first; name the file of an image", name, what)
+	}
 	if LangOf(name) != LangOther && !looksLikePatch(text) {
 		in.readSource(text)
 	} else {
@@ -176,7 +249,7 @@ func (in *Input) readSource(text string) {
 	}
 	h := &Hunk{Line: 1}
 	for i, l := range splitLines(text) {
-		in.rows = append(in.rows, row{l, int32(i + 1)})
+		in.rows = append(in.rows, row{l, int32(i + 1), asItIs})
 		h.Lines = append(h.Lines, Line{Op: '+', Text: l, Num: i + 1, row: int32(i)})
 	}
 	f.Hunks = []*Hunk{h}
@@ -214,10 +287,10 @@ func (in *Input) noteBytes() {
 		}
 	}
 	if nul > 0 {
-		in.note(int(nulAt), "%d lines have NUL bytes, this is the first", nul)
+		in.note(int(nulAt), "NUL bytes in %s, this is the first", plural.Of(nul, "line"))
 	}
 	if bad > 0 {
-		in.note(int(badAt), "%d lines are not UTF-8, this is the first; they are read as they are", bad)
+		in.note(int(badAt), "bytes that are not UTF-8 in %s, this is the first; they are read as they are", plural.Of(bad, "line"))
 	}
 }
 
@@ -238,7 +311,7 @@ func (in *Input) note(line int, format string, args ...any) {
 		in.notShown = 1
 	default:
 		in.notShown++
-		in.Notes[maxNotes].Text = fmt.Sprintf("%d more notes are not shown", in.notShown)
+		in.Notes[maxNotes].Text = fmt.Sprintf("not shown: %s", plural.Of(in.notShown, "more note"))
 	}
 }
 
@@ -340,21 +413,28 @@ type Place struct {
 	Col  int
 	Text string // the line
 
-	InputLine int // the same position in the input
+	InputPath string // the same position in the input, or in the part of it that Join has put there
+	InputLine int
 	InputCol  int
 	InputText string
+	Encoding  string // the transfer encoding in which the input has the line; "" if it has the text as it is
 }
 
 // Place is the place of a position of this input.
 func (in *Input) Place(pos token.Pos) Place {
 	if in.file == nil || pos < in.file.Pos(0) || int(pos) > in.file.Base()+in.file.Size() {
-		return Place{Path: in.Path}
+		return Place{Path: in.Path, InputPath: in.Path}
 	}
 	r := int32(in.file.Line(pos) - 1)
 	text := in.rows[r].text
 	col := int(pos - in.file.LineStart(int(r)+1))
-	p := Place{Path: in.Path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
-	p.InputLine, p.InputCol, p.InputText = p.Line, p.Col, text
+	path := in.Path
+	if len(in.parts) > 0 {
+		path = in.parts[in.Part(pos)].path
+	}
+	p := Place{Path: path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
+	p.InputPath = path
+	p.InputLine, p.InputCol, p.InputText, p.Encoding = p.Line, p.Col, text, in.rows[r].enc.String()
 	if f, l := in.line(r); l != nil && l.Num > 0 {
 		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/charset"
 	"github.com/emersion/go-message/textproto"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // readPatches reads text as one or more mails, or as a diff.
@@ -35,10 +37,10 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return fmt.Errorf("%s: no patch in %d lines: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, len(lines), notes)
+		return fmt.Errorf("%s: no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, plural.Of(len(lines), "line"), notes)
 	}
 	if without > 0 {
-		in.note(0, "%d mails have no patch of their own and were not judged", without)
+		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))
 	}
 	return nil
 }
@@ -123,7 +125,7 @@ func (in *Input) readMail(lines []string, at int32) {
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
 		}
 	}
 	in.readBody(from, first)
@@ -182,7 +184,7 @@ func (in *Input) readPart(h message.Header, lines []string, at int32, depth int)
 	case typ == "application/pgp-signature" || typ == "application/pkcs7-signature":
 		// A signature has no text.
 	case strings.HasPrefix(typ, "text/") && typ != "text/html" || isPatchName(fileName(h, params)):
-		in.readText(h, params["charset"], lines, at)
+		in.readText(h, params, lines, at)
 	default:
 		skip("a part of type %s is not read", typ)
 	}
@@ -233,21 +235,23 @@ func isPatchName(name string) bool {
 	return false
 }
 
-// readText appends the rows of a text. It decodes the transfer encoding, then the
-// character set cs.
-func (in *Input) readText(h message.Header, cs string, lines []string, at int32) {
+// readText appends the rows of a text whose content type has the given parameters.
+// It decodes the transfer encoding, then the character set, and joins the lines that
+// the mail program wrapped.
+func (in *Input) readText(h message.Header, params map[string]string, lines []string, at int32) {
 	if len(lines) == 0 {
 		return // headers alone
 	}
 	enc := strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
 	encoded := enc == "quoted-printable" || enc == "base64"
-	cs = strings.ToLower(cs)
+	cs := strings.ToLower(params["charset"])
+	flowed, delSp := strings.EqualFold(params["format"], "flowed"), strings.EqualFold(params["delsp"], "yes")
 	if cs == "us-ascii" || cs == "utf8" || cs == "utf-8" {
 		cs = ""
 	}
-	if !encoded && cs == "" {
+	if !encoded && cs == "" && !flowed {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1})
+			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
 		}
 		switch enc {
 		case "", "7bit", "8bit", "binary":
@@ -265,12 +269,23 @@ func (in *Input) readText(h message.Header, cs string, lines []string, at int32)
 		text = in.decode(cs, body, at)
 	}
 	where := rawLines(enc, lines, body)
-	for i, l := range splitLines(text) {
+	decoded := splitLines(text)
+	if flowed {
+		decoded, where = unflow(decoded, where, delSp)
+	}
+	as := asItIs
+	switch enc {
+	case "quoted-printable":
+		as = quotedPrintable
+	case "base64":
+		as = inBase64
+	}
+	for i, l := range decoded {
 		raw := int32(len(lines) - 1)
 		if i < len(where) {
 			raw = where[i]
 		}
-		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1})
+		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1, as})
 	}
 }
 
@@ -286,7 +301,7 @@ func (in *Input) transfer(enc string, body []byte, at int32) []byte {
 	}
 	decoded, err := io.ReadAll(e.Body)
 	if err != nil {
-		in.note(int(at)+1, "the body ends within its %s encoding (%v): %d bytes of it were read", enc, err, len(decoded))
+		in.note(int(at)+1, "the body ends within its %s encoding (%v): what was read of it is %s", enc, err, plural.Of(len(decoded), "byte"))
 	}
 	return decoded
 }
@@ -304,7 +319,7 @@ func (in *Input) decode(cs string, body []byte, at int32) string {
 		return string(body)
 	}
 	if n := bytes.Count(text, []byte(string(utf8.RuneError))); n > 0 && !bytes.Contains(body, []byte(string(utf8.RuneError))) {
-		in.note(int(at)+1, "%d characters of the body are not of its character set %q", n, cs)
+		in.note(int(at)+1, "the body has %s that its character set %q lacks", plural.Of(n, "character"), cs)
 	}
 	return string(text)
 }

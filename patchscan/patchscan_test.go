@@ -263,7 +263,7 @@ func TestCorpus(t *testing.T) {
 			"arch/arm64/kernel/ftrace.c:53 +",
 			"arch/arm64/kernel/ftrace.c:93 + b",
 		}, notes: []string{
-			"11: 8 context lines have lost the blank that they begin with, this is the first: white space is not as it was sent",
+			"11: white space is not as it was sent: the blank in front is lost from 8 context lines, this is the first",
 		}},
 		{file: "cut.patch", patches: 1, changes: []string{
 			"arch/arm64/kernel/ftrace.c:11 +int b;",
@@ -275,7 +275,7 @@ func TestCorpus(t *testing.T) {
 			"7: the hunk is longer than it says: its header has 2 lines before and 2 after the change, here are 2 and 4",
 			`12: hunk header "@@ -99999999999,2 +1,2 @@" is not understood: its lines are not read`,
 			"14: the hunk says that it begins at line 0: its lines are counted from 1",
-			"13: 1 lines that look added or removed are in no hunk and are not read, this is the first",
+			"13: not read, as it is in no hunk: 1 line with + or - in front, this is the first",
 		}},
 		{file: "binary.patch", patches: 1, changes: []string{
 			"gone.c:0 -int a;",
@@ -371,7 +371,7 @@ func TestMbox(t *testing.T) {
 	if diff := cmp.Diff(want, subjects); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"0: 1 mails have no patch of their own and were not judged"}, notes(in)); diff != "" {
+	if diff := cmp.Diff([]string{"0: not judged: 1 mail without a patch"}, notes(in)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -387,7 +387,7 @@ func TestNoPatch(t *testing.T) {
 		"image":     {"From: a@example.org\nContent-Type: image/png\n\nxx\n", "a part of type image/png is not read"},
 		"bad mime":  {"From: a@example.org\nContent-Type: multipart/mixed; boundary=a\n\n--a\n", "no patch"},
 		"only head": {"From: a@example.org\nSubject: x\n", "no patch"},
-		"NULs":      {strings.Repeat("\x00", 100), "no patch in 1 lines"},
+		"NULs":      {strings.Repeat("\x00", 100), "no patch in 1 line"},
 	} {
 		_, err := Parse("x", test.text)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -407,8 +407,8 @@ func TestDamage(t *testing.T) {
 	for name, test := range map[string]struct{ text, note string }{
 		"unknown charset":  {mail("Content-Type: text/plain; charset=x-klingon", body), `character set "x-klingon" is not known`},
 		"unknown encoding": {mail("Content-Transfer-Encoding: x-rot13", body), `transfer encoding "x-rot13" is not known`},
-		"wrong charset":    {mail("Content-Type: text/plain; charset=utf-8", strings.ReplaceAll(body, "ï", "\xef")), "lines are not UTF-8"},
-		"NUL bytes":        {strings.ReplaceAll(text, "swab", "sw\x00ab"), "1 lines have NUL bytes"},
+		"wrong charset":    {mail("Content-Type: text/plain; charset=utf-8", strings.ReplaceAll(body, "ï", "\xef")), "bytes that are not UTF-8 in 1 line"},
+		"NUL bytes":        {strings.ReplaceAll(text, "swab", "sw\x00ab"), "NUL bytes in 1 line"},
 		"cut within parts": {mail("Content-Type: multipart/mixed; boundary=a", "--a\n\n"+body), "it may be cut short"},
 	} {
 		in := parse(t, name, test.text)
@@ -440,7 +440,7 @@ func TestDamage(t *testing.T) {
 			b.WriteString("@@ -1,5 +1,5 @@\n int a;\n")
 		}
 		in := parse(t, "x", b.String())
-		if n := len(in.Notes); n != maxNotes+1 || in.Notes[n-1].Text != "800 more notes are not shown" {
+		if n := len(in.Notes); n != maxNotes+1 || in.Notes[n-1].Text != "not shown: 800 more notes" {
 			t.Errorf("%d notes, the last %q", n, in.Notes[n-1].Text)
 		}
 	})

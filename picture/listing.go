@@ -15,6 +15,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/lint"
 )
 
@@ -263,7 +264,7 @@ func excerpts(im *elfscan.Image, addrs []uint64) *Code {
 		}
 		if len(c.Listings) == 0 || from != end {
 			if len(c.Listings) == maxExcerpts {
-				c.Err = fmt.Errorf("findings speak of more than %d stretches of code: those behind %#x are not laid out", maxExcerpts, end)
+				c.Err = fmt.Errorf("findings speak of more than %s of code: those behind %#x are not laid out", plural.Of(maxExcerpts, "stretch"), end)
 				return c
 			}
 			c.Listings = append(c.Listings, Listing{Title: "around " + im.At(a)})

@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/rules"
 	"github.com/ftlint/ftlint/trampoline"
@@ -215,7 +216,7 @@ func (t *Trampoline) Happened(m *trampoline.Moment) string {
 	}
 	times := ""
 	if m.Count > 1 {
-		times = fmt.Sprintf(", %d times in a row", m.Count)
+		times = fmt.Sprintf(", %s in a row", plural.Of(m.Count, "time"))
 	}
 	switch m.Kind {
 	case world.Alloc:
@@ -279,7 +280,7 @@ func (s *Situation) Outcome() (words string, bad bool) {
 	case s.Left == 1:
 		left = ", and leaves 1 piece of memory allocated"
 	case s.Left > 1:
-		left = fmt.Sprintf(", and leaves %d pieces of memory allocated", s.Left)
+		left = fmt.Sprintf(", and leaves %s of memory allocated", plural.Of(s.Left, "piece"))
 	}
 	switch {
 	case s.Err != nil:

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -328,7 +329,7 @@ func (r *setupReader) text(n ast.Node, text *string) error {
 	case *text == "":
 		return r.errorf(n.GetToken(), "want a text that is not empty")
 	case len(*text) > maxText:
-		return r.errorf(n.GetToken(), "a text of more than %d bytes", maxText)
+		return r.errorf(n.GetToken(), "a text of more than %s", plural.Of(maxText, "byte"))
 	}
 	return nil
 }

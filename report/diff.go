@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftlint/ftlint/diff"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/tracing"
 )
 
@@ -88,10 +89,18 @@ func (c *Comparison) Verdict() string {
 	return strings.Join(parts, ", ")
 }
 
+// counted is the number with the words for one or for many.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return plural.Number(n) + " " + many
+}
+
 // sides say what the two kernels are.
 func (c *Comparison) sides() [2]string {
 	one := func(path string, im *finding.ImageFacts) string {
-		return fmt.Sprintf("%s%s, %s", printable(path), identity(im), counted(im.Callsites, "callsite", "callsites"))
+		return fmt.Sprintf("%s%s, %s", printable(path), identity(im), plural.Of(im.Callsites, "callsite"))
 	}
 	return [2]string{one(c.Paths[0], c.Old), one(c.Paths[1], c.New)}
 }
@@ -131,7 +140,7 @@ func (c *Comparison) sections() (list []diffSection) {
 			if len(f.Lost) > 0 {
 				line := printable(f.Name) + ": no more " + usesOf(f.Lost, "")
 				if n := len(f.Old) - len(f.New); n > 0 {
-					line += fmt.Sprintf(", as %d of %s gone", n, count(len(f.Old), "function of the name is", "functions of the name are"))
+					line += fmt.Sprintf(", as %d of %s gone", n, counted(len(f.Old), "function of the name is", "functions of the name are"))
 				}
 				less = append(less, line)
 			}

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -20,6 +22,7 @@ type Run struct {
 	Errors  []error           // about no single input
 	Version string            // of ftlint
 	SrcTree string            // folder of the kernel sources; "" for none
+	Date    time.Time         // that the report bears; zero for none
 
 	NoGroup bool // show findings that several kernels have for each of them
 
@@ -191,9 +194,13 @@ func leftOut(res *finding.Result) (lines []string) {
 
 const notShown = "are not shown"
 
-// more says how many findings of a rule are not in the report.
+// more says how many findings of a rule are not in the report: what is "are not
+// shown", or the like.
 func more(n int, r rules.Rule, what string) string {
-	return fmt.Sprintf("%d more findings of %s %s %s (--max-per-rule)", n, r.ID, r.Name, what)
+	if n == 1 {
+		what = strings.Replace(what, "are", "is", 1)
+	}
+	return fmt.Sprintf("%s of %s %s %s (--max-per-rule)", plural.Of(n, "more finding"), r.ID, r.Name, what)
 }
 
 // unread returns the notes about patches; nil for other inputs.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/tracing"
 )
 
@@ -56,13 +57,12 @@ func (r *Functions) counts(w io.Writer) {
 	for _, err := range r.Kernel.Unknown {
 		fmt.Fprintf(w, "  not known: %s\n", OneLine(err.Error()))
 	}
-	thousands := func(n int) string { return strings.TrimSpace(counted(n, "", "")) }
 	for _, use := range tracing.Uses {
 		why := map[tracing.Reason]int{}
 		for _, f := range r.List {
 			why[f.Answer(use).Why]++
 		}
-		fmt.Fprintf(w, "\n%v can use %s of %s\n", use, thousands(why[tracing.Can]), counted(len(r.List), "function", "functions"))
+		fmt.Fprintf(w, "\n%v can use %s of %s\n", use, plural.Number(why[tracing.Can]), plural.Of(len(r.List), "function"))
 		delete(why, tracing.Can)
 		var order []tracing.Reason
 		for reason := range why {
@@ -75,11 +75,11 @@ func (r *Functions) counts(w io.Writer) {
 			return int(a) - int(b)
 		})
 		for _, reason := range order {
-			fmt.Fprintf(w, "  %8s: %s\n", thousands(why[reason]), reason.Text())
+			fmt.Fprintf(w, "  %8s: %s\n", plural.Number(why[reason]), reason.Text())
 		}
 	}
 	if n := len(r.Kernel.Stray); n > 0 {
-		fmt.Fprintf(w, "\n%s to no function: what is left of weak functions that others override\n", counted(n, "callsite belongs", "callsites belong"))
+		fmt.Fprintf(w, "\n%s of no function: what is left of weak functions that others override\n", plural.Of(n, "callsite"))
 	}
 	fmt.Fprintf(w, "\nName functions to see the answer for each: ftlint functions %s vfs_read 'tcp_*'\n", printable(r.Path))
 }
@@ -103,7 +103,7 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 		where += fmt.Sprintf(", the call of its callsite at +%#x", f.Call-f.Addr)
 	}
 	if f.Same > 0 {
-		where += "; " + counted(f.Same, "other function has", "other functions have") + " its name"
+		where += "; " + plural.Of(f.Same, "other function") + " of its name"
 	}
 	fmt.Fprintf(w, "  %s\n", where)
 	said := map[string]bool{}

@@ -21,6 +21,7 @@ import (
 	"github.com/yuin/goldmark/text"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -33,7 +34,7 @@ import (
 //go:embed html/page.tmpl html/page.css html/page.js html/diff.tmpl html/diff.css
 var htmlFiles embed.FS
 
-var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML}).ParseFS(htmlFiles, "html/page.tmpl", "html/diff.tmpl"))
+var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML, "plural": plural.Of[int], "number": plural.Number[int]}).ParseFS(htmlFiles, "html/page.tmpl", "html/diff.tmpl"))
 
 // htmlFile returns one of the page's parts.
 func htmlFile(name string) string {
@@ -46,23 +47,70 @@ func htmlFile(name string) string {
 
 // A pageView is the content of the page, as the words that it shows.
 type pageView struct {
-	Title     string
-	Version   string
-	Counts    []severityCount
-	Rules     []*ruleView // that have findings or are undecided
-	Passed    int         // outcomes, over all inputs
-	NotApp    int
-	Undec     int
-	Uncounted int      // findings that do not count
-	Shown     int      // findings
-	Errors    []string // about no single input
-	Inputs    []*inputView
-	Modules   *modulesView
+	Title, Version string
+	Date           string // "2026-11-28 13:05 UTC"; "" if none is given
+	Verdict        *verdictView
+	Kernels        *kernelsView // nil if no input is a kernel
+	Counts         []severityCount
+	Rules          []*ruleView // that ran, by ID
+	Uncounted      int         // findings that do not count
+	Shown          int         // findings
+	Inputs         []*inputView
+	Modules        *modulesView
 
+	cards  []*card // errors first
 	tree   sourceTree
 	byRule map[string]*ruleView
 }
 
+// Several reports whether the page shows inputs one by one that are folded.
+func (v *pageView) Several() bool { return len(v.Single()) > 1 }
+
+// Class is the outcome of the rule as a style, Became as words.
+func (rv *ruleView) Class() string {
+	switch {
+	case rv.Findings > 0:
+		return rv.Severity
+	case len(rv.Undec) > 0:
+		return "warning"
+	case rv.Passed > 0:
+		return "good"
+	}
+	return "na"
+}
+
+// Became says what became of the rule, over all inputs.
+func (rv *ruleView) Became() string {
+	var parts []string
+	if n := rv.Findings; n > 0 {
+		parts = append(parts, plural.Of(n, "finding"))
+		if rv.Shown != n {
+			parts = append(parts, plural.Number(rv.Shown)+" of them in this report")
+		}
+	}
+	for _, of := range []struct {
+		n    int
+		what string
+	}{{rv.Undecided, "inconclusive"}, {rv.Passed, "passed"}, {rv.Uncounted, "known or suppressed"}, {rv.NotApp, "not applicable"}} {
+		switch {
+		case of.n == 0:
+		case rv.Inputs == 1:
+			parts = append(parts, of.what)
+		default:
+			parts = append(parts, of.what+" in "+plural.Of(of.n, "input"))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Schema is the version of what the report's fields mean.
+func (v *pageView) Schema() int { return SchemaVersion }
+
+// Cards is the number of cards.
+func (v *pageView) Cards() int { return len(v.cards) }
+
+// A severityCount is the number of findings of a severity, those that several
+// inputs share counted once.
 type severityCount struct {
 	Name string
 	N    int
@@ -75,15 +123,22 @@ type ruleView struct {
 	Severity string
 	Findings int // found, of which Shown are on the page
 	Shown    int
+	Spots    int    // different findings on the page
 	First    string // fragment of the first finding
 	Page     template.HTML
 	Undec    []string // inputs where it is undecided, and why
+
+	// The inputs that the rule ran on, and of these those of each outcome.
+	Inputs, Undecided, Passed, Uncounted, NotApp int
 }
 
 // An inputView is one input.
 type inputView struct {
 	Number   int
 	Path     string
+	Name     string // short, and different for each input
+	Open     bool   // the page shows the input unfolded
+	Became   string // "2 warnings; 1 rule inconclusive"
 	Facts    []string
 	Errors   []string
 	Notes    []string
@@ -106,7 +161,6 @@ type outcomeView struct {
 
 type ruleRef struct {
 	ID, Name, Anchor string
-	Page             bool // it has a page here
 	N                int
 }
 
@@ -120,9 +174,9 @@ type modulesView struct {
 
 // Summary is what was read, in words.
 func (m *modulesView) Summary() string {
-	s := count(m.Count, "module", "modules") + ", " + count(m.Callsites, "callsite", "callsites")
+	s := plural.Of(m.Count, "module") + ", " + plural.Of(m.Callsites, "callsite")
 	if m.Without > 0 {
-		s += ", " + count(m.Without, "module", "modules") + " without any"
+		s += ", " + plural.Of(m.Without, "module") + " without any"
 	}
 	return s
 }
@@ -158,7 +212,9 @@ func writeHTML(w io.Writer, run *Run) error {
 	if err := htmlTemplates.ExecuteTemplate(b, "top", v); err != nil {
 		return err
 	}
-	v.writeFindings(page)
+	if err := v.writeFindings(page); err != nil {
+		return err
+	}
 	if err := htmlTemplates.ExecuteTemplate(b, "rest", v); err != nil {
 		return err
 	}
@@ -206,12 +262,21 @@ func clean(s string) string {
 
 // cleanSource returns a line of source for the page: tabs stay, and a long line is
 // cut.
-func cleanSource(line string) string {
+func cleanSource(line string) string { return cleanTabs(cutSource(line)) }
+
+// cutSource returns a line of source without the blanks at its end. A long line is
+// cut.
+func cutSource(line string) string {
 	const most = 300 // bytes that are shown
 	line = strings.TrimRight(line, " \t\r")
 	if len(line) > most {
 		line = line[:most] + " ..."
 	}
+	return line
+}
+
+// cleanTabs is clean, but tabs stay.
+func cleanTabs(line string) string {
 	parts := strings.Split(line, "\t")
 	for i := range parts {
 		parts[i] = clean(parts[i])
@@ -221,71 +286,77 @@ func cleanSource(line string) string {
 
 func newPageView(run *Run) *pageView {
 	v := &pageView{Version: clean(run.Version), tree: sourceTree{root: run.SrcTree}, byRule: map[string]*ruleView{}}
-	for _, err := range run.Errors {
-		v.Errors = append(v.Errors, clean(err.Error()))
+	if !run.Date.IsZero() {
+		v.Date = run.Date.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	n := map[string]int{}
 	modules := 0
 	for _, res := range run.Results {
 		if res.IsModule {
 			modules++
 		}
-		for _, f := range res.Findings {
-			v.rule(f.Rule).Shown++
-		}
 		for _, r := range res.Rules {
-			n[r.Rule.Severity.String()] += r.Findings
-			status, why := Status(r)
-			switch status {
-			case "passed":
-				v.Passed++
-			case "not applicable":
-				v.NotApp++
-			case "inconclusive":
-				v.Undec++
-			}
-			if r.Findings > 0 {
-				v.rule(r.Rule).Findings += r.Findings
-			}
-			if r.Status == finding.Inconclusive {
-				rv := v.rule(r.Rule)
-				const most = 20
-				switch len(rv.Undec) {
-				case most:
-					rv.Undec = append(rv.Undec, "and more")
-				case most + 1:
-				default:
-					rv.Undec = append(rv.Undec, clean(res.Path)+": "+clean(why))
-				}
-			}
+			v.count(res, r)
+		}
+		for i := range res.Findings {
+			v.rule(res.Findings[i].Rule).Shown++
 		}
 		v.Shown += len(res.Findings)
 		v.Uncounted += len(res.Uncounted)
-	}
-	for _, s := range severities {
-		v.Counts = append(v.Counts, severityCount{s, n[s]})
 	}
 	slices.SortFunc(v.Rules, func(a, b *ruleView) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range v.Rules {
 		r.Page = rulePage(r.Rule)
 	}
+	byResult := map[*finding.Result]*inputView{}
 	for _, res := range run.Results {
 		in := &inputView{Number: len(v.Inputs) + 1, Path: clean(res.Path), res: res, at: map[uint64]string{}}
 		v.Inputs = append(v.Inputs, in)
+		byResult[res] = in
 		v.fill(in, modules > 1)
 	}
 	if modules > 1 {
 		v.gatherModules(run.Results)
 	}
-	v.Title = "ftlint"
-	switch len(v.Inputs) {
-	case 0:
-	case 1:
-		v.Title += ": " + v.Inputs[0].Path
-	default:
-		v.Title += fmt.Sprintf(": %s and %d more", v.Inputs[0].Path, len(v.Inputs)-1)
+	if list := v.Single(); len(list) == 1 {
+		list[0].Open = true
+	}
+	v.nameInputs()
+	v.makeCards(run, byResult)
+	v.Kernels = v.kernels()
+	v.Verdict = v.verdict(run)
+	v.Title = "ftlint: " + v.Verdict.Say
+	if len(v.Inputs) == 1 {
+		v.Title += " in " + v.Inputs[0].Path
 	}
 	return v
+}
+
+// count adds the outcome of a rule on an input to the view of the rule.
+func (v *pageView) count(res *finding.Result, r finding.RuleRun) {
+	rv := v.rule(r.Rule)
+	rv.Findings += r.Findings
+	rv.Inputs++
+	status, why := Status(r)
+	switch status {
+	case "inconclusive":
+		rv.Undecided++
+	case "passed":
+		rv.Passed++
+	case "known", "suppressed":
+		rv.Uncounted++
+	case "not applicable":
+		rv.NotApp++
+	}
+	if r.Status == finding.Inconclusive {
+		const most = 20
+		switch len(rv.Undec) {
+		case most:
+			rv.Undec = append(rv.Undec, "and more")
+		case most + 1:
+		default:
+			rv.Undec = append(rv.Undec, clean(res.Path)+": "+clean(why))
+		}
+	}
 }
 
 // rule returns the view of a rule, and makes it if there is none yet.
@@ -303,9 +374,10 @@ func (v *pageView) rule(r rules.Rule) *ruleView {
 // Single returns the inputs that the page shows one by one.
 func (v *pageView) Single() (out []*inputView) {
 	for _, in := range v.Inputs {
-		if v.Modules == nil || !in.res.IsModule {
-			out = append(out, in)
+		if v.Modules != nil && in.res.IsModule || in.unread() {
+			continue
 		}
+		out = append(out, in)
 	}
 	return out
 }
@@ -325,8 +397,21 @@ func (v *pageView) fill(in *inputView, many bool) {
 	if many && res.IsModule {
 		return
 	}
-	for _, line := range slices.Concat(facts(res), uncounted([]*finding.Result{res}, false), configLine(res)) {
+	lines := facts(res)
+	if im := res.Image; im != nil && im.Version != "" {
+		lines = append(lines, "version "+im.Version)
+	}
+	for _, line := range slices.Concat(lines, uncounted([]*finding.Result{res}, false), configLine(res)) {
 		in.Facts = append(in.Facts, clean(line))
+	}
+	var t tally
+	t.add(res)
+	in.Became = joined("; ", t.found(), map[bool]string{true: "not judged in full"}[len(res.Errors) > 0])
+	if n := len(t.inconclusive); n > 0 {
+		in.Became = joined("; ", in.Became, plural.Of(n, "rule")+" inconclusive")
+	}
+	if in.Became == "" {
+		in.Became = "nothing found"
 	}
 	if res.Image != nil {
 		in.Can = res.Image.Capabilities
@@ -338,7 +423,7 @@ func (v *pageView) fill(in *inputView, many bool) {
 			if s != status {
 				continue
 			}
-			ref := ruleRef{ID: clean(r.Rule.ID), Name: clean(r.Rule.Name), Anchor: anchor(r.Rule.ID), Page: v.byRule[r.Rule.ID] != nil, N: r.Findings}
+			ref := ruleRef{ID: clean(r.Rule.ID), Name: clean(r.Rule.Name), Anchor: anchor(r.Rule.ID), N: r.Findings}
 			if status == "passed" || status == "findings" && why == "" {
 				why = r.Examined
 			}
@@ -401,6 +486,9 @@ func (v *pageView) gatherModules(results []*finding.Result) {
 func (c *ruleCount) ID() string   { return clean(c.run.Rule.ID) }
 func (c *ruleCount) Name() string { return clean(c.run.Rule.Name) }
 
+// Anchor returns the end of the fragment of the rule.
+func (c *ruleCount) Anchor() string { return anchor(c.run.Rule.ID) }
+
 // Cells returns the figures of a row of the table.
 func (c *ruleCount) Cells() []int {
 	return []int{c.findings, c.in, c.passed, c.notApplicable, c.undecided}
@@ -414,7 +502,7 @@ func (v *pageView) filterStyle() string {
 		hidden = append(hidden, fmt.Sprintf("body:has(#show-%s:not(:checked)) .f.%s:not(:target)", s, s))
 	}
 	for _, r := range v.Rules {
-		if r.Shown > 0 {
+		if r.Spots > 0 {
 			hidden = append(hidden, fmt.Sprintf("body:has(#show-%s:not(:checked)) .f.r-%s:not(:target)", r.Anchor, r.Anchor))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
 	"github.com/ftlint/ftlint/trampoline"
@@ -23,8 +24,10 @@ type imageView struct {
 	Trampolines []trampolineView
 	Situations  []situationView
 	Map         *mapView
-	Listings    []listingView // entry code and the life of a callsite
-	Code        []listingView // around the addresses that findings name
+
+	SituationsIn string        // fragment of the finding that they are shown with, which marks the bad ones; "" for none
+	Listings     []listingView // entry code and the life of a callsite
+	Code         []listingView // around the addresses that findings name
 }
 
 type trampolineView struct {
@@ -39,11 +42,25 @@ type trampolineView struct {
 	Rows           []cellView
 	Whole          []diffView
 	Stale          int // cells that stay without cache maintenance
+
+	// Fragments of the findings that the trampoline beside the model, and how it
+	// was built, are shown with; "" for none.
+	BesideIn, BuildingIn string
 }
 
 // maxMoments bounds the steps of building a trampoline that are shown. A builder
 // usually has a few dozen.
 const maxMoments = 200
+
+// BadSituations is the number of situations that go wrong.
+func (im *imageView) BadSituations() (n int) {
+	for _, s := range im.Situations {
+		if s.Bad {
+			n++
+		}
+	}
+	return n
+}
 
 type diffView struct {
 	Rule, Anchor, Text string
@@ -75,6 +92,7 @@ type situationView struct {
 
 type mapView struct {
 	ID        string
+	In        string // fragment of the finding that it is shown with; "" for none
 	Lanes     []laneView
 	Ruler     template.HTML
 	Sections  template.HTML
@@ -163,42 +181,62 @@ func (v *pageView) draw(in *inputView) {
 	}
 }
 
-// picture returns the fragment and the name of the picture for findings of a
-// rule; "" if there is no picture.
-func (in *inputView) picture(rule rules.Rule) (to, what string) {
+// A figure is a picture that explains findings of a rule.
+type figure struct {
+	to, what string  // fragment and name
+	template string  // that writes it
+	data     any     // of the template
+	in       *string // fragment of the finding that it is shown with; "" for none yet
+}
+
+// write writes the figure below a finding, if it is not shown with another.
+func (fig *figure) write(p htmlWriter, id string) error {
+	if fig == nil || *fig.in != "" {
+		return nil
+	}
+	*fig.in = id
+	p.raw("<div class=\"figure\">\n")
+	defer p.raw("</div>\n")
+	return htmlTemplates.ExecuteTemplate(p.w, fig.template, fig.data)
+}
+
+// figure returns the picture for findings of a rule; nil if there is none.
+func (in *inputView) figure(rule rules.Rule) *figure {
 	im := in.Image
 	if im == nil {
-		return "", ""
+		return nil
 	}
 	switch rule.Picture {
 	case rules.BesideModel:
 		for i := range im.Trampolines {
 			t := &im.Trampolines[i]
+			fig := &figure{t.ID + "-beside", "beside the model", "beside", t, &t.BesideIn}
 			for _, row := range t.Rows {
 				if slices.ContainsFunc(row.Diffs, func(d diffView) bool { return d.Rule == rule.ID }) {
-					return row.ID, "beside the model"
+					fig.to = row.ID
+					return fig
 				}
 			}
 			if slices.ContainsFunc(t.Whole, func(d diffView) bool { return d.Rule == rule.ID }) {
-				return t.ID, "beside the model"
+				return fig
 			}
 		}
 	case rules.Building:
 		for i := range im.Trampolines {
 			if t := &im.Trampolines[i]; len(t.Moments) > 0 {
-				return t.ID + "-time", "how it was built"
+				return &figure{t.ID + "-time", "how it was built", "building", t, &t.BuildingIn}
 			}
 		}
 	case rules.Situations:
 		if len(im.Situations) > 0 {
-			return fmt.Sprintf("situations-%d", im.Number), "how the builder fared"
+			return &figure{fmt.Sprintf("situations-%d", im.Number), "how the builder fared", "situations", im, &im.SituationsIn}
 		}
 	case rules.AddressMap:
 		if im.Map != nil {
-			return im.Map.ID, "address map"
+			return &figure{im.Map.ID, "address map", "map", im.Map, &im.Map.In}
 		}
 	}
-	return "", ""
+	return nil
 }
 
 // where returns a source line as path:line; "" for none.
@@ -398,7 +436,7 @@ func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
 	d.regions(t, regions)
 	d.cells(t, built, model)
 	d.offsets(t)
-	words := fmt.Sprintf("%d cells of the trampoline beside the model; %d differ. The table below has the same in words.", len(t.Cells), differing)
+	words := fmt.Sprintf("%s of the trampoline beside the model; %d differ. The table below has the same in words.", plural.Of(len(t.Cells), "cell"), differing)
 	g := drawing{height: d.height}
 	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
 	return d.svg(words), g.svg("")
@@ -735,7 +773,7 @@ func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 	}
 	mv.OutOf = m.Callsites - m.InReach
 	mv.Facts = append(mv.Facts,
-		fmt.Sprintf("%s, %d of them in reach of %s", count(m.Callsites, "callsite", "callsites"), m.InReach, entry),
+		fmt.Sprintf("%s, %s of them in reach of %s", plural.Of(m.Callsites, "callsite"), plural.Number(m.InReach), entry),
 		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
 	mv.Histogram = histogram(m)
 	for _, b := range m.Bins {
@@ -816,6 +854,6 @@ func histogram(m *picture.SiteDistances) template.HTML {
 	}
 	d.text(0, d.height-4, "start", "tick", mib(lo))
 	d.text(float64(len(m.Bins))/n, d.height-4, "end", "tick", mib(hi))
-	d.text(0, 10, "start", "tick", fmt.Sprintf("%d in the highest", most))
-	return d.svg(fmt.Sprintf("histogram of the distances of %d callsites, from %s to %s; the table below has the numbers", m.Callsites, mib(m.Min), mib(m.Max)))
+	d.text(0, 10, "start", "tick", plural.Number(most)+" in the highest")
+	return d.svg(fmt.Sprintf("histogram of the distances of %s, from %s to %s; the table below has the numbers", plural.Of(m.Callsites, "callsite"), mib(m.Min), mib(m.Max)))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -246,10 +247,10 @@ func Status(r finding.RuleRun) (status, why string) {
 func countUncounted(r finding.RuleRun) string {
 	var parts []string
 	if r.Known > 0 {
-		parts = append(parts, fmt.Sprintf("%d in the baseline", r.Known))
+		parts = append(parts, plural.Number(r.Known)+" in the baseline")
 	}
 	if r.Suppressed > 0 {
-		parts = append(parts, fmt.Sprintf("%d suppressed", r.Suppressed))
+		parts = append(parts, plural.Number(r.Suppressed)+" suppressed")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -24,8 +25,8 @@ func Kernels(w io.Writer, results []*finding.Result) {
 		}
 		var t tally
 		t.add(res)
-		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, number(res.Image.Callsites),
-			number(t.bySeverity[rules.Error]), number(t.bySeverity[rules.Warning]), number(t.bySeverity[rules.Note]), number(len(t.inconclusive))})
+		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, plural.Number(res.Image.Callsites),
+			plural.Number(t.bySeverity[rules.Error]), plural.Number(t.bySeverity[rules.Warning]), plural.Number(t.bySeverity[rules.Note]), plural.Number(len(t.inconclusive))})
 	}
 	writeTable(w, rows)
 }
@@ -61,37 +62,41 @@ func writeTable(w io.Writer, rows [][]string) {
 	}
 }
 
-// number is n with commas.
-func number(n int) string { return strings.TrimSpace(counted(n, "", "")) }
-
 // A shared finding is one that several inputs have.
 type shared struct {
 	*finding.Finding
-	in []string // the paths of the inputs, without duplicates
+	in []*finding.Result // each once
 }
 
-// sharedFindings returns the findings of all results, each once, as Compare orders
-// them: findings of several kernels are the same if all but their numbers is. The first stands for the others.
+// sharedFindings returns the findings of all results, each once, errors first:
+// findings of several kernels are the same if all but their numbers is. The first
+// stands for the others. Findings of one input are never the same.
 func sharedFindings(results []*finding.Result) []shared {
 	type key struct {
 		finding.Identity
 		text string
+		nth  int // of its input
 	}
 	var list []shared
 	at := map[key]int{}
 	for _, res := range results {
+		seen := map[key]int{} // in this input
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			k := key{f.Identity, finding.WithoutNumbers(f.Text())}
-			n, seen := at[k]
-			if !seen {
+			k := key{Identity: f.Identity}
+			if len(results) > 1 {
+				k.text = finding.WithoutNumbers(f.Text())
+			}
+			before := seen[k]
+			seen[k]++
+			k.nth = before
+			n, old := at[k]
+			if !old {
 				n = len(list)
 				at[k] = n
 				list = append(list, shared{Finding: f})
 			}
-			if !slices.Contains(list[n].in, res.Path) {
-				list[n].in = append(list[n].in, res.Path)
-			}
+			list[n].in = append(list[n].in, res)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b shared) int {
@@ -104,14 +109,14 @@ func sharedFindings(results []*finding.Result) []shared {
 func (s shared) inWords() string {
 	const few = 8
 	if len(s.in) == 1 {
-		return "in " + printable(s.in[0])
+		return "in " + printable(s.in[0].Path)
 	}
 	var names []string
-	for _, path := range s.in[:min(few, len(s.in))] {
-		names = append(names, printable(path))
+	for _, res := range s.in[:min(few, len(s.in))] {
+		names = append(names, printable(res.Path))
 	}
 	if more := len(s.in) - few; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("in %d inputs: %s", len(s.in), strings.Join(names, ", "))
+	return fmt.Sprintf("in %s: %s", plural.Of(len(s.in), "input"), strings.Join(names, ", "))
 }

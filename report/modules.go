@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/lint"
 )
 
@@ -83,7 +84,7 @@ func modulesSkipped(results []*finding.Result) (lines []string) {
 	}
 	slices.SortStableFunc(order, func(a, b key) int { return cmp.Compare(a.id, b.id) })
 	for _, k := range order {
-		lines = append(lines, fmt.Sprintf("%s: not executed in %s: %s", k.id, count(in[k], "module", "modules"), OneLine(k.what)))
+		lines = append(lines, fmt.Sprintf("%s: not executed in %s: %s", k.id, plural.Of(in[k], "module"), OneLine(k.what)))
 	}
 	return lines
 }
@@ -95,7 +96,7 @@ func moduleFacts(im *finding.ImageFacts) string {
 	if m.Vermagic != "" {
 		s += " of " + OneLine(m.Vermagic)
 	}
-	s += ", " + count(im.Callsites, "callsite", "callsites")
+	s += ", " + plural.Of(im.Callsites, "callsite")
 	if im.Callsites > 0 {
 		s += fmt.Sprintf(" (%s)", m.Shape)
 	}
@@ -128,19 +129,22 @@ func Modules(w io.Writer, results []*finding.Result, total *lint.Total, verbose 
 	for _, c := range counts {
 		findings += c.findings
 	}
-	fmt.Fprintf(w, "%s read, %s", counted(len(modules), "module", "modules"), counted(callsites, "callsite", "callsites"))
+	fmt.Fprintf(w, "%s read, %s", plural.Of(len(modules), "module"), plural.Of(callsites, "callsite"))
 	if without > 0 {
-		fmt.Fprintf(w, " (%s without)", count(without, "module", "modules"))
+		fmt.Fprintf(w, " (%s without)", plural.Of(without, "module"))
 	}
-	fmt.Fprintf(w, ", %s", count(findings, "finding", "findings"))
+	fmt.Fprintf(w, ", %s", plural.Of(findings, "finding"))
 	if unread > 0 {
-		fmt.Fprintf(w, "; %d could not be read", unread)
+		fmt.Fprintf(w, "; %s could not be read", plural.Number(unread))
 	}
 	fmt.Fprintln(w)
 	anyUncounted := slices.ContainsFunc(counts, func(c *ruleCount) bool { return c.uncounted > 0 })
 	row := func(name string, columns ...any) {
 		fmt.Fprintf(w, "  %-34s", name)
 		for i, c := range columns {
+			if n, ok := c.(int); ok {
+				c = plural.Number(n)
+			}
 			if i != uncountedColumn || anyUncounted {
 				fmt.Fprintf(w, " %9v", c)
 			}

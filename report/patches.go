@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // Patches writes the summary of several patches and source files in a few lines: the
@@ -30,16 +31,20 @@ func Patches(w io.Writer, results []*finding.Result) {
 	}
 	var parts []string
 	if sources > 0 {
-		parts = append(parts, counted(sources, "source file", "source files"))
+		parts = append(parts, plural.Of(sources, "source file"))
 		sum.Files -= sources
 	}
 	if sum.Patches > 0 {
-		parts = append(parts, counted(sum.Patches, "patch", "patches")+" of "+counted(sum.Files, "file", "files"))
+		parts = append(parts, plural.Of(sum.Patches, "patch")+" of "+plural.Of(sum.Files, "file"))
 	}
-	fmt.Fprintf(w, "%s: %s; %s of arm64, %s judged\n", counted(len(read), "input", "inputs"), strings.Join(parts, ", "),
-		counted(sum.Judged, "file", "files"), counted(sum.Added, "line", "lines"))
+	fmt.Fprintf(w, "%s: %s; %s of arm64, %s judged\n", plural.Of(len(read), "input"), strings.Join(parts, ", "),
+		plural.Of(sum.Judged, "file"), plural.Of(sum.Added, "line"))
 	if without > 0 {
-		fmt.Fprintf(w, "  %s no code of arm64\n", counted(without, "input has", "inputs have"))
+		have := "have"
+		if without == 1 {
+			have = "has"
+		}
+		fmt.Fprintf(w, "  %s %s no code of arm64\n", plural.Of(without, "input"), have)
 	}
 	for _, res := range read {
 		if slices.ContainsFunc(res.Rules, func(r finding.RuleRun) bool { status, _ := Status(r); return status == "inconclusive" }) {
@@ -63,7 +68,7 @@ func NotJudged(w io.Writer, results []*finding.Result) {
 	const few = 3
 	list := strings.Join(paths[:min(few, len(paths))], ", ")
 	if n := len(paths) - few; n > 0 {
-		list += " and " + counted(n, "more input", "more inputs")
+		list += " and " + plural.Of(n, "more input")
 	}
 	if len(paths) > 0 {
 		fmt.Fprintf(w, "no code of arm64, so not judged: %s\n", list)

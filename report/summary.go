@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // Summary writes the facts about an input and the outcomes of rules: a line for
@@ -38,7 +39,7 @@ func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
 			// The place comes last: editors take what begins with one for a finding.
 			fmt.Fprintf(w, "  %v: %s (%s)\n", s.Rule.Severity, headline(s.Finding), at)
 		}
-		fmt.Fprintf(w, "  and %s above\n", counted(len(list)-screen, "more finding", "more findings"))
+		fmt.Fprintf(w, "  and %s above\n", plural.Of(len(list)-screen, "more finding"))
 	}
 	fmt.Fprintln(w, Verdict(results, errs))
 }
@@ -95,11 +96,11 @@ func buildFacts(im *finding.ImageFacts) string {
 
 // kernelFacts returns the summary's first line about a kernel image.
 func kernelFacts(im *finding.ImageFacts) string {
-	s := fmt.Sprintf("era %s, %s", im.Era, counted(im.Callsites, "callsite", "callsites"))
+	s := fmt.Sprintf("era %s, %s", im.Era, plural.Of(im.Callsites, "callsite"))
 	if im.Callsites > 0 {
 		s += " (" + im.Form
 		if im.Blank > 0 {
-			s += fmt.Sprintf(", %d entries blank", im.Blank)
+			s += fmt.Sprintf(", %s blank", plural.Of(im.Blank, "entry"))
 		}
 		s += ")"
 	}
@@ -116,7 +117,7 @@ func outcomes(w io.Writer, res *finding.Result, verbose bool) {
 			status, why := Status(r)
 			fmt.Fprintf(w, "  %s %s: %s", r.Rule.ID, r.Rule.Name, status)
 			if r.Findings > 0 {
-				fmt.Fprintf(w, ": %d", r.Findings)
+				fmt.Fprintf(w, ": %s", plural.Number(r.Findings))
 			}
 			sep := " "
 			if r.Findings == 0 && r.Known+r.Suppressed > 0 && r.Examined != "" {
@@ -181,18 +182,18 @@ func doNotApply(w io.Writer, list []finding.RuleRun) {
 	if rest > 0 {
 		parts = append(parts, fmt.Sprintf("other reasons (%d)", rest))
 	}
-	verb := "rules do"
+	do := "do"
 	if total == 1 {
-		verb = "rule does"
+		do = "does"
 	}
-	fmt.Fprintf(w, "  %d %s not apply: %s\n", total, verb, strings.Join(parts, ", "))
+	fmt.Fprintf(w, "  %s %s not apply: %s\n", plural.Of(total, "rule"), do, strings.Join(parts, ", "))
 }
 
 // patchFacts returns the summary's line about patches or a source file.
 func patchFacts(p *finding.PatchFacts) string {
 	s := "a source file"
 	if !p.Source {
-		s = fmt.Sprintf("%s of %s", count(p.Patches, "patch", "patches"), count(p.Files, "file", "files"))
+		s = fmt.Sprintf("%s of %s", plural.Of(p.Patches, "patch"), plural.Of(p.Files, "file"))
 	}
 	if p.Judged == 0 {
 		return s + ", none of arm64"
@@ -200,14 +201,7 @@ func patchFacts(p *finding.PatchFacts) string {
 	if !p.Source {
 		s += fmt.Sprintf(", %d of arm64", p.Judged)
 	}
-	return s + fmt.Sprintf(", %s judged", count(p.Added, "line", "lines"))
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return s + fmt.Sprintf(", %s judged", plural.Of(p.Added, "line"))
 }
 
 // notExecuted says which cases of a rule did not run: "not executed: callsites of
@@ -236,7 +230,7 @@ func group(w io.Writer, list []finding.RuleRun, status string) {
 		}
 		id := r.Rule.ID
 		if status == "findings" {
-			id = fmt.Sprintf("%s %s %d", id, r.Rule.Name, r.Findings)
+			id = fmt.Sprintf("%s %s %s", id, r.Rule.Name, plural.Number(r.Findings))
 		}
 		end := ""
 		if why != "" {

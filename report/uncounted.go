@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // uncounted describes the findings that do not count, one line a reason of a
@@ -38,7 +39,7 @@ func uncounted(results []*finding.Result, verbose bool) (lines []string) {
 	slices.SortStableFunc(order, func(a, b key) int { return strings.Compare(a.rule, b.rule) })
 	byReason := map[string][]string{}
 	for _, k := range order {
-		byReason[k.reason] = append(byReason[k.reason], fmt.Sprintf("%s %d", k.rule, suppressed[k]))
+		byReason[k.reason] = append(byReason[k.reason], k.rule+" "+plural.Number(suppressed[k]))
 	}
 	for _, k := range order {
 		if list := byReason[k.reason]; list != nil {
@@ -51,11 +52,11 @@ func uncounted(results []*finding.Result, verbose bool) (lines []string) {
 		line := "baseline: " + id
 		sep := " "
 		if known[id] > 0 {
-			line += fmt.Sprintf(" %d known", known[id])
+			line += " " + plural.Number(known[id]) + " known"
 			sep = ", "
 		}
 		if fixed[id] > 0 {
-			line += fmt.Sprintf("%s%d fixed (stale: --write-baseline drops what is fixed)", sep, fixed[id])
+			line += sep + plural.Number(fixed[id]) + " fixed (stale: --write-baseline drops what is fixed)"
 		}
 		lines = append(lines, line)
 	}
@@ -69,7 +70,7 @@ func uncounted(results []*finding.Result, verbose bool) (lines []string) {
 		}
 		line += ": " + OneLine(e.Text)
 		if e.Count > 1 {
-			line += fmt.Sprintf(" (%d)", e.Count)
+			line += fmt.Sprintf(" (%s)", plural.Number(e.Count))
 		}
 		lines = append(lines, line)
 	}

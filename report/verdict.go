@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -19,26 +20,26 @@ func Verdict(results []*finding.Result, errs []error) string {
 	}
 	also := ""
 	if len(t.inconclusive) > 0 {
-		also += fmt.Sprintf("; %s inconclusive (%s)", count(len(t.inconclusive), "rule", "rules"), fewIDs(t.inconclusive))
+		also += fmt.Sprintf("; %s inconclusive (%s)", plural.Of(len(t.inconclusive), "rule"), fewIDs(t.inconclusive))
 	}
 	switch {
 	case t.unread > 0:
-		also += fmt.Sprintf("; %s not be judged in full", count(t.unread, "input could", "inputs could"))
+		also += fmt.Sprintf("; %s could not be judged in full", plural.Of(t.unread, "input"))
 	case len(errs) > 0:
 		also += "; not all could be judged in full"
 	}
 	if t.known > 0 {
-		also += fmt.Sprintf("; %d known", t.known)
+		also += "; " + plural.Number(t.known) + " known"
 	}
 	if t.suppressed > 0 {
-		also += fmt.Sprintf("; %d suppressed", t.suppressed)
+		also += "; " + plural.Number(t.suppressed) + " suppressed"
 	}
 	if found := t.found(); found != "" {
 		return found + " in " + t.subject(true) + also
 	}
-	rest := count(len(t.passed), "rule", "rules") + " passed"
+	rest := plural.Of(len(t.passed), "rule") + " passed"
 	if t.callsites > 0 {
-		rest += ", " + counted(t.callsites, "callsite", "callsites")
+		rest += ", " + plural.Of(t.callsites, "callsite")
 	}
 	switch {
 	case t.judged == 0:
@@ -112,7 +113,7 @@ func (t *tally) found() string {
 	var parts []string
 	for s := rules.Error; ; s-- {
 		if n := t.bySeverity[s]; n > 0 {
-			parts = append(parts, counted(n, s.String(), s.String()+"s"))
+			parts = append(parts, plural.Of(n, s.String()))
 		}
 		if s == rules.Note {
 			break
@@ -125,7 +126,7 @@ func (t *tally) found() string {
 func (t *tally) subject(full bool) string {
 	one := func(list []*finding.Result, of string) string {
 		if len(list) > 1 {
-			return counted(len(list), "", of)
+			return plural.Of(len(list), of)
 		}
 		s := printable(list[0].Path)
 		if full && list[0].Image != nil {
@@ -135,13 +136,13 @@ func (t *tally) subject(full bool) string {
 	}
 	var parts []string
 	if len(t.patches) > 0 {
-		parts = append(parts, one(t.patches, "inputs"))
+		parts = append(parts, one(t.patches, "input"))
 	}
 	if len(t.images) > 0 {
-		parts = append(parts, one(t.images, "kernels"))
+		parts = append(parts, one(t.images, "kernel"))
 	}
 	if len(t.modules) > 0 {
-		parts = append(parts, one(t.modules, "modules"))
+		parts = append(parts, one(t.modules, "module"))
 	}
 	if len(parts) == 0 {
 		return "nothing"
@@ -169,16 +170,3 @@ func identity(im *finding.ImageFacts) string {
 
 // shortID is a build ID as people quote it: 12 digits.
 func shortID(id string) string { return id[:min(12, len(id))] }
-
-// counted is count with commas in the number: "44,011 callsites".
-func counted(n int, one, many string) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	what := many
-	if n == 1 && one != "" {
-		what = one
-	}
-	return digits + " " + what
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -175,7 +176,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 
 // summary says how many findings a rule has, and what the first is.
 func summary(r finding.RuleRun, found []*finding.Finding) string {
-	s := count(r.Findings, r.Rule.Severity.String(), r.Rule.Severity.String()+"s")
+	s := plural.Of(r.Findings, r.Rule.Severity.String())
 	if len(found) > 0 {
 		s += ": " + OneLine(found[0].Headline)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/entry"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -186,7 +187,7 @@ const maxFailures = 8
 // calls fails.
 func (t *builder) few(n int, c Case) int {
 	if n > maxFailures {
-		t.all.cut(Cut{c.Variant(), []Situation{c.Situation}, fmt.Errorf("the first %d of %d calls were made to fail", maxFailures, n)})
+		t.all.cut(Cut{c.Variant(), []Situation{c.Situation}, fmt.Errorf("the first %s of %s were made to fail", plural.Number(maxFailures), plural.Of(n, "call"))})
 	}
 	return min(n, maxFailures)
 }

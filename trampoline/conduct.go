@@ -7,6 +7,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -48,7 +49,7 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		case world.Store, world.Copy, world.Patch, world.PatchLiteral:
 			if a := r.anyArea(e.Addr); a != nil && !e.Err && e.Addr+e.Size > a.Addr+a.Size {
 				bad(e.PC, "writes beyond the memory that it asked for",
-					fmt.Sprintf("it asked for %#x bytes and writes %d bytes at %#x, %d too far", a.Size, e.Size, e.Addr, e.Addr+e.Size-a.Addr-a.Size))
+					fmt.Sprintf("it asked for %#x bytes and writes %s at %#x, %d too far", a.Size, plural.Of(e.Size, "byte"), e.Addr, e.Addr+e.Size-a.Addr-a.Size))
 			}
 		case world.Protect:
 			if a := r.anyArea(e.Addr); a == nil || e.Size > uint64(len(a.Perms))*emu.PageSize {

@@ -8,6 +8,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -292,7 +293,7 @@ func (c *comparison) opLoad() {
 				fmt.Sprintf("%s stands at %s", c.text(index), c.offset(at)))
 		case isLoad && cut(off, a64.Offset(at, r.Literal)) > 0:
 			c.used[index] = true
-			c.find(Unreachable, at, origin, fmt.Sprintf("the offset of the ops literal is cut to %d bits of instructions", cut(off, a64.Offset(at, r.Literal))),
+			c.find(Unreachable, at, origin, fmt.Sprintf("the offset of the ops literal is cut to %s of instructions", plural.Of(cut(off, a64.Offset(at, r.Literal)), "bit")),
 				fmt.Sprintf("the literal is at %s, %+#x bytes from the load at %s", c.offset(stored), off, c.offset(at)),
 				fmt.Sprintf("%s loads from %s", c.text(index), c.offset(r.Literal)))
 		}
@@ -318,7 +319,7 @@ func (c *comparison) opLoad() {
 			fmt.Sprintf("the ops is %#x", r.Ops))
 	}
 	if isLoad && r.Literal%8 != 0 && !unreachable {
-		c.find(Misaligned, r.Literal, 0, fmt.Sprintf("the ops literal is %d bytes off 8-byte alignment", r.Literal%8),
+		c.find(Misaligned, r.Literal, 0, fmt.Sprintf("the ops literal is %s off 8-byte alignment", plural.Of(r.Literal%8, "byte")),
 			fmt.Sprintf("the literal is at %s (%#x), behind %#x bytes of code", c.offset(r.Literal), r.Literal, r.Code),
 			"load and store of a misaligned literal are not single-copy atomic")
 	}
@@ -598,7 +599,7 @@ func (c *comparison) tail() {
 	}
 	if code {
 		w, _ := c.im.Word(limit)
-		c.find(PastReturn, c.at(ret+1), limit, fmt.Sprintf("the copy goes on %d bytes past the final `%s`", n*a64.Size, a64.Text(c.words[ret], c.at(ret), nil)),
+		c.find(PastReturn, c.at(ret+1), limit, fmt.Sprintf("the copy goes on %s past the final `%s`", plural.Of(n*a64.Size, "byte"), a64.Text(c.words[ret], c.at(ret), nil)),
 			"the return is at "+c.label(c.m.Common.Last),
 			fmt.Sprintf("the first instruction behind it is `%s` of %s", a64.Text(w, limit, c.im.Name), c.im.Name(limit)))
 	}

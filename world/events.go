@@ -7,6 +7,7 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // An EventKind says what executed code did to the rest of the kernel. Comments name
@@ -68,7 +69,7 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case Copy:
 		return fmt.Sprintf("%s(%#x, %s, %#x)%s", e.Func, e.Addr, at(e.From), e.Size, failed)
 	case Store:
-		return fmt.Sprintf("store of %#x (%d bytes) to %#x", e.Value, e.Size, e.Addr)
+		return fmt.Sprintf("store of %#x (%s) to %#x", e.Value, plural.Of(e.Size, "byte"), e.Addr)
 	case Patch:
 		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed,
 			e.Old, text(e.Old), e.Value, text(e.Value))

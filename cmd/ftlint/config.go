@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/policy"
 	"github.com/ftlint/ftlint/report"
@@ -120,7 +121,7 @@ func (f *setupFlags) conclude(p *policy.Policy, results []*finding.Result, compl
 			for _, e := range b.Entries() {
 				n += e.Count
 			}
-			fmt.Fprintf(stderr, "ftlint: %s: %d findings written, %d different ones\n", report.OneLine(f.writeBaseline), n, len(b.Entries()))
+			fmt.Fprintf(stderr, "ftlint: %s: %s written, %d different ones\n", report.OneLine(f.writeBaseline), plural.Of(n, "finding"), len(b.Entries()))
 		}
 	}
 	if quiet {
@@ -153,9 +154,9 @@ func dropIgnored(in *lint.Inputs, p *policy.Policy, named []string, quiet bool, 
 	n := before - len(in.Modules)
 	switch {
 	case n > 0 && len(in.Modules)+len(in.Images)+len(in.Patches) == 0:
-		return fmt.Errorf("all %d modules are ignored by the configuration (paths): there is nothing to judge", n)
+		return fmt.Errorf("the configuration (paths) ignores %s: there is nothing else to judge", plural.Of(n, "module"))
 	case n > 0 && !quiet:
-		fmt.Fprintf(stderr, "ftlint: note: %d of %d modules are ignored by the configuration (paths)\n", n, before)
+		fmt.Fprintf(stderr, "ftlint: note: the configuration (paths) ignores %s of %s\n", plural.Number(n), plural.Of(before, "module"))
 	}
 	return nil
 }
@@ -189,10 +190,10 @@ func configCommand(stdout io.Writer) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(&b, "# baseline: %s, %d different findings\n", report.OneLine(path), len(known.Entries()))
+				fmt.Fprintf(&b, "# baseline: %s, %s\n", report.OneLine(path), plural.Of(len(known.Entries()), "different finding"))
 			}
 			all := lint.Rules(allChecks)
-			fmt.Fprintf(&b, "# %d of %d rules run", len(kept), len(all))
+			fmt.Fprintf(&b, "# %s of %s run", plural.Number(len(kept)), plural.Of(len(all), "rule"))
 			var not []string
 			for _, r := range all {
 				if !slices.ContainsFunc(kept, func(k rules.Rule) bool { return k.ID == r.ID }) {

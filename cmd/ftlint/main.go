@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
@@ -127,6 +128,9 @@ call was bad.`,
 				return err
 			}
 			f.maxPerRuleSet = cmd.Flags().Changed("max-per-rule")
+			if f.quiet && f.verbose {
+				return errors.New("--quiet and --verbose: name one")
+			}
 			if cmd.Flags().Changed("jobs") && f.workers < 1 {
 				return fmt.Errorf("--jobs %d: want 1 or more", f.workers)
 			}
@@ -134,6 +138,7 @@ call was bad.`,
 		},
 	}
 	root.SuggestionsMinimumDistance = 2 // letters
+	root.SetFlagErrorFunc(flagError)
 	root.Version = buildVersion()
 	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
@@ -172,6 +177,10 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if err := f.keep(outputs, files); err != nil {
+		return err
+	}
+	date, err := reportDate()
+	if err != nil {
 		return err
 	}
 	color, err := useColor(f.color, stdout)
@@ -236,7 +245,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	all := &report.Run{Results: s.results, Version: buildVersion(), SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
+	all := &report.Run{Results: s.results, Version: buildVersion(), Date: date, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err
@@ -279,6 +288,28 @@ func misspelled(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%s: no such file, and no such command: did you mean ftlint %s?", args[0], strings.Join(near, " or ftlint "))
 	}
 	return nil
+}
+
+// flagError says what a flag expects whose value cannot be read.
+func flagError(_ *cobra.Command, err error) error {
+	bad := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &bad) {
+		return err
+	}
+	name, value := "--"+bad.GetFlag().Name, bad.GetValue()
+	switch bad.GetFlag().Value.Type() {
+	case "int":
+		return fmt.Errorf("%s %s: want a number", name, value)
+	case "bool":
+		return fmt.Errorf("%s=%s: want true or false", name, value)
+	case "duration":
+		example := "30s or 5m"
+		if _, err := time.ParseDuration(value + "s"); err == nil { // only the unit is missing
+			example = fmt.Sprintf("%[1]ss (seconds) or %[1]sm (minutes)", value)
+		}
+		return fmt.Errorf("%s %s: want a time with its unit, as %s", name, value, example)
+	}
+	return err
 }
 
 // parseFailOn returns the lowest severity that fails; nil for never.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // progress is a bar on a terminal that shows how many modules are done. It is
@@ -45,7 +47,7 @@ func (p *progress) set(done int) {
 	p.last, p.shown = time.Now(), true
 	const width = 30
 	full := done * width / max(p.total, 1)
-	fmt.Fprintf(p.w, "\r[%s%s] %d of %d modules", strings.Repeat("=", full), strings.Repeat(" ", width-full), done, p.total)
+	fmt.Fprintf(p.w, "\r[%s%s] %s of %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), plural.Number(done), plural.Of(p.total, "module"))
 }
 
 // clear removes the bar, before something else is written.

@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -24,6 +27,22 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// reportDate returns the date that reports bear: that of SOURCE_DATE_EPOCH, seconds
+// since 1970 (reproducible-builds.org). Without it, reports of the same inputs are the
+// same whenever they are made, and the date is zero.
+func reportDate() (time.Time, error) {
+	const name = "SOURCE_DATE_EPOCH"
+	value := os.Getenv(name)
+	if value == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, fmt.Errorf("%s=%s: want seconds since 1970", name, value)
+	}
+	return time.Unix(seconds, 0), nil
 }
 
 func versionCommand(stdout io.Writer) *cobra.Command {

@@ -7,7 +7,9 @@
 	var boxes = Array.prototype.slice.call(document.querySelectorAll(".filter [type=checkbox]"));
 	var rules = boxes.filter(function (b) { return /^show-[A-Z]/.test(b.id); });
 	var words = document.getElementById("words");
-	var text = new Map();
+	var text = new Map(), many = new Map();
+	findings.forEach(function (f) { many.set(f, 1 + f.querySelectorAll(".spots > li").length); });
+	function sum(list) { return list.reduce(function (n, f) { return n + many.get(f); }, 0); }
 
 	function update() {
 		var want = words.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -18,10 +20,10 @@
 			f.hidden = !want.every(function (w) { return text.get(f).indexOf(w) >= 0; });
 		});
 		var off = boxes.filter(function (b) { return !b.checked; }).map(function (b) { return b.id.slice(5); });
-		var shown = findings.filter(function (f) {
+		var shown = sum(findings.filter(function (f) {
 			return !f.hidden && !off.some(function (o) { return f.classList.contains(o) || f.classList.contains("r-" + o); });
-		}).length;
-		document.getElementById("count").textContent = shown + " of " + findings.length + " shown";
+		}));
+		document.getElementById("count").textContent = shown === sum(findings) ? "" : shown + " of " + sum(findings) + " shown";
 	}
 
 	function reveal() {

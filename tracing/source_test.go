@@ -16,7 +16,7 @@ func TestInlined(t *testing.T) {
 	}{
 		{"branch_reaches", "builder.h:55", []string{"patch_by_plt"}},
 		{"lay_out", "builder.h:35", []string{"arch_ftrace_update_trampoline"}},
-		{"patch_by_plt", "", nil}, // a function
+		{"arch_ftrace_update_trampoline", "", nil}, // a function
 		{"no_such_name", "", nil},
 		{"unsigned int", "", nil}, // a type
 	} {

@@ -107,6 +107,8 @@ type driver struct {
 	slots chan struct{} // bounds what runs at once
 	tree  *tree         // of the patches; nil for none
 
+	letters map[string][]*patchscan.Patch // of files of a series without a patch
+
 	allPlaces bool // look up the source positions of all findings, counted or not
 }
 

@@ -1,11 +1,14 @@
 package lint
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"go/token"
 	"iter"
+	"os"
 	"strings"
 	"time"
 
@@ -29,6 +32,7 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 			emit(res)
 		}
 	}
+	d.letters = coverLetters(in.Patches)
 	for res := range d.patchFiles(ctx, in.Patches) {
 		add(res)
 	}
@@ -54,6 +58,30 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 type readPatch struct {
 	res *finding.Result
 	in  *patchscan.Input
+}
+
+// coverLetters returns the mails in files of a series that hold no patch: empty if
+// there is no series, or no patch in it. An empty file has none.
+func coverLetters(files []string) map[string][]*patchscan.Patch {
+	const most = 1 << 20 // bytes; a letter is text
+	letters := map[string][]*patchscan.Patch{}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil || bytes.Contains(b, []byte("\n@@ -")) {
+			continue
+		}
+		none := (*patchscan.NoPatch)(nil)
+		if _, err := patchscan.Parse(file, string(b)); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
+			letters[file] = none.Letters
+		}
+	}
+	if len(letters) == len(files) {
+		return nil
+	}
+	return letters
 }
 
 // patchFiles lints files with patches, several at once, and yields the results in
@@ -124,10 +152,17 @@ func (d *driver) patchFile(ctx context.Context, path string) (read readPatch) {
 		res.Elapsed = time.Since(began)
 	}()
 	defer catch(&res)
+	if _, ok := d.letters[path]; ok {
+		res.Patch = &finding.PatchFacts{}
+		return readPatch{}
+	}
 	in, err := patchscan.Open(path)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
 		return readPatch{}
+	}
+	for _, letters := range d.letters {
+		in.Letters = append(in.Letters, letters...)
 	}
 	if len(in.Patches) == 1 {
 		if _, _, of, ok := patchscan.SeriesOf(in.Patches[0].Subject); ok && of > 1 {

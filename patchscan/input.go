@@ -34,6 +34,9 @@ type Input struct {
 	Source  *File    // the source file, with all its lines; nil for patches
 	Notes   []Note   // things that were skipped or looked wrong
 
+	// Letters are the cover letters of the series that are in other inputs.
+	Letters []*Patch
+
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
@@ -63,7 +66,7 @@ type part struct {
 // Patches and Notes are valid then. Positions of the new input are lines of the
 // files.
 func Join(inputs []*Input) *Input {
-	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines}
+	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines, Letters: inputs[0].Letters}
 	for _, in := range inputs {
 		shift := int32(len(joined.rows))
 		joined.parts = append(joined.parts, part{in.Path, shift})
@@ -279,7 +282,7 @@ func Parse(name, text string) (*Input, error) {
 		text = decoded
 	}
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("%s: it is empty", name)
+		return nil, &NoPatch{Path: name, What: "it is empty", Empty: true}
 	}
 	var err error
 	switch what := "the patches, mails or sources that are read here"; {

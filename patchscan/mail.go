@@ -37,13 +37,23 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return fmt.Errorf("%s: no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, plural.Of(len(lines), "line"), notes)
+		return &NoPatch{in.Path, fmt.Sprintf("no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", plural.Of(len(lines), "line"), notes), in.Patches, false}
 	}
 	if without > 0 {
 		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))
 	}
 	return nil
 }
+
+// NoPatch is the error of an input that has no patch in it.
+type NoPatch struct {
+	Path    string
+	What    string
+	Letters []*Patch // cover letters, and other mails that are no replies
+	Empty   bool     // there is nothing in the input, as in git's patch of an empty commit
+}
+
+func (e *NoPatch) Error() string { return e.Path + ": " + e.What }
 
 // A lineRange is the lines from start to before end.
 type lineRange struct{ start, end int }

@@ -116,7 +116,7 @@ func (fl *flow) testsRange(branch patchscan.Call) bool {
 		}
 	}
 	for _, c := range fl.calls {
-		if c.At < branch.At && fl.helper(c, names, (*flow).testsParameter) {
+		if c.At < branch.At && fl.decides(c.At) && fl.helper(c, names, (*flow).testsParameter) {
 			return true
 		}
 		if c.At < branch.At && rangeTest.MatchString(c.Name) && slices.ContainsFunc(c.Args, func(arg []patchscan.Token) bool { return mentions(arg, names) }) {

@@ -96,6 +96,20 @@ func (fl *flow) helper(c patchscan.Call, names map[string]bool, does func(*flow)
 		slices.ContainsFunc(fl.helpers[c.Name], func(g *flow) bool { return g != fl && does(g) })
 }
 
+// decides reports whether the call at a token is a condition: if (!f(x)).
+func (fl *flow) decides(at int) bool {
+	for i := at - 1; i >= fl.Body; i-- {
+		switch fl.Tokens[i].Text {
+		case "(", "!", "likely", "unlikely":
+		case "if", "while", "&&", "||", "WARN_ON", "WARN_ON_ONCE":
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}
+
 // readsParameter reports whether the function reads or compares the instruction at
 // an address that it is given.
 func (fl *flow) readsParameter() bool {

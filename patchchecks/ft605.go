@@ -8,7 +8,6 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -84,7 +83,7 @@ var FT605 = check("FT605", func(j *judge) tally {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
-	return examined("%s in comments and diagrams that the code does not have", plural.Of(n, "name"))
+	return examined("%s in comments and diagrams that the code does not have", some(n, "name"))
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a

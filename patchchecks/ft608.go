@@ -8,7 +8,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -50,7 +49,7 @@ var FT608 = check("FT608", func(j *judge) tally {
 	if alloc == nil {
 		return notApplicable("the input allocates no memory for code")
 	}
-	looked := examined("%s of memory for code, %s that nothing tests", plural.Of(allocations, "allocation"), plural.Of(len(branches), "branch"))
+	looked := examined("%s of memory for code, %s that nothing tests", some(allocations, "allocation"), some(len(branches), "branch"))
 	if len(branches) == 0 {
 		return looked
 	}

@@ -208,7 +208,7 @@ func TestBrokenSiteFunctions(t *testing.T) {
 		{"uses garbage", "ftrace_make_call", []uint32{garbage, ret}, "uses an address that it was not given"},
 		{"writes to the task", "ftrace_init_nop", []uint32{current, task, ret0, ret}, "into the task (+0x200)"},
 		{"writes to thread_info", "ftrace_init_nop", []uint32{current, info, ret0, ret}, "thread_info"},
-		{"spins", "ftrace_modify_call", []uint32{spin}, "does not come to an end: it runs for 1048576 instructions"},
+		{"spins", "ftrace_modify_call", []uint32{spin}, "does not come to an end: it runs for 1,048,576 instructions"},
 		{"comes to a trap", "ftrace_modify_call", []uint32{trap}, "comes to a trap: brk #0x3e8 at "},
 		{"loads a register twice", "ftrace_modify_call", []uint32{twice, ret0, ret}, "executes an instruction whose effect is left to the processor"},
 		{"comes to UDF", "ftrace_make_nop", []uint32{udf}, "comes to a word that is not an instruction: undefined instruction 0x00000000 at "},

@@ -61,7 +61,11 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		if more > 0 {
 			c = c.Because("and on %s through it", plural.Of(more, "more path"))
 		}
-		report(pass, p.Entry, c)
+		fix := "Let %s do what was expected above"
+		if p.FromSite {
+			fix = "Save and restore what is named above on every path through %s"
+		}
+		report(pass, p.Entry, c.Do(fix, labelOf(im, p.Entry)))
 	}
 	stuck = append(stuck, reportTramps(pass, t, tramps)...)
 	skipped := unsureDirect(im, runs, pass.ResultOf[Types].(*callsite.Types))
@@ -114,7 +118,7 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 					c = c.Because("%s", fact)
 				}
 			}
-			s.add(p.Of, pc, "", c)
+			s.add(p.Of, pc, "", c.Do("Let the builder write the trampoline as the template has it"))
 		}
 	}
 	s.report()

@@ -32,7 +32,7 @@ var FT116 = withModel(builtCheck("FT116", func(pass *analysis.Pass, runs []*tram
 			switch {
 			case d.Kind == trampoline.Misconduct,
 				d.Kind == trampoline.Unexplained && works(r) && !covered[place{r.Regs, d.Origin}] && (d.Origin == 0 || !context[r.Regs]):
-				s.addDiff(r, d, "")
+				s.addDiff(r, d, "Compare the builder with the duties that ftlint explain FT116 lists")
 			}
 		}
 	}

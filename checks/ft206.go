@@ -56,7 +56,7 @@ func wrongAt(b *callsite.Border) finding.Claim {
 		for _, d := range firstOf(b.Diffs[1:], 2) {
 			c = c.Because("%s", itDoes(d))
 		}
-		return c
+		return c.Do("Compare %s with the kernel's own", b.Func)
 	}
 	left := a64.Text(b.Got, 0, nil)
 	switch {
@@ -68,28 +68,33 @@ func wrongAt(b *callsite.Border) finding.Claim {
 		left = "a BL elsewhere"
 	}
 	if b.Func != "ftrace_make_call" { // a maker of branches
-		what, must := "a branch to a target that BL does not reach", "it must make a BRK"
+		what, must, fix := "a branch to a target that BL does not reach", "it must make a BRK", "Let %s return AARCH64_BREAK_FAULT where the offset is not within -SZ_128M and SZ_128M - 4"
 		if b.Reachable {
-			what, must = "no branch to a target that BL reaches", "it must make a branch to the target"
+			what, must, fix = "no branch to a target that BL reaches", "it must make a branch to the target", "Let %s take each offset from -SZ_128M to SZ_128M - 4"
 		}
-		return say("%s makes %s", b.Func, what).Because("%smakes %08x (%s)", at, b.Got, left).Because("BL reaches -0x8000000..+0x7fffffc, so %s", must)
+		return say("%s makes %s", b.Func, what).Because("%smakes %08x (%s)", at, b.Got, left).Because("BL reaches -0x8000000..+0x7fffffc, so %s", must).Do(fix, b.Func)
 	}
 	const reach = "BL reaches -0x8000000..+0x7fffffc, so "
-	what, must := "", ""
+	what, must, fix := "", "", "Take ftrace_caller only where the target is out of BL's reach (-SZ_128M to SZ_128M - 4)"
 	switch {
 	case b.Calls:
 		what, must = "enables the callsite and returns an error", "the callsite is enabled, so it must return 0"
+		fix = "Return 0 when the callsite has been patched"
 	case b.Reachable && b.Enabled && b.Returned == 0:
 		what, must = "takes ftrace_caller for a target that BL reaches", reach+"the callsite need not be enabled through ftrace_caller"
 	case b.Reachable:
 		what, must = "does not call a target that BL reaches", reach+"it must call the target and return 0"
+		fix = "Patch in a BL to the target wherever it is within -SZ_128M and SZ_128M - 4"
 	case b.Routed:
 		what = "refuses a target that it could call through ftrace_caller"
 		must = "ftrace_caller reaches the target by ops->direct_call, so it must take ftrace_caller here and return 0"
+		fix = "Call ftrace_caller where the target is out of reach and in ops->direct_call"
 	case b.Returned != 0:
 		what, must = "refuses a target and changes the callsite nevertheless", "it refuses, so it must leave the callsite as it was"
+		fix = "Return the error before the callsite is patched"
 	default:
 		what, must = "enables a callsite whose BL does not reach", reach+"it must refuse or go through a PLT"
+		fix = "Return -EINVAL where neither the target nor a PLT entry for it is in reach"
 	}
-	return say("%s %s", b.Func, what).Because("%sreturns %d and leaves %08x (%s)", at, b.Returned, b.Got, left).Because("%s", must)
+	return say("%s %s", b.Func, what).Because("%sreturns %d and leaves %08x (%s)", at, b.Returned, b.Got, left).Because("%s", must).Do("%s", fix)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 )
@@ -120,12 +121,14 @@ var FT208 = check("FT208", func(pass *analysis.Pass) (any, error) {
 		for _, d := range firstOf(run.Diffs, 3) {
 			c = c.Because("executed on %s, %s", run.Case, itDoes(d))
 		}
-		c = c.Because("a module whose branches are out of reach of their targets is not loaded, or runs into them")
-		if kernel == im {
-			report(pass, fn, c)
-		} else {
-			pass.Report(c.Diagnostic(im.FilePos(), relatedTo(kernel, fn, "the function")...))
+		c = c.Because("a module whose branches are out of reach of their targets is not loaded, or runs into them").
+			Do("Let module_frob_arch_sections() count what module_emit_plt_entry() and module_emit_veneer_for_adrp() make")
+		d := c.Diagnostic(im.Pos(fn))
+		if kernel != im {
+			d = c.Diagnostic(im.FilePos(), relatedTo(kernel, fn, "the function")...)
 		}
+		d.Category = finding.OfKernel + run.Func
+		pass.Report(d)
 		break // the other runs show the same
 	}
 	for _, run := range res.Runs {

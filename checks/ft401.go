@@ -29,7 +29,8 @@ var FT401 = check("FT401", func(pass *analysis.Pass) (any, error) {
 		report(pass, a, say("callsite %s has other instructions than era %s", t.label(im, a), t.Era).
 			Because("at %#x stand %s", a, words(im, a, t.Shape)).
 			Because("era %s has %s", t.Era, t.Shape).
-			Because("%s names it; ftrace refuses the callsite %s and switches itself off", t.Place(a), when))
+			Because("%s names it; ftrace refuses the callsite %s and switches itself off", t.Place(a), when).
+			Do("Build the function with the kernel's CC_FLAGS_FTRACE, or mark it notrace"))
 	}
 	return examined("%s", plural.Of(len(t.Addrs), "callsite"))
 }, Sites)

@@ -24,7 +24,8 @@ var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 		}
 		reportImage(pass, say("the callsite table points to no code at %#x", a).
 			Because("%s is %#x, in %s", t.Place(a), a, where).
-			Because("ftrace would read and patch it as a callsite"))
+			Because("ftrace would read and patch it as a callsite").
+			Do("Drop the entry, or keep the code that it points to"))
 	}
 	return examined("%s, %d of them blank", plural.Of(len(t.Entries.Values), "entry"), t.Blank)
 }, Sites)

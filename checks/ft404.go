@@ -23,10 +23,12 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 		if a == before {
 			report(pass, a, say("callsite %s is in the callsite table twice", t.label(im, a)).
 				Because("two entries are %#x", a).
-				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction"))
+				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction").
+				Do("Drop one of the two entries"))
 		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
 			report(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
-				Because("it is at %#x, %s behind callsite %s, which is %s long", a, plural.Of(a-before, "byte"), t.name(im, before), plural.Of(end-before, "byte")),
+				Because("it is at %#x, %s behind callsite %s, which is %s long", a, plural.Of(a-before, "byte"), t.name(im, before), plural.Of(end-before, "byte")).
+				Do("Drop the entry that is not the function's callsite"),
 				relatedTo(im, before, "the other callsite")...)
 		}
 	}

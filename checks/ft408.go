@@ -55,7 +55,9 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 			c = say("ftrace_call_adjust returns another address than the model").
 				Because("executed on callsite %s%s, it returns %#x; by the model it returns %s", t.name(im, run.Site.Entry), inCase(step), uint64(step.Returned), step.WantRet)
 		}
-		reportRun(pass, kernel, step.Func, run.Site, c.Because("the callsite's words: %s", words(im, run.Site.Entry, t.Shape)), more)
+		c = c.Because("the callsite's words: %s", words(im, run.Site.Entry, t.Shape)).
+			Do("Let ftrace_call_adjust() return the address of the BL, and 0 for what is no callsite")
+		reportRun(pass, kernel, step.Func, run.Site, c, more)
 	})
 }, Sites, SiteRuns, InKernel)
 

@@ -44,6 +44,15 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 		for _, d := range firstOf(rest, 3) {
 			c = c.Because("%s", itDoes(d))
 		}
+		switch {
+		case c.Fix != "":
+		case step.Died:
+			c = c.Do("Let %s return an error instead", step.Func)
+		case step.Wrong:
+			c = c.Do("Let %s return %s and leave %s", step.Func, step.WantRet, siteState(im, run.Site, t, step.Want))
+		default:
+			c = c.Do("Compare %s with the kernel's own of era %s", step.Func, t.Era)
+		}
 		reportRun(pass, kernel, step.Func, run.Site, c, more)
 	})
 }, Sites, SiteRuns, InKernel)

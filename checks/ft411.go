@@ -40,7 +40,8 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		if int(s.Saved) != read {
 			report(pass, a, say("callsite %s saves LR in x%d, the entry code reads x%d", t.label(im, a), s.Saved, read).
 				Because("the callsite at %#x has %s", a, text(im, s.Call-a64.Size)).
-				Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
+				Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)).
+				Do("Let ftrace_init_nop() and the entry code agree on one register"), place...)
 		}
 	}
 	if n == len(t.Addrs) {
@@ -62,7 +63,8 @@ var FT411 = check("FT411", func(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, init, say("callsites save LR in x%d, the entry code reads x%d", runs.Saved, read).
 			Because("ftrace_init_nop(), executed, makes `mov x%d, x30`", runs.Saved).
-			Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)), place...)
+			Because("the entry code takes the caller by %s at %s, and so returns to a wild address", text(kernel, at), kernel.At(at)).
+			Do("Let ftrace_init_nop() and the entry code agree on one register"), place...)
 	}
 	return examined("%s: LR in x%d", plural.Of(len(t.Addrs), "callsite"), runs.Saved)
 }, Sites, SiteRuns, InKernel)

@@ -186,11 +186,13 @@ func reportRun(pass *analysis.Pass, kernel *elfscan.Image, name string, s callsi
 	}
 	im := image(pass)
 	fn, _ := kernel.Addr(name)
+	at, places := fn, relatedTo(im, s.Entry, "the callsite")
 	if kernel != im {
-		report(pass, s.Entry, c, relatedAs(kernel, fn, "the function", name)...)
-		return
+		at, places = s.Entry, relatedAs(kernel, fn, "the function", name)
 	}
-	report(pass, fn, c, relatedTo(im, s.Entry, "the callsite")...)
+	d := c.Diagnostic(im.Pos(at), places...)
+	d.Category = finding.OfKernel + name
+	pass.Report(d)
 }
 
 // A moduleKind holds everything that can make a kernel's functions treat two

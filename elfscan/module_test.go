@@ -270,7 +270,7 @@ func TestBadModules(t *testing.T) {
 				at := bytes.LastIndex(b, []byte(name+"\x00"))
 				b[at+1] = 'X'
 			}
-		}), "is an object file and no module"},
+		}), "is an object file and not a module"},
 		{"odd.ko", changed(func(b []byte) { s := section(b, patchable); le.PutUint64(s[32:], le.Uint64(s[32:])-4) }), "callsite table: its size, 0x1c bytes, is not a multiple of 8"},
 		{"unloaded.ko", changed(func(b []byte) { le.PutUint64(section(b, patchable)[8:], 0) }), "the callsite table is not loaded"},
 		{"type.ko", changed(func(b []byte) {
@@ -325,7 +325,7 @@ func TestModuleBomb(t *testing.T) {
 	for ext, pack := range modulePackers {
 		buf := Buffer{limit: limit}
 		_, err := OpenModule(inFile(t, "bomb."+ext, pack(t, bomb)), ModuleOptions{Buffer: &buf})
-		if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 1048576 bytes") {
+		if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 1,048,576 bytes") {
 			t.Errorf("%s: %v", ext, err)
 		}
 		if n := cap(buf.unpacked); n > 4*limit {

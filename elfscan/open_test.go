@@ -292,7 +292,7 @@ func TestPackedBomb(t *testing.T) {
 		fits := pack(t, make([]byte, limit))
 		taken := allocated(func() {
 			data, err := mapUnpacked(bomb, limit)
-			if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 262144 bytes") {
+			if err == nil || !strings.Contains(err.Error(), "unpacks to more than the limit of 262,144 bytes") {
 				t.Errorf("%s: a bomb gives %v, %d bytes", ext, err, len(data))
 			}
 		})

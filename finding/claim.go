@@ -37,6 +37,10 @@ func (c Claim) Do(format string, args ...any) Claim {
 	return c
 }
 
+// OfKernel begins the category of a diagnostic about a function of the kernel, whose
+// name follows. Such a defect shows in each module, and is one finding of the first.
+const OfKernel = "kernel function "
+
 // Text returns the parts of c, one a line.
 func (c Claim) Text() string {
 	lines := append([]string{c.Headline}, c.Evidence...)

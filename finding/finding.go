@@ -35,6 +35,10 @@ type Finding struct {
 
 	Identity Identity // the same in every build
 
+	// Culprit is the function of the kernel that does wrong, though the finding may be
+	// in a module; "" if it is not known to be one.
+	Culprit string
+
 	Patched   Place // of a finding in a patch: the place in the patched file
 	Confirmed bool  // found in the patch and in the image built from it
 

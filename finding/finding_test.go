@@ -41,7 +41,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A fingerprint is that of all four parts of an identity, each in its place.
+// A fingerprint is that of all parts of an identity, each in its place.
 func TestFingerprint(t *testing.T) {
 	id := finding.Identity{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_caller", Text: "ret"}
 	print := id.Fingerprint()
@@ -58,6 +58,8 @@ func TestFingerprint(t *testing.T) {
 		{Rule: "FT101", Object: "ext4", Symbol: "ftrace_caller", Text: "ret"},
 		{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_regs_caller", Text: "ret"},
 		{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_caller", Text: "nop"},
+		{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_caller", Text: "ret", Headline: "ret"},
+		{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_caller", Headline: "ret"},
 		{Rule: "FT101", Object: "vmlinux", Symbol: "", Text: "ftrace_callerret"},
 		{Rule: "FT101", Object: "vmlinux", Symbol: "ftrace_callerret", Text: ""},
 		{Rule: "FT101vmlinux", Object: "", Symbol: "ftrace_caller", Text: "ret"},
@@ -94,6 +96,7 @@ func TestWithoutNumbers(t *testing.T) {
 		"12 of 300 callsites, at 0xffff80008001": "# of # callsites, at #",
 		"  mov\tx0,   x1 \n":                     "mov x0, x1",
 		"ftrace_call2 and x29":                   "ftrace_call2 and x29",
+		"it leaves d503201f, not aa1e03e9":       "it leaves #, not #",
 		"":                                       "",
 	} {
 		if got := finding.WithoutNumbers(text); got != want {

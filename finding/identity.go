@@ -16,13 +16,21 @@ type Identity struct {
 	Object string // "vmlinux", the name of a module, or the path of a patched file
 	Symbol string // the symbol around the address or its callsite, without offset; "" for none
 	// Text is the instruction at the address or the line of the source, without
-	// numbers. A finding that has neither has its message.
+	// numbers. A finding that has neither has its headline.
 	Text string
+	// Headline is that of a finding about the kernel's own code, without numbers: one
+	// rule may find two defects of a function. It is "" of callsites, where the rule
+	// says all, and in baselines of older versions.
+	Headline string
 }
 
 // Fingerprint returns a short name of the identity: 32 hexadecimal digits.
 func (id Identity) Fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{id.Rule, id.Object, id.Symbol, id.Text}, "\x00")))
+	parts := []string{id.Rule, id.Object, id.Symbol, id.Text}
+	if id.Headline != "" {
+		parts = append(parts, id.Headline)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -30,7 +38,7 @@ func (id Identity) Fingerprint() string {
 // may be any bytes, and a module may have no name.
 func (id Identity) Valid() Identity {
 	id.Object = cmp.Or(id.Object, "?")
-	for _, s := range []*string{&id.Object, &id.Symbol, &id.Text} {
+	for _, s := range []*string{&id.Object, &id.Symbol, &id.Text, &id.Headline} {
 		*s = strings.ToValidUTF8(*s, "\ufffd")
 	}
 	return id
@@ -38,7 +46,7 @@ func (id Identity) Valid() Identity {
 
 var (
 	// number matches what another build changes in an instruction or a message.
-	number = regexp.MustCompile(`[-+]?\b(?:0x[0-9a-f]+|\d+(?:,\d{3})*)\b`)
+	number = regexp.MustCompile(`[-+]?\b(?:0x[0-9a-f]+|[0-9a-f]{8}|\d+(?:,\d{3})*)\b`)
 	spaces = regexp.MustCompile(`\s+`)
 )
 

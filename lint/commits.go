@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,8 +32,16 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 		_, err := fmt.Fscan(stdout, &merges)
 		return err
 	}, "rev-list", "--count", "--merges")
+	if isShallow(ctx) {
+		if err == nil {
+			err = rootless(ctx, rng)
+		}
+		if err != nil {
+			err = fmt.Errorf("%w: this clone is shallow and lacks older commits: run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", err)
+		}
+	}
 	if err != nil {
-		return fail(shallow(ctx, err))
+		return fail(err)
 	}
 	var in *patchscan.Input
 	err = git(ctx, rng, func(stdout io.Reader) (err error) {
@@ -45,6 +54,9 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=",
 		"log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
 		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
+	if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && len(none.Letters) > 0 {
+		return &finding.Result{Path: name, Patch: &finding.PatchFacts{Notes: []finding.Note{{Text: "the commits change no file"}}}}
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -57,14 +69,22 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	return res
 }
 
-// shallow adds what to do to the error of git in a clone that lacks the older
-// commits, as CI makes them.
-func shallow(ctx context.Context, failed error) error {
+// isShallow reports whether the clone lacks older commits, as those that CI makes.
+func isShallow(ctx context.Context) bool {
 	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--is-shallow-repository").Output()
-	if err != nil || strings.TrimSpace(string(out)) != "true" {
-		return failed
-	}
-	return fmt.Errorf("%w: this clone is shallow and lacks older commits: run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", failed)
+	return err == nil && strings.TrimSpace(string(out)) == "true"
+}
+
+// rootless returns an error if a commit of the range has no parent here. git shows
+// such a commit as if it made all files.
+func rootless(ctx context.Context, rng string) error {
+	return git(ctx, rng, func(stdout io.Reader) error {
+		id := ""
+		if _, err := fmt.Fscan(stdout, &id); err != nil {
+			return nil // none
+		}
+		return fmt.Errorf("git %s: the parent of %.12s is not here", rng, id)
+	}, "rev-list", "--max-parents=0", "--max-count=1")
 }
 
 // git runs git in the current folder on a range, and gives its output to read.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"go/token"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,6 +146,9 @@ func (im imageSubject) place(pos token.Pos) finding.Place {
 
 func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.Finding {
 	f := finding.Finding{Place: finding.Place{Path: im.Path, Addr: im.addr(d.Pos)}, Rule: rule, Claim: finding.ClaimOf(d)}
+	if name, ok := strings.CutPrefix(d.Category, finding.OfKernel); ok {
+		f.Culprit = name
+	}
 	if f.Addr != 0 {
 		if _, ok := im.SymbolAt(f.Addr); ok {
 			f.Symbol = callsite.Name(im.Image, f.Addr)
@@ -153,10 +157,23 @@ func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 			f.Insn = a64.Text(w, f.Addr, im.Name)
 		}
 	}
-	f.Identity = finding.Identity{
-		Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Headline)),
-	}.Valid()
+	f.Identity = finding.Identity{Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Headline))}
+	if f.Insn != "" && !im.atCallsite(f.Addr) {
+		f.Identity.Headline = finding.WithoutNumbers(f.Headline)
+	}
+	f.Identity = f.Identity.Valid()
 	return f
+}
+
+// atCallsite reports whether a callsite is at addr.
+func (im imageSubject) atCallsite(addr uint64) bool {
+	t, err := callsite.Of(im.Image)
+	if err != nil || t.Entries == nil {
+		return false
+	}
+	_, listed := slices.BinarySearch(t.Addrs, addr)
+	_, within := callsite.FuncAt(im.Image, addr)
+	return listed || within
 }
 
 // function returns the name of the symbol around addr or its callsite.

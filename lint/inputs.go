@@ -123,17 +123,28 @@ func (in *Inputs) walk(dir string) (images []string) {
 		return nil
 	})
 	if len(in.Modules) == before && len(images) == 0 && len(in.Errors) == problems {
-		what := "a folder without a vmlinux or modules (" + strings.Join(moduleNames, ", ") + ")"
-		for _, name := range []string{"Kbuild", "Kconfig", "Makefile"} {
-			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				what = "a folder of sources (it has a " + name + "), without a vmlinux or modules: name the vmlinux that was built, or the source files to check"
-				break
-			}
-		}
-		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: what})
+		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: noInput(dir)})
 	}
 	return images
 }
+
+// noInput says what a folder without images and modules has instead.
+func noInput(dir string) string {
+	const without = ", without a vmlinux or modules: "
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case slices.Contains([]string{"Kbuild", "Kconfig", "Makefile"}, name), patchscan.LangOf(name) != patchscan.LangOther && e.Type().IsRegular():
+			return "a folder of sources (it has a " + name + ")" + without + "name the vmlinux that was built, or the source files to check"
+		case slices.Contains(patchNames, filepath.Ext(name)):
+			return "a folder of patches" + without + "name the patches, as " + filepath.Join(dir, "*"+filepath.Ext(name))
+		}
+	}
+	return "a folder without a vmlinux or modules (" + strings.Join(moduleNames, ", ") + ")"
+}
+
+// patchNames are the ends of the names of patches and mails.
+var patchNames = []string{".patch", ".diff", ".mbox", ".eml"}
 
 // IsPatch reports whether the file at path is an input of patchscan: patches, a
 // mail, or a source file. "-" (standard input) and pipes count as patches,
@@ -157,8 +168,7 @@ func IsPatch(path string) bool {
 			return false
 		}
 	}
-	switch filepath.Ext(path) {
-	case ".patch", ".diff", ".mbox", ".eml":
+	if slices.Contains(patchNames, filepath.Ext(path)) {
 		return true
 	}
 	rest, _ := io.ReadAll(io.LimitReader(f, 64<<10))

@@ -105,6 +105,8 @@ type driver struct {
 	fset  *token.FileSet
 	slots chan struct{} // bounds what runs at once
 
+	letters map[string][]*patchscan.Patch // of files of a series without a patch
+
 	allPlaces bool // look up the source positions of all findings, counted or not
 }
 

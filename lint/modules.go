@@ -146,6 +146,9 @@ func (m *moduleSet) inOrder(ctx context.Context, results <-chan judged, images i
 			res := waiting[n].res
 			if n >= images {
 				res = m.execute(ctx, waiting[n])
+				if k := waiting[n].kernel; k != nil {
+					k.once(res)
+				}
 				total.Judged++
 				if res.Image == nil {
 					total.Unread++
@@ -169,7 +172,42 @@ type kernel struct {
 	vermagic string      // that it expects of modules
 	shape    *arch.Shape // of its callsites
 
-	executed map[string]bool // kinds of which a callsite was executed without a finding
+	executed map[string]bool    // kinds of which a callsite was executed without a finding
+	reported map[culprit]string // its defects that modules show, with the path of the first module
+}
+
+// A culprit is a function of a kernel that does what a rule forbids, and the headline
+// that says what, without numbers.
+type culprit struct{ rule, function, headline string }
+
+// once drops the findings about functions of the kernel that an earlier module shows:
+// a defect of the kernel is one finding, also if it shows in a thousand modules. What
+// the kernel shows without a module is another case, and another finding. Findings
+// that do not count stay, and hide no other. A rule that is left without findings does
+// not apply.
+func (k *kernel) once(res *finding.Result) {
+	dropped := map[string]string{} // by rule: why
+	res.Findings = slices.DeleteFunc(res.Findings, func(f finding.Finding) bool {
+		if f.Culprit == "" {
+			return false
+		}
+		c := culprit{f.Rule.ID, f.Culprit, finding.WithoutNumbers(f.Headline)}
+		first, seen := k.reported[c]
+		if !seen {
+			k.reported[c] = res.Path
+		}
+		if !seen || first == res.Path {
+			return false
+		}
+		dropped[f.Rule.ID] = fmt.Sprintf("the kernel's %s does wrong, as is said of %s", f.Culprit, first)
+		res.Rules[slices.IndexFunc(res.Rules, func(r finding.RuleRun) bool { return r.Rule.ID == f.Rule.ID })].Findings--
+		return true
+	})
+	for i := range res.Rules {
+		if r := &res.Rules[i]; dropped[r.Rule.ID] != "" && r.Findings+r.Known+r.Suppressed == 0 && r.Status == finding.Judged {
+			r.Outcome = finding.Outcome{Status: finding.NotApplicable, Why: errors.New(dropped[r.Rule.ID])}
+		}
+	}
 }
 
 func (k *kernel) close() {
@@ -203,7 +241,7 @@ func (d *driver) moduleSet(in Inputs) *moduleSet {
 		m.debugFile = d.DebugFile
 	}
 	for _, path := range in.Images {
-		m.kernels = append(m.kernels, &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}})
+		m.kernels = append(m.kernels, &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}, reported: map[culprit]string{}})
 	}
 	for _, a := range imageAnalyzers(d.Checks) {
 		if rule := d.rule(a); rule.On&rules.Modules != 0 {

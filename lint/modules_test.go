@@ -54,6 +54,35 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
+// A defect of the kernel's functions is a finding of the first module that shows it.
+// The rule does not apply to the others, and says where the finding is.
+func TestDefectOfTheKernel(t *testing.T) {
+	in := lint.Find([]string{copies(t, "plt-wrong", 3), filepath.Join(moduleSamples, "kernel-plt-wrong.elf")})
+	var results []*finding.Result
+	if _, err := lint.Run(context.Background(), in, lint.Config{Workers: 2}, func(res *finding.Result) { results = append(results, res) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(results) != 4 {
+		t.Fatalf("%d results", len(results))
+	}
+	for n, res := range results {
+		want, status := 1, finding.Judged
+		if n > 1 { // behind the kernel and the first module
+			want, status = 0, finding.NotApplicable
+		}
+		if len(res.Findings) != want {
+			t.Errorf("%s: %d findings, want %d: %v", res.Path, len(res.Findings), want, res.Findings)
+		}
+		for _, r := range res.Rules {
+			if r.Rule.ID == "FT409" && (r.Findings != want || r.Status != status) {
+				t.Errorf("%s: %d findings, %v", res.Path, r.Findings, r.Outcome)
+			} else if r.Rule.ID == "FT409" && want == 0 && !strings.HasSuffix(fmt.Sprint(r.Why), "module_finalize does wrong, as is said of "+results[1].Path) {
+				t.Errorf("%s: %v", res.Path, r.Why)
+			}
+		}
+	}
+}
+
 // When the context is done Run returns at once and says how far it came.
 func TestInterrupted(t *testing.T) {
 	in := lint.Find([]string{copies(t, "good-callops", 400), filepath.Join(moduleSamples, "kernel-callops.elf")})

@@ -19,6 +19,7 @@ import (
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/report"
@@ -110,9 +111,9 @@ func run(t *testing.T, path string, cfg lint.Config) *finding.Result {
 func speaksOf(id string, im *finding.ImageFacts) string {
 	switch id {
 	case "FT201", "FT401", "FT402", "FT404", "FT405", "FT407", "FT410", "FT411":
-		return fmt.Sprintf("%d callsites", im.Callsites)
+		return plural.Of(im.Callsites, "callsite")
 	case "FT403":
-		return fmt.Sprintf("%d entries, %d of them blank", im.Callsites+im.Blank, im.Blank)
+		return fmt.Sprintf("%s, %d of them blank", plural.Of(im.Callsites+im.Blank, "entry"), im.Blank)
 	}
 	return ""
 }

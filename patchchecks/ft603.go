@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -52,7 +53,7 @@ var FT603 = check("FT603", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing masks an offset into an instruction")
 	}
-	return examined("%d masked offsets", n)
+	return examined("%s", plural.Of(n, "masked offset"))
 })
 
 // reportMasked reports an offset that the statement at a token cuts to a number of
@@ -61,7 +62,7 @@ var FT603 = check("FT603", func(j *judge) tally {
 func (fl *flow) reportMasked(j *judge, m masked, bits, at int, alignment *patchscan.Token) {
 	field, holds := "a field", ""
 	if bits > 0 {
-		field = fmt.Sprintf("%d bits", bits)
+		field = plural.Of(bits, "bit")
 		if bits == 19 || bits == 26 {
 			holds = fmt.Sprintf(", which hold offsets of %#x..%+#x bytes", -int64(4)<<(bits-1), int64(4)<<(bits-1)-4)
 		}

@@ -1,11 +1,11 @@
 package patchchecks
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -72,7 +72,7 @@ var FT604 = check("FT604", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no function of arm64 C that is long enough to compare")
 	}
-	return examined("%d functions", n)
+	return examined("%s", plural.Of(n, "function"))
 })
 
 // A twin is a function b that is nearly the same as a, and their difference.
@@ -89,7 +89,7 @@ func (t twin) report(j *judge, s *Source) {
 		claim = finding.Say("%s does much the same as %s", b.name(), a.name()).
 			Because("they call functions that are nearly the same")
 	}
-	claim = claim.Because("%d of %d tokens are the same", t.d.same, t.d.of)
+	claim = claim.Because("%s of %s are the same", plural.Number(t.d.same), plural.Of(t.d.of, "token"))
 	if len(t.d.pairs) > 0 {
 		claim = claim.Because("%s has %s", b.name(), t.d)
 	}
@@ -178,7 +178,7 @@ type difference struct {
 // String says what the second function has: "x for y".
 func (d *difference) String() string {
 	if len(d.pairs) > 3 {
-		return fmt.Sprintf("%d other names", len(d.pairs))
+		return plural.Of(len(d.pairs), "other name")
 	}
 	var w []string
 	for _, p := range d.pairs {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -49,7 +50,7 @@ var FT608 = check("FT608", func(j *judge) tally {
 	if alloc == nil {
 		return notApplicable("the input allocates no memory for code")
 	}
-	looked := examined("%d allocations of memory for code, %d branches that nothing tests", allocations, len(branches))
+	looked := examined("%s of memory for code, %s that nothing tests", plural.Of(allocations, "allocation"), plural.Of(len(branches), "branch"))
 	if len(branches) == 0 {
 		return looked
 	}

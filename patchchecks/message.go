@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -75,7 +76,7 @@ var FT606 = check("FT606", func(j *judge) tally {
 	if about == 0 {
 		return notApplicable(noneAbout)
 	}
-	return examined("%d patches", about)
+	return examined("%s", plural.Of(about, "patch"))
 })
 
 // noneAbout says why a rule about messages is not applicable to patches.
@@ -121,10 +122,14 @@ var FT607 = check("FT607", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
+	letters := j.In.Letters
 	for _, c := range j.Patches {
-		if len(c.Patch.Files) == 0 && hasFigure(c.Patch) {
-			return examined("the cover letter has figures")
+		if len(c.Patch.Files) == 0 {
+			letters = append(letters, c.Patch)
 		}
+	}
+	if slices.ContainsFunc(letters, hasFigure) {
+		return examined("the cover letter has figures")
 	}
 	n := 0
 	for _, c := range j.Patches {
@@ -145,7 +150,7 @@ var FT607 = check("FT607", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable(noneAbout)
 	}
-	return examined("%d messages", n)
+	return examined("%s", plural.Of(n, "message"))
 })
 
 // claims matches words that say that something is fast or slow.

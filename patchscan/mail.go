@@ -37,13 +37,23 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return fmt.Errorf("%s: no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", in.Path, plural.Of(len(lines), "line"), notes)
+		return &NoPatch{in.Path, fmt.Sprintf("no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", plural.Of(len(lines), "line"), notes), in.Patches, false}
 	}
 	if without > 0 {
 		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))
 	}
 	return nil
 }
+
+// NoPatch is the error of an input that has no patch in it.
+type NoPatch struct {
+	Path    string
+	What    string
+	Letters []*Patch // cover letters, and other mails that are no replies
+	Empty   bool     // there is nothing in the input, as in git's patch of an empty commit
+}
+
+func (e *NoPatch) Error() string { return e.Path + ": " + e.What }
 
 // A lineRange is the lines from start to before end.
 type lineRange struct{ start, end int }
@@ -122,6 +132,14 @@ func (in *Input) readMail(lines []string, at int32) {
 			subject = h.Get("Subject")
 		}
 		from.subject, from.thread = strings.Join(strings.Fields(subject), " "), thread(h)
+		field := func(name string) string {
+			s, err := h.Text(name)
+			if err != nil {
+				s = h.Get(name)
+			}
+			return strings.Join(strings.Fields(s), " ")
+		}
+		from.mail = Mail{field("From"), field("To"), field("Cc"), field("Date"), field("Message-Id"), field("References")}
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
@@ -136,7 +154,8 @@ type mailFrom struct {
 	subject string
 	line    int    // of the input, where the mail begins
 	thread  string // as Patch.thread
-	git     bool   // the mail is a commit that git wrote
+	mail    Mail
+	git     bool // the mail is a commit that git wrote
 }
 
 // gitFrom matches the From_ line that git log and git format-patch write.

@@ -20,7 +20,8 @@ import (
 //	{"rule":"FT407","object":"vmlinux","symbol":"nr_processes","text":"nop","count":1}
 //
 // The other lines are sorted, so that a merge of two baselines has the lines of
-// both. A line that is there twice counts once.
+// both. A line that is there twice counts once. A line without a headline, as older
+// versions wrote them, is about findings of any.
 type Baseline struct {
 	Path    string
 	entries map[about][]finding.Entry
@@ -46,7 +47,9 @@ type baselineLine struct {
 	Object string `json:"object"`
 	Symbol string `json:"symbol,omitempty"`
 	Text   string `json:"text,omitempty"`
-	Count  int    `json:"count"`
+
+	Headline string `json:"headline,omitempty"` // not there: any
+	Count    int    `json:"count"`
 }
 
 // ReadBaseline reads the baseline at path. The file must be regular unless named
@@ -89,7 +92,7 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		}
 		var l baselineLine
 		if err := strictJSON(line, &l); err != nil {
-			return fail(n, "not a line of a baseline: want {\"rule\":...,\"object\":...,\"symbol\":...,\"text\":...,\"count\":...}")
+			return fail(n, "not a line of a baseline: want {\"rule\":...,\"object\":...,\"symbol\":...,\"text\":...,\"headline\":...,\"count\":...}")
 		}
 		switch {
 		case l.Rule == "" || l.Object == "":
@@ -97,7 +100,7 @@ func ParseBaseline(path string, text []byte) (*Baseline, error) {
 		case l.Count < 1 || l.Count > maxCount:
 			return fail(n, "the count is %d: want 1 or more", l.Count)
 		}
-		id := finding.Identity{Rule: l.Rule, Object: l.Object, Symbol: l.Symbol, Text: l.Text}
+		id := finding.Identity{Rule: l.Rule, Object: l.Object, Symbol: l.Symbol, Text: l.Text, Headline: l.Headline}
 		counts[id] = max(counts[id], l.Count)
 	}
 	if !begun {
@@ -162,6 +165,7 @@ func compareEntries(a, b finding.Entry) int {
 		strings.Compare(a.Rule, b.Rule),
 		strings.Compare(a.Symbol, b.Symbol),
 		strings.Compare(a.Text, b.Text),
+		strings.Compare(a.Headline, b.Headline),
 	)
 }
 
@@ -181,7 +185,7 @@ func (b *Baseline) Write(w io.Writer) error {
 	enc.SetEscapeHTML(false)
 	lines := []any{baselineHeader{baselineFormat, baselineVersion}}
 	for _, e := range b.Entries() {
-		lines = append(lines, baselineLine{e.Rule, e.Object, e.Symbol, e.Text, e.Count})
+		lines = append(lines, baselineLine{e.Rule, e.Object, e.Symbol, e.Text, e.Headline, e.Count})
 	}
 	for _, l := range lines {
 		if err := enc.Encode(l); err != nil {

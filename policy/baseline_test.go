@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/hostile"
 	"github.com/ftlint/ftlint/policy"
 )
@@ -57,9 +58,9 @@ func TestBaselineFile(t *testing.T) {
 		{`{"format":"other","version":1}`, `base:1: not a baseline: the file does not begin with {"format":"ftlint baseline","version":1}`},
 		{`{"format":"ftlint baseline","version":2}`, `base:1: a baseline of version 2; this ftlint reads version 1`},
 		{header + "\n<<<<<<< HEAD\n", `base:3: a merge left this conflict: write the baseline again, or keep the lines of both sides`},
-		{header + "secret\n", `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"count":...}`},
-		{header + `{"rule":"FT407","object":"vmlinux","count":1} x`, `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"count":...}`},
-		{header + `{"rule":"FT407","object":"vmlinux","colour":1,"count":1}`, `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"count":...}`},
+		{header + "secret\n", `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"headline":...,"count":...}`},
+		{header + `{"rule":"FT407","object":"vmlinux","count":1} x`, `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"headline":...,"count":...}`},
+		{header + `{"rule":"FT407","object":"vmlinux","colour":1,"count":1}`, `base:2: not a line of a baseline: want {"rule":...,"object":...,"symbol":...,"text":...,"headline":...,"count":...}`},
 		{header + `{"rule":"FT407","count":1}`, `base:2: a line without a rule or an object`},
 		{header + `{"rule":"FT407","object":"vmlinux"}`, `base:2: the count is 0: want 1 or more`},
 		{header + `{"rule":"FT407","object":"vmlinux","count":-1}`, `base:2: the count is -1: want 1 or more`},
@@ -78,6 +79,36 @@ func TestBaselineFile(t *testing.T) {
 	}
 	if _, err := policy.ReadBaseline(large, false); err == nil || !strings.Contains(err.Error(), "has more than 16384 KiB") {
 		t.Errorf("a large file: %v", err)
+	}
+}
+
+// One rule can find two defects at one instruction: an entry knows one of them, by
+// its headline. An entry of an older baseline, without a headline, knows any.
+func TestSieveKnows(t *testing.T) {
+	const at = `{"rule":"FT409","object":"vmlinux","symbol":"ftrace_make_call","text":"nop",`
+	for _, c := range []struct {
+		entry string
+		known []string // of the headlines a, b, a
+	}{
+		{at + `"headline":"a","count":1}`, []string{"a"}},
+		{at + `"headline":"a","count":2}`, []string{"a", "a"}},
+		{at + `"headline":"b","count":2}`, []string{"b"}},
+		{at + `"count":1}`, []string{"a"}},
+		{at + `"count":2}`, []string{"a", "b"}},
+		{at + `"headline":"b","count":1}` + "\n" + at + `"count":3}`, []string{"a", "b", "a"}},
+		{at + `"headline":"c","count":1}`, nil},
+	} {
+		sieve := (&policy.Policy{Baseline: parsed(t, header+c.entry+"\n")}).Sieve("vmlinux")
+		var known []string
+		for _, headline := range []string{"a", "b", "a"} {
+			f := finding.Finding{Identity: finding.Identity{Rule: "FT409", Object: "vmlinux", Symbol: "ftrace_make_call", Text: "nop", Headline: headline}}
+			if !sieve.Pass(&f) {
+				known = append(known, headline)
+			}
+		}
+		if diff := cmp.Diff(c.known, known); diff != "" {
+			t.Errorf("%s: %s", c.entry, diff)
+		}
 	}
 }
 

@@ -68,6 +68,11 @@ func (s *Sieve) Pass(f *finding.Finding) bool {
 		return true
 	}
 	s.seen[f.Identity]++
+	older := f.Identity // as an entry without a headline has it
+	older.Headline = ""
+	if older != f.Identity {
+		s.seen[older]++
+	}
 	for i := range s.policy.Ignore {
 		if s.at(f, s.policy.Ignore[i].Text) {
 			f.SuppressedBy = &finding.Suppression{Rule: f.Rule.ID, Reason: Ignored, From: s.policy.Ignore[i].From}
@@ -80,12 +85,18 @@ func (s *Sieve) Pass(f *finding.Finding) bool {
 			return false
 		}
 	}
-	s.asked[f.Identity]++
-	if s.policy.Record || s.policy.Baseline != nil && s.asked[f.Identity] <= s.policy.Baseline.count(f.Identity) {
+	if s.policy.Record || s.known(f.Identity) || older != f.Identity && s.known(older) {
 		f.Known = true
 		return false
 	}
 	return true
+}
+
+// known counts a finding of the identity, and reports whether the baseline has so
+// many.
+func (s *Sieve) known(id finding.Identity) bool {
+	s.asked[id]++
+	return s.policy.Baseline != nil && s.asked[id] <= s.policy.Baseline.count(id)
 }
 
 func (s *Sieve) suppresses(sup *finding.Suppression, f *finding.Finding) bool {

@@ -172,7 +172,7 @@ func TestSetupBounds(t *testing.T) {
 			return b.String()
 		}(), "unknown key"},
 		{"the billion laughs", "a: &a [x,x]\nb: &b [*a,*a]\n", "anchors, aliases"},
-		{"a long key", strings.Repeat("k", 1<<19) + ": x\n", "a text of more than 1000 bytes"},
+		{"a long key", strings.Repeat("k", 1<<19) + ": x\n", "a text of more than 1,000 bytes"},
 	} {
 		began := time.Now()
 		_, err := policy.ReadSetup(write(test.text), false)

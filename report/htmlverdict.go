@@ -48,18 +48,15 @@ const (
 
 // verdict sums the run up.
 func (v *pageView) verdict(run *Run) *verdictView {
-	var t, read tally
+	var t tally
 	for _, in := range v.Inputs {
 		t.add(in.res)
-		if !in.unread() {
-			read.add(in.res)
-		}
 	}
 	vv := &verdictView{Undecided: v.ruleLinks(t.inconclusive)}
-	if read.judged > 0 {
-		vv.Of = "in " + read.subject(true)
+	if t.judged() > 0 {
+		vv.Of = "in " + t.subject(true)
 	}
-	if list := read.images; len(list) == 1 && list[0].Image.Compiler != "" {
+	if list := t.images; len(list) == 1 && list[0].Image.Compiler != "" {
 		vv.Of += ", built by " + clean(list[0].Image.Compiler)
 	}
 	vv.say(&t, len(run.Errors) > 0)
@@ -105,7 +102,7 @@ func (vv *verdictView) say(t *tally, lost bool) {
 	}
 	all := joined("; ", cmp.Or(found, "nothing found, "+rest), unread, undecided)
 	switch {
-	case t.judged == 0:
+	case t.judged() == 0:
 		vv.Class, vv.Mark, vv.Say = "error", "\u2715", joined("; ", "nothing was judged", unread)
 	case t.bySeverity[rules.Error] > 0:
 		vv.Class, vv.Mark, vv.Say = "error", "\u2715", all
@@ -128,7 +125,7 @@ func (vv *verdictView) say(t *tally, lost bool) {
 // partly reports whether an input was judged in part.
 func (t *tally) partly() bool {
 	return slices.ContainsFunc(slices.Concat(t.images, t.modules, t.patches), func(res *finding.Result) bool {
-		return len(res.Errors) > 0 && (res.Image != nil || res.Patch != nil)
+		return len(res.Errors) > 0
 	})
 }
 

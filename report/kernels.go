@@ -12,7 +12,8 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-// Kernels writes a table of the kernels among the results, a kernel a row.
+// Kernels writes a table of the kernels among the results, a kernel a row; nothing
+// if none could be read, as the errors have said so.
 func Kernels(w io.Writer, results []*finding.Result) {
 	rows := [][]string{{"kernel", "release", "era", "callsites", "errors", "warnings", "notes", "inconclusive"}}
 	for _, res := range results {
@@ -28,7 +29,9 @@ func Kernels(w io.Writer, results []*finding.Result) {
 		rows = append(rows, []string{printable(res.Path), cmp.Or(OneLine(res.Image.Release), "?"), res.Image.Era, plural.Number(res.Image.Callsites),
 			plural.Number(t.bySeverity[rules.Error]), plural.Number(t.bySeverity[rules.Warning]), plural.Number(t.bySeverity[rules.Note]), plural.Number(len(t.inconclusive))})
 	}
-	writeTable(w, rows)
+	if slices.ContainsFunc(results, func(res *finding.Result) bool { return res.Image != nil }) {
+		writeTable(w, rows)
+	}
 }
 
 // numbers is the column from which on a table has numbers, which are aligned to

@@ -18,14 +18,17 @@ func Patches(w io.Writer, results []*finding.Result) {
 		return
 	}
 	var sum finding.PatchFacts
-	sources, without := 0, 0
+	sources, without, passed := 0, 0, 0
 	for _, res := range read {
 		p := res.Patch
 		sum.Patches, sum.Files, sum.Judged, sum.Added = sum.Patches+p.Patches, sum.Files+p.Files, sum.Judged+p.Judged, sum.Added+p.Added
 		if p.Source {
 			sources++
 		}
-		if p.Judged == 0 {
+		switch {
+		case passedOver(p):
+			passed++
+		case p.Judged == 0:
 			without++
 		}
 	}
@@ -40,11 +43,10 @@ func Patches(w io.Writer, results []*finding.Result) {
 	fmt.Fprintf(w, "%s: %s; %s of arm64, %s judged\n", plural.Of(len(read), "input"), strings.Join(parts, ", "),
 		plural.Of(sum.Judged, "file"), plural.Of(sum.Added, "line"))
 	if without > 0 {
-		have := "have"
-		if without == 1 {
-			have = "has"
-		}
-		fmt.Fprintf(w, "  %s %s no code of arm64\n", plural.Of(without, "input"), have)
+		fmt.Fprintf(w, "  %s without code of arm64\n", plural.Of(without, "input"))
+	}
+	if passed > 0 {
+		fmt.Fprintf(w, "  %s without a patch, passed over\n", plural.Of(passed, "input"))
 	}
 	for _, res := range read {
 		if slices.ContainsFunc(res.Rules, func(r finding.RuleRun) bool { status, _ := Status(r); return status == "inconclusive" }) {
@@ -61,7 +63,7 @@ func Patches(w io.Writer, results []*finding.Result) {
 func NotJudged(w io.Writer, results []*finding.Result) {
 	var paths []string
 	for _, res := range results {
-		if res.Patch != nil && res.Patch.Judged == 0 && len(res.Findings) == 0 {
+		if res.Patch != nil && res.Patch.Judged == 0 && !passedOver(res.Patch) && len(res.Findings) == 0 {
 			paths = append(paths, printable(res.Path))
 		}
 	}
@@ -74,3 +76,6 @@ func NotJudged(w io.Writer, results []*finding.Result) {
 		fmt.Fprintf(w, "no code of arm64, so not judged: %s\n", list)
 	}
 }
+
+// passedOver reports whether the input has no patch, as a cover letter.
+func passedOver(p *finding.PatchFacts) bool { return p.Patches == 0 && !p.Source }

@@ -1,10 +1,10 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/picture"
@@ -33,49 +33,61 @@ func Listings(res *finding.Result) ([]picture.Listing, error) {
 }
 
 // Show writes listings: address, word, instruction, the model's instruction
-// where there is one to compare (behind "!" where they differ), and notes.
-func Show(w io.Writer, listings []picture.Listing) error {
-	b := bufio.NewWriter(w)
-	for i, l := range listings {
-		if i > 0 {
-			fmt.Fprintln(b)
+// where there is one to compare (behind "!" where they differ), and notes. A note
+// that does not fit on its line is below it.
+func (t Terminal) Show(listings []picture.Listing) error {
+	return t.buffered(func(t Terminal) {
+		for i, l := range listings {
+			if i > 0 {
+				fmt.Fprintln(t)
+			}
+			t.wrap(t.on(bold), "  ", OneLine(l.Title)+t.on(reset))
+			width := 0
+			for _, line := range l.Lines {
+				width = max(width, len(OneLine(line.Text)))
+			}
+			for _, line := range l.Lines {
+				t.listed(line, width)
+			}
 		}
-		fmt.Fprintf(b, "%s\n", OneLine(l.Title))
-		width := 0
-		for _, line := range l.Lines {
-			width = max(width, len(OneLine(line.Text)))
-		}
-		for _, line := range l.Lines {
-			for _, label := range line.Labels {
-				fmt.Fprintf(b, "%s:\n", OneLine(label))
-			}
-			switch {
-			case line.Missing:
-				fmt.Fprintf(b, "  %16s   %8s  ", "", "")
-			case line.Bytes > 0:
-				fmt.Fprintf(b, "  %x:  %8s  ", line.Addr, "")
-			case line.Word>>32 == 0:
-				fmt.Fprintf(b, "  %x:  %08x  ", line.Addr, line.Word)
-			default:
-				fmt.Fprintf(b, "  %x:  %x  ", line.Addr, line.Word)
-			}
-			switch {
-			case line.Model != "":
-				mark := "="
-				if line.Differs {
-					mark = "!"
-				}
-				fmt.Fprintf(b, "%-*s  %s %s", width, OneLine(line.Text), mark, OneLine(line.Model))
-			default:
-				fmt.Fprint(b, OneLine(line.Text))
-			}
-			if line.Note != "" {
-				fmt.Fprintf(b, "  // %s", OneLine(line.Note))
-			}
-			fmt.Fprintln(b)
-		}
+	})
+}
+
+// listed writes a line of a listing. width is that of the column of instructions.
+func (t Terminal) listed(line picture.Line, width int) {
+	for _, label := range line.Labels {
+		fmt.Fprintln(t, t.paint(bold, OneLine(label)+":"))
 	}
-	return b.Flush()
+	s := ""
+	switch {
+	case line.Missing:
+		s = fmt.Sprintf("  %16s   %8s  ", "", "")
+	case line.Bytes > 0:
+		s = fmt.Sprintf("  %x:  %8s  ", line.Addr, "")
+	case line.Word>>32 == 0:
+		s = fmt.Sprintf("  %x:  %08x  ", line.Addr, line.Word)
+	default:
+		s = fmt.Sprintf("  %x:  %x  ", line.Addr, line.Word)
+	}
+	indent := strings.Repeat(" ", len(s))
+	switch {
+	case line.Model != "" && line.Differs:
+		s += fmt.Sprintf("%-*s  ", width, OneLine(line.Text)) + t.paint(red, "! "+OneLine(line.Model))
+	case line.Model != "":
+		s += fmt.Sprintf("%-*s  = %s", width, OneLine(line.Text), OneLine(line.Model))
+	default:
+		s += OneLine(line.Text)
+	}
+	note := "// " + OneLine(line.Note)
+	switch {
+	case line.Note == "":
+		fmt.Fprintln(t, s)
+	case t.Width > 0 && columns(s)+len("  ")+columns(note) > t.Width:
+		fmt.Fprintln(t, s)
+		t.wrap(indent+t.on(dim), indent+"// ", note+t.on(reset))
+	default:
+		fmt.Fprintf(t, "%s  %s\n", s, t.paint(dim, note))
+	}
 }
 
 // jsonListing and jsonLine are a picture.Listing and one of its lines. Numbers of 64

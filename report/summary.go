@@ -192,7 +192,11 @@ func doNotApply(w io.Writer, list []finding.RuleRun) {
 // patchFacts returns the summary's line about patches or a source file.
 func patchFacts(p *finding.PatchFacts) string {
 	s := "a source file"
-	if !p.Source {
+	switch {
+	case p.Source:
+	case passedOver(p):
+		return "no patch, passed over"
+	default:
 		s = fmt.Sprintf("%s of %s", plural.Of(p.Patches, "patch"), plural.Of(p.Files, "file"))
 	}
 	if p.Judged == 0 {

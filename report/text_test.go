@@ -164,7 +164,7 @@ func TestControlCharactersInListings(t *testing.T) {
 	const evil = "a\x1b]0;x\a\u009b\n\u202eb"
 	const plain = `a\x1b]0;x\a\u009b\n\u202eb`
 	var b bytes.Buffer
-	err := report.Show(&b, []picture.Listing{{Title: evil, Lines: []picture.Line{
+	err := report.Terminal{Writer: &b}.Show([]picture.Listing{{Title: evil, Lines: []picture.Line{
 		{Labels: []string{evil}, Text: evil, Model: evil, Note: evil},
 		{Text: evil},
 	}}})

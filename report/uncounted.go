@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func uncounted(results []*finding.Result, verbose bool) (lines []string) {
 		if e.Symbol != "" {
 			line += " " + OneLine(e.Symbol)
 		}
-		line += ": " + OneLine(e.Text)
+		line += ": " + OneLine(cmp.Or(e.Headline, e.Text))
 		if e.Count > 1 {
 			line += fmt.Sprintf(" (%s)", plural.Number(e.Count))
 		}

@@ -42,7 +42,7 @@ func Verdict(results []*finding.Result, errs []error) string {
 		rest += ", " + plural.Of(t.callsites, "callsite")
 	}
 	switch {
-	case t.judged == 0:
+	case t.judged() == 0:
 		return t.subject(false) + ": not judged" + also
 	case len(t.passed)+len(t.inconclusive) == 0 && t.known+t.suppressed == 0:
 		return t.subject(false) + ": nothing to judge, no rule applies" + also
@@ -63,8 +63,9 @@ func fewIDs(ids []string) string {
 
 // A tally counts what came of inputs.
 type tally struct {
-	images, modules, patches []*finding.Result
-	judged, unread           int
+	images, modules, patches []*finding.Result // that were judged
+	unjudged                 []*finding.Result
+	unread                   int
 	bySeverity               [rules.Error + 1]int
 	known, suppressed        int
 	callsites                int
@@ -73,6 +74,8 @@ type tally struct {
 
 func (t *tally) add(res *finding.Result) {
 	switch {
+	case res.Image == nil && res.Patch == nil:
+		t.unjudged = append(t.unjudged, res)
 	case res.IsModule:
 		t.modules = append(t.modules, res)
 	case res.Patch != nil:
@@ -85,9 +88,6 @@ func (t *tally) add(res *finding.Result) {
 	}
 	if res.Image != nil {
 		t.callsites += res.Image.Callsites
-	}
-	if res.Image != nil || res.Patch != nil {
-		t.judged++
 	}
 	for _, r := range res.Rules {
 		t.bySeverity[r.Rule.Severity] += r.Findings
@@ -106,6 +106,9 @@ func (t *tally) add(res *finding.Result) {
 		}
 	}
 }
+
+// judged is the number of inputs that could be read.
+func (t *tally) judged() int { return len(t.images) + len(t.modules) + len(t.patches) }
 
 // found says how many findings of each severity there are: "3 errors, 2 warnings";
 // "" for none.
@@ -144,10 +147,13 @@ func (t *tally) subject(full bool) string {
 	if len(t.modules) > 0 {
 		parts = append(parts, one(t.modules, "module"))
 	}
-	if len(parts) == 0 {
-		return "nothing"
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, " and ")
+	case len(t.unjudged) > 0:
+		return one(t.unjudged, "input")
 	}
-	return strings.Join(parts, " and ")
+	return "nothing"
 }
 
 // identity says in parentheses which kernel an image is; "" if nothing is known.

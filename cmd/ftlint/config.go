@@ -161,13 +161,17 @@ func dropIgnored(in *lint.Inputs, p *policy.Policy, named []string, quiet bool, 
 	return nil
 }
 
-func configCommand(stdout io.Writer) *cobra.Command {
+func configCommand(terminal openTerminal) *cobra.Command {
 	var f setupFlags
 	cmd := &cobra.Command{
 		Use:   "config [FILE|FOLDER...]",
 		Short: "Print the configuration that is in force for these files, and where it comes from",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			if len(args) == 0 {
 				args = []string{"."}
 			}
@@ -209,21 +213,24 @@ func configCommand(stdout io.Writer) *cobra.Command {
 				s.FailOn = policy.Value{Text: failOnOf(s), From: "default"}
 			}
 			b.Write(s.YAML())
-			_, err = io.WriteString(stdout, b.String())
-			return err
+			return stdout.YAML(b.String())
 		},
 	}
 	f.add(cmd.Flags())
-	cmd.AddCommand(configInitCommand(stdout))
+	cmd.AddCommand(configInitCommand(terminal))
 	return cmd
 }
 
-func configInitCommand(stdout io.Writer) *cobra.Command {
+func configInitCommand(terminal openTerminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented configuration file to the current folder",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			file, err := os.OpenFile(policy.SetupName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 			if errors.Is(err, fs.ErrExist) {
 				return fmt.Errorf("config init: there is a %s here already", policy.SetupName)

@@ -90,7 +90,7 @@ func (w untilClosed) Write(b []byte) (int, error) {
 
 // lintFlags are the flags of the command itself.
 type lintFlags struct {
-	format, color       string
+	format              string
 	outputs             []string
 	srctree, debugFile  string
 	maxPerRule, workers int
@@ -106,6 +106,8 @@ type lintFlags struct {
 
 func command(stdout, stderr io.Writer) *cobra.Command {
 	var f lintFlags
+	var color string
+	terminal := func() (report.Terminal, error) { return terminalOf(color, stdout) }
 	root := &cobra.Command{
 		Use:   "ftlint [flags] [FILE|FOLDER...]",
 		Short: "Check ftrace's machine code in arm64 Linux kernel images, and patches to it",
@@ -134,7 +136,11 @@ call was bad.`,
 			if cmd.Flags().Changed("jobs") && f.workers < 1 {
 				return fmt.Errorf("--jobs %d: want 1 or more", f.workers)
 			}
-			return lintFiles(f, args, stdout, stderr)
+			out, err := terminal()
+			if err != nil {
+				return err
+			}
+			return lintFiles(f, args, out, stderr)
 		},
 	}
 	root.SuggestionsMinimumDistance = 2 // letters
@@ -150,7 +156,6 @@ call was bad.`,
 	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
-	fl.StringVar(&f.color, "color", "auto", "colour the output: auto, always or never")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
 	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (30s, 2m); rules that did not come to an end are inconclusive, and the exit status is 2")
@@ -158,13 +163,14 @@ call was bad.`,
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
-	root.AddCommand(rulesCommand(stdout), explainCommand(stdout), showCommand(stdout), functionsCommand(stdout, stderr), diffCommand(stdout),
-		configCommand(stdout), versionCommand(stdout), manCommand(stdout))
+	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
+	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr), diffCommand(stdout),
+		reviewCommand(stdout, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }
 
-func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
+func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Writer) error {
 	if err := f.patch.check(files); err != nil {
 		return err
 	}
@@ -180,10 +186,6 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	date, err := reportDate()
-	if err != nil {
-		return err
-	}
-	color, err := useColor(f.color, stdout)
 	if err != nil {
 		return err
 	}
@@ -241,7 +243,7 @@ func lintFiles(f lintFlags, files []string, stdout, stderr io.Writer) error {
 	}
 	ctx, stop := stopping(f.timeout)
 	defer stop()
-	s := &session{flags: f, stderr: stderr, text: report.Text{W: stdout, Color: color, SrcTree: f.srctree, MaxPerRule: f.maxPerRule}}
+	s := &session{flags: f, stderr: stderr, text: report.Text{W: stdout, Color: stdout.Color, SrcTree: f.srctree, MaxPerRule: f.maxPerRule}}
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
@@ -324,28 +326,6 @@ func parseFailOn(s string) (*rules.Severity, error) {
 	return &sev, nil
 }
 
-// useColor reports whether to colour the output. auto colours a terminal, unless
-// NO_COLOR is set (no-color.org).
-func useColor(when string, stdout io.Writer) (bool, error) {
-	switch when {
-	case "always":
-		return true, nil
-	case "never":
-		return false, nil
-	case "auto":
-		if w, ok := stdout.(untilClosed); ok {
-			stdout = w.Writer
-		}
-		file, ok := stdout.(*os.File)
-		if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-			return false, nil
-		}
-		info, err := file.Stat()
-		return err == nil && info.Mode()&os.ModeCharDevice != 0, nil
-	}
-	return false, fmt.Errorf("--color %q: want auto, always or never", when)
-}
-
 // isKernelTree reports whether dir is the top of a kernel source tree.
 func isKernelTree(dir string) bool {
 	for _, f := range []string{"Kbuild", "arch/arm64/kernel/entry-ftrace.S"} {
@@ -356,32 +336,38 @@ func isKernelTree(dir string) bool {
 	return true
 }
 
-func rulesCommand(stdout io.Writer) *cobra.Command {
+// openTerminal describes standard output, once the flags are known.
+type openTerminal func() (report.Terminal, error)
+
+func rulesCommand(terminal openTerminal) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				return report.RulesJSON(stdout)
 			}
-			for _, r := range rules.All() {
-				if _, err := fmt.Fprintf(stdout, "%s %-7s %s: %s\n", r.ID, r.Severity, r.Name, r.Title); err != nil {
-					return err
-				}
-			}
-			return nil
+			return stdout.Rules(rules.All())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }
 
-func explainCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+func explainCommand(terminal openTerminal) *cobra.Command {
+	var raw bool
+	cmd := &cobra.Command{
 		Use:   "explain RULE...",
 		Short: "Print the pages of rules, by their IDs or names",
+		Long: `Print the pages of rules, by their IDs or names.
+
+On a terminal, or in colour, a page is laid out; a file or a pipe gets its Markdown.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("explain: name a rule, by its ID or name (ftlint explain FT303); ftlint rules lists them")
@@ -389,6 +375,10 @@ func explainCommand(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			var found []rules.Rule
 			for _, arg := range args {
 				some, err := rules.Select(arg)
@@ -406,16 +396,23 @@ func explainCommand(stdout io.Writer) *cobra.Command {
 					fmt.Fprintln(stdout)
 				}
 				page = strings.ReplaceAll(page, "<!-- example -->\n", "") // for tests
-				if _, err := io.WriteString(stdout, page); err != nil {
+				if (stdout.Width > 0 || stdout.Color) && !raw {
+					err = stdout.Page(page)
+				} else {
+					_, err = io.WriteString(stdout, page)
+				}
+				if err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&raw, "markdown", false, "print the Markdown on a terminal, too")
+	return cmd
 }
 
-func showCommand(stdout io.Writer) *cobra.Command {
+func showCommand(terminal openTerminal) *cobra.Command {
 	var asJSON bool
 	var debugFile string
 	cmd := &cobra.Command{
@@ -423,6 +420,10 @@ func showCommand(stdout io.Writer) *cobra.Command {
 		Short: "Lay out the entry code, a callsite's life, and trampolines beside the model",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			path := "vmlinux"
 			if len(args) > 0 {
 				path = args[0]
@@ -441,7 +442,7 @@ func showCommand(stdout io.Writer) *cobra.Command {
 			if asJSON {
 				return report.ShowJSON(stdout, listings)
 			}
-			return report.Show(stdout, listings)
+			return stdout.Show(listings)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")

@@ -26,19 +26,6 @@ func newProgress(w io.Writer, total int) *progress {
 	return &progress{w: w, total: total}
 }
 
-// isTerminal reports whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	if u, ok := w.(untilClosed); ok {
-		w = u.Writer
-	}
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 // set shows the number of modules that are done, at most ten times a second.
 func (p *progress) set(done int) {
 	if p.w == nil || time.Since(p.last) < time.Second/10 {

@@ -10,7 +10,7 @@
 	module	plt_small, "6.12.0-sample SMP mod_unload aarch64"
 	plts	init=1
 	traced	read_device
-	func	put_device_away	// want-image FT208 "^module_frob_arch_sections does not give.*executed on the module, it makes \.plt 0x18 bytes large, where 3 PLT entries of 12 bytes are needed"
+	func	put_device_away	// want-image FT208 "^module_frob_arch_sections does not give.*executed on the module, it makes \.plt 0x18 bytes large, it must hold 3 PLT entries of 12 bytes"
 	b	put_device
 	endfunc	put_device_away
 	func	put_module_away

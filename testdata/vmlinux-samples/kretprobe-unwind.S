@@ -15,5 +15,5 @@
 	kretprobe_core
 	kretprobe_recover
 	kretprobe_handler
-	kretprobe_trampoline record=0	// want FT113 "^__kretprobe_trampoline does not preserve.*the frame record at trampoline_probe_handler .* a stack trace from a probe does not come to the probed function's caller$"
+	kretprobe_trampoline record=0	// want FT113 "^__kretprobe_trampoline does not preserve.*the frame record at trampoline_probe_handler .* a stack trace from a probe does not come to the probed function's caller\nfix: "
 	ftrace_data

@@ -31,6 +31,7 @@ var All = []*analysis.Analyzer{
 	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411, FT412, FT413,
 	FT504,
 	FT601, FT602, FT603,
+	FT701, FT702, FT703, FT704, FT705, FT706, FT707, FT708, FT709, FT710, FT711, FT712, FT714, FT715, FT716,
 }
 
 // examined is the outcome of a rule that reached a verdict. The text says what

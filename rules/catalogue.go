@@ -12,6 +12,7 @@ import (
 //	FT4xx callsites
 //	FT5xx x86-isms
 //	FT6xx the builder's source and the patch
+//	FT7xx BPF trampolines
 //
 // An ID or a name, once released, is never given to another idea.
 var catalogue = []Rule{
@@ -410,5 +411,96 @@ var catalogue = []Rule{
 		ID: "FT608", Name: "long-jump-missing", Severity: Warning,
 		Title: "a patch that allocates code memory and branches to or from it has no PLT or range check",
 		On:    Patches,
+	},
+
+	{
+		ID: "FT701", Name: "bpf-context-wrong", Severity: Error,
+		Title: "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT702", Name: "bpf-registers-lost", Severity: Error,
+		Title: "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT703", Name: "bpf-return-wrong", Severity: Error,
+		Title: "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
+		Title: "the generator of BPF trampolines emits more bytes than it has computed",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT705", Name: "bpf-writes-outside", Severity: Error,
+		Title: "the generator of BPF trampolines writes outside of the buffer that it was given",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT706", Name: "bpf-far-breaks", Severity: Error,
+		Title: "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
+		Title: "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT708", Name: "bpf-transiently-wx", Severity: Warning,
+		Title: "pages of BPF's code are writable and executable for a moment, or for good",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT709", Name: "bpf-unwind-broken", Severity: Error,
+		Title: "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
+		Title: "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,
+		Title: "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT712", Name: "bpf-detach-wrong", Severity: Error,
+		Title: "what attaching, updating or detaching a BPF trampoline patches, executed, does not run right",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT714", Name: "bpf-attach-unsupported", Severity: Note,
+		Title: "BPF trampolines cannot be attached to functions with a callsite",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT715", Name: "bpf-icache-not-maintained", Severity: Error,
+		Title: "code that was built for BPF becomes executable with no cache maintenance after its last store",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT716", Name: "bpf-fails-badly", Severity: Error,
+		Title: "with a failing allocation or copy, a generator of BPF's code leaks, returns success, or writes",
+		On:    Kernels,
+		Sees:  Execution,
 	},
 }

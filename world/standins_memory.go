@@ -265,28 +265,38 @@ func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo
 		if s, over := mem.over(addr, room); over {
 			return fmt.Errorf("%s() of %#x bytes: from %#x on they would lie over %s of the image", name, size, addr, s)
 		}
-		a := &Area{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
-		mem.w.M.Map(addr, size, emu.Read|emu.Write|emu.Exec)
-		if err := mem.w.M.Watch(addr, size); err != nil {
-			panic(err) // it has just been mapped
+		if _, err := mem.Give(addr, size, perm, reset); err != nil {
+			return err
 		}
-		vm := vmBase + uint64(len(mem.Areas))*vmSize
-		mem.Areas = append(mem.Areas, a)
 		mem.Base += room + page // a guard page
 		e.Addr, e.Perm = addr, perm
-		flags := uint64(vmAlloc)
-		if reset {
-			flags |= vmFlushResetPerms
-		}
-		for _, member := range [][2]uint64{{8, addr}, {16, room + page}, {vmFlags, flags}} {
-			if err := mem.w.M.Write64(vm+member[0], member[1]); err != nil {
-				return err
-			}
-		}
 		mem.w.SetResult(addr)
 	}
 	mem.w.event(e)
 	return nil
+}
+
+// Give makes an area at addr, as if code had allocated it before. addr is the address
+// of a page. reset reports whether freeing the area resets its permissions.
+func (mem *Memory) Give(addr, size uint64, perm emu.Perm, reset bool) (*Area, error) {
+	room := (size + mem.Page - 1) / mem.Page * mem.Page
+	a := &Area{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
+	mem.w.M.Map(addr, size, emu.Read|emu.Write|emu.Exec)
+	if err := mem.w.M.Watch(addr, size); err != nil {
+		return nil, err
+	}
+	vm := vmBase + uint64(len(mem.Areas))*vmSize
+	mem.Areas = append(mem.Areas, a)
+	flags := uint64(vmAlloc)
+	if reset {
+		flags |= vmFlushResetPerms
+	}
+	for _, member := range [][2]uint64{{8, addr}, {16, room + mem.Page}, {vmFlags, flags}} {
+		if err := mem.w.M.Write64(vm+member[0], member[1]); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
 }
 
 // over reports whether memory would lie over a section of the image.

@@ -3,7 +3,6 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
@@ -24,7 +23,7 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 			report(pass, a, say("callsite %s is in the callsite table twice", t.label(im, a)).
 				Because("two entries are %#x", a).
 				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction"))
-		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
+		} else if end := t.Callsites[i-1].Call + t.Arch.CallSize; t.Shape != nil && a < end {
 			report(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
 				Because("it is at %#x, %s behind callsite %s, which is %s long", a, plural.Of(a-before, "byte"), t.name(im, before), plural.Of(end-before, "byte")),
 				relatedTo(im, before, "the other callsite")...)

@@ -54,10 +54,8 @@ func Show(w io.Writer, listings []picture.Listing) error {
 				fmt.Fprintf(b, "  %16s   %8s  ", "", "")
 			case line.Bytes > 0:
 				fmt.Fprintf(b, "  %x:  %8s  ", line.Addr, "")
-			case line.Word>>32 == 0:
-				fmt.Fprintf(b, "  %x:  %08x  ", line.Addr, line.Word)
 			default:
-				fmt.Fprintf(b, "  %x:  %x  ", line.Addr, line.Word)
+				fmt.Fprintf(b, "  %x:  %s  ", line.Addr, line.Hex())
 			}
 			switch {
 			case line.Model != "":
@@ -107,7 +105,10 @@ func ShowJSON(w io.Writer, listings []picture.Listing) error {
 			if !line.Missing {
 				jl.Address = fmt.Sprintf("%#x", line.Addr)
 				if line.Bytes == 0 {
-					jl.Word = fmt.Sprintf("%#08x", line.Word)
+					jl.Word = line.Hex()
+					if line.Code == nil {
+						jl.Word = fmt.Sprintf("%#08x", line.Word)
+					}
 				}
 			}
 			j.Lines = append(j.Lines, jl)

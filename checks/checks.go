@@ -63,6 +63,7 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 	if rule.On&rules.Kernels == 0 {
 		run = ofModules(run)
 	}
+	run = where(rule, run)
 	doc := rule.Name + ": " + rule.Title
 	if page, ok := rule.Page(); ok {
 		doc += "\n\n" + page
@@ -74,6 +75,16 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 		Run:        run,
 		Requires:   append([]*analysis.Analyzer{Image}, requires...),
 		ResultType: reflect.TypeFor[finding.Outcome](),
+	}
+}
+
+// where restricts run to the architectures that the rule is about.
+func where(rule rules.Rule, run func(*analysis.Pass) (any, error)) func(*analysis.Pass) (any, error) {
+	return func(pass *analysis.Pass) (any, error) {
+		if why := rule.NotOn.Why(image(pass).Arch().Name); why != "" {
+			return notApplicable("%s", why)
+		}
+		return run(pass)
 	}
 }
 

@@ -27,7 +27,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if !site.Text {
 			continue // FT403
 		}
-		if !t.Shape.SavesLR {
+		if !t.Shape.AtEntry() {
 			// The callsite stands behind the prologue, so it lies within a function.
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
 				left = append(left, a)
@@ -65,7 +65,7 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 	}
 	where := "in or behind"
 	are, is := "are not at the entry of a function", "is not at the entry of a function"
-	if !t.Shape.SavesLR {
+	if !t.Shape.AtEntry() {
 		are, is, where = "lie in no function", "lies in no function", "behind"
 	}
 	switch len(left) {

@@ -704,7 +704,7 @@ func kernelPath(dir, file string) string {
 		return file
 	}
 	for i := range parts[:len(parts)-1] { // the surest sign first
-		if parts[i] == "arch" && parts[i+1] == "arm64" {
+		if parts[i] == "arch" && (parts[i+1] == "arm64" || parts[i+1] == "x86") {
 			return strings.Join(parts[i:], "/")
 		}
 	}

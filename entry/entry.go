@@ -66,6 +66,9 @@ const (
 // that a function may clobber. If guarded is true, indirect branches need landing
 // pads, as in a kernel with BTI.
 func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
+	if t.Arch != arch.ARM64 {
+		return nil
+	}
 	r := newRunner(t, t.Site(entry), guarded)
 	r.types = types
 	_, graphSlot := r.im.Addr(r.arch.GraphSlot)

@@ -1,8 +1,12 @@
 package rules
 
 import (
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/trampoline"
 )
+
+// onX86 is Rule.NotOn for a rule that says nothing of x86-64, with the reason.
+func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 
 // catalogue holds every rule, in ID order. The hundreds are groups:
 //
@@ -40,6 +44,7 @@ var catalogue = []Rule{
 		ID: "FT104", Name: "end-label-before-ret", Severity: Warning,
 		Title: "an end label stands on the last instruction, not after it, so every use of it must add an instruction by hand",
 		On:    Kernels | Patches,
+		NotOn: onX86("x86 appends the return to the copy, so that the end label stands before the return on purpose"),
 		Sees:  Symbols,
 	},
 	{
@@ -84,6 +89,7 @@ var catalogue = []Rule{
 		ID: "FT110", Name: "ops-literal-unreachable", Severity: Error,
 		Title:       "the ops literal is outside LDR's +-1 MiB, or the offset is masked without a check",
 		On:          Kernels,
+		NotOn:       onX86("the load of the literal reaches 2 GiB, and both lie in one allocation"),
 		Sees:        Model | Execution,
 		Picture:     BesideModel,
 		Differences: differences(trampoline.Unreachable),
@@ -101,12 +107,14 @@ var catalogue = []Rule{
 		ID: "FT112", Name: "template-executable", Severity: Note,
 		Title: "the template is patched live kernel text; a template that is only copied belongs in read-only, non-executable memory",
 		On:    Kernels | Patches,
+		NotOn: onX86("the template is also the entry code of callsites with several tracers, and is executed"),
 		Sees:  Symbols,
 	},
 	{
 		ID: "FT113", Name: "context-not-preserved", Severity: Error,
 		Title:       "entry code, trampoline or the return of a probed function, executed, does not give back registers, SP or PC, or hands the callback wrong arguments",
 		On:          Kernels,
+		NotOn:       onX86("it is not executed on x86 yet"),
 		Sees:        Execution,
 		Differences: differences(trampoline.Unexplained),
 	},
@@ -114,6 +122,7 @@ var catalogue = []Rule{
 		ID: "FT114", Name: "landing-pad-missing", Severity: Error,
 		Title: "code reached by BR/BLR in a BTI kernel does not begin with a landing pad",
 		On:    Kernels | Modules,
+		NotOn: onX86("landing pads are not judged on x86 yet"),
 		Sees:  Symbols | Execution,
 	},
 	{
@@ -134,18 +143,21 @@ var catalogue = []Rule{
 		ID: "FT117", Name: "arch-hook-wrong", Severity: Error,
 		Title: "a function that the core of ftrace calls, executed, does or returns other than its contract",
 		On:    Kernels,
+		NotOn: onX86("it is not executed on x86 yet"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT118", Name: "text-patching-wrong", Severity: Error,
 		Title: "the patching interface, executed through the fixmap, writes elsewhere or another word, leaves the mapping, accepts a misaligned address, hides a fault, or does not maintain the instruction cache",
 		On:    Kernels,
+		NotOn: onX86("the patching interface of x86 (text_poke) is not executed: its effect on memory is taken for granted"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT119", Name: "encoder-wrong", Severity: Error,
 		Title: "an instruction maker that ftrace or the BPF JIT uses gives another word than the Arm ARM",
 		On:    Kernels,
+		NotOn: onX86("x86 makes its instructions inline (text_gen_insn()): what is made is judged where it is written"),
 		Sees:  Execution,
 	},
 
@@ -176,24 +188,28 @@ var catalogue = []Rule{
 		ID: "FT204", Name: "module-ftrace-plt-missing", Severity: Error,
 		Title: "a module with callsites has no .text.ftrace_trampoline while its kernel can place modules out of reach",
 		On:    Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections,
 	},
 	{
 		ID: "FT205", Name: "module-init-plt-missing", Severity: Warning,
 		Title: "a module with callsites in init text has no .init.text.ftrace_trampoline, in a kernel that supports it",
 		On:    Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections,
 	},
 	{
 		ID: "FT206", Name: "range-check-wrong", Severity: Error,
 		Title: "the kernel's own reachability check, executed at the borders, disagrees with what BL can encode",
 		On:    Kernels,
+		NotOn: onX86("CALL reaches 2 GiB, in which the image and all modules lie: the functions of x86 check no range"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT207", Name: "image-exceeds-direct-range", Severity: Warning,
 		Title:   "_end - _text leaves no or little room for modules in direct range",
 		On:      Kernels,
+		NotOn:   onX86("CALL reaches 2 GiB, in which the image and all modules lie"),
 		Sees:    Symbols,
 		Picture: AddressMap,
 	},
@@ -201,12 +217,14 @@ var catalogue = []Rule{
 		ID: "FT208", Name: "module-plt-too-small", Severity: Error,
 		Title: "the loader's own sizing, executed, makes less room for PLT entries than the branches that may have to leave their section need",
 		On:    Kernels | Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections | Execution,
 	},
 	{
 		ID: "FT209", Name: "init-plt-unreachable", Severity: Error,
 		Title: "a callsite in init text, out of reach of ftrace_caller and of the module's PLT, is enabled with a branch that does not arrive",
 		On:    Kernels,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Execution,
 	},
 
@@ -247,6 +265,7 @@ var catalogue = []Rule{
 		ID: "FT306", Name: "icache-not-maintained", Severity: Error,
 		Title:   "new code becomes executable with no instruction-cache maintenance after the last plain store",
 		On:      Kernels | Patches,
+		NotOn:   onX86("the instruction caches of x86 see stores (SDM, volume 3, self-modifying code)"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -329,6 +348,7 @@ var catalogue = []Rule{
 		ID: "FT411", Name: "site-register-mismatch", Severity: Error,
 		Title: "the register that the callsite saves LR in is not the one that the entry code reads",
 		On:    Kernels | Modules,
+		NotOn: onX86("x86 saves no link register: CALL puts the return address on the stack"),
 		Sees:  Callsites | Symbols,
 	},
 	{
@@ -363,6 +383,7 @@ var catalogue = []Rule{
 		ID: "FT504", Name: "x86-symbol", Severity: Warning,
 		Title: "a symbol or helper that only x86 has, in an arm64 image or patch",
 		On:    Kernels | Patches,
+		NotOn: onX86("the names of the table are those of x86"),
 		Sees:  Symbols,
 	},
 
@@ -370,6 +391,7 @@ var catalogue = []Rule{
 		ID: "FT601", Name: "open-coded-instruction", Severity: Warning,
 		Title:   "a constant that is an A64 instruction is assembled and stored by hand",
 		On:      Kernels | Patches,
+		NotOn:   onX86("x86 has no library of instruction makers: ftrace writes opcodes by hand"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -377,6 +399,7 @@ var catalogue = []Rule{
 		ID: "FT602", Name: "unverified-patch", Severity: Warning,
 		Title:   "text is patched with no check of what was there",
 		On:      Kernels | Patches,
+		NotOn:   onX86("x86 patches the slot of a trampoline by its offset in the template, and compares nothing"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -384,6 +407,7 @@ var catalogue = []Rule{
 		ID: "FT603", Name: "masked-offset", Severity: Warning,
 		Title:   "an offset is masked into an instruction field without a range check",
 		On:      Kernels | Patches,
+		NotOn:   onX86("displacements of x86 are whole words, which nothing cuts"),
 		Sees:    Execution,
 		Picture: Building,
 	},

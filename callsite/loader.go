@@ -123,6 +123,9 @@ type LoaderView struct {
 	// Needs are the names of the sections without which the loader refuses a
 	// module.
 	Needs map[string]bool
+	// Sizes are the sizes that module_frob_arch_sections() gives the sections that it
+	// knows, in bytes. Those of the sections for ftrace do not depend on the module.
+	Sizes map[string]uint64
 }
 
 // ViewOfLoader executes the loader of the image on the section headers of a
@@ -137,7 +140,7 @@ func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
 	for i, name := range []string{".plt", ".init.plt", arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} {
 		sections = append(sections, header{name, elf.SHT_PROGBITS, wax, loaderBase + loaderSize/4 + uint64(i)*256, 1})
 	}
-	v = LoaderView{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	v = LoaderView{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]uint64{}}
 	if err := l.headers(sections); err != nil {
 		return v, err
 	}
@@ -155,6 +158,7 @@ func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
 		}
 		if h.typ != elf.SHT_PROGBITS || h.flags != wax || h.size != 1 {
 			v.Knows[sections[i].name] = true
+			v.Sizes[sections[i].name] = h.size
 		}
 		if h.flags != wax {
 			v.Rewrites[sections[i].name] = true

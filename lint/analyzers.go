@@ -15,6 +15,7 @@ import (
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/parallel"
 	"github.com/ftlint/ftlint/patchchecks"
+	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
 
@@ -22,7 +23,9 @@ import (
 type (
 	outcome    interface{ Outcome() finding.Outcome }
 	imageFacts interface{ AddFacts(*finding.ImageFacts) }
-	patchFacts interface{ AddFacts(*finding.PatchFacts) }
+	patchFacts interface {
+		AddFacts(facts *finding.PatchFacts, of []*patchscan.Patch)
+	}
 	// A sampled result is about a module whose callsites are of some kinds. It is
 	// enough to execute one callsite of each kind over all modules.
 	sampled interface {
@@ -105,6 +108,18 @@ func (r *runner) run(list []*analysis.Analyzer) {
 		defer func() { <-r.slots }()
 		r.exec(act)
 	})
+}
+
+// only is the runner with the diagnostics at some positions alone.
+func (r *runner) only(at func(token.Pos) bool) *runner {
+	part := *r
+	part.actions = map[*analysis.Analyzer]*action{}
+	for a, act := range r.actions {
+		some := *act
+		some.diagnostics = slices.DeleteFunc(slices.Clone(act.diagnostics), func(d analysis.Diagnostic) bool { return !at(d.Pos) })
+		part.actions[a] = &some
+	}
+	return &part
 }
 
 func (r *runner) exec(act *action) {

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,20 +78,28 @@ func coverLetters(files []string) map[string][]*patchscan.Patch {
 	return letters
 }
 
+// A readPatch is what came of one file: its result or, if the file is a patch of a
+// series that has files of its own, what was read.
+type readPatch struct {
+	res *finding.Result
+	in  *patchscan.Input
+}
+
 // patchFiles lints files with patches, several at once, and yields the results in
-// the order of the files. It stops when ctx is done, and leaves behind a file
-// that waits for standard input.
+// the order of the files. Files that follow one another with the patches of a series
+// are judged together. It stops when ctx is done, and leaves behind a file that
+// waits for standard input.
 func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*finding.Result] {
 	return func(yield func(*finding.Result) bool) {
-		// A result for each file. The capacity bounds how far files are read ahead
+		// What came of each file. The capacity bounds how far files are read ahead
 		// of yield.
-		results := make(chan chan *finding.Result, 4*d.workers())
+		results := make(chan chan readPatch, 4*d.workers())
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
 			defer close(results)
 			for _, file := range files {
-				done := make(chan *finding.Result, 1)
+				done := make(chan readPatch, 1)
 				select {
 				case results <- done:
 				case <-stop:
@@ -103,60 +112,126 @@ func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*findi
 				}()
 			}
 		}()
+		var series []*patchscan.Input // read, not judged yet
+		flush := func() bool {
+			for _, res := range d.series(ctx, series) {
+				if !yield(res) {
+					return false
+				}
+			}
+			series = nil
+			return true
+		}
 		for done := range results {
 			select {
 			case <-ctx.Done():
 				return
-			case res := <-done:
-				if !yield(res) {
+			case read := <-done:
+				if n := len(series); n > 0 && (read.in == nil || !follows(series[n-1], read.in)) && !flush() {
+					return
+				}
+				if read.in != nil {
+					series = append(series, read.in)
+				} else if !yield(read.res) {
 					return
 				}
 			}
 		}
+		flush()
 	}
 }
 
-// patchFile lints the patches, or the source file, at path.
-func (d *driver) patchFile(ctx context.Context, path string) (res *finding.Result) {
+// follows reports whether an input is a later patch of the series that another is
+// of. Both are in one folder, and have one patch.
+func follows(before, in *patchscan.Input) bool {
+	kind, n, of, ok := patchscan.SeriesOf(before.Patches[0].Subject)
+	kind2, n2, of2, ok2 := patchscan.SeriesOf(in.Patches[0].Subject)
+	return ok && ok2 && kind == kind2 && of == of2 && n < n2 && filepath.Dir(before.Path) == filepath.Dir(in.Path)
+}
+
+// patchFile lints the patches, or the source file, at path. It only reads the patch
+// of a series.
+func (d *driver) patchFile(ctx context.Context, path string) (read readPatch) {
 	began := time.Now()
-	res = &finding.Result{Path: path}
-	defer func() { res.Elapsed = time.Since(began) }()
+	res := &finding.Result{Path: path}
+	defer func() {
+		if read.res = res; read.in != nil {
+			read.res = nil
+		}
+		res.Elapsed = time.Since(began)
+	}()
 	defer catch(&res)
 	if _, ok := d.letters[path]; ok {
 		res.Patch = &finding.PatchFacts{}
-		return res
+		return readPatch{}
 	}
 	in, err := patchscan.Open(path)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
-		return res
+		return readPatch{}
 	}
-	for _, letters := range d.letters {
-		in.Letters = append(in.Letters, letters...)
+	if len(in.Patches) == 1 {
+		if _, _, of, ok := patchscan.SeriesOf(in.Patches[0].Subject); ok && of > 1 {
+			return readPatch{in: in}
+		}
 	}
-	return d.patch(ctx, in)
+	res = d.patch(ctx, in)
+	return readPatch{}
 }
 
 // patch lints patches, or a source file, that patchscan has read.
-func (d *driver) patch(ctx context.Context, in *patchscan.Input) (res *finding.Result) {
-	res = &finding.Result{Path: in.Path}
-	defer catch(&res)
-	in.AllLines = d.AllLines
-	in.AddTo(d.fset)
-	list := patchAnalyzers(d.Checks)
-	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: in}, nil) // inputs run at once, not their analyzers
-	r.run(list)
-	d.gather(res, r, list, patchSubject{in, d.AtPatch})
-	res.Patch = &finding.PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Files: len(in.Files())}
-	for _, n := range in.Notes {
-		res.Patch.Notes = append(res.Patch.Notes, finding.Note{Line: n.Line, Text: n.Text})
+func (d *driver) patch(ctx context.Context, in *patchscan.Input) *finding.Result {
+	return d.series(ctx, []*patchscan.Input{in})[0]
+}
+
+// series lints inputs together that hold the patches of a series, and returns the
+// result of each. One input may hold anything.
+func (d *driver) series(ctx context.Context, inputs []*patchscan.Input) (results []*finding.Result) {
+	for _, in := range inputs {
+		results = append(results, &finding.Result{Path: in.Path})
 	}
-	for _, act := range r.order {
-		if f, ok := act.result.(patchFacts); ok && act.err == nil {
-			f.AddFacts(res.Patch)
+	if len(inputs) == 0 {
+		return nil
+	}
+	began := time.Now()
+	defer func() { results[0].Elapsed = time.Since(began) }()
+	defer catch(&results[0])
+	all := inputs[0]
+	if len(inputs) > 1 {
+		all = patchscan.Join(inputs)
+	}
+	all.AllLines = d.AllLines
+	for _, letters := range d.letters {
+		all.Letters = append(all.Letters, letters...)
+	}
+	all.AddTo(d.fset)
+	list := patchAnalyzers(d.Checks)
+	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: all}, nil) // inputs run at once, not their analyzers
+	r.run(list)
+	for i, in := range inputs {
+		part, res := r, results[i]
+		if len(inputs) > 1 {
+			part = r.only(func(pos token.Pos) bool { return all.Part(pos) == i })
+		}
+		d.gather(res, part, list, patchSubject{all, d.AtPatch})
+		files := 0
+		for _, p := range in.Patches {
+			files += len(p.Files)
+		}
+		res.Patch = &finding.PatchFacts{Source: in.Source != nil, Patches: len(in.Patches), Files: files}
+		if in.Source != nil {
+			res.Patch.Files = 1
+		}
+		for _, n := range in.Notes {
+			res.Patch.Notes = append(res.Patch.Notes, finding.Note{Line: n.Line, Text: n.Text})
+		}
+		for _, act := range r.order {
+			if f, ok := act.result.(patchFacts); ok && act.err == nil {
+				f.AddFacts(res.Patch, in.Patches)
+			}
 		}
 	}
-	return res
+	return results
 }
 
 // A patchSubject makes findings about patches, or a source file.
@@ -182,7 +257,7 @@ func (in patchSubject) compare(a, b analysis.Diagnostic) int { return cmp.Compar
 func (in patchSubject) places(pos, end token.Pos) (here, there finding.Place, text string) {
 	p := in.Place(pos)
 	here = finding.Place{Path: p.Path, Line: p.Line, Col: p.Col}
-	there = finding.Place{Path: in.Path, Line: p.InputLine, Col: p.InputCol}
+	there = finding.Place{Path: p.InputPath, Line: p.InputLine, Col: p.InputCol}
 	if n := int(end - pos); n > 0 && p.Col-1+n <= len(p.Text) { // on one line
 		here.EndCol, there.EndCol = p.Col+n, p.InputCol+n
 	}

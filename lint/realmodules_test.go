@@ -117,8 +117,8 @@ func TestRealModules(t *testing.T) {
 
 // Every callsite of some modules is executed, not one of each kind.
 func TestRealModulesExhaustively(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
+	if testing.Short() || race.Enabled {
+		t.Skip("SKIPPED: short, or under the race detector: scripts/test has a step for it")
 	}
 	for _, suite := range []string{"bookworm", "trixie"} {
 		t.Run(suite, func(t *testing.T) {

@@ -21,15 +21,19 @@ var FT605 = check("FT605", func(j *judge) tally {
 		return notApplicable(noCode)
 	}
 	n := 0
+	var names *knownNames // of the series; made when the first word must be compared
 	judgeFiles := func(files []*Source, messages []*Commit) {
-		var names *knownNames // made when the first word must be compared
 		look := func(diagram bool, line string, pos func(col int) token.Pos) {
 			eachWord(line, func(word string, at int) {
 				if !isLabel(word) || kernelNames[word] || !standsAlone(line, word, at) {
 					return
 				}
 				if names == nil {
-					names = newKnownNames(files)
+					all := j.Files
+					for _, c := range j.Patches {
+						all = append(slices.Clip(all), c.Files...)
+					}
+					names = newKnownNames(all)
 				}
 				if names.used[word] || names.removed[word] {
 					return
@@ -90,7 +94,7 @@ func standsAlone(line, word string, at int) bool {
 	return rest == "" || strings.IndexByte("(-/", rest[0]) < 0 || strings.HasPrefix(rest, "()")
 }
 
-// knownNames are the names of a patch's files.
+// knownNames are the names of a series' files.
 type knownNames struct {
 	used, removed map[string]bool // in the code; in lines that the patch removes
 	all, defined  []string        // used, and those that the files define; sorted

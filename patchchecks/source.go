@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,7 +46,7 @@ type SourceSet struct {
 // A Series is what is judged together: a source file, one patch, or the patches of
 // a series.
 type Series struct {
-	Files   []*Source // arm64's C and assembly
+	Files   []*Source // arm64's C and assembly, as the whole series leaves it
 	Patches []*Commit // patches that touch arm64's code or ftrace; nil for a source file
 
 	allocators map[string]bool // functions that allocate memory for code
@@ -58,10 +59,11 @@ type Source struct {
 	Flows []*flow // one for each of Funcs
 
 	macros map[string]patchscan.Macro
+	series *patchscan.Composed
 	others map[int32]bool // what otherArchs returns; nil until it is asked
 }
 
-// A Commit is a patch with its files of arm64.
+// A Commit is a patch with its files of arm64, as the patch shows them.
 type Commit struct {
 	*patchscan.Patch
 	Files []*Source
@@ -89,8 +91,11 @@ func (s *Source) span(tokens []patchscan.Token) patchscan.Token {
 	return span
 }
 
-// Added reports whether the token stands on a line that is judged.
-func (s *Source) Added(t patchscan.Token) bool { return s.In.AllLines || s.Code.Added(t) }
+// Added reports whether the token stands on a line that is judged. A line that a
+// later patch of the series removes is not judged.
+func (s *Source) Added(t patchscan.Token) bool {
+	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || !s.series.Gone(&s.Lines[t.Line]))
+}
 
 // where names the line of a token, for messages: "ftrace.c:82".
 func (s *Source) where(t patchscan.Token) string {
@@ -108,22 +113,36 @@ var Sources = &analysis.Analyzer{
 		set := &SourceSet{In: in}
 		if in.Source != nil {
 			series := &Series{}
-			series.add(in, in.Source)
+			if s := newSource(in, in.Source, nil); s != nil {
+				series.Files = append(series.Files, s)
+			}
 			set.Series = append(set.Series, series)
 		}
 		for _, patches := range in.Series() {
 			series := &Series{}
+			parsed := map[*patchscan.File]*Source{}
+			composed := patchscan.Compose(patches)
 			for _, p := range patches {
 				c := &Commit{Patch: p}
 				near := len(p.Files) == 0 // a cover letter
 				for _, f := range p.Files {
-					if s := series.add(in, f); s != nil {
+					if s := newSource(in, f, composed); s != nil {
 						c.Files = append(c.Files, s)
+						parsed[f] = s
 					}
 					near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
 				}
 				if near || len(c.Files) > 0 {
 					series.Patches = append(series.Patches, c)
+				}
+			}
+			for _, f := range composed.Files {
+				s := parsed[f]
+				if f.Composed() {
+					s = newSource(in, f, composed)
+				}
+				if s != nil {
+					series.Files = append(series.Files, s)
 				}
 			}
 			set.Series = append(set.Series, series)
@@ -136,8 +155,8 @@ var Sources = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SourceSet](),
 }
 
-// add parses a file and adds it to the series, if it is of arm64.
-func (series *Series) add(in *patchscan.Input, f *patchscan.File) *Source {
+// newSource parses a file. It returns nil if the file is not of arm64.
+func newSource(in *patchscan.Input, f *patchscan.File, series *patchscan.Composed) *Source {
 	if f.Lang == patchscan.LangOther || f.Binary || f.Arch != "" && f.Arch != "arm64" {
 		return nil
 	}
@@ -146,9 +165,7 @@ func (series *Series) add(in *patchscan.Input, f *patchscan.File) *Source {
 		return nil
 	}
 	code := parse()
-	s := &Source{Code: code, In: in, macros: code.Macros()}
-	series.Files = append(series.Files, s)
-	return s
+	return &Source{Code: code, In: in, macros: code.Macros(), series: series}
 }
 
 // follow finds out what the functions of the series do with memory for code.
@@ -253,10 +270,20 @@ func looksLikeARM64(c *patchscan.Code) bool {
 }
 
 // AddFacts adds to the facts of a summary the numbers of files and lines that are
-// judged, and the lines and functions that the patches touch.
-func (set *SourceSet) AddFacts(facts *finding.PatchFacts) {
+// judged, and the lines and functions that the patches touch: the given patches, or
+// all if of is nil.
+func (set *SourceSet) AddFacts(facts *finding.PatchFacts, of []*patchscan.Patch) {
 	for _, series := range set.Series {
-		for _, s := range series.Files {
+		files := series.Files
+		if set.In.Source == nil {
+			files = nil
+			for _, c := range series.Patches {
+				if of == nil || slices.Contains(of, c.Patch) {
+					files = append(files, c.Files...)
+				}
+			}
+		}
+		for _, s := range files {
 			facts.Judged++
 			for i := range s.Lines {
 				if s.Lines[i].Op == '+' || set.In.AllLines {

@@ -443,7 +443,10 @@ func parseHunkHeader(t string) (h hunkHeader, ok bool) {
 
 // readHunk reads the hunk whose header is v[i], and returns the index behind it.
 func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
-	hunk := &Hunk{Line: r.at(i), Section: h.section}
+	hunk := &Hunk{Line: r.at(i), Old: h.old, Section: h.section}
+	if h.oldLines == 0 {
+		hunk.Old++ // the header names the line before
+	}
 	num := h.new
 	if h.newLines == 0 {
 		num++ // the header names the line before; lines that it does not count may follow

@@ -40,9 +40,55 @@ type Input struct {
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
-	rows     []row // all lines that were read, decoded
+	rows     []row  // all lines that were read, decoded
+	parts    []part // of an input that Join made
 	file     *token.File
 	notShown int // number of notes beyond maxNotes
+}
+
+// A part is an input that Join put into another.
+type part struct {
+	path string
+	row  int32 // the first
+}
+
+// Join makes one input of several, which are the patches of a series in files of
+// their own. The patches become those of the new input; of the inputs only Path,
+// Patches and Notes are valid then. Positions of the new input are lines of the
+// files.
+func Join(inputs []*Input) *Input {
+	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines}
+	for _, in := range inputs {
+		shift := int32(len(joined.rows))
+		joined.parts = append(joined.parts, part{in.Path, shift})
+		joined.rows = append(joined.rows, in.rows...)
+		joined.Patches = append(joined.Patches, in.Patches...)
+		for _, p := range in.Patches {
+			for _, rows := range [][]TextRow{p.Message, p.Remarks} {
+				for i := range rows {
+					rows[i].row += shift
+				}
+			}
+			for _, f := range p.Files {
+				for _, h := range f.Hunks {
+					for i := range h.Lines {
+						h.Lines[i].row += shift
+					}
+				}
+			}
+		}
+	}
+	return joined
+}
+
+// Part is the index of the input, of those that Join has put together, in which a
+// position is; 0 for any other input.
+func (in *Input) Part(pos token.Pos) int {
+	n := 0
+	for n+1 < len(in.parts) && in.parts[n+1].row <= int32(in.file.Line(pos)-1) {
+		n++
+	}
+	return n
 }
 
 // A row is one decoded line of the input.
@@ -99,11 +145,14 @@ type File struct {
 	Deleted bool
 	Binary  bool
 	Whole   bool // a source file: all lines are here, and all are judged
+
+	composed bool // made by Compose of several changes
 }
 
 // A Hunk is a run of lines of a file.
 type Hunk struct {
 	Line    int    // of the input, where the header stands
+	Old     int    // number of the first line before the patch; of lines that are put in alone, of the line behind
 	Section string // what the header shows behind the second @@
 	Lines   []Line
 }
@@ -367,7 +416,8 @@ type Place struct {
 	Col  int
 	Text string // the line
 
-	InputLine int // the same position in the input
+	InputPath string // the same position in the input, or in the part of it that Join has put there
+	InputLine int
 	InputCol  int
 	InputText string
 	Encoding  string // the transfer encoding in which the input has the line; "" if it has the text as it is
@@ -376,12 +426,17 @@ type Place struct {
 // Place is the place of a position of this input.
 func (in *Input) Place(pos token.Pos) Place {
 	if in.file == nil || pos < in.file.Pos(0) || int(pos) > in.file.Base()+in.file.Size() {
-		return Place{Path: in.Path}
+		return Place{Path: in.Path, InputPath: in.Path}
 	}
 	r := int32(in.file.Line(pos) - 1)
 	text := in.rows[r].text
 	col := int(pos - in.file.LineStart(int(r)+1))
-	p := Place{Path: in.Path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
+	path := in.Path
+	if len(in.parts) > 0 {
+		path = in.parts[in.Part(pos)].path
+	}
+	p := Place{Path: path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
+	p.InputPath = path
 	p.InputLine, p.InputCol, p.InputText, p.Encoding = p.Line, p.Col, text, in.rows[r].enc.String()
 	if f, l := in.line(r); l != nil && l.Num > 0 {
 		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text

@@ -31,10 +31,10 @@ import (
 // be read without the script, which adds the search for a word and the like.
 // Findings are written without a template, because there may be many.
 //
-//go:embed html/page.tmpl html/page.css html/page.js
+//go:embed html/page.tmpl html/page.css html/page.js html/diff.tmpl html/diff.css
 var htmlFiles embed.FS
 
-var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML, "plural": plural.Of[int], "number": plural.Number[int]}).ParseFS(htmlFiles, "html/page.tmpl"))
+var htmlTemplates = template.Must(template.New("page").Funcs(template.FuncMap{"code": codeHTML, "plural": plural.Of[int], "number": plural.Number[int]}).ParseFS(htmlFiles, "html/page.tmpl", "html/diff.tmpl"))
 
 // htmlFile returns one of the page's parts.
 func htmlFile(name string) string {

@@ -8,6 +8,7 @@ package tracing
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
@@ -150,6 +151,11 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 
 // Shape is the shape of the kernel's callsites; nil if it is not known.
 func (k *Kernel) Shape() *arch.Shape { return k.caps.table.Shape }
+
+// Can reports whether the kernel has the capability that a use needs.
+func (k *Kernel) Can(use Use) bool {
+	return slices.ContainsFunc(k.Capabilities, func(c finding.Capability) bool { return c.ID == use.Capability() && c.Has })
+}
 
 // Module answers for all functions of a module of the kernel.
 func (k *Kernel) Module(im *elfscan.Image) ([]Function, error) {

@@ -42,8 +42,12 @@ func addCompletions(root *cobra.Command) {
 		switch cmd.Name() {
 		case "explain":
 			cmd.ValidArgsFunction = completeRules
-		case "functions":
-			if err := cmd.RegisterFlagCompletionFunc("format", values(report.FunctionFormats...)); err != nil {
+		case "functions", "diff":
+			formats := report.FunctionFormats
+			if cmd.Name() == "diff" {
+				formats = report.DiffFormats
+			}
+			if err := cmd.RegisterFlagCompletionFunc("format", values(formats...)); err != nil {
 				panic(err) // no such flag
 			}
 		case "config":

@@ -164,7 +164,7 @@ call was bad.`,
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
 	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
-	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr),
+	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr), diffCommand(stdout),
 		configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root

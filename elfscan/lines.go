@@ -663,6 +663,10 @@ var topDirs = map[string]bool{
 	"tools": true, "usr": true, "virt": true,
 }
 
+// SourceName is the path of a file of the kernel's sources as findings show it. dir is
+// the directory that the compiler ran in; "" if it is not known.
+func SourceName(dir, file string) string { return kernelPath(dir, file) }
+
 // kernelPath is the path of file relative to the kernel tree. The debug
 // information names it by other paths, as distributions build in folders of their
 // own ("debian/build/build_arm64/arch/arm64/kernel/ftrace.c") or with absolute

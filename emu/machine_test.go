@@ -566,6 +566,8 @@ func TestUndefined(t *testing.T) {
 		{0xd4200001, Undefined},          // brk with LL other than 0
 		{0xd4c00000, Undefined},          // an exception with opc 6
 		{0xd5384121, Undefined},          // mrs x1, a neighbour of SP_EL0
+		{0xd5382062, Undefined},          // mrs x2, tcr2_el1
+		{0xd5182062, Undefined},          // msr tcr2_el1, x2
 		{0xa8c10000, Unpredictable},      // ldp x0, x0, [x0], #16
 		{0x7400000c, UnknownInstruction}, // a group of branches that extensions fill
 	} {

@@ -96,6 +96,13 @@ var fixedSysRegs = map[uint32]uint64{
 	sysReg(3, 3, 14, 0, 0): 62500000,   // CNTFRQ_EL0, Hz
 }
 
+// absentSysRegs are registers of features that this processor does not have. MRS and
+// MSR of one are undefined (DDI 0487, D19).
+var absentSysRegs = map[uint32]bool{
+	sysReg(3, 0, 2, 0, 3):  true, // TCR2_EL1: FEAT_TCR2
+	sysReg(3, 0, 13, 0, 5): true, // ACCDATA_EL1: FEAT_LS64_ACCDATA
+}
+
 // zvaSize is the size of the block that DC ZVA zeroes, in bytes.
 const zvaSize = 64
 
@@ -116,7 +123,7 @@ func decodeSysReg(w uint32) op {
 	reg, rt := w&sysRegMask, field(w, 0, 5)
 	stored, ok := storedSysRegs[reg]
 	op0, op1, crn, crm, _ := sysRegFields(w)
-	if op0 == 3 && op1 == 0 && crn == 4 && crm == 1 && !ok { // the neighbours of SP_EL0 are not allocated: DDI 0487, C5.3
+	if op0 == 3 && op1 == 0 && crn == 4 && crm == 1 && !ok || absentSysRegs[reg] { // the neighbours of SP_EL0 are not allocated: DDI 0487, C5.3
 		return op{code: opUndefined}
 	}
 	if w>>21&1 == 0 { // MSR

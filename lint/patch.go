@@ -9,7 +9,6 @@ import (
 	"go/token"
 	"iter"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -54,6 +53,13 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 	}
 }
 
+// A readPatch is what came of one file: its result or, if the file is a patch of a
+// series that has files of its own, what was read.
+type readPatch struct {
+	res *finding.Result
+	in  *patchscan.Input
+}
+
 // coverLetters returns the mails in files of a series that hold no patch: empty if
 // there is no series, or no patch in it. An empty file has none.
 func coverLetters(files []string) map[string][]*patchscan.Patch {
@@ -76,13 +82,6 @@ func coverLetters(files []string) map[string][]*patchscan.Patch {
 		return nil
 	}
 	return letters
-}
-
-// A readPatch is what came of one file: its result or, if the file is a patch of a
-// series that has files of its own, what was read.
-type readPatch struct {
-	res *finding.Result
-	in  *patchscan.Input
 }
 
 // patchFiles lints files with patches, several at once, and yields the results in
@@ -127,7 +126,7 @@ func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*findi
 			case <-ctx.Done():
 				return
 			case read := <-done:
-				if n := len(series); n > 0 && (read.in == nil || !follows(series[n-1], read.in)) && !flush() {
+				if n := len(series); n > 0 && (read.in == nil || !read.in.Follows(series[n-1])) && !flush() {
 					return
 				}
 				if read.in != nil {
@@ -139,14 +138,6 @@ func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*findi
 		}
 		flush()
 	}
-}
-
-// follows reports whether an input is a later patch of the series that another is
-// of. Both are in one folder, and have one patch.
-func follows(before, in *patchscan.Input) bool {
-	kind, n, of, ok := patchscan.SeriesOf(before.Patches[0].Subject)
-	kind2, n2, of2, ok2 := patchscan.SeriesOf(in.Patches[0].Subject)
-	return ok && ok2 && kind == kind2 && of == of2 && n < n2 && filepath.Dir(before.Path) == filepath.Dir(in.Path)
 }
 
 // patchFile lints the patches, or the source file, at path. It only reads the patch
@@ -170,6 +161,9 @@ func (d *driver) patchFile(ctx context.Context, path string) (read readPatch) {
 		res.Errors = append(res.Errors, plain(err))
 		return readPatch{}
 	}
+	for _, letters := range d.letters {
+		in.Letters = append(in.Letters, letters...)
+	}
 	if len(in.Patches) == 1 {
 		if _, _, of, ok := patchscan.SeriesOf(in.Patches[0].Subject); ok && of > 1 {
 			return readPatch{in: in}
@@ -184,26 +178,33 @@ func (d *driver) patch(ctx context.Context, in *patchscan.Input) *finding.Result
 	return d.series(ctx, []*patchscan.Input{in})[0]
 }
 
-// series lints inputs together that hold the patches of a series, and returns the
-// result of each. One input may hold anything.
-func (d *driver) series(ctx context.Context, inputs []*patchscan.Input) (results []*finding.Result) {
+// Series lints inputs together that hold the patches of a series, and returns the
+// result of each. One input may hold anything. all is the one input, or all that Join
+// makes of several.
+func Series(ctx context.Context, inputs []*patchscan.Input, cfg Config) (all *patchscan.Input, results []*finding.Result) {
+	return newDriver(cfg).join(ctx, inputs)
+}
+
+func (d *driver) series(ctx context.Context, inputs []*patchscan.Input) []*finding.Result {
+	_, results := d.join(ctx, inputs)
+	return results
+}
+
+func (d *driver) join(ctx context.Context, inputs []*patchscan.Input) (all *patchscan.Input, results []*finding.Result) {
 	for _, in := range inputs {
 		results = append(results, &finding.Result{Path: in.Path})
 	}
 	if len(inputs) == 0 {
-		return nil
+		return nil, nil
 	}
 	began := time.Now()
 	defer func() { results[0].Elapsed = time.Since(began) }()
 	defer catch(&results[0])
-	all := inputs[0]
+	all = inputs[0]
 	if len(inputs) > 1 {
 		all = patchscan.Join(inputs)
 	}
 	all.AllLines = d.AllLines
-	for _, letters := range d.letters {
-		all.Letters = append(all.Letters, letters...)
-	}
 	all.AddTo(d.fset)
 	list := patchAnalyzers(d.Checks)
 	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: all}, nil) // inputs run at once, not their analyzers
@@ -231,7 +232,7 @@ func (d *driver) series(ctx context.Context, inputs []*patchscan.Input) (results
 			}
 		}
 	}
-	return results
+	return all, results
 }
 
 // A patchSubject makes findings about patches, or a source file.

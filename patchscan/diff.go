@@ -136,7 +136,7 @@ func beginsFile(t, next string) bool {
 
 // patch is a patch of the mail, without files.
 func (m mailFrom) patch() *Patch {
-	return &Patch{Subject: m.subject, Line: m.line, thread: m.thread, fromGit: m.git}
+	return &Patch{Subject: m.subject, Line: m.line, Mail: m.mail, thread: m.thread, fromGit: m.git}
 }
 
 // A diffReader reads the patches of one body.
@@ -443,7 +443,7 @@ func parseHunkHeader(t string) (h hunkHeader, ok bool) {
 
 // readHunk reads the hunk whose header is v[i], and returns the index behind it.
 func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
-	hunk := &Hunk{Line: r.at(i), Old: h.old, Section: h.section}
+	hunk := &Hunk{Line: r.at(i), Header: r.v[i].text, Old: h.old, Section: h.section}
 	if h.oldLines == 0 {
 		hunk.Old++ // the header names the line before
 	}

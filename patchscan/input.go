@@ -57,7 +57,7 @@ type part struct {
 // Patches and Notes are valid then. Positions of the new input are lines of the
 // files.
 func Join(inputs []*Input) *Input {
-	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines}
+	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines, Letters: inputs[0].Letters}
 	for _, in := range inputs {
 		shift := int32(len(joined.rows))
 		joined.parts = append(joined.parts, part{in.Path, shift})
@@ -123,9 +123,18 @@ type Patch struct {
 	Message []TextRow // the commit message, up to the "---"
 	Remarks []TextRow // the text behind the "---", without the diffstat; git does not commit it
 	Files   []*File
+	Mail    Mail // whose the patch is, and where it was sent
 
 	thread  string // Message-ID of the mail that its thread begins with; "" if it is not known
 	fromGit bool   // it is one of the commits that git log or git format-patch wrote
+}
+
+// A Mail is what the header of a mail says, decoded. A field that it does not have is
+// "".
+type Mail struct {
+	From, To, Cc, Date string
+	ID                 string // Message-ID
+	References         string
 }
 
 // A TextRow is a line of a message.
@@ -152,6 +161,7 @@ type File struct {
 // A Hunk is a run of lines of a file.
 type Hunk struct {
 	Line    int    // of the input, where the header stands
+	Header  string // the header as it stands, without quoting
 	Old     int    // number of the first line before the patch; of lines that are put in alone, of the line behind
 	Section string // what the header shows behind the second @@
 	Lines   []Line
@@ -403,6 +413,23 @@ func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, 
 
 // MessagePos is the position of byte col of a line of a message, counted from 0.
 func (in *Input) MessagePos(t TextRow, col int) token.Pos { return in.pos(t.row, t.skip, col) }
+
+// Row is the line of the input, or of the part of it that Join has put there, at
+// which a line of a file stands.
+func (in *Input) Row(l *Line) (path string, line int) { return in.rowAt(l.row) }
+
+// MessageRow is the line of the input at which a line of a message stands, as Row.
+func (in *Input) MessageRow(t TextRow) (path string, line int) { return in.rowAt(t.row) }
+
+func (in *Input) rowAt(r int32) (path string, line int) {
+	path = in.Path
+	for _, p := range in.parts {
+		if p.row <= r {
+			path = p.path
+		}
+	}
+	return path, int(in.rows[r].at)
+}
 
 func (in *Input) pos(r, skip int32, col int) token.Pos {
 	col = min(max(col+int(skip), 0), len(in.rows[r].text))

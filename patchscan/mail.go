@@ -132,6 +132,14 @@ func (in *Input) readMail(lines []string, at int32) {
 			subject = h.Get("Subject")
 		}
 		from.subject, from.thread = strings.Join(strings.Fields(subject), " "), thread(h)
+		field := func(name string) string {
+			s, err := h.Text(name)
+			if err != nil {
+				s = h.Get(name)
+			}
+			return strings.Join(strings.Fields(s), " ")
+		}
+		from.mail = Mail{field("From"), field("To"), field("Cc"), field("Date"), field("Message-Id"), field("References")}
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
@@ -146,7 +154,8 @@ type mailFrom struct {
 	subject string
 	line    int    // of the input, where the mail begins
 	thread  string // as Patch.thread
-	git     bool   // the mail is a commit that git wrote
+	mail    Mail
+	git     bool // the mail is a commit that git wrote
 }
 
 // gitFrom matches the From_ line that git log and git format-patch write.

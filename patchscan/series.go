@@ -1,6 +1,7 @@
 package patchscan
 
 import (
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +22,17 @@ func SeriesOf(subject string) (kind string, number, of int, ok bool) {
 	number, _ = strconv.Atoi(m[2])
 	of, _ = strconv.Atoi(m[3])
 	return strings.TrimSpace(m[1]), number, of, true
+}
+
+// Follows reports whether the input is a later patch of the series that another input
+// has a patch of: each has one patch, and both are files of one folder.
+func (in *Input) Follows(before *Input) bool {
+	if len(in.Patches) != 1 || len(before.Patches) != 1 || filepath.Dir(in.Path) != filepath.Dir(before.Path) {
+		return false
+	}
+	kind, n, of, ok := SeriesOf(before.Patches[0].Subject)
+	kind2, n2, of2, ok2 := SeriesOf(in.Patches[0].Subject)
+	return ok && ok2 && kind == kind2 && of == of2 && n < n2
 }
 
 // Series groups the patches of the input into those that are judged together: the

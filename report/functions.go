@@ -91,7 +91,13 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 	if f.Module != "" {
 		in = " of module " + printable(f.Module)
 	}
-	fmt.Fprintf(w, "%s()%s %s\n", printable(f.Name), in, sentence(f.Function))
+	says := sentence(f.Function)
+	if f.Ftrace.Why == tracing.Notrace && f.Module == "" {
+		if why := r.Kernel.WithoutCallsite(f.Function); why != "" {
+			says = "cannot be traced: " + OneLine(why)
+		}
+	}
+	fmt.Fprintf(w, "%s()%s %s\n", printable(f.Name), in, says)
 	where := fmt.Sprintf("at %#x", f.Addr)
 	if f.Call != 0 {
 		where += fmt.Sprintf(", the call of its callsite at +%#x", f.Call-f.Addr)
@@ -100,19 +106,50 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 		where += "; " + plural.Of(f.Same, "other function") + " of its name"
 	}
 	fmt.Fprintf(w, "  %s\n", where)
-	for _, use := range tracing.Uses {
-		fmt.Fprintf(w, "  %-9v  %s\n", use, answerOf(use, f.Answer(use)))
-	}
 	said := map[string]bool{}
 	for _, use := range tracing.Uses {
-		if c, ok := r.capability(use); ok && !c.Has && !said[c.ID] {
+		a := f.Answer(use)
+		line := answerOf(use, a)
+		if c, ok := r.capability(use); ok && a.OfKernel() && !said[c.ID] {
 			said[c.ID] = true
-			fmt.Fprintf(w, "  needed for %s: %s\n", c.Name, c.Change)
+			line += "; it needs " + c.Change
 		}
+		fmt.Fprintf(w, "  %-9v  %s\n", use, line)
 	}
 	if !f.Fentry.OK() && f.Kprobe.OK() {
 		fmt.Fprintf(w, "  in place of fentry a kprobe works: bpftrace -e 'kprobe:%s { ... }'\n", printable(f.Name))
 	}
+}
+
+// Missing says why an image has no function of a name, as far as DWARF or other names
+// say it. all are its functions. Missing reads all of DWARF.
+func Missing(k *tracing.Kernel, all []tracing.Listed, name string) string {
+	s := fmt.Sprintf("%s: %s has no function of this name", printable(name), printable(k.Image.Path))
+	if strings.ContainsAny(name, "*?[") {
+		return s
+	}
+	if where, into := tracing.Inlined(k.Image, name); where != "" {
+		s += fmt.Sprintf(": each call of %s() (%s) was inlined", printable(name), OneLine(where))
+		if len(into) > 0 {
+			s += ", into " + OneLine(strings.Join(into, ", "))
+		}
+		if len(into) == tracing.NamedInto {
+			s += " among others"
+		}
+		return s
+	}
+	const few = 4
+	var near []string
+	for _, f := range all {
+		if strings.Contains(f.Name, name) && !slices.Contains(near, f.Name) {
+			near = append(near, f.Name)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return len(a) - len(b) })
+	if len(near) > 0 {
+		s += "; it has " + OneLine(strings.Join(near[:min(few, len(near))], ", "))
+	}
+	return s
 }
 
 // sentence says what can use a function or, if nothing can, why not.

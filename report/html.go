@@ -234,11 +234,7 @@ func hashOf(s string) string {
 // something else: control characters, noncharacters, and characters that change
 // the direction of the text after them.
 func clean(s string) string {
-	plain := true
-	for i := 0; i < len(s) && plain; i++ {
-		plain = ' ' <= s[i] && s[i] <= '~'
-	}
-	if plain { // nearly all texts are
+	if isASCII(s) {
 		return s
 	}
 	bad := func(r rune) bool {

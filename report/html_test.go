@@ -49,7 +49,7 @@ func pages(t *testing.T) map[string]string {
 	if err != nil || len(modules) < 2 {
 		t.Fatalf("module samples: %v, %v", modules, err)
 	}
-	many := []string{"../testdata/module-samples/kernel-callops.elf", "../testdata/module-samples/plt-wrong.ko", "../testdata/module-samples/section-wx.ko"}
+	some := []string{"../testdata/module-samples/kernel-callops.elf", "../testdata/module-samples/plt-wrong.ko", "../testdata/module-samples/section-wx.ko"}
 	return map[string]string{
 		"rfc":         htmlOf(t, builders, sample("rfc-builder.elf")),
 		"good":        htmlOf(t, builders, sample("builder-good.elf")),
@@ -58,9 +58,12 @@ func pages(t *testing.T) map[string]string {
 		"no lines":    htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-nodwarf.elf"),
 		"no symbols":  htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-stripped.elf"),
 		"two inputs":  htmlOf(t, "", sample("rfc-builder.elf"), sample("builder-wx.elf")),
-		"one module":  htmlOf(t, "", many[0], many[1]),
-		"modules":     htmlOf(t, "", append(many, modules...)...),
+		"one module":  htmlOf(t, "", some[0], some[1]),
+		"modules":     htmlOf(t, "", append(some, modules...)...),
 		"source file": htmlOf(t, "", sample("rfc-builder.c")),
+		"patch":       htmlOf(t, "", "../patchchecks/testdata/example.patch"),
+		"many":        page(t, many(300)),
+		"unread":      htmlOf(t, "", sample("builder-wx.elf"), sample("README.md")),
 		"nothing":     page(t, &report.Run{}),
 		"hostile":     page(t, hostile()),
 		"harmful":     page(t, harmful()),
@@ -333,7 +336,8 @@ func TestManyFindings(t *testing.T) {
 }
 
 // BenchmarkFormats writes 10,000 findings in each format, and reports how many times
-// as long as text that takes. No format may take more than twice as long.
+// as long as text that takes. scripts/bench-formats measures whole runs, of which none
+// may take more than twice as long.
 func BenchmarkFormats(b *testing.B) {
 	run := many(10_000)
 	var text float64 // nanoseconds; text is the first format

@@ -277,6 +277,9 @@ func (v *pageView) writePlace(p htmlWriter, s *spot, fig *figure) {
 	p.raw("<b>")
 	p.text(clean(whereabouts(s.Place)))
 	p.raw("</b>")
+	if own := ownLine(s.Finding); own != "" {
+		p.text(", " + clean(own))
+	}
 	for _, code := range []string{s.Symbol, s.Insn} {
 		if code != "" {
 			p.raw(" <code>")
@@ -334,11 +337,12 @@ func (v *pageView) writeInputs(p htmlWriter, in []*inputView) {
 
 // writeRelated writes the other places that a finding names.
 func writeRelated(p htmlWriter, s *spot) {
-	if len(s.Related) == 0 {
+	related := slices.DeleteFunc(slices.Clone(s.Related), func(r finding.Related) bool { return r.Same }) // ownLine says it
+	if len(related) == 0 {
 		return
 	}
 	p.raw("<ul class=\"related\">")
-	for _, r := range s.Related {
+	for _, r := range related {
 		p.raw("<li><b>")
 		p.text(clean(whereabouts(r.Place)))
 		p.raw("</b> ")

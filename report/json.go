@@ -55,21 +55,40 @@ type jsonRule struct {
 	Skipped []string `json:"skipped,omitempty"` // cases that did not run, each with the reason
 }
 
+// A jsonImage says which kernel or module an image is.
+type jsonImage struct {
+	Module   string `json:"module,omitempty"`  // its name
+	Release  string `json:"release,omitempty"` // of the kernel
+	Compiler string `json:"compiler,omitempty"`
+	Build    string `json:"build,omitempty"` // its version, with the date
+	BuildID  string `json:"build_id,omitempty"`
+	Vermagic string `json:"vermagic,omitempty"`
+	Era      string `json:"era,omitempty"`
+}
+
+// imageOf says which image the input is; nil if it is not an image.
+func imageOf(res *finding.Result) *jsonImage {
+	im := res.Image
+	if im == nil {
+		return nil
+	}
+	j := &jsonImage{Release: im.Release, Compiler: im.Compiler, Build: im.Version, BuildID: im.BuildID, Era: im.Era}
+	if im.Module != nil {
+		j.Module, j.Vermagic = im.Module.Name, im.Module.Vermagic
+	}
+	return j
+}
+
 type jsonInput struct {
-	Path        string       `json:"path"`
-	Config      string       `json:"config,omitempty"` // the configuration file
-	Errors      []string     `json:"errors,omitempty"`
-	Patches     *jsonPatches `json:"patches,omitempty"`
-	Module      string       `json:"module,omitempty"`  // its name
-	Release     string       `json:"release,omitempty"` // of the kernel
-	Compiler    string       `json:"compiler,omitempty"`
-	BuildID     string       `json:"build_id,omitempty"`
-	Vermagic    string       `json:"vermagic,omitempty"`
-	Era         string       `json:"era,omitempty"`
-	Callsites   int          `json:"callsites"`
-	Blank       int          `json:"blank_entries"`
-	LineProblem string       `json:"line_problem,omitempty"`
-	Template    []string     `json:"template,omitempty"`
+	Path    string       `json:"path"`
+	Config  string       `json:"config,omitempty"` // the configuration file
+	Errors  []string     `json:"errors,omitempty"`
+	Patches *jsonPatches `json:"patches,omitempty"`
+	jsonImage
+	Callsites   int      `json:"callsites"`
+	Blank       int      `json:"blank_entries"`
+	LineProblem string   `json:"line_problem,omitempty"`
+	Template    []string `json:"template,omitempty"`
 
 	Capabilities []jsonCapability `json:"capabilities,omitempty"`
 
@@ -172,11 +191,8 @@ func inputOf(res *finding.Result) jsonInput {
 		}
 	}
 	if im := res.Image; im != nil {
-		if im.Module != nil {
-			in.Module, in.Vermagic = im.Module.Name, im.Module.Vermagic
-		}
-		in.Release, in.Compiler, in.BuildID = im.Release, im.Compiler, im.BuildID
-		in.Era, in.Callsites, in.Blank = im.Era, im.Callsites, im.Blank
+		in.jsonImage = *imageOf(res)
+		in.Callsites, in.Blank = im.Callsites, im.Blank
 		in.LineProblem, in.Template = im.LineProblem, im.Template
 		in.Capabilities = capabilitiesOf(im.Capabilities)
 	}

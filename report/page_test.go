@@ -2,8 +2,10 @@ package report_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,29 @@ func TestBrowser(t *testing.T) {
 			}
 			quiet(name, at)
 		}
+	})
+
+	t.Run("many findings of a rule", func(t *testing.T) {
+		const most = 4000 // pixels
+		at := onDisk(t, page(t, many(300)))
+		for _, width := range []int{1280, 400} {
+			b.look(width, 900, false)
+			b.open(at)
+			check("the page is short", fmt.Sprintf(`document.documentElement.scrollHeight < %d`, most))
+		}
+		b.open(at + "#" + fragmentOf(t, page(t, many(300)), 299))
+		check("a link to a finding that is folded shows it", `(l => visible(l) && l.textContent.includes("some_function_29"))(document.querySelector(":target"))`)
+		b.click("details:has(> .spots) > summary")
+	})
+
+	t.Run("what scrolls fades at the edge", func(t *testing.T) {
+		b.look(400, 900, false)
+		b.open(url)
+		check("the table of kernels goes on", `(s => s.scrollWidth > s.clientWidth && getComputedStyle(s).maskImage.includes("linear-gradient") && getComputedStyle(s).getPropertyValue("--right") == "48px")(document.querySelector(".scroll:has(.kernels)"))`)
+		b.script(`document.querySelector(".scroll:has(.kernels)").scrollLeft = 10000`, nil)
+		check("its end is its end", `getComputedStyle(document.querySelector(".scroll:has(.kernels)")).getPropertyValue("--right") == "0px"`)
+		b.look(1280, 900, false)
+		check("what fits does not fade", `(s => s.scrollWidth <= s.clientWidth && getComputedStyle(s).getPropertyValue("--right") == "0px")(document.querySelector(".scroll:has(.kernels)"))`)
 	})
 
 	for _, js := range []bool{true, false} {
@@ -187,10 +212,20 @@ func TestBrowser(t *testing.T) {
 	})
 
 	if *screenshot != "" {
-		b.look(900, 960, false)
-		b.open(url + "#t1-3")
+		b.look(900, 1000, false)
+		b.open(url)
 		b.screenshot(*screenshot, false)
 	}
+}
+
+// fragmentOf returns the fragment of a page's nth finding of FT407.
+func fragmentOf(t *testing.T, html string, n int) string {
+	t.Helper()
+	m := regexp.MustCompile(` id="(FT407-[^"]+)"`).FindAllStringSubmatch(html, -1)
+	if n >= len(m) {
+		t.Fatalf("%d findings, want more than %d", len(m), n)
+	}
+	return m[n][1]
 }
 
 // click clicks in the middle of an element, once it has been scrolled to and

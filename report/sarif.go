@@ -25,6 +25,7 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 
+	// The properties of a sarifRun have the version of what those of its parts mean.
 	sarifRun struct {
 		Tool struct {
 			Driver sarifDriver `json:"driver"`
@@ -33,6 +34,7 @@ type (
 		Artifacts   []sarifArtifact   `json:"artifacts"`
 		Results     []sarifResult     `json:"results"`
 		ColumnKind  string            `json:"columnKind"`
+		Properties  map[string]int    `json:"properties"`
 	}
 
 	sarifDriver struct {
@@ -81,8 +83,9 @@ type (
 	}
 
 	sarifArtifact struct {
-		Location sarifFile `json:"location"`
-		Roles    []string  `json:"roles"`
+		Location   sarifFile  `json:"location"`
+		Roles      []string   `json:"roles"`
+		Properties *jsonImage `json:"properties,omitempty"` // of a kernel image or a module
 	}
 
 	sarifResult struct {
@@ -146,6 +149,7 @@ func writeSARIF(w io.Writer, run *Run) error {
 		Artifacts: []sarifArtifact{}, Results: []sarifResult{},
 		Invocations: []sarifInvocation{{Successful: true, ExitCode: run.exitCode()}},
 		ColumnKind:  "utf16CodeUnits",
+		Properties:  map[string]int{"schema": SchemaVersion},
 	}
 	list, index := sarifRules(run)
 	r.Tool.Driver = sarifDriver{"ftlint", run.Version, "https://github.com/ftlint/ftlint", list}
@@ -163,7 +167,7 @@ func writeSARIF(w io.Writer, run *Run) error {
 	}
 	ids := fingerprints{}
 	for _, res := range run.Results {
-		r.Artifacts = append(r.Artifacts, sarifArtifact{sarifURI(res.Path), []string{"analysisTarget"}})
+		r.Artifacts = append(r.Artifacts, sarifArtifact{sarifURI(res.Path), []string{"analysisTarget"}, imageOf(res)})
 		for i := range res.Findings {
 			r.Results = append(r.Results, sarifFinding(res, &res.Findings[i], index, ids))
 		}

@@ -176,7 +176,20 @@ func OneLine(s string) string {
 }
 
 // isPlain reports whether OneLine returns s as it is.
-func isPlain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe) }
+func isPlain(s string) bool {
+	return isASCII(s) || utf8.ValidString(s) && !strings.ContainsFunc(s, isUnsafe)
+}
+
+// isASCII reports whether s has printable characters of ASCII alone, as nearly all
+// texts do.
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // isUnsafe reports whether a character ends a line for a terminal, Python or
 // JavaScript, or makes a terminal show another line than the bytes say.

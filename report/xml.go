@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
@@ -93,9 +94,22 @@ type junitCounts struct {
 	Skipped  int `xml:"skipped,attr"`
 }
 
+// junitProperties have a suite's properties; a struct of their own, so that the XML
+// has an element around them.
+type junitProperties struct {
+	List []junitProperty `xml:"property"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
 type junitSuite struct {
 	Name string `xml:"name,attr"`
 	junitCounts
+	Properties junitProperties `xml:"properties"`
+
 	Cases []junitCase `xml:"testcase"`
 	Out   string      `xml:"system-out,omitempty"`
 }
@@ -145,7 +159,7 @@ func writeJUnit(w io.Writer, run *Run) error {
 		return junitCase{Class: "ftlint", Name: input, Error: &junitProblem{OneLine(errs[0].Error()), "input", strings.Join(texts(errs), "\n")}}
 	}
 	for _, res := range run.Results {
-		suite := junitSuite{Name: res.Path, Out: strings.Join(oneLines(NoteLines(res)), "\n")}
+		suite := junitSuite{Name: res.Path, Properties: versions(run, res), Out: strings.Join(oneLines(NoteLines(res)), "\n")}
 		if len(res.Errors) > 0 {
 			suite.Cases = append(suite.Cases, failed(res.Path, res.Errors))
 		}
@@ -169,9 +183,33 @@ func writeJUnit(w io.Writer, run *Run) error {
 		addSuite(suite)
 	}
 	if len(run.Errors) > 0 {
-		addSuite(junitSuite{Name: "ftlint", Cases: []junitCase{failed("run", run.Errors)}})
+		addSuite(junitSuite{Name: "ftlint", Properties: versions(run, nil), Cases: []junitCase{failed("run", run.Errors)}})
 	}
 	return writeXML(w, doc)
+}
+
+// versions names ftlint and, by the names of JSON's fields, the image of an input. res
+// is nil for no input.
+func versions(run *Run, res *finding.Result) (p junitProperties) {
+	add := func(name, value string) {
+		if value != "" {
+			p.List = append(p.List, junitProperty{name, OneLine(value)})
+		}
+	}
+	add("ftlint", run.Version)
+	add("schema", strconv.Itoa(SchemaVersion))
+	if res == nil || res.Image == nil {
+		return p
+	}
+	im := imageOf(res)
+	add("module", im.Module)
+	add("release", im.Release)
+	add("compiler", im.Compiler)
+	add("build", im.Build)
+	add("build_id", im.BuildID)
+	add("vermagic", im.Vermagic)
+	add("era", im.Era)
+	return p
 }
 
 // summary says how many findings a rule has, and what the first is.

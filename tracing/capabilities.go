@@ -132,7 +132,7 @@ func (c *capabilities) list() []finding.Capability {
 	add("ops", "ops for each callsite", c.ops,
 		yes(c.ops, "a pointer to the ops stands before each function (era "+era.Name+")", "no pointer to the ops stands before functions (era "+era.Name+")"), callOps)
 	add("direct", "direct calls", c.direct,
-		yes(c.direct, "the image has register_ftrace_direct()", "the image has no register_ftrace_direct() (era "+era.Name+")"), callOps)
+		yes(c.direct, "the image has register_ftrace_direct()", "the image has no register_ftrace_direct() (era "+era.Name+")"), "what ops for each callsite need")
 	no := ""
 	switch {
 	case fentry:
@@ -156,12 +156,13 @@ func (c *capabilities) list() []finding.Capability {
 		change = "CONFIG_DEBUG_INFO_BTF, and " + callOps
 	}
 	add("fentry", "BPF fentry and fexit", fentry, no, change)
+	const likeFentry = "what fentry needs"
 	add("fmod_ret", "BPF fmod_ret", fentry, yes(fentry, yes(c.modify,
 		"as fentry, for functions in the list of error injection, and security_*()",
-		"as fentry, for security_*() alone: the kernel has no list of error injection"), no), change)
+		"as fentry, for security_*() alone: the kernel has no list of error injection"), no), likeFentry)
 	lsm := c.lsm && fentry
 	add("lsm", "BPF LSM", lsm, yes(lsm, "the image has bpf_lsm_verify_prog(), and fentry works", yes(c.lsm, no, "the image has no bpf_lsm_verify_prog()")),
-		yes(c.lsm, change, "CONFIG_BPF_LSM, and bpf in CONFIG_LSM or on the command line (lsm=)"))
+		yes(c.lsm, likeFentry, "CONFIG_BPF_LSM, and bpf in CONFIG_LSM or on the command line (lsm=)"))
 	ops := c.structOps && c.builder && c.btf
 	add("struct_ops", "BPF struct_ops", ops, yes(ops, c.builderSays+"; a struct_ops needs no callsite",
 		yes(!c.structOps, "the image has no maps of struct_ops", yes(!c.builder, c.builderSays, "the image has no section .BTF"))),

@@ -79,6 +79,10 @@ type Answer struct {
 // OK reports whether the use is possible.
 func (a Answer) OK() bool { return a.Why == Can }
 
+// OfKernel reports whether the answer is no because the kernel as a whole has no means
+// for the use.
+func (a Answer) OfKernel() bool { return NoTracer <= a.Why && a.Why <= NoLivepatch }
+
 // Errno is the number of the error that attaching an fentry or fexit program fails
 // with; 0 for answers that are not about BPF programs, and for Can. A function that
 // has no type is not found by its loader: the kernel is not asked.

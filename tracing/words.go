@@ -48,7 +48,7 @@ var reasons = [...]struct{ id, text string }{
 	Part:        {"part", "it is a part of %() and has no callsite of its own"},
 	NoRecord:    {"no-record", "it begins with NOPs, as a callsite does, and has no entry in the callsite table"},
 	NoTable:     {"no-table", "its module has no callsite table"},
-	Notrace:     {"no-callsite", "it has no callsite (it is notrace or assembly, or its file is built without -pg)"},
+	Notrace:     {"no-callsite", "it has no callsite"},
 	NotInBTF:    {"not-in-btf", "BTF does not describe it"},
 	Renamed:     {"renamed", "the compiler changed its arguments, so BTF does not describe it"},
 	NoSymbol:    {"no-symbol", "the running kernel does not have its symbol (kallsyms)"},
@@ -64,7 +64,7 @@ var reasons = [...]struct{ id, text string }{
 	Fixup:       {"fixup", "its first instruction is in the table of exceptions"},
 	Insn:        {"instruction", "its first instruction can be neither stepped nor simulated"},
 	CFI:         {"cfi", "its name is that of data for control-flow integrity"},
-	NoEvent:     {"no-callsite", "kprobe_events, perf and BPF take no function without a callsite; a module's own register_kprobe() would do"},
+	NoEvent:     {"no-callsite", "kprobe_events, perf and BPF take no function without a callsite (register_kprobe() in a module does)"},
 }
 
 // String is the reason as programs read it: "yes", or one word for the obstacle.

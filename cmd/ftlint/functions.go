@@ -50,7 +50,7 @@ status: 2 if a name is not that of a function, or if an input was bad.`,
 			errs, err := lint.Traceable(in, debugFile, func(k *tracing.Kernel, facts *finding.ImageFacts, all []tracing.Listed) error {
 				some, missing := tracing.Select(all, names)
 				for _, name := range missing {
-					say("%s: %s has no function of this name", name, in.Images[0])
+					say("%s", report.Missing(k, all, name))
 				}
 				if len(names) > 0 && len(some) == 0 {
 					return nil

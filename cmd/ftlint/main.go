@@ -165,7 +165,7 @@ call was bad.`,
 	f.patch.add(fl)
 	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
 	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr), diffCommand(stdout),
-		configCommand(terminal), versionCommand(stdout), manCommand(stdout))
+		reviewCommand(stdout, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }

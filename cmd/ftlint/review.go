@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/patchscan"
+	"github.com/ftlint/ftlint/report"
+)
+
+func reviewCommand(stdout, stderr io.Writer) *cobra.Command {
+	var setup setupFlags
+	cmd := &cobra.Command{
+		Use:   "review FILE...",
+		Short: "Write the findings in patches as a reply that quotes the lines, ready to edit",
+		Long: `Write the findings in patches as a reply that quotes the lines, ready to edit.
+
+FILE is a patch, a mail or a mailbox (- is standard input). Each patch with
+findings gets one mail; several mails are a mailbox. Nothing is sent. Exit
+status: 0, or 2 if an input was bad.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			s, err := setup.setup(files)
+			if err != nil {
+				return err
+			}
+			var cfg lint.Config
+			if err := setup.apply(s, &cfg); err != nil {
+				return err
+			}
+			return review(files, cfg, stdout, stderr)
+		},
+	}
+	setup.add(cmd.Flags())
+	return cmd
+}
+
+// A reviewed is a series, or one input, and what was found in it.
+type reviewed struct {
+	in      *patchscan.Input
+	results []*finding.Result
+}
+
+// review writes the replies to the patches in files.
+func review(files []string, cfg lint.Config, stdout, stderr io.Writer) error {
+	bad := false
+	say := func(err error) {
+		bad = true
+		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
+	}
+	var all []reviewed
+	var series []*patchscan.Input
+	flush := func() {
+		if len(series) > 0 {
+			in, results := lint.Series(context.Background(), series, cfg)
+			all = append(all, reviewed{in, results})
+			series = nil
+		}
+	}
+	for _, file := range files {
+		in, err := patchscan.Open(file)
+		if err == nil && in.Source != nil {
+			err = fmt.Errorf("%s: a source file, not a patch: there is nothing to reply to", file)
+		}
+		if err != nil {
+			say(err)
+			continue
+		}
+		if n := len(series); n > 0 && !in.Follows(series[n-1]) {
+			flush()
+		}
+		series = append(series, in)
+	}
+	flush()
+	mails := 0
+	for _, r := range all {
+		mails += report.Answered(r.in, r.results)
+	}
+	for _, r := range all {
+		for _, res := range r.results {
+			for _, err := range res.Errors {
+				say(err)
+			}
+			for _, line := range report.NoteLines(res) {
+				fmt.Fprintln(stderr, report.OneLine(line))
+			}
+		}
+		if _, err := report.Review(stdout, r.in, r.results, mails > 1); err != nil {
+			return err
+		}
+	}
+	switch {
+	case bad:
+		return errSaid
+	case mails == 0:
+		fmt.Fprintln(stderr, "nothing was found, so there is nothing to say")
+	}
+	return nil
+}

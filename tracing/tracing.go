@@ -51,6 +51,7 @@ const (
 	Noreturn   // the verifier has it on a list of functions that do not return
 	Prototype  // the verifier refuses its prototype
 	Arguments  // the builder of trampolines refuses its arguments
+	Unmodified // it is on no list of functions whose return value may be changed
 
 	// Kprobes cannot use it.
 	NotText     // it is not in the kernel's text
@@ -92,7 +93,7 @@ func (a Answer) Errno() int {
 		return ENOENT
 	case NoBuilder, NoDirect, Arguments, Init, Range, Part, NoRecord, NoTable, Notrace:
 		return ENOTSUP
-	case Denied, Noreturn, Prototype:
+	case Denied, Noreturn, Prototype, Unmodified:
 		return EINVAL
 	}
 	return 0
@@ -108,6 +109,7 @@ type Function struct {
 	Ftrace     Answer
 	Fentry     Answer
 	Fexit      Answer
+	FmodRet    Answer
 	Kprobe     Answer
 	Livepatch  Answer
 }

@@ -196,10 +196,11 @@ func answerOf(use tracing.Use, a tracing.Answer) string {
 // errno is the number of the error that attaching a BPF program fails with; 0 if none is
 // known, or if the use is not BPF's.
 func errno(use tracing.Use, a tracing.Answer) int {
-	if use.Capability() != tracing.Fentry.Capability() {
-		return 0
+	switch use {
+	case tracing.Fentry, tracing.Fexit, tracing.FmodRet:
+		return a.Errno()
 	}
-	return a.Errno()
+	return 0
 }
 
 // table writes a line for each function: yes or no for each use, then why not. Uses
@@ -244,12 +245,13 @@ func (r *Functions) table(w io.Writer) {
 }
 
 // whyNot are the reasons why a function cannot be used, each with the uses that it
-// keeps from it: "fentry, fexit: BTF does not describe it".
+// keeps from it: "fentry, fexit: BTF does not describe it". That its return value may
+// not be changed, which holds for nearly all functions, is left out.
 func whyNot(f *tracing.Function, uses []tracing.Use) string {
 	var order []string
 	by := map[string][]string{}
 	for _, use := range uses {
-		if a := f.Answer(use); !a.OK() {
+		if a := f.Answer(use); !a.OK() && a.Why != tracing.Unmodified {
 			text := OneLine(a.Text())
 			if by[text] == nil {
 				order = append(order, text)
@@ -294,6 +296,7 @@ type jsonFunction struct {
 	Ftrace    jsonAnswer `json:"ftrace"`
 	Fentry    jsonAnswer `json:"fentry"`
 	Fexit     jsonAnswer `json:"fexit"`
+	FmodRet   jsonAnswer `json:"fmod_ret"`
 	Kprobe    jsonAnswer `json:"kprobe"`
 	Livepatch jsonAnswer `json:"livepatch"`
 }
@@ -339,7 +342,8 @@ func (r *Functions) json(w io.Writer) error {
 		fmt.Fprintln(w)
 		j := jsonFunction{Name: f.Name, Module: f.Module, Address: fmt.Sprintf("%#x", f.Addr), BTF: f.BTF, Same: f.Same,
 			Ftrace: jsonAnswerOf(f, tracing.Ftrace), Fentry: jsonAnswerOf(f, tracing.Fentry), Fexit: jsonAnswerOf(f, tracing.Fexit),
-			Kprobe: jsonAnswerOf(f, tracing.Kprobe), Livepatch: jsonAnswerOf(f, tracing.Livepatch)}
+			FmodRet: jsonAnswerOf(f, tracing.FmodRet),
+			Kprobe:  jsonAnswerOf(f, tracing.Kprobe), Livepatch: jsonAnswerOf(f, tracing.Livepatch)}
 		if f.Call != 0 {
 			j.Callsite = fmt.Sprintf("%#x", f.Call)
 		}

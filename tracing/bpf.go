@@ -1,9 +1,11 @@
 package tracing
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/ftlint/ftlint/elfscan"
@@ -17,7 +19,8 @@ import (
 func (k *Kernel) bpf(u *unit) {
 	all := func(a Answer) {
 		for i := range u.functions {
-			u.functions[i].Fentry, u.functions[i].Fexit = a, a
+			f := &u.functions[i]
+			f.Fentry, f.Fexit, f.FmodRet = a, a, a
 		}
 	}
 	switch {
@@ -38,6 +41,7 @@ func (k *Kernel) bpf(u *unit) {
 		}
 	}
 	denied, noreturn := idSet(k.Image, "btf_id_deny"), idSet(k.Image, "noreturn_deny")
+	modified := k.modifiable()
 	first := make(map[string]*Function, len(u.functions))
 	for i := range u.functions {
 		f := &u.functions[i]
@@ -54,14 +58,41 @@ func (k *Kernel) bpf(u *unit) {
 		default:
 			f.Fentry = Answer{Why: NotInBTF}
 		}
-		f.Fexit = f.Fentry
+		f.Fexit, f.FmodRet = f.Fentry, f.Fentry
 		switch f.Fentry.Why {
-		case Prototype, Denied, NoSymbol, OtherFirst, Unknown:
-		default: // the verifier takes it as fentry
-			if ok && noreturn[of.ID] {
-				f.Fexit = Answer{Why: Noreturn}
+		case Prototype, NoSymbol, OtherFirst, Unknown, NotInBTF, Renamed:
+		default: // the verifier looks at the type of the program now
+			if f.Fentry.Why != Denied && noreturn[of.ID] {
+				f.Fexit, f.FmodRet = Answer{Why: Noreturn}, Answer{Why: Noreturn}
+			}
+			if !modified(f, of) {
+				f.FmodRet = Answer{Why: Unmodified}
 			}
 		}
+	}
+}
+
+// modifiable reports for a function whether its return value may be changed: by its
+// name, by the list of error injection, or by the sets of BTF that subsystems register.
+func (k *Kernel) modifiable() func(f *Function, of ktypes.Func) bool {
+	im := k.Image
+	listed := map[uint64]bool{}
+	if s := spanOf(im, "", "__start_error_injection_whitelist", "__stop_error_injection_whitelist"); s.hi > s.lo {
+		const entry = 16 // struct error_injection_entry: an address, and a number
+		for at := s.lo; at+entry <= s.hi; at += entry {
+			addr, _ := im.Uint64(at)
+			listed[addr] = true
+		}
+	}
+	set := map[uint32]bool{}
+	im.EachSymbol(func(addr uint64, name []byte, _ elf.SymType) bool {
+		if bytes.HasPrefix(name, []byte("__BTF_ID__set8__")) && (bytes.HasSuffix(name, []byte("_fmodret_ids")) || bytes.HasSuffix(name, []byte("_modify_return_ids"))) {
+			maps.Copy(set, flaggedIDs(im, addr))
+		}
+		return true
+	})
+	return func(f *Function, of ktypes.Func) bool {
+		return strings.HasPrefix(f.Name, "security_") || listed[f.Addr] || set[of.ID]
 	}
 }
 
@@ -123,22 +154,27 @@ func kallsyms(im *elfscan.Image) func(addr uint64) bool {
 // idSet are the numbers of types in a set of the verifier's: a count, then as many
 // numbers.
 func idSet(im *elfscan.Image, name string) map[uint32]bool {
-	set := map[uint32]bool{}
 	at, ok := im.Addr(name)
 	if !ok {
-		return set
+		return nil
 	}
-	b, ok := im.Bytes(at, 4)
-	if !ok {
-		return set
-	}
+	return idsAt(im, at, 4, 4)
+}
+
+// flaggedIDs are the numbers of types in a set with flags: a count and flags, then for
+// each type its number and flags.
+func flaggedIDs(im *elfscan.Image, at uint64) map[uint32]bool { return idsAt(im, at, 8, 8) }
+
+// idsAt are the numbers of a set whose entries of size bytes stand behind a header.
+func idsAt(im *elfscan.Image, at uint64, header, size int) map[uint32]bool {
 	const most = 1 << 16
-	n := binary.LittleEndian.Uint32(b)
-	if n > most {
-		return set
+	b, ok := im.Bytes(at, 4)
+	if !ok || binary.LittleEndian.Uint32(b) > most {
+		return nil
 	}
-	b, _ = im.Bytes(at+4, int(4*n))
-	for ; len(b) >= 4; b = b[4:] {
+	set := map[uint32]bool{}
+	b, _ = im.Bytes(at+uint64(header), size*int(binary.LittleEndian.Uint32(b)))
+	for ; len(b) >= size; b = b[size:] {
 		set[binary.LittleEndian.Uint32(b)] = true
 	}
 	return set

@@ -51,6 +51,7 @@ const (
 	Noreturn   // the verifier has it on a list of functions that do not return
 	Prototype  // the verifier refuses its prototype
 	Arguments  // the builder of trampolines refuses its arguments
+	Unmodified // it is on no list of functions whose return value may be changed
 
 	// Kprobes cannot use it.
 	NotText     // it is not in the kernel's text
@@ -92,7 +93,7 @@ func (a Answer) Errno() int {
 		return ENOENT
 	case NoBuilder, NoDirect, Arguments, Init, Range, Part, NoRecord, NoTable, Notrace:
 		return ENOTSUP
-	case Denied, Noreturn, Prototype:
+	case Denied, Noreturn, Prototype, Unmodified:
 		return EINVAL
 	}
 	return 0
@@ -108,6 +109,7 @@ type Function struct {
 	Ftrace     Answer
 	Fentry     Answer
 	Fexit      Answer
+	FmodRet    Answer
 	Kprobe     Answer
 	Livepatch  Answer
 }
@@ -131,6 +133,9 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	table, err := callsite.Of(im)
 	if err != nil {
 		return nil, err
+	}
+	if table.Arch != arch.ARM64 {
+		return nil, fmt.Errorf("functions of %s kernels are not judged yet, only those of %s", table.Arch.Name, arch.ARM64.Name)
 	}
 	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
 	k.Capabilities = k.caps.list()

@@ -36,6 +36,10 @@ var answers = []struct {
 	{"trixie", "__blk_add_trace", Fentry, Arguments, "argument 9 (cgid)"},
 	{"trixie", "do_exit", Fentry, Can, ""},
 	{"trixie", "do_exit", Fexit, Noreturn, ""},
+	{"trixie", "security_file_open", FmodRet, Can, ""},
+	{"trixie", "update_socket_protocol", FmodRet, Can, ""}, // a set of the kernel's has it
+	{"trixie", "vfs_read", FmodRet, Unmodified, ""},
+	{"bookworm", "security_file_open", FmodRet, NoDirect, ""},
 }
 
 func TestAnswers(t *testing.T) {

@@ -10,25 +10,26 @@ const (
 	Ftrace Use = iota
 	Fentry
 	Fexit
+	FmodRet
 	Kprobe
 	Livepatch
 )
 
 // Uses are all uses.
-var Uses = []Use{Ftrace, Fentry, Fexit, Kprobe, Livepatch}
+var Uses = []Use{Ftrace, Fentry, Fexit, FmodRet, Kprobe, Livepatch}
 
 func (u Use) String() string {
-	return [...]string{"ftrace", "fentry", "fexit", "kprobe", "livepatch"}[u]
+	return [...]string{"ftrace", "fentry", "fexit", "fmod_ret", "kprobe", "livepatch"}[u]
 }
 
 // Capability is the ID of the kernel's capability that the use needs.
 func (u Use) Capability() string {
-	return [...]string{"function", "fentry", "fentry", "kprobes", "livepatch"}[u]
+	return [...]string{"function", "fentry", "fentry", "fmod_ret", "kprobes", "livepatch"}[u]
 }
 
 // Answer is the answer about one use of the function.
 func (f *Function) Answer(u Use) Answer {
-	return [...]Answer{f.Ftrace, f.Fentry, f.Fexit, f.Kprobe, f.Livepatch}[u]
+	return [...]Answer{f.Ftrace, f.Fentry, f.Fexit, f.FmodRet, f.Kprobe, f.Livepatch}[u]
 }
 
 // reasons are the reasons as programs and people read them. A % stands for what the
@@ -57,6 +58,7 @@ var reasons = [...]struct{ id, text string }{
 	Noreturn:    {"noreturn", "it does not return, which the verifier refuses for fexit"},
 	Prototype:   {"prototype", "the verifier refuses its prototype: %"},
 	Arguments:   {"arguments", "the builder of BPF trampolines refuses it: %"},
+	Unmodified:  {"not-modifiable", "its return value may not be changed: it is not a security_*() function, and is on no list for error injection"},
 	NotText:     {"not-text", "it does not lie in the kernel's text"},
 	Blacklisted: {"blacklisted", "it is in the blacklist of kprobes: %"},
 	JumpLabel:   {"jump-label", "its first instruction is patched by a jump label"},

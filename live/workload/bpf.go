@@ -14,9 +14,11 @@ const (
 	progLoad          = 5
 	rawTracepointOpen = 17
 	progTracing       = 26
+	progLSM           = 29
 	traceFentry       = 24
 	traceFexit        = 25
 	modifyReturn      = 26
+	lsmHook           = 27
 )
 
 // An insn is an instruction of BPF.
@@ -30,13 +32,16 @@ type insn struct {
 var nothing = []insn{{0xb7, 0, 0, 0}, {0x95, 0, 0, 0}} // r0 = 0; exit
 
 // loadTracing loads a program that is to be attached to the kernel's function with that
-// number in BTF. log is what the verifier says if it refuses.
+// number in BTF. attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier says if it refuses.
 func loadTracing(prog []insn, attach uint32, id uint32) (fd int, log string, err error) {
 	license := []byte("GPL\x00")
 	said := make([]byte, 4096)
 	attr := make([]byte, 120)
 	le := binary.LittleEndian
 	le.PutUint32(attr[0:], progTracing)
+	if attach == lsmHook {
+		le.PutUint32(attr[0:], progLSM)
+	}
 	le.PutUint32(attr[4:], uint32(len(prog)))
 	le.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&prog[0]))))
 	le.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&license[0]))))

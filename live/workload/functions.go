@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -18,7 +19,11 @@ import (
 //	ftrace CALL                    a callsite
 //	kprobe ADDR ANSWER TRY         of a function: y, b (blacklisted) or n; TRY: 1 to register a probe
 //	bpf ID TYPE ERRNO NAME         attaching to a function: fentry, fexit or fmod_ret
+//	can CAPABILITY true|false      of the kernel as a whole
+//	hook ID NAME                   a function that BPF LSM attaches to
 type expected struct {
+	can    map[string]bool
+	hooks  []program
 	calls  map[uint64]bool
 	probes []probe
 	progs  []program
@@ -53,6 +58,8 @@ func compareFunctions() {
 		wrong("/proc/kallsyms: %v", err)
 		return
 	}
+	fmt.Println("LIVE capabilities")
+	e.capabilities()
 	fmt.Println("LIVE filter functions")
 	e.filterFunctions(syms)
 	fmt.Println("LIVE blacklist")
@@ -64,13 +71,17 @@ func compareFunctions() {
 }
 
 func readExpected(path string) (*expected, error) {
-	e := &expected{calls: map[uint64]bool{}}
+	e := &expected{calls: map[uint64]bool{}, can: map[string]bool{}}
 	return e, eachLine(path, func(line string) {
 		f := strings.Fields(line)
 		n, _ := strconv.ParseUint(f[1], 0, 64)
 		switch f[0] {
 		case "ftrace":
 			e.calls[n] = true
+		case "can":
+			e.can[f[1]] = f[2] == "true"
+		case "hook":
+			e.hooks = append(e.hooks, program{uint32(n), "lsm", 0, f[2]})
 		case "kprobe":
 			e.probes = append(e.probes, probe{n, f[2], f[3] == "1"})
 		case "bpf":
@@ -140,6 +151,54 @@ func (s *counted) wrong(format string, args ...any) {
 	} else {
 		wrongs++
 	}
+}
+
+// capabilities compares what the kernel as a whole can do. What fentry, fexit and
+// fmod_ret can, attach shows.
+func (e *expected) capabilities() {
+	s := counted{what: "capabilities"}
+	n := 0
+	check := func(id string, does bool) {
+		if n++; does != e.can[id] {
+			s.wrong("%s: %t is expected", id, e.can[id])
+		}
+	}
+	tracers, err := readFile(tracing+"available_tracers", 256)
+	if err != nil {
+		s.wrong("%v", err)
+	}
+	list := strings.Fields(tracers)
+	check("function", slices.Contains(list, "function"))
+	check("graph", slices.Contains(list, "function_graph"))
+	if e.can["graph"] {
+		put("current_tracer", "function_graph") // a tracer's options are there while it is in use
+		check("graph-retval", has("options/funcgraph-retval"))
+		put("current_tracer", "nop")
+	}
+	probe := func(kind string) bool {
+		err := write("kprobe_events", kind+":live/can vfs_read\n", syscall.O_APPEND)
+		if err == nil {
+			err = write("kprobe_events", "-:live/can\n", syscall.O_APPEND)
+		}
+		return err == nil
+	}
+	check("kprobes", probe("p"))
+	check("kretprobes", probe("r"))
+	check("livepatch", syscall.Access("/sys/kernel/livepatch", 0) == nil)
+	for _, h := range e.hooks {
+		fd, log, err := loadTracing(nothing, lsmHook, h.id)
+		if err == nil {
+			var link int
+			if link, err = attachTracing(fd); err == nil {
+				syscall.Close(link)
+			}
+			syscall.Close(fd)
+		}
+		if check("lsm", err == nil); err != nil && err != syscall.Errno(524) {
+			s.wrong("lsm: %s fails with %v, not 524: %s", h.name, err, log)
+		}
+	}
+	fmt.Printf("LIVE functions %d capabilities, %d differences\n", n, s.n)
 }
 
 func (e *expected) filterFunctions(syms []ksym) {

@@ -431,6 +431,7 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 		return
 	}
 	var all []written
+	var branches [2][]uint64 // the arguments for the last branch of a part
 	for i := range f.sections() {
 		h := f.header(i)
 		if !f.isOfCode(i) {
@@ -447,7 +448,8 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 			case !r.good():
 			case rel.isBranch() && f.section(symbols, rel.sym()) != h.info():
 				sym := fileBase + f.header(symtab).offset() + uint64(rel.sym())*symSize
-				at := p.emitted(r, "module_emit_plt_entry", p.emit, &plts[part], erratum, roomMod, p.shdrs, loc, fileBase+h.offset()+uint64(n)*relaSize, sym)
+				branches[part] = []uint64{roomMod, p.shdrs, loc, fileBase + h.offset() + uint64(n)*relaSize, sym}
+				at := p.emitted(r, "module_emit_plt_entry", p.emit, &plts[part], erratum, branches[part]...)
 				now := written{entry: at, target: targetOf(rel.sym()) + rel.addend()}
 				if last.target == now.target && last.entry != at && r.good() {
 					r.diff("module_emit_plt_entry", "writes a second entry for a target that the entry before has")
@@ -459,7 +461,38 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 			}
 		})
 	}
+	for part, args := range branches {
+		if args != nil && !erratum && r.good() {
+			p.fillUp(r, &plts[part], targetOf(uint32(len(symbols)/symSize)), args)
+		}
+	}
 	p.judgeEntries(r, plts, all)
+}
+
+// fillUp calls module_emit_plt_entry() with args for branches that were not counted,
+// to targets from next on, until it refuses one: when the PLT is full, it must. Before
+// 5.0 it ends in BUG() then.
+func (p *PLTMaker) fillUp(r *RoomRun, room *pltRoom, next uint64, args []uint64) {
+	const name = "module_emit_plt_entry"
+	size := arch.ARM64.Modules.PLTEntry
+	for n := range room.size/size + 1 {
+		_ = p.w.M.Write64(args[4]+8, next+n*targetGap) // the symbol's value
+		at, returned, err := p.w.Execute(world.Subject{Name: name, Fn: p.emit, Args: args})
+		var stop *emu.Stop
+		switch {
+		case errors.As(err, &stop) && stop.Reason == emu.Break, returned && at == 0:
+			return
+		case err != nil:
+			r.Err = &FuncError{name, r.Case + ", and more branches", err}
+			return
+		case len(p.w.Faults) > 0:
+			r.diff(name, "%s", p.w.Faults[0].What)
+			return
+		case at < room.addr || at-room.addr > room.size-min(size, room.size):
+			r.diff(name, "returns %#x for a branch that was not counted, where %s (%#x, %#x bytes) is full", at, room.name, room.addr, room.size)
+			return
+		}
+	}
 }
 
 // targetOf is the address of symbol n.

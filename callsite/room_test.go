@@ -57,6 +57,21 @@ func TestPLTsOfRealKernels(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			// When the PLT is full, the loader refuses: it compares two counts.
+			full := only(im, "module_emit_plt_entry", "b.gt")
+			if full == 0 {
+				t.Fatal("module_emit_plt_entry has no B.GT, or several")
+			}
+			old, _ := im.Word(full)
+			if err := im.SetWord(full, a64.NOP); err != nil {
+				t.Fatal(err)
+			}
+			if fn := wrong(false); fn != "module_emit_plt_entry" {
+				t.Errorf("of module_emit_plt_entry that does not refuse: %q is wrong", fn)
+			}
+			if err := im.SetWord(full, old); err != nil {
+				t.Fatal(err)
+			}
 			// Entries in two pages have the same words and come to two targets: the loader
 			// compares the pages as well.
 			if at := only(im, "module_emit_plt_entry", "ccmp"); at != 0 {

@@ -55,7 +55,7 @@ var FT405 = check("FT405", func(pass *analysis.Pass) (any, error) {
 	if n == 0 {
 		return notApplicable("the image has no boundary symbols of text that must not be instrumented (__noinstr_text_start, ...)")
 	}
-	return examined("%s, %d parts of text", plural.Of(len(t.Addrs), "callsite"), n)
+	return examined("%s, %s of text", plural.Of(len(t.Addrs), "callsite"), plural.Of(n, "part"))
 }, Sites)
 
 // noinstrNames are the beginnings of the names of those sections of modules that

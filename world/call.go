@@ -209,7 +209,7 @@ func (w *World) Misdeed(err error) string {
 		return "executes an instruction whose effect is left to the processor: " + err.Error()
 	case stop.Reason == emu.Permission && stop.Access == emu.Write:
 		return "writes where it must not: " + err.Error()
-	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && (byLR(stop.Addr) || stop.Addr >= errorPointers):
+	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && (w.byLR(stop.Addr) || stop.Addr >= errorPointers):
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
@@ -228,11 +228,13 @@ func (w *World) Misdeed(err error) string {
 // errorPointers is the first of the addresses that are error numbers, or next to one.
 const errorPointers = ^uint64(0xffff)
 
-// byLR reports whether an instruction that takes the caller's LR for an address comes to
-// addr: a load or store goes at most 32 KiB from its base.
-func byLR(addr uint64) bool {
+// byLR reports whether an instruction that takes LR for an address comes to addr: a
+// load or store goes at most 32 KiB from its base. A function may have signed its LR,
+// which is an address in text if another function has called it.
+func (w *World) byLR(addr uint64) bool {
 	const reach = 32 << 10
-	return addr-(emu.ReturnAddress-reach) < 2*reach
+	plain := emu.Stripped(addr)
+	return plain-(emu.ReturnAddress-reach) < 2*reach || plain != addr && w.Image.IsText(plain)
 }
 
 // Astray is Misdeed for code that was given all memory that it may use, and of

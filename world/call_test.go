@@ -36,9 +36,11 @@ func TestExecute(t *testing.T) {
 		{"uses x1, which is no argument", []uint32{ldrX0X1, ret}, "uses an address that it was not given: read of unmapped 0x5afe00005afe0001", true},
 		{"uses x9 behind a call", []uint32{pushLR, bl(t, w, 1, "__module_text_address", 0), ldrX0X9, popLR, ret}, "uses an address that it was not given: read of unmapped 0xc10b0000c10b0009", true},
 		{"uses its stack before it wrote there", []uint32{ldrStack, ldrX0X0, ret}, "uses an address that it was not given: read of unmapped 0x57ac0000", true},
-		{"uses LR", []uint32{0xf94003c0, ret}, "uses an address that it was not given: read of unmapped 0xffffffffff000000", true},                       // ldr x0, [x30]
-		{"stores behind LR", []uint32{0xa90153d3, ret}, "uses an address that it was not given: write of unmapped 0xffffffffff000010", true},             // stp x19, x20, [x30, #16]
-		{"stores before LR", []uint32{0xa93f53d3, ret}, "uses an address that it was not given: write of unmapped 0xfffffffffefffff0", true},             // stp x19, x20, [x30, #-16]
+		{"uses LR", []uint32{0xf94003c0, ret}, "uses an address that it was not given: read of unmapped 0xffffffffff000000", true},           // ldr x0, [x30]
+		{"stores behind LR", []uint32{0xa90153d3, ret}, "uses an address that it was not given: write of unmapped 0xffffffffff000010", true}, // stp x19, x20, [x30, #16]
+		{"stores before LR", []uint32{0xa93f53d3, ret}, "uses an address that it was not given: write of unmapped 0xfffffffffefffff0", true}, // stp x19, x20, [x30, #-16]
+		{"stores behind LR, which it has signed", []uint32{a64.PACIASP, 0xa90153d3, ret}, "uses an address that it was not given: write of unmapped 0x", true},
+		{"stores behind the LR of a call, signed", []uint32{pushLR, bl(t, w, 1, fnName, 16), popLR, ret, a64.PACIASP, 0xa90153d3, ret}, "uses an address that it was not given: write of unmapped 0x", true},
 		{"uses an error number", []uint32{0x92800000, ldrX0X0, ret}, "uses an address that it was not given: read of unmapped 0xffffffffffffffff", true}, // mov x0, #-1
 		{"loads a register twice", []uint32{0xa9407be0 | 30, ret}, "executes an instruction whose effect is left to the processor: unpredictable instruction 0xa9407bfe", true},
 		{"a trap that is not of WARN()", []uint32{brkOther, ret}, "comes to a trap: brk #0x5512", true},

@@ -257,10 +257,11 @@ func TestDocRooms(t *testing.T) {
 // print: in blocks, and in the first column of tables.
 func TestReadmeCommands(t *testing.T) {
 	dir := t.TempDir()
-	for from, to := range map[string]string{
-		"testdata/module-samples/kernel-callops.elf": "vmlinux",
-		"testdata/module-samples/good-callops.ko":    "modules/good.ko",
-		"patchchecks/testdata/example.patch":         "0001-arm64-ftrace.patch",
+	for to, from := range map[string]string{
+		"vmlinux":                 "testdata/module-samples/kernel-callops.elf",
+		"old/vmlinux":             "testdata/module-samples/kernel-callops.elf",
+		"modules/good.ko":         "testdata/module-samples/good-callops.ko",
+		"0001-arm64-ftrace.patch": "patchchecks/testdata/example.patch",
 	} {
 		b, err := os.ReadFile("../../" + from)
 		if err != nil {

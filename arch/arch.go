@@ -9,6 +9,7 @@ import (
 	"debug/elf"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/x64"
 )
 
 // An Arch is one architecture.
@@ -18,8 +19,31 @@ type Arch struct {
 	Class   elf.Class
 	Data    elf.Data
 
-	InsnSize uint64    // bytes of an instruction
-	Call     a64.Reach // how far the branch at a callsite reaches from its own address
+	InsnSize uint64    // what the address of an instruction is a multiple of, in bytes
+	CallSize uint64    // bytes of the branch at a callsite
+	Call     a64.Reach // how far that branch reaches from its own address
+	PageSize uint64    // of the kernel, in bytes; 0: an image says which
+	Syscall  string    // the beginning of the names of system calls
+
+	Relocs Relocs
+	// Text is the instruction at the start of code, at pc, in the assembler's words,
+	// and its size in bytes. name gives an address in words; it may be nil.
+	Text func(code []byte, pc uint64, name func(addr uint64) string) (text string, size int)
+
+	// Insn is the instruction at the start of code, at pc. ok is false if the bytes
+	// are no instruction that is known.
+	Insn func(code []byte, pc uint64) (in Insn, ok bool)
+	// OpLoad is the address that the load of function_trace_op at the start of code,
+	// at pc, loads from. ok is false if no such load stands there.
+	OpLoad func(code []byte, pc uint64) (from uint64, ok bool)
+	// Thunk begins the names of the functions by which compilers call through a
+	// register; "" if they do so by an instruction.
+	Thunk string
+	// TakesLock gives a function that is called with the code of each instruction of a
+	// function, in order, and reports whether it may take a lock against recursion.
+	TakesLock func() func(code []byte) bool
+	OpInsn    string // such a load, in words
+	MaxInsn   int    // size of the largest instruction, in bytes
 
 	Eras   []*Era   // all but None
 	Shapes []*Shape // the shapes that callsites can have
@@ -36,8 +60,17 @@ type Arch struct {
 	GraphEnter []string
 	// Regions are the parts of a dynamic trampoline's template.
 	Regions []Region
-	// OpLoad is the label on the load of function_trace_op in a template.
-	OpLoad string
+	// AppendsReturn reports whether the builder appends a return to what it copies.
+	// End labels then stand on the entry code's own, which is not copied.
+	AppendsReturn bool
+	// Tables are the tables of the kernel with entries that point at code, and do not
+	// apply to a copy of it.
+	Tables []Table
+
+	// Boundaries are the symbols at which the kernel's own mapping of itself changes
+	// permissions. Mappers are the functions that map it, in whose code the compiler
+	// puts the addresses of boundaries that count; empty if all do.
+	Boundaries, Mappers []string
 
 	// Live are the numbers of the general registers that the traced function
 	// needs back at a callsite. Saved are those that every function gives back
@@ -49,8 +82,76 @@ type Arch struct {
 	Returns  Returns
 }
 
-// A Region names a part of a template by the labels at its start and its end.
-type Region struct{ Start, End string }
+// An Insn is an instruction, as far as the flow of execution is concerned.
+type Insn struct {
+	Size   uint64 // in bytes
+	Flow   Flow
+	Target uint64 // of Calls, Jumps and JumpsIf: where it goes
+}
+
+// Flow is what an instruction does to the flow of execution.
+type Flow uint8
+
+const (
+	GoesOn     Flow = iota
+	DoesNought      // a NOP
+	Calls           // directly
+	Jumps           // directly
+	JumpsIf         // directly, or goes on
+	CallsAway       // through a register or memory
+	JumpsAway       // through a register or memory
+	Leaves          // returns
+	Traps           // BUG(), and WARN(), behind which execution goes on
+)
+
+var flowNames = [...]string{"other", "a NOP", "a call", "a jump", "a conditional jump", "an indirect call", "an indirect jump", "a return", "a trap"}
+
+func (f Flow) String() string { return flowNames[f] }
+
+// Ends reports whether execution does not go on at the next instruction.
+func (f Flow) Ends() bool { return f == Jumps || f == JumpsAway || f == Leaves }
+
+// A Region names a part of a template by the labels at its start and its end, and
+// the instructions in it that builders and tracers change.
+type Region struct {
+	Start, End string
+	Slots      []Slot
+}
+
+// A Slot is an instruction of a region, by its label.
+type Slot struct {
+	Label string
+	Is    SlotKind
+}
+
+// SlotKind says what a slot is for.
+type SlotKind uint8
+
+const (
+	OpLoad     SlotKind = iota // loads function_trace_op
+	CallSlot                   // calls the callback, or does nought
+	GraphSlot                  // jumps to fgraph's code, or does nought
+	DirectSlot                 // jumps to the direct call if there is one, or does nought
+)
+
+var slotFlows = [...]Flow{GoesOn, Calls, Jumps, JumpsIf}
+
+// Takes reports whether an instruction that does this can stand in such a slot.
+func (k SlotKind) Takes(f Flow) bool { return f == slotFlows[k] || k != OpLoad && f == DoesNought }
+
+// Flow is what the instruction of such a slot does, unless it does nought.
+func (k SlotKind) Flow() Flow { return slotFlows[k] }
+
+// A Table is a table whose entries begin with the signed 32-bit offset from the
+// entry to code.
+type Table struct {
+	What        string // what an entry is
+	Lost        string // what an entry does not do for a copy of the code
+	Start, Stop string // symbols
+	Sizes       []int  // possible sizes of an entry in bytes, newest first
+	Length      int    // offset from the end of an entry of the byte with the number of bytes of code that it covers; 0 if it covers one instruction
+	Section     string // the table's section in a module; "" if the table does not replace NOPs
+}
 
 // Patching names the kernel's functions that read, write and make
 // instructions.
@@ -62,8 +163,19 @@ type Patching struct {
 	Branch                    string   // the maker of branches
 }
 
+// Relocs are the types of relocations of 64-bit words of data.
+type Relocs struct {
+	Relative uint32   // of a linked image: the addend is the value
+	Absolute []uint32 // symbol and addend; the first is what a table of addresses has
+	Delta    []uint32 // the same, less the place
+	None     []uint32
+	Branches []uint32 // of branches that a module's PLT can serve
+}
+
 // Modules names the parts of a module that are for ftrace.
 type Modules struct {
+	// Base is the lowest address of modules; 0 if that depends on the image.
+	Base uint64
 	// Tables are the sections that can list a module's callsites. The loader
 	// takes the first of them that the module has.
 	Tables []string
@@ -111,7 +223,29 @@ type Shape struct {
 	Literal uint64
 	// SavesLR reports whether the word before the call saves the link register.
 	SavesLR bool
+	// Tracer is the function that the callsite calls as it is built, where it is one
+	// instruction; "" if it is built as NOPs.
+	Tracer string
+	// Size is the size of that instruction, where instructions differ in size, in
+	// bytes; 0 if all are words.
+	Size uint64
 }
+
+// Places are the distances in bytes from a function to the entries in the table that
+// its callsite can have.
+func (s *Shape) Places() []uint64 {
+	switch {
+	case s.Size != 0:
+		return []uint64{0, uint64(len(x64.Endbr))} // behind a landing pad
+	case s.Literal != 0:
+		return []uint64{-s.Literal}
+	}
+	return []uint64{0, a64.Size} // behind a landing pad
+}
+
+// AtEntry reports whether the callsite stands at the entry of its function, and not
+// behind the prologue.
+func (s *Shape) AtEntry() bool { return s.SavesLR || s.Size != 0 }
 
 // String is the shape in the assembler's words. A nil Shape is an unknown one.
 func (s *Shape) String() string {

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"debug/elf"
+	"encoding/binary"
 
 	"github.com/ftlint/ftlint/a64"
 )
@@ -13,7 +14,29 @@ var ARM64 = &Arch{
 	Class:    elf.ELFCLASS64,
 	Data:     elf.ELFDATA2LSB,
 	InsnSize: a64.Size,
+	CallSize: a64.Size,
+	Syscall:  "__arm64_sys_",
 	Call:     a64.ReachOf(a64.Call),
+
+	Relocs: Relocs{
+		Relative: uint32(elf.R_AARCH64_RELATIVE),
+		Absolute: []uint32{uint32(elf.R_AARCH64_ABS64), uint32(elf.R_AARCH64_GLOB_DAT)},
+		Delta:    []uint32{uint32(elf.R_AARCH64_PREL64)},
+		None:     []uint32{uint32(elf.R_AARCH64_NONE), uint32(elf.R_AARCH64_NULL)},
+		Branches: []uint32{uint32(elf.R_AARCH64_CALL26), uint32(elf.R_AARCH64_JUMP26)},
+	},
+	Text: func(code []byte, pc uint64, name func(uint64) string) (string, int) {
+		if len(code) < a64.Size {
+			return "(nothing)", a64.Size
+		}
+		return a64.Text(binary.LittleEndian.Uint32(code), pc, name), a64.Size
+	},
+
+	Insn:      armInsn,
+	OpLoad:    armOpLoad,
+	TakesLock: armLocks,
+	OpInsn:    "ADRP+LDR pair",
+	MaxInsn:   a64.Size,
 
 	// Dyntramp stands before RegsEra because its images have RegsEra's symbols, too.
 	Eras:   []*Era{Dyntramp, RegsEra, Mcount, Args, Callops},
@@ -29,11 +52,29 @@ var ARM64 = &Arch{
 	GraphHook:  "ftrace_graph_func",
 	GraphEnter: []string{"function_graph_enter", "function_graph_enter_regs", "function_graph_enter_ops"},
 	Regions: []Region{
-		{"ftrace_regs_caller", "ftrace_regs_caller_end"},
-		{"ftrace_caller", "ftrace_caller_end"},
-		{"ftrace_common", "ftrace_common_end"},
+		{Start: "ftrace_regs_caller", End: "ftrace_regs_caller_end"},
+		{Start: "ftrace_caller", End: "ftrace_caller_end"},
+		{"ftrace_common", "ftrace_common_end", []Slot{
+			{"ftrace_call", CallSlot}, {"ftrace_graph_call", GraphSlot}, {"function_trace_op_ptr", OpLoad},
+		}},
 	},
-	OpLoad: "function_trace_op_ptr",
+	Tables: []Table{
+		// struct alt_instr
+		{"an alternative", "is not applied to the copy", "__alt_instructions", "__alt_instructions_end", []int{12}, 2, ".altinstructions"},
+		// struct jump_entry
+		{"a jump label", "never switches in the copy", "__start___jump_table", "__stop___jump_table", []int{16}, 0, "__jump_table"},
+		// struct exception_table_entry: 12 bytes since "arm64: extable: add `type` and `data` fields"
+		{"an exception-table entry", "does not cover the copy, where a fault is fatal", "__start___ex_table", "__stop___ex_table", []int{12, 8}, 0, ""},
+	},
+	// map_kernel() and mark_rodata_ro() in arch/arm64/mm/mmu.c, later
+	// arch/arm64/kernel/pi/map_kernel.c
+	Boundaries: []string{
+		"_stext", "_etext", "__start_rodata", "__inittext_begin", "__inittext_end",
+		"__initdata_begin", "__initdata_end", "_sdata", "_end",
+	},
+	// those that map_kernel() is inlined into, itself, and what it calls, of which the
+	// compiler can make a copy for each part ("map_kernel_segment.constprop.0")
+	Mappers: []string{"paging_init", "map_kernel", "map_kernel_segment", "early_map_kernel", "__pi_early_map_kernel", "__pi_map_kernel"},
 
 	// Live leaves out X9-X17, which may be clobbered at a callsite: see the
 	// comment in arch/arm64/kernel/ftrace.c. Saved is from AAPCS64, 6.1.1.
@@ -72,4 +113,47 @@ var ARM64 = &Arch{
 		Saved:     Saved{Return: 32, Frame: 40},
 		HashSaved: Saved{Return: 24, Frame: 40},
 	},
+}
+
+func armInsn(code []byte, pc uint64) (in Insn, ok bool) {
+	if len(code) < a64.Size {
+		return in, false
+	}
+	w := binary.LittleEndian.Uint32(code)
+	in.Size = a64.Size
+	in.Target, _ = a64.Target(w, pc)
+	switch kind := a64.Classify(w); kind {
+	case a64.Nop:
+		in.Flow = DoesNought
+	case a64.Call:
+		in.Flow = Calls
+	case a64.Branch:
+		in.Flow = Jumps
+	case a64.BCond, a64.CBZ, a64.TBZ:
+		in.Flow = JumpsIf
+	case a64.BLR:
+		in.Flow = CallsAway
+	case a64.BR:
+		in.Flow = JumpsAway
+	case a64.Ret:
+		in.Flow = Leaves
+	case a64.ERet:
+		in.Flow = Leaves
+	case a64.Break:
+		in.Flow = Traps
+	}
+	return in, true
+}
+
+// armOpLoad is the address that the pair ADRP Xn; LDR Xt, [Xn, #imm] loads from.
+func armOpLoad(code []byte, pc uint64) (from uint64, ok bool) {
+	if len(code) < 2*a64.Size {
+		return 0, false
+	}
+	adrp, ldr := binary.LittleEndian.Uint32(code), binary.LittleEndian.Uint32(code[a64.Size:])
+	if a64.Classify(adrp) != a64.ADRP || ldr&0xffc00000 != 0xf9400000 || a64.Rn(ldr) != a64.Rd(adrp) {
+		return 0, false
+	}
+	page, _ := a64.Target(adrp, pc)
+	return page + uint64(ldr>>10&0xfff)*8, true
 }

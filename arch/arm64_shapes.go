@@ -2,7 +2,7 @@ package arch
 
 // The shapes of arm64's callsites.
 var (
-	BLMcount   = &Shape{Text: "`bl _mcount`", Words: 1}
+	BLMcount   = &Shape{Text: "`bl _mcount`", Words: 1, Tracer: "_mcount"}
 	NOPs       = &Shape{Text: "`nop; nop` at the function's entry", Words: 2, SavesLR: true}
 	OpsAndNOPs = &Shape{Text: "`nop; nop` before the function and `nop; nop` in it", Words: 4, SavesLR: true, Literal: 8}
 )

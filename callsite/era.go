@@ -54,11 +54,11 @@ func (t *Table) moduleEra() *arch.Era {
 	case t.Section == "":
 		return arch.None
 	case t.Section != t.Arch.Modules.Tables[0]: // that of -fpatchable-function-entry
-		return unknown(func(s *arch.Shape) bool { return !s.SavesLR })
+		return unknown(func(s *arch.Shape) bool { return !s.AtEntry() })
 	case len(t.Addrs) == 0:
 		return arch.None
 	}
-	shape := t.vote(8, t.guessNOPs)
+	shape := t.vote(8, t.guessAtEntry)
 	if kernel := t.Image.Module().Kernel; kernel != nil {
 		if of, _ := Of(kernel); of.Era.Shape == shape || shape == nil {
 			return of.Era

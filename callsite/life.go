@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
@@ -160,6 +161,8 @@ func NewExecutor(t *Table) (*Executor, error) {
 	f.ops.nop, _ = im.Addr("ftrace_nop_ops")
 	f.ops.list, _ = im.Addr("ftrace_list_ops")
 	switch {
+	case t.Arch != arch.ARM64:
+		return nil, &world.Lack{What: "it is not executed on x86 yet"}
 	case t.Shape == nil:
 		return nil, &world.Lack{What: "no ftrace in this image"}
 	case f.fn.makeCall == 0 || f.fn.makeNop == 0:

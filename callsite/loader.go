@@ -131,6 +131,9 @@ type LoaderView struct {
 // ViewOfLoader executes the loader of the image on the section headers of a
 // made-up module. An error says why the result is not known.
 func ViewOfLoader(im *elfscan.Image) (v LoaderView, err error) {
+	if im.Arch().Modules.PLT == "" {
+		return v, &world.Lack{What: "modules of this architecture have no PLTs"}
+	}
 	l := newLoader(world.New(im))
 	if l.frob == 0 || l.finalize == 0 {
 		return v, fmt.Errorf("the image has no module_frob_arch_sections and module_finalize")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -79,6 +80,8 @@ func (t *Table) readings() (both [2]*Reading) {
 	fn, ok := processLocs(t.Image)
 	r := &reader{table: t, sites: t.readable()}
 	switch {
+	case t.Arch != arch.ARM64:
+		return bothLack("it is not executed on x86 yet")
 	case !ok:
 		return bothLack("the image has no ftrace_process_locs, which reads the table")
 	case len(r.sites) == 0:

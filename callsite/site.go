@@ -4,17 +4,19 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/x64"
 )
 
 // A Site is one callsite, taken apart.
 type Site struct {
 	Entry  uint64 // the value in the table
 	Func   uint64 // address of the function; 0 (not known) if the call stands behind the prologue
-	Call   uint64 // address of the BL to the entry code, or of its place
+	Call   uint64 // address of the branch to the entry code, or of its place
 	Saved  int8   // number of the register in which the words save LR; -1: they do not save it
 	BTI    bool   // a landing pad stands in it
 	Late   bool   // a landing pad stands behind its NOPs, where a BLR to the function does not land
@@ -78,12 +80,14 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 	switch {
 	case shape == nil:
 		return s
+	case shape.Size != 0:
+		return t.takeCall(s, shape, data, at)
 	case !shape.SavesLR:
 		if section != nil {
 			data = t.Image.Relocated(section) // BL _mcount is the only word with a relocation
 		}
 		s.Call = entry
-		s.OK = word(0) == a64.NOP || t.callsTracer(word(0), entry)
+		s.OK = word(0) == a64.NOP || t.callsTracer(word(0), entry, shape)
 		return s
 	}
 	pair := shape.Literal // offset of the function's two NOPs from entry
@@ -111,38 +115,76 @@ func (t *Table) takeApart(entry uint64, shape *arch.Shape, section *elfscan.Rang
 	return s
 }
 
-// callsTracer reports whether w at pc is a BL to _mcount or, patched, to the
+// takeCall is takeApart for a callsite that is one instruction of several bytes,
+// whose first byte is data[at].
+func (t *Table) takeCall(s Site, shape *arch.Shape, data []byte, at uint64) Site {
+	s.Func, s.Call = s.Entry, s.Entry
+	if at >= uint64(len(data)) {
+		return s
+	}
+	if pad := uint64(len(x64.Endbr)); at >= pad && [len(x64.Endbr)]byte(data[at-pad:at]) == x64.Endbr {
+		s.BTI, s.Func = true, s.Entry-pad
+	}
+	code := data[at:]
+	if uint64(len(code)) < shape.Size {
+		return s
+	}
+	if t.Image.Module() != nil && code[0] == x64.OpCall { // its target has a relocation
+		code = t.Image.Code(s.Entry, x64.CallSize)
+	}
+	switch {
+	case [x64.CallSize]byte(code[:x64.CallSize]) == x64.Nop5:
+		s.OK = true
+	case code[0] == x64.OpCall:
+		target := s.Entry + x64.CallSize + uint64(int64(int32(binary.LittleEndian.Uint32(code[1:]))))
+		s.OK = t.isTracer(target, shape)
+	}
+	return s
+}
+
+// callsTracer reports whether w at pc is a BL to the tracer or, patched, to the
 // entry code.
-func (t *Table) callsTracer(w uint32, pc uint64) bool {
+func (t *Table) callsTracer(w uint32, pc uint64, shape *arch.Shape) bool {
 	if a64.Classify(w) != a64.Call {
 		return false
 	}
 	target, _ := a64.Target(w, pc)
-	im := t.Image
-	if im.Module() != nil {
-		name := im.Outside(target)
-		return name == "_mcount" || name == "_mcount@plt" || name == "ftrace_caller" || name == "ftrace_regs_caller"
+	return t.isTracer(target, shape)
+}
+
+// isTracer reports whether target is what a callsite of the shape calls as it is
+// built or, patched, the entry code.
+func (t *Table) isTracer(target uint64, shape *arch.Shape) bool {
+	if t.Image.Module() != nil {
+		name, _ := strings.CutSuffix(t.Image.Outside(target), "@plt")
+		return name == shape.Tracer || name == "ftrace_caller" || name == "ftrace_regs_caller"
 	}
-	for _, name := range []string{"_mcount", "ftrace_caller", "ftrace_regs_caller"} {
-		if a, ok := im.Addr(name); ok && a == target {
-			return true
-		}
-	}
-	return false
+	known := t.tracers
+	return target != 0 && slices.Contains(known[:], target)
 }
 
 // Guess is the shape that the words at entry have, nil if they have no known
 // shape.
 func (t *Table) Guess(entry uint64) *arch.Shape {
-	if w, ok := t.Image.Word(entry); ok && t.callsTracer(w, entry) {
-		return arch.BLMcount
+	for _, shape := range t.Arch.Shapes {
+		if w, ok := t.Image.Word(entry); ok && !shape.AtEntry() && t.callsTracer(w, entry, shape) {
+			return shape
+		}
 	}
-	return t.guessNOPs(entry)
+	return t.guessAtEntry(entry)
 }
 
-// guessNOPs is Guess for callsites of NOPs. Four NOPs can have either shape: the
-// symbol of the function decides.
-func (t *Table) guessNOPs(entry uint64) *arch.Shape {
+// guessAtEntry is Guess for callsites at the entry of their functions. Four NOPs of
+// arm64 can have either shape: the symbol of the function decides.
+func (t *Table) guessAtEntry(entry uint64) *arch.Shape {
+	for _, shape := range t.Arch.Shapes {
+		if shape.Size != 0 {
+			if t.SiteAs(entry, shape).OK {
+				return shape
+			}
+			return nil
+		}
+	}
 	callops, nops := t.SiteAs(entry, arch.OpsAndNOPs), t.SiteAs(entry, arch.NOPs)
 	switch {
 	case callops.OK && nops.OK:

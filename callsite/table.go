@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -29,6 +28,8 @@ type Table struct {
 
 	Section     string       // name of a module's section with the table; "" if there is none
 	OtherTables []OtherTable // further sections that list callsites
+
+	tracers [3]uint64 // of a linked image: addresses of the functions that a callsite may call
 }
 
 // An OtherTable is a section of a module that lists callsites and that the
@@ -59,7 +60,10 @@ func Of(im *elfscan.Image) (*Table, error) {
 }
 
 func readTable(im *elfscan.Image) (*Table, error) {
-	t := &Table{Image: im, Arch: arch.ARM64, Era: arch.None}
+	t := &Table{Image: im, Arch: im.Arch(), Era: arch.None}
+	if im.Module() == nil {
+		t.tracers = t.findTracers()
+	}
 	err := t.read()
 	if im.Module() != nil {
 		t.Era = t.moduleEra()
@@ -70,12 +74,27 @@ func readTable(im *elfscan.Image) (*Table, error) {
 	return t, err
 }
 
+// findTracers are the functions that a callsite of the image may call, as it is built
+// or while it is enabled: 0 for one that the image does not have.
+func (t *Table) findTracers() (out [3]uint64) {
+	names := [...]string{"", "ftrace_caller", "ftrace_regs_caller"}
+	for _, shape := range t.Arch.Shapes {
+		if shape.Tracer != "" {
+			names[0] = shape.Tracer
+		}
+	}
+	for i, name := range names {
+		out[i], _ = t.Image.Addr(name)
+	}
+	return out
+}
+
 // Attach tells the image which instructions belong to callsites. Their NOPs have
 // no source lines of their own, and get those of their functions.
 func Attach(im *elfscan.Image) {
 	im.SetPads(func(im *elfscan.Image, addr uint64) (elfscan.Pad, bool) {
 		s, ok := around(im, addr)
-		return elfscan.Pad{Start: s.Entry, End: s.Call + a64.Size, Func: s.Func}, ok
+		return elfscan.Pad{Start: s.Entry, End: s.Call + im.Arch().CallSize, Func: s.Func}, ok
 	})
 }
 

@@ -3,10 +3,13 @@ package callsite
 import (
 	"slices"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/x64"
 )
+
+// landingPad is the size of BTI and of ENDBR64, in bytes.
+const landingPad = 4
 
 // Unrecorded are the functions, by address, that begin with the NOPs of a
 // callsite of the shape and have no entry in the table; with a nil shape, with
@@ -16,7 +19,8 @@ import (
 func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
 	shapes := []*arch.Shape{shape}
 	if shape == nil {
-		shapes = []*arch.Shape{arch.OpsAndNOPs, arch.NOPs}
+		shapes = slices.DeleteFunc(slices.Clone(t.Arch.Shapes), func(s *arch.Shape) bool { return !s.AtEntry() })
+		slices.Reverse(shapes) // the longest first
 	}
 	var section *elfscan.Range
 	var from uint64 // where the code begins that is kept in memory
@@ -39,7 +43,7 @@ func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
 		for next < len(t.Addrs) && t.Addrs[next] < fn-literal {
 			next++
 		}
-		if next < len(t.Addrs) && (t.Addrs[next] == fn || t.Addrs[next] == fn-literal) {
+		if next < len(t.Addrs) && (t.Addrs[next] == fn || t.Addrs[next] == fn-literal || t.Addrs[next] == fn+landingPad && t.Shape != nil && t.Shape.Size != 0) {
 			return
 		}
 		for _, shape := range shapes {
@@ -55,12 +59,16 @@ func (t *Table) Unrecorded(shape *arch.Shape) (found []Site, functions int) {
 // atFunction takes the callsite apart that the function at fn, which lies in
 // the section, has if it has one of the shape.
 func (t *Table) atFunction(fn uint64, shape *arch.Shape, section *elfscan.Range) (s Site) {
-	if !shape.SavesLR || fn-section.Addr < shape.Literal {
+	if !shape.AtEntry() || fn-section.Addr < shape.Literal {
 		return s
 	}
 	s = t.takeApart(fn-shape.Literal, shape, section)
 	if shape.Literal == 0 && !s.OK {
-		s = t.takeApart(fn+a64.Size, shape, section) // behind a landing pad
+		s = t.takeApart(fn+landingPad, shape, section) // behind a landing pad
+	}
+	if shape.Size != 0 && s.OK { // a NOP of that size can stand there for many reasons
+		b := section.Data()[s.Call-section.Addr]
+		s.OK = b == x64.OpCall
 	}
 	s.OK, s.AtFunc = s.OK && s.Func == fn, true
 	return s

@@ -31,6 +31,7 @@ var All = []*analysis.Analyzer{
 	FT401, FT402, FT403, FT404, FT405, FT406, FT407, FT408, FT409, FT410, FT411, FT412, FT413,
 	FT504,
 	FT601, FT602, FT603,
+	FT701, FT702, FT703, FT704, FT705, FT706, FT707, FT708, FT709, FT710, FT711, FT712, FT714, FT715, FT716,
 }
 
 // examined is the outcome of a rule that reached a verdict. The text says what
@@ -62,6 +63,7 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 	if rule.On&rules.Kernels == 0 {
 		run = ofModules(run)
 	}
+	run = where(rule, run)
 	doc := rule.Name + ": " + rule.Title
 	if page, ok := rule.Page(); ok {
 		doc += "\n\n" + page
@@ -73,6 +75,16 @@ func check(id string, run func(*analysis.Pass) (any, error), requires ...*analys
 		Run:        run,
 		Requires:   append([]*analysis.Analyzer{Image}, requires...),
 		ResultType: reflect.TypeFor[finding.Outcome](),
+	}
+}
+
+// where restricts run to the architectures that the rule is about.
+func where(rule rules.Rule, run func(*analysis.Pass) (any, error)) func(*analysis.Pass) (any, error) {
+	return func(pass *analysis.Pass) (any, error) {
+		if why := rule.NotOn.Why(image(pass).Arch().Name); why != "" {
+			return notApplicable("%s", why)
+		}
+		return run(pass)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
@@ -19,7 +18,7 @@ var FT112 = check("FT112", func(pass *analysis.Pass) (any, error) {
 	}
 	var at uint64
 	var words []string
-	for _, l := range arch.ARM64.Regions {
+	for _, l := range im.Arch().Regions {
 		start, ok := im.Addr(l.Start)
 		if !ok || !im.IsText(start) {
 			continue

@@ -34,7 +34,7 @@ func hookSites(t *SiteTable) (sites []callsite.Site) {
 			break
 		}
 		for i := range t.Callsites {
-			if s := &t.Callsites[i]; s.BTI == bti && s.Text && s.OK && (s.AtFunc || !t.Shape.SavesLR) {
+			if s := &t.Callsites[i]; s.BTI == bti && s.Text && s.OK && (s.AtFunc || !t.Shape.AtEntry()) {
 				sites = append(sites, *s)
 				break
 			}

@@ -14,7 +14,7 @@ var FT201 = check("FT201", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
-	reach := a64.ReachOf(a64.Call)
+	reach := t.Arch.Call
 	n, worst := 0, int64(0)
 	for _, name := range []string{"ftrace_caller", "ftrace_regs_caller"} {
 		target, ok := im.Addr(name)

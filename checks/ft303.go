@@ -12,29 +12,19 @@ import (
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
-// boundaries are the symbols at which the kernel's own mapping of itself
-// changes permissions (map_kernel() and mark_rodata_ro() in
-// arch/arm64/mm/mmu.c, later arch/arm64/kernel/pi/map_kernel.c).
-var boundaries = []string{
-	"_stext", "_etext", "__start_rodata", "__inittext_begin", "__inittext_end",
-	"__initdata_begin", "__initdata_end", "_sdata", "_end",
-}
-
-// mappers are the functions in which the compiler puts the addresses that
-// map_kernel() maps: those that it is inlined into, itself, and what it calls,
-// of which the compiler can make a copy for each part ("map_kernel_segment.constprop.0").
-var mappers = []string{"paging_init", "map_kernel", "map_kernel_segment", "early_map_kernel", "__pi_early_map_kernel", "__pi_map_kernel"}
-
 // FT303 finds permission boundaries inside a page.
 var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	page, from := im.PageSize(), "by the image header"
+	if im.Arch().PageSize != 0 {
+		from = "of the architecture"
+	}
 	if page == 0 {
 		page, from = 4<<10, "assumed: the image has no arm64 image header"
 	}
 	n := 0
 	var mapped map[uint64]bool // read where a boundary is amiss
-	for _, name := range boundaries {
+	for _, name := range im.Arch().Boundaries {
 		at, ok := im.Addr(name)
 		if !ok {
 			continue
@@ -55,7 +45,7 @@ var FT303 = check("FT303", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 	if n == 0 {
-		return inconclusive("the image has none of the kernel's boundary symbols (_stext, _etext, ...)")
+		return inconclusive("the image has none of the kernel's boundary symbols (%s, ...)", strings.Join(im.Arch().Boundaries[:2], ", "))
 	}
 	return examined("%s, pages of %d KiB", plural.Of(n, "boundary"), page>>10)
 })
@@ -67,7 +57,7 @@ func mappedBy(im *elfscan.Image) map[uint64]bool {
 	mapped := map[uint64]bool{}
 	im.EachSymbol(func(_ uint64, name []byte, typ elf.SymType) bool {
 		base, _, _ := strings.Cut(string(name), ".")
-		if typ == elf.STT_FUNC && slices.Contains(mappers, base) {
+		if typ == elf.STT_FUNC && slices.Contains(im.Arch().Mappers, base) {
 			fn, _ := im.Lookup(string(name))
 			addressesIn(im, fn, mapped)
 		}

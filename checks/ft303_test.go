@@ -3,6 +3,7 @@ package checks
 import (
 	"testing"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/internal/images"
 )
 
@@ -13,7 +14,7 @@ func TestMappersOfKernels(t *testing.T) {
 		t.Run(suite, func(t *testing.T) {
 			im := images.Kernel(t, suite)
 			mapped := mappedBy(im)
-			for _, name := range boundaries {
+			for _, name := range arch.ARM64.Boundaries {
 				if at, ok := im.Addr(name); ok && mapped[at] != (name != "_stext" || suite != "bullseye") {
 					t.Errorf("%s: mapped: %v", name, mapped[at])
 				}

@@ -3,7 +3,6 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
@@ -25,7 +24,7 @@ var FT404 = check("FT404", func(pass *analysis.Pass) (any, error) {
 				Because("two entries are %#x", a).
 				Because("ftrace counts the callsite twice, and the second fails its check of the old instruction").
 				Do("Drop one of the two entries"))
-		} else if end := t.Callsites[i-1].Call + a64.Size; t.Shape != nil && a < end {
+		} else if end := t.Callsites[i-1].Call + t.Arch.CallSize; t.Shape != nil && a < end {
 			report(pass, a, say("callsite %s overlaps the callsite before it", t.label(im, a)).
 				Because("it is at %#x, %s behind callsite %s, which is %s long", a, plural.Of(a-before, "byte"), t.name(im, before), plural.Of(end-before, "byte")).
 				Do("Drop the entry that is not the function's callsite"),

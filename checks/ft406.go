@@ -3,10 +3,11 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -33,10 +34,10 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%v", none)
 	}
 	code := pass.ResultOf[Entry].(*entry.Code)
-	if len(code.Words) == 0 && im.Module() != nil {
+	if len(code.Insns) == 0 && im.Module() != nil {
 		return notApplicable("a module has no entry code: that of the kernel calls no module")
 	}
-	if len(code.Words) == 0 {
+	if len(code.Insns) == 0 {
 		return inconclusive("no entry code was found")
 	}
 	way := &tracedWay{im: im, t: t, seen: map[uint64]bool{}}
@@ -70,7 +71,7 @@ var FT406 = check("FT406", func(pass *analysis.Pass) (any, error) {
 			Because("when it is traced, it is called for its own call, without end").
 			Do("Mark %s notrace", im.Name(c.Target)), relatedTo(im, c.site, "its callsite")...)
 	}
-	return examined("%s of entry code, %s", plural.Of(len(code.Words), "instruction"), plural.Of(len(code.Calls)+way.calls, "call"))
+	return examined("%s of entry code, %s", plural.Of(len(code.Insns), "instruction"), plural.Of(len(code.Calls)+way.calls, "call"))
 }, Sites, Entry)
 
 // A tracedWay are the functions on the way of a call that is traced.
@@ -103,53 +104,59 @@ func (y *tracedWay) walk(fn uint64, from string) (locked bool) {
 		return locked
 	}
 	y.seen[fn] = false
-	var ored uint32 // registers that hold the result of an ORR, as bits
-	for a := fn; a < s.End(); a += a64.Size {
-		w, _ := y.im.Word(a)
-		target, _ := a64.Target(w, a)
-		kind := a64.Classify(w)
+	locks, thunk := y.im.Arch().TakesLock(), y.im.Arch().Thunk
+	for a := fn; a < s.End(); {
+		in, ok := y.im.Insn(a)
+		if !ok {
+			return false
+		}
+		lock := locks(y.im.Code(a, int(in.Size)))
+		next := a + in.Size
 		switch {
-		case kind == a64.Call, kind == a64.Branch && (target < s.Addr || target >= s.End()):
-			if kind == a64.Call && y.warns(a, s.End()) {
+		case thunk != "" && in.Target != 0 && strings.HasPrefix(y.im.Name(in.Target), thunk), in.Flow == arch.CallsAway, in.Flow == arch.JumpsAway, in.Flow == arch.Leaves:
+			return false
+		case in.Flow == arch.Calls, (in.Flow == arch.Jumps || in.Flow == arch.JumpsIf) && (in.Target < s.Addr || in.Target >= s.End()):
+			if in.Flow == arch.Calls && y.warns(next, s.End()) {
+				a = next
 				continue
 			}
 			y.calls++
-			if site, ok := siteOf(y.im, y.t, target); ok {
-				y.traced = append(y.traced, tracedCall{entry.Call{At: a, Target: target}, from, site})
-			} else if y.walk(target, y.im.Name(target)+", called by "+from) {
+			if site, ok := siteOf(y.im, y.t, in.Target); ok {
+				y.traced = append(y.traced, tracedCall{entry.Call{At: a, Target: in.Target}, from, site})
+			} else if y.walk(in.Target, y.im.Name(in.Target)+", called by "+from) {
 				y.seen[fn] = true
 				return true
 			}
-			ored = 0
-		case kind == a64.BLR, kind == a64.BR, kind == a64.Ret:
-			return false
-		case mayStore(w) && (!plainStore(w) || ored>>(w&31)&1 == 1):
+		case lock:
 			y.seen[fn] = true
 			return true
-		case isORR(w):
-			ored |= 1 << (w & 31)
-		case kind == a64.Branch && target > a:
-			a = target - a64.Size
-		case kind.EndsFlow():
+		case in.Flow == arch.Jumps && in.Target > a:
+			next = in.Target
+		case in.Flow.Ends():
 			return false
-		default:
-			ored &^= 1 << (w & 31)
 		}
+		a = next
 	}
 	return false
 }
 
-// warns reports whether the instructions behind the call at a lead to a BRK, whatever
-// happens: they are those of a WARN() or BUG(), and something is wrong already.
+// warns reports whether the instructions from a on, behind a call, lead to a trap,
+// whatever happens: they are those of a WARN() or BUG(), and something is wrong
+// already.
 func (y *tracedWay) warns(a, end uint64) bool {
-	for a += a64.Size; a < end; a += a64.Size {
-		w, _ := y.im.Word(a)
-		switch a64.Classify(w) {
-		case a64.Break:
+	for a < end {
+		in, ok := y.im.Insn(a)
+		switch in.Flow {
+		case arch.Traps:
 			return true
-		case a64.BCond, a64.CBZ, a64.TBZ, a64.Branch, a64.BR, a64.Ret, a64.ERet, a64.Nop: // a NOP may be a jump label's
+		case arch.GoesOn, arch.Calls, arch.CallsAway:
+		default: // a NOP may be a jump label's
 			return false
 		}
+		if !ok {
+			return false
+		}
+		a += in.Size
 	}
 	return false
 }
@@ -158,53 +165,17 @@ func (y *tracedWay) warns(a, end uint64) bool {
 // about 10.
 const maxWay = 64
 
-// isORR reports whether w is an ORR that sets bits in a number (Arm ARM, C6.2): a
-// MOV does not.
-func isORR(w uint32) bool {
-	const xzr = 31
-	return (w&0x7f80_0000 == 0x3200_0000 || w&0x7f20_0000 == 0x2a00_0000) && a64.Rn(w) != xzr
-}
-
-// mayStore reports whether w is a load or store (Arm ARM, C4.1, "Loads and
-// Stores") to memory that is not the stack's, by SP or FP, and not surely a load
-// of a general register.
-func mayStore(w uint32) bool {
-	if w>>25&5 != 4 { // op0 is x1x0
-		return false
-	}
-	const fp, sp = 29, 31
-	if base := a64.Rn(w); base == fp || base == sp {
-		return false
-	}
-	switch w >> 27 & 7 {
-	case 3: // literal
-		return false
-	case 5: // a pair
-		return w>>22&1 == 0
-	case 7: // one register, by immediate or register offset; with bits 21 and 11:10 an atomic
-		return w>>22&3 == 0 || w>>24&1 == 0 && w>>21&1 == 1 && w>>10&3 == 0
-	}
-	return true // exclusive, acquire and release, SIMD structures
-}
-
-// plainStore reports whether w, which mayStore, stores one or two registers and
-// does nothing else.
-func plainStore(w uint32) bool {
-	pair, one := w>>27&7 == 5, w>>27&7 == 7
-	return pair || one && (w>>24&1 == 1 || w>>21&1 == 0 || w>>10&3 != 0)
-}
-
 // siteOf is the entry in the table of the callsite of the function that begins at
 // fn.
 func siteOf(im *elfscan.Image, t *SiteTable, fn uint64) (site uint64, ok bool) {
-	for _, off := range []uint64{0, a64.Size, ^uint64(8) + 1} { // at the function's start, behind a BTI, 8 bytes before the start
+	for _, off := range t.Shape.Places() {
 		if a := fn + off; t.Contains(a) && t.Site(a).Func == fn {
 			return a, true
 		}
 	}
-	if !t.Shape.SavesLR { // behind the prologue
+	if !t.Shape.AtEntry() { // behind the prologue
 		if s, ok := im.SymbolAt(fn); ok && s.Addr == fn {
-			for a := fn; a < s.End(); a += a64.Size {
+			for a := fn; a < s.End(); a += im.Arch().InsnSize {
 				if t.Contains(a) {
 					return a, true
 				}

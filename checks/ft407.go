@@ -27,7 +27,7 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if !site.Text {
 			continue // FT403
 		}
-		if !t.Shape.SavesLR {
+		if !t.Shape.AtEntry() {
 			// The callsite stands behind the prologue, so it lies within a function.
 			if s, ok := im.SymbolAt(a); ok && s.Type == elf.STT_FUNC && s.Size > 0 && a >= s.End() {
 				left = append(left, a)
@@ -65,15 +65,20 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 	}
 	where := "in or behind"
 	are, is := "are not at the entry of a function", "is not at the entry of a function"
-	if !t.Shape.SavesLR {
+	if !t.Shape.AtEntry() {
 		are, is, where = "lie in no function", "lies in no function", "behind"
+	}
+	fix := `Build with a scripts/sorttable that drops them ("scripts/sorttable: Zero out weak functions in mcount_loc table")`
+	if im.Module() != nil {
+		fix = "Compile the weak default only where nothing overrides it"
 	}
 	switch len(left) {
 	case 0:
 	case 1:
 		report(pass, left[0], say("callsite %s %s", labelOf(im, left[0]), is).
 			Because("it is at %#x", left[0]).
-			Because("this is what an overridden weak function leaves behind; %s", it))
+			Because("this is what an overridden weak function leaves behind; %s", it).
+			Do("%s", fix))
 	default:
 		const examples = 3
 		var names []string
@@ -90,7 +95,8 @@ func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool)
 		}
 		report(pass, left[0], say("%s %s", plural.Of(len(left), "callsite"), are).
 			Because("they lie %s %s: %s%s", where, plural.Of(functionsOf(im, left), "function"), strings.Join(names, ", "), more).
-			Because("this is what overridden weak functions leave behind; %s", them), others...)
+			Because("this is what overridden weak functions leave behind; %s", them).
+			Do("%s", fix), others...)
 	}
 }
 

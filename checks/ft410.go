@@ -18,7 +18,7 @@ var FT410 = check("FT410", func(pass *analysis.Pass) (any, error) {
 		if !site.Text {
 			continue // FT403
 		}
-		if site.OK && (!t.Shape.SavesLR || site.AtFunc) {
+		if site.OK && (!t.Shape.AtEntry() || site.AtFunc) {
 			continue
 		}
 		// Either the words do not match the era's shape, or they do and no

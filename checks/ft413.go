@@ -9,7 +9,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -34,7 +33,7 @@ var FT413 = check("FT413", func(pass *analysis.Pass) (any, error) {
 		shape = of.Shape
 	}
 	var skipped []error
-	if shape != nil && !shape.SavesLR {
+	if shape != nil && !shape.AtEntry() {
 		const lack = "calls of _mcount without an entry are not looked for"
 		if im.Module() == nil {
 			return notApplicable("functions of era %s have no NOPs, and %s", t.Era, lack)
@@ -84,7 +83,7 @@ func reportUnrecorded(pass *analysis.Pass, t *SiteTable, found []callsite.Site) 
 	}
 	why, fix := "no entry was made for it, or a tool dropped it", "Look for what rewrote the object or its sections behind the compiler"
 	if im.Module() != nil && t.Section == "" {
-		why, fix = "the module has no section "+arch.ARM64.Modules.Tables[0], "Look for what dropped the section behind the compiler"
+		why, fix = "the module has no section "+im.Arch().Modules.Tables[0], "Look for what dropped the section behind the compiler"
 	}
 	for _, o := range t.OtherTables {
 		read := t.Section
@@ -113,19 +112,19 @@ func reportUnrecorded(pass *analysis.Pass, t *SiteTable, found []callsite.Site) 
 func otherNOPs(im *elfscan.Image) (is func(callsite.Site) bool, err error) {
 	type span struct{ start, end uint64 }
 	var spans []span
-	for _, m := range metaTables {
-		if m.section == "" {
+	for _, m := range im.Arch().Tables {
+		if m.Section == "" {
 			continue
 		}
-		start, _, b := m.bytes(im)
+		start, _, b := tableBytes(im, m)
 		if start == 0 {
 			continue
 		}
 		size := entrySize(im, m, start, b)
 		if len(b) == 0 || size == 0 {
-			return nil, fmt.Errorf("%s (%#x) is not a table of entries of %v bytes that point at code", m.section, start, m.sizes)
+			return nil, fmt.Errorf("%s (%#x) is not a table of entries of %v bytes that point at code", m.Section, start, m.Sizes)
 		}
-		m.each(start, b, size, func(_ int, code, covered uint64) { spans = append(spans, span{code, code + covered}) })
+		eachEntry(m, start, b, size, func(_ int, code, covered uint64) { spans = append(spans, span{code, code + covered}) })
 	}
 	for _, r := range noinstr {
 		start, ok1 := im.Addr(r.start)

@@ -114,7 +114,7 @@ func (t *SiteTable) otherShape(addr uint64) (*arch.Shape, bool) {
 	if shape == nil || shape == t.Shape {
 		return nil, false
 	}
-	return shape, !shape.SavesLR || t.SiteAs(addr, shape).AtFunc
+	return shape, !shape.AtEntry() || t.SiteAs(addr, shape).AtFunc
 }
 
 // table is the callsite table of the image that the pass looks at. It drops the
@@ -140,18 +140,21 @@ var Entry = &analysis.Analyzer{
 
 // text is the instruction at addr in the form of findings: "`bl ftrace_stub`".
 func text(im *elfscan.Image, addr uint64) string {
-	w, ok := im.Word(addr)
-	if !ok {
-		return "(nothing)"
+	text, _ := im.Text(addr)
+	if text == "(nothing)" {
+		return text
 	}
-	return "`" + a64.Text(w, addr, im.Name) + "`"
+	return "`" + text + "`"
 }
 
 // words is the instructions of the callsite whose table entry is addr, in the form
 // of findings.
 func words(im *elfscan.Image, addr uint64, shape *arch.Shape) string {
-	n := shape.Words
 	var out []string
+	if shape.Size != 0 {
+		return fmt.Sprintf("% x %s", im.Code(addr, int(shape.Size)), text(im, addr))
+	}
+	n := shape.Words
 	for a := addr; len(out) < n; a += a64.Size {
 		w, ok := im.Word(a)
 		if !ok {

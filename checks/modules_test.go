@@ -89,6 +89,9 @@ func TestModuleSamples(t *testing.T) {
 			}
 			for _, f := range res.Findings {
 				triggered[f.Rule.ID] = true
+				if f.Fix == "" {
+					t.Errorf("no fix: %s [%s]", f.Headline, f.Rule.ID)
+				}
 				if !meet(wants, f, nil) {
 					t.Errorf("%s:%d: unexpected finding: %s %s", f.Path, f.Line, f.Rule.ID, f.Text())
 				}

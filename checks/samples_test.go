@@ -166,8 +166,8 @@ func TestSamples(t *testing.T) {
 			for _, f := range res.Findings {
 				n := utf8.RuneCountInString(f.Headline)
 				lengths = append(lengths, n)
-				if n > finding.MaxHeadline || len(f.Evidence) == 0 {
-					t.Errorf("a headline of %d characters, %d facts: %s", n, len(f.Evidence), f.Headline)
+				if n > finding.MaxHeadline || len(f.Evidence) == 0 || f.Fix == "" {
+					t.Errorf("a headline of %d characters, %d facts, fix %q: %s [%s]", n, len(f.Evidence), f.Fix, f.Headline, f.Rule.ID)
 				}
 			}
 			for _, r := range res.Rules {

@@ -156,7 +156,7 @@ var SiteRuns = &analysis.Analyzer{
 // compilers emit, aligned, and in reach of the entry code. Other rules report
 // the rest.
 func runnable(im *elfscan.Image, t *SiteTable) []callsite.Site {
-	reach := a64.ReachOf(a64.Call)
+	reach := t.Arch.Call
 	caller, _ := im.Addr("ftrace_caller")
 	regsCaller, ok := im.Addr("ftrace_regs_caller")
 	if !ok {
@@ -338,7 +338,7 @@ func startSites(pass *analysis.Pass) (sites []uint64, guarded bool) {
 	calls := pass.ResultOf[Entry].(*entry.Code).Calls
 	var seen [2][16 / a64.Size]bool
 	for _, s := range runnable(image(pass), t) {
-		if t.Shape.SavesLR && !s.AtFunc || len(sites) > 0 && t.Shape.Literal == 0 {
+		if t.Shape.AtEntry() && !s.AtFunc || len(sites) > 0 && t.Shape.Literal == 0 {
 			continue
 		}
 		kind := &seen[0][s.Call%16/a64.Size]

@@ -4,6 +4,9 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/arch"
 )
 
 // Addresses is a table of addresses in an image, relocations applied.
@@ -94,15 +97,24 @@ func (im *Image) AddressesOf(what string, i int) (*Addresses, error) {
 func (im *Image) relocProblem(i int) error {
 	s := im.module.Sections[i]
 	var err error
+	known := &im.arch.Relocs
 	im.eachModReloc(i, ^uint64(0), func(r modReloc) {
 		switch {
 		case err != nil:
 		case r.off >= s.Size || s.Size-r.off < 8 || r.off%8 != 0:
 			err = &Error{im.Path, "relocations of " + s.Name,
 				fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, s.Size)}
-		case r.typ != elf.R_AARCH64_ABS64 && r.typ != elf.R_AARCH64_PREL64 && r.typ != elf.R_AARCH64_NONE && r.typ != elf.R_AARCH64_NULL:
-			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("%v at offset %#x: R_AARCH64_ABS64 was expected", r.typ, r.off)}
+		case r.typ != known.Absolute[0] && !slices.Contains(known.Delta, r.typ) && !slices.Contains(known.None, r.typ):
+			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("%s at offset %#x: %s was expected", im.relocName(r.typ), r.off, im.relocName(known.Absolute[0]))}
 		}
 	})
 	return err
+}
+
+// relocName is the name of a type of relocation.
+func (im *Image) relocName(typ uint32) string {
+	if im.arch == arch.X86 {
+		return elf.R_X86_64(typ).String()
+	}
+	return elf.R_AARCH64(typ).String()
 }

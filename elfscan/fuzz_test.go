@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -528,7 +529,7 @@ func checkCalls(t *testing.T, im *Image, r *Range, got []byte) {
 		}
 	})
 	for off, m := range last {
-		if off != m.off || others[off] || m.typ != elf.R_AARCH64_CALL26 && m.typ != elf.R_AARCH64_JUMP26 || off+4 > uint64(len(got)) {
+		if off != m.off || others[off] || !slices.Contains(im.arch.Relocs.Branches, m.typ) || off+4 > uint64(len(got)) {
 			continue
 		}
 		w := le.Uint32(got[off:])

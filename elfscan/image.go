@@ -1,6 +1,8 @@
 package elfscan
 
 import (
+	"github.com/ftlint/ftlint/arch"
+
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
@@ -18,8 +20,9 @@ type Image struct {
 	mapped   bool      // data is a mapping of its own, which Close unmaps
 	writable bool      // SetWord has made data writable
 	file     *elf.File // its headers
-	ranges   []Range   // the allocated sections, by address
-	debug    *Image    // the image that has the symbols and the DWARF: the image itself, or its debug file
+	arch     *arch.Arch
+	ranges   []Range // the allocated sections, by address
+	debug    *Image  // the image that has the symbols and the DWARF: the image itself, or its debug file
 
 	symtab, strtab []byte
 	symtabWhere    string
@@ -96,6 +99,32 @@ func (im *Image) indexLazily() {
 func (im *Image) Derived(key any, derive func() any) any {
 	once, _ := im.derived.LoadOrStore(key, sync.OnceValue(derive))
 	return once.(func() any)()
+}
+
+// Arch is the architecture that the image is for.
+func (im *Image) Arch() *arch.Arch { return im.arch }
+
+// Text is the instruction at addr in the assembler's words, "(nothing)" if no
+// section has bytes there. In a module relocations are applied.
+func (im *Image) Text(addr uint64) (text string, size int) {
+	return im.arch.Text(im.Code(addr, 16), addr, im.Name)
+}
+
+// Insn is the instruction at addr. ok is false if none that is known stands there.
+// In a module relocations are applied.
+func (im *Image) Insn(addr uint64) (in arch.Insn, ok bool) {
+	return im.arch.Insn(im.Code(addr, im.arch.MaxInsn), addr)
+}
+
+// Code are the bytes at addr, up to n or to the end of the section. In a module
+// relocations are applied. The caller must not write to them.
+func (im *Image) Code(addr uint64, n int) []byte {
+	r, ok := im.SectionAt(addr)
+	if !ok || r.data == nil || addr-r.Addr >= uint64(len(r.data)) {
+		return nil
+	}
+	b := im.Relocated(r)[addr-r.Addr:]
+	return b[:min(n, len(b))]
 }
 
 // Sections are the allocated sections, by address.
@@ -274,10 +303,13 @@ func BuildIDOf(path string) string {
 	return im.BuildID()
 }
 
-// PageSize is the size of the kernel's pages in bytes, from the flags of the
-// arm64 image header at _text (Documentation/arch/arm64/booting.rst), or 0 if
-// the image has no such header.
+// PageSize is the size of the kernel's pages in bytes. Where an architecture has
+// several, it is from the flags of the arm64 image header at _text
+// (Documentation/arch/arm64/booting.rst), or 0 if the image has no such header.
 func (im *Image) PageSize() uint64 {
+	if im.arch.PageSize != 0 {
+		return im.arch.PageSize
+	}
 	text, ok := im.Lookup("_text")
 	if !ok {
 		return 0

@@ -20,7 +20,7 @@ var fileKinds = []fileKind{
 	// drivers/firmware/efi/libstub/zboot-header.S
 	{"is an EFI boot image with a packed kernel in it (vmlinuz.efi), not an ELF file: give the vmlinux that it was made from", 4, "zimg"},
 	// Documentation/arch/x86/boot.rst
-	{"is an x86 boot image (bzImage): ftlint checks kernels for arm64, as vmlinux", 0x202, "HdrS"},
+	{"is an x86 boot image (bzImage), not an ELF file: give the vmlinux that it was made from", 0x202, "HdrS"},
 	// arch/arm/boot/compressed/head.S
 	{"is a boot image for 32-bit arm (zImage): ftlint checks kernels for arm64, as vmlinux", 0x24, "\x18\x28\x6f\x01"},
 	{"is a kernel in U-Boot's format (uImage), not an ELF file: give the vmlinux that it was made from", 0, "\x27\x05\x19\x56"},

@@ -37,10 +37,16 @@ func (l Line) at(m Line) bool { return l.File == m.File && l.Line == m.Line }
 // looks up the source line, because most findings of a long list are counted
 // and never shown.
 type positions struct {
-	mu     sync.Mutex
-	file   *token.File
-	byAddr map[uint64]token.Pos
-	addrs  []uint64 // by offset; the first is unused
+	mu    sync.Mutex
+	file  *token.File
+	of    map[spot]token.Pos
+	spots []spot // by offset; the first is unused
+}
+
+// A spot is what has a position: an address, or the call that was inlined around it.
+type spot struct {
+	addr uint64
+	call bool
 }
 
 const (
@@ -77,8 +83,8 @@ func (im *Image) AddTo(fset *token.FileSet) {
 		}
 	}
 	im.positions.file = fset.AddFile(im.Path, base, size)
-	im.positions.byAddr = map[uint64]token.Pos{}
-	im.positions.addrs = []uint64{0}
+	im.positions.of = map[spot]token.Pos{}
+	im.positions.spots = []spot{{}}
 }
 
 // Added reports whether AddTo was called.
@@ -89,18 +95,24 @@ func (im *Image) FilePos() token.Pos { return im.positions.file.Pos(0) }
 
 // Pos is the position of addr. Once the image has no room for another position,
 // Pos is the position of the image itself.
-func (im *Image) Pos(addr uint64) token.Pos {
+func (im *Image) Pos(addr uint64) token.Pos { return im.pos(spot{addr: addr}) }
+
+// PosOfCall is the position of the call that the compiler has inlined around addr:
+// of the innermost, if there are several. If there is none it is that of addr.
+func (im *Image) PosOfCall(addr uint64) token.Pos { return im.pos(spot{addr, true}) }
+
+func (im *Image) pos(s spot) token.Pos {
 	p := &im.positions
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pos, ok := p.byAddr[addr]
+	pos, ok := p.of[s]
 	if !ok {
-		if len(p.addrs) > p.file.Size() {
+		if len(p.spots) > p.file.Size() {
 			return p.file.Pos(0)
 		}
-		pos = p.file.Pos(len(p.addrs))
-		p.byAddr[addr] = pos
-		p.addrs = append(p.addrs, addr)
+		pos = p.file.Pos(len(p.spots))
+		p.of[s] = pos
+		p.spots = append(p.spots, s)
 	}
 	return pos
 }
@@ -108,14 +120,18 @@ func (im *Image) Pos(addr uint64) token.Pos {
 // PosAddr is the address whose position is pos. ok is false if pos is the
 // position of the image itself or of another file.
 func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
-	p := &im.owner(pos).positions
+	s, ok := im.owner(pos).positions.spotOf(pos)
+	return s.addr, ok
+}
+
+func (p *positions) spotOf(pos token.Pos) (s spot, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	off := int(pos) - p.file.Base()
-	if off <= 0 || off >= len(p.addrs) {
-		return 0, false
+	if off <= 0 || off >= len(p.spots) {
+		return spot{}, false
 	}
-	return p.addrs[off], true
+	return p.spots[off], true
 }
 
 // Position is the source line that DWARF names for the address of pos, or the
@@ -123,8 +139,14 @@ func (im *Image) PosAddr(pos token.Pos) (addr uint64, ok bool) {
 // address lies in.
 func (im *Image) Position(pos token.Pos) token.Position {
 	im = im.owner(pos)
-	if addr, ok := im.PosAddr(pos); ok {
-		if l, ok := im.Line(addr); ok {
+	if s, ok := im.positions.spotOf(pos); ok {
+		l, ok := im.Line(s.addr)
+		if s.call {
+			if calls := im.Inlined(s.addr); len(calls) > 0 {
+				l, ok = calls[0], true
+			}
+		}
+		if ok {
 			return token.Position{Filename: l.File, Line: l.Line, Column: max(l.Col, 1)}
 		}
 	}
@@ -682,7 +704,7 @@ func kernelPath(dir, file string) string {
 		return file
 	}
 	for i := range parts[:len(parts)-1] { // the surest sign first
-		if parts[i] == "arch" && parts[i+1] == "arm64" {
+		if parts[i] == "arch" && (parts[i+1] == "arm64" || parts[i+1] == "x86") {
 			return strings.Join(parts[i:], "/")
 		}
 	}

@@ -4,15 +4,17 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 )
 
 // A modReloc is one relocation of a module's section.
 type modReloc struct {
 	off    uint64 // from the section's start to the relocated place, in bytes
-	typ    elf.R_AARCH64
+	typ    uint32
 	sym    uint32
 	addend uint64
 }
@@ -29,7 +31,7 @@ func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 	for b := im.data[s.Offset : s.Offset+s.FileSize]; len(b) >= relaSize; b = b[relaSize:] {
 		r := modReloc{off: le.Uint64(b), addend: le.Uint64(b[16:])}
 		info := le.Uint64(b[8:])
-		r.typ, r.sym = elf.R_AARCH64(uint32(info)), uint32(info>>32)
+		r.typ, r.sym = uint32(info), uint32(info>>32)
 		if r.off < size && int64(r.sym)*symSize < int64(len(im.symtab)) {
 			f(r)
 		}
@@ -39,13 +41,13 @@ func (im *Image) eachModReloc(number int, size uint64, f func(modReloc)) {
 // HasRelocations reports whether section number of a module has relocations.
 func (im *Image) HasRelocations(number int) bool { return im.module.relas[number] != 0 }
 
-// EachBranch calls f for the relocations of branches (CALL26, JUMP26) of section
-// number of a module: with the address of the branch, the address that it goes to,
+// EachBranch calls f for the relocations of those branches of section number of a
+// module that can go through a PLT entry: with the address of the branch, the address that it goes to,
 // and the name of the symbol if the module does not define it.
 func (im *Image) EachBranch(number int, f func(at, target uint64, undefined string)) {
 	sec := im.module.Sections[number]
 	im.eachModReloc(number, sec.Size, func(m modReloc) {
-		if m.typ != elf.R_AARCH64_CALL26 && m.typ != elf.R_AARCH64_JUMP26 {
+		if !slices.Contains(im.arch.Relocs.Branches, m.typ) {
 			return
 		}
 		name := ""
@@ -69,10 +71,10 @@ func (im *Image) eachModule64(lo, hi uint64, f func(reloc)) {
 			if at < lo || hi <= at {
 				return
 			}
-			switch m.typ {
-			case elf.R_AARCH64_ABS64:
+			switch known := &im.arch.Relocs; {
+			case m.typ == known.Absolute[0]:
 				f(reloc{at, im.modSymbol(m.sym) + m.addend})
-			case elf.R_AARCH64_PREL64:
+			case slices.Contains(known.Delta, m.typ):
 				f(reloc{at, im.modSymbol(m.sym) + m.addend - at})
 			}
 		})
@@ -150,8 +152,8 @@ func (im *Image) Outside(addr uint64) string {
 }
 
 // relocated are the bytes of a module's section with its relocations applied,
-// as the loader applies them (apply_relocate_add() in
-// arch/arm64/kernel/module.c).
+// as the loader applies them (apply_relocate_add() in the architecture's
+// kernel/module.c).
 func (im *Image) relocated(r *Range) []byte {
 	im.relocating.Lock()
 	defer im.relocating.Unlock()
@@ -160,7 +162,11 @@ func (im *Image) relocated(r *Range) []byte {
 	}
 	out := make([]byte, len(r.data))
 	copy(out, r.data)
-	im.eachModReloc(r.number, r.Size, func(m modReloc) { im.applyTo(out, r, m) })
+	apply := im.applyTo
+	if im.arch == arch.X86 {
+		apply = im.applyX86
+	}
+	im.eachModReloc(r.number, r.Size, func(m modReloc) { apply(out, r, m) })
 	r.patched = out
 	return out
 }
@@ -176,9 +182,9 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	place := r.Addr + m.off
 	value := im.modSymbol(m.sym) + m.addend
 	rest := out[m.off:]
-	switch m.typ {
+	switch typ := elf.R_AARCH64(m.typ); typ {
 	case elf.R_AARCH64_ABS64, elf.R_AARCH64_PREL64:
-		if m.typ == elf.R_AARCH64_PREL64 {
+		if typ == elf.R_AARCH64_PREL64 {
 			value -= place
 		}
 		if len(rest) >= 8 {
@@ -186,7 +192,7 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 		}
 		return
 	case elf.R_AARCH64_ABS16, elf.R_AARCH64_PREL16:
-		if m.typ == elf.R_AARCH64_PREL16 {
+		if typ == elf.R_AARCH64_PREL16 {
 			value -= place
 		}
 		if len(rest) >= 2 {
@@ -197,10 +203,10 @@ func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
 	if len(rest) < 4 {
 		return
 	}
-	if (m.typ == elf.R_AARCH64_CALL26 || m.typ == elf.R_AARCH64_JUMP26) && !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
+	if slices.Contains(im.arch.Relocs.Branches, m.typ) && !a64.ReachOf(a64.Call).Contains(a64.Offset(place, value)) {
 		value = im.pltEntry(r, m.sym)
 	}
-	le.PutUint32(rest, relocatedWord(le.Uint32(rest), m.typ, place, value))
+	le.PutUint32(rest, relocatedWord(le.Uint32(rest), elf.R_AARCH64(m.typ), place, value))
 }
 
 // relocatedWord is the word at place with a relocation applied. The relocation is
@@ -279,4 +285,29 @@ func (im *Image) pltSymbol(addr uint64) (sym uint32, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// applyX86 is applyTo for x86-64 (psABI, "Relocation Types").
+func (im *Image) applyX86(out []byte, r *Range, m modReloc) {
+	le := binary.LittleEndian
+	place := r.Addr + m.off
+	value := im.modSymbol(m.sym) + m.addend
+	rest := out[m.off:]
+	switch typ := elf.R_X86_64(m.typ); typ {
+	case elf.R_X86_64_64, elf.R_X86_64_PC64:
+		if typ == elf.R_X86_64_PC64 {
+			value -= place
+		}
+		if len(rest) >= 8 {
+			le.PutUint64(rest, value)
+		}
+	case elf.R_X86_64_PC32, elf.R_X86_64_PLT32:
+		if len(rest) >= 4 {
+			le.PutUint32(rest, uint32(value-place))
+		}
+	case elf.R_X86_64_32, elf.R_X86_64_32S:
+		if len(rest) >= 4 {
+			le.PutUint32(rest, uint32(value))
+		}
+	}
 }

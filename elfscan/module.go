@@ -211,7 +211,7 @@ func (im *Image) layOutFirst() error {
 	for i := range m.Sections {
 		m.Sections[i].place(uint64(im.NumSymbols()), exits)
 	}
-	base := uint64(noKernelBase)
+	base := cmp.Or(im.arch.Modules.Base, noKernelBase)
 	if m.Kernel != nil {
 		if near, ok := m.Kernel.NearBase(); ok {
 			base = near
@@ -262,7 +262,7 @@ func (im *Image) UnloadsModules() (unloads, known bool) {
 	if _, ok := im.Lookup("module_put"); ok {
 		return true, true
 	}
-	call, ok := im.Lookup("__arm64_sys_delete_module")
+	call, ok := im.Lookup(im.arch.Syscall + "delete_module")
 	return call.Bind == elf.STB_GLOBAL, ok
 }
 
@@ -344,7 +344,7 @@ func (im *Image) indexModule() {
 func (im *Image) PlaceAt(base uint64) (*Image, error) {
 	m := *im.module
 	m.Sections = slices.Clone(m.Sections)
-	out := &Image{Path: im.Path, data: im.data, file: im.file, module: &m,
+	out := &Image{Path: im.Path, data: im.data, file: im.file, arch: im.arch, module: &m,
 		symtab: bytes.Clone(im.symtab), strtab: im.strtab, symtabWhere: im.symtabWhere, padAt: im.padAt}
 	out.debug = out
 	return out, out.layOut(base)
@@ -375,6 +375,9 @@ type ModuleRegion struct {
 // order in which it tries them. Symbols tell which they are, as the kernel's
 // configuration is not in the image.
 func (im *Image) ModuleRegions() []ModuleRegion {
+	if im.arch.Modules.Base != 0 {
+		return []ModuleRegion{{"MODULES_VADDR", im.arch.Modules.Base, ^uint64(0) - 16<<20, true}}
+	}
 	text, ok1 := im.Addr("_text")
 	etext, ok2 := im.Addr("_etext")
 	end, ok3 := im.Addr("_end")
@@ -407,8 +410,11 @@ func (im *Image) ModuleRegions() []ModuleRegion {
 // NearBase is an address for a module in BL range of the image.
 func (im *Image) NearBase() (uint64, bool) {
 	text, ok := im.Addr("_text")
-	if !ok {
+	switch {
+	case !ok:
 		return 0, false
+	case im.arch.Modules.Base != 0:
+		return im.arch.Modules.Base, true
 	}
 	const room = 16 << 20
 	return (text - room) &^ (modulePages - 1), true

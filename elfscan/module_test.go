@@ -258,7 +258,7 @@ func TestBadModules(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"x86.ko", changed(func(b []byte) { le.PutUint16(b[18:], uint16(elf.EM_X86_64)) }), "made for EM_X86_64: an arm64 image (EM_AARCH64) was expected"},
+		{"riscv.ko", changed(func(b []byte) { le.PutUint16(b[18:], uint16(elf.EM_RISCV)) }), "made for EM_RISCV: an image for arm64 (EM_AARCH64) or x86-64 (EM_X86_64) was expected"},
 		{"arm.ko", changed(func(b []byte) { b[elf.EI_CLASS] = byte(elf.ELFCLASS32) }), "a 32-bit file"},
 		{"be.ko", changed(func(b []byte) { b[elf.EI_DATA] = byte(elf.ELFDATA2MSB) }), "a big-endian file"},
 		{"vmlinux", image, "a linked image, a module (a relocatable file) was expected"},

@@ -1,6 +1,8 @@
 package elfscan
 
 import (
+	"github.com/ftlint/ftlint/arch"
+
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
@@ -139,7 +141,7 @@ func mapUnpacked(data []byte, limit int64) ([]byte, error) {
 }
 
 // readHeaders reads the ELF header and the section headers. A file that is not an
-// arm64 kernel image is an error.
+// kernel image of an architecture that is judged is an error.
 func (im *Image) readHeaders() (err error) {
 	data := im.data
 	fail := func(where, format string, args ...any) error {
@@ -157,20 +159,21 @@ func (im *Image) readHeaders() (err error) {
 	switch c := elf.Class(data[elf.EI_CLASS]); c {
 	case elf.ELFCLASS64:
 	case elf.ELFCLASS32:
-		return fail("ELF header", "a 32-bit file: a 64-bit arm64 image was expected")
+		return fail("ELF header", "a 32-bit file: a 64-bit image, for arm64 or x86-64, was expected")
 	default:
-		return fail("ELF header", "unknown class %d: a 64-bit arm64 image was expected", c)
+		return fail("ELF header", "unknown class %d: a 64-bit image, for arm64 or x86-64, was expected", c)
 	}
 	switch d := elf.Data(data[elf.EI_DATA]); d {
 	case elf.ELFDATA2LSB:
 	case elf.ELFDATA2MSB:
-		return fail("ELF header", "a big-endian file: a little-endian arm64 image was expected")
+		return fail("ELF header", "a big-endian file: a little-endian image, for arm64 or x86-64, was expected")
 	default:
-		return fail("ELF header", "unknown byte order %d: a little-endian arm64 image was expected", d)
+		return fail("ELF header", "unknown byte order %d: a little-endian image, for arm64 or x86-64, was expected", d)
 	}
 	le := binary.LittleEndian
-	if m := elf.Machine(le.Uint16(data[18:])); m != elf.EM_AARCH64 {
-		return fail("ELF header", "made for %v: an arm64 image (EM_AARCH64) was expected", m)
+	m := elf.Machine(le.Uint16(data[18:]))
+	if im.arch = arch.Of(m); im.arch == nil {
+		return fail("ELF header", "made for %v: an image for arm64 (EM_AARCH64) or x86-64 (EM_X86_64) was expected", m)
 	}
 	switch t := elf.Type(le.Uint16(data[16:])); t {
 	case elf.ET_EXEC, elf.ET_DYN:

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // A reloc is one dynamic relocation, resolved: the 64-bit word at addr is
@@ -52,13 +53,13 @@ func (im *Image) eachRela(lo, hi uint64, f func(reloc)) error {
 				continue
 			}
 			info, value := le.Uint64(b[8:]), le.Uint64(b[16:])
-			switch elf.R_AARCH64(uint32(info)) {
-			case elf.R_AARCH64_RELATIVE:
-			case elf.R_AARCH64_ABS64, elf.R_AARCH64_GLOB_DAT:
+			switch typ, known := uint32(info), &im.arch.Relocs; {
+			case typ == known.Relative:
+			case slices.Contains(known.Absolute, typ):
 				// A symbol that the kernel leaves undefined (weak) counts as 0.
 				value += im.dynSymbol(s, uint32(info>>32))
 			default:
-				continue // R_AARCH64_NONE, and ABS32/16 words of no interest here
+				continue // none, and words of 32 and 16 bits, of no interest here
 			}
 			f(reloc{addr, value})
 		}

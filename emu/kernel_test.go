@@ -94,7 +94,7 @@ func loadImage(t testing.TB, path string) *image {
 
 // machine has the image, a stack and a current task.
 func (img *image) machine() *Machine {
-	m := &Machine{Load: func(addr uint64, page []byte) (Perm, bool) {
+	m := &Machine{Core: Core{Load: func(addr uint64, page []byte) (Perm, bool) {
 		if addr-img.base >= uint64(len(img.data)) {
 			return 0, false
 		}
@@ -104,7 +104,7 @@ func (img *image) machine() *Machine {
 			return Read | Exec, true
 		}
 		return Read | Write, true
-	}}
+	}}}
 	m.Map(stackAt-4*PageSize, 4*PageSize, Read|Write)
 	m.SP = stackAt
 	m.Sys[SPEL0] = img.symbols["init_task"]

@@ -17,13 +17,6 @@ package emu
 
 import "errors"
 
-// Defaults for the limits of a Machine that are zero.
-const (
-	DefaultMaxSteps = 1 << 20 // instructions
-	DefaultMaxDepth = 1 << 10 // calls
-	DefaultMaxPages = 1 << 14 // pages of PageSize bytes: 64 MiB
-)
-
 // ReturnAddress is what LR holds when Call enters a function. No image has
 // memory there, nor where a load or store comes to from there.
 const ReturnAddress = 0xffff_ffff_ff00_0000
@@ -33,19 +26,10 @@ const ReturnAddress = 0xffff_ffff_ff00_0000
 // of each other.
 type Machine struct {
 	X          [31]uint64 // general registers X0..X30
-	SP, PC     uint64
+	SP         uint64
 	N, Z, C, V bool               // condition flags
 	Q          [32][2]uint64      // SIMD registers; the low half first
 	Sys        [numSysRegs]uint64 // system registers, by SysReg
-
-	// Steps counts the instructions executed since Reset; a call of a hook is
-	// one.
-	Steps uint64
-
-	// Limits; those that are zero have a default.
-	MaxSteps uint64 // instructions that one Call or Run may execute, with what its hooks Call
-	MaxDepth int    // calls that may be active at once
-	MaxPages int    // pages that may be touched between one Reset and the next; one that is executed counts five times, as its decoded code takes four
 
 	// Guarded has indirect branches stop with NoLandingPad unless they land on
 	// a BTI or PACIASP that accepts them, as if all pages were guarded on a
@@ -57,19 +41,13 @@ type Machine struct {
 	// (FEAT_FPAC).
 	SignsLR bool
 
-	// WatchLoaded has the pages of Load watched, too, as if Watch had been called
-	// for each. It is set before the first page is touched.
-	WatchLoaded bool
-
 	// Callbacks, which may be nil. They may read memory and registers; only
 	// hooks may change registers.
-	Load    func(addr uint64, page []byte) (Perm, bool)   // see Map
-	OnWrite func(pc, addr uint64, size int, value uint64) // see Watch
-	OnBreak func(pc uint64, imm uint16) BreakAction       // BRK; nil halts
-	OnMaint func(pc uint64, kind MaintKind, addr uint64)  // cache maintenance and barriers
+	OnBreak func(pc uint64, imm uint16) BreakAction      // BRK; nil halts
+	OnMaint func(pc uint64, kind MaintKind, addr uint64) // cache maintenance and barriers
 
+	Core
 	hooks map[uint64]Hook
-	memory
 	cpu
 }
 
@@ -84,16 +62,7 @@ type cpu struct {
 		addr  uint64
 		size  uint8 // bytes
 	}
-	limit   uint64 // Steps at which to stop
-	running int    // Runs active, one inside a hook of the other
-	depth   int
-	stop    Stop // why an instruction failed
-	proceed op   // the instruction under a hook
-	trail   [trailSize]Jump
-	jumps   uint64 // how many there were; the last is at trail[(jumps-1)%trailSize]
-	ended   uint64 // PC where the last Run ended
-	code    *[opsPerPage]op
-	codeAt  uint64 // address of the page of code; noPage if it must be looked up
+	proceed op // the instruction under a hook
 }
 
 // Numbers of the registers in cpu.r that are not X0..X30.
@@ -102,30 +71,6 @@ const (
 	regZero = 32 // source XZR
 	regSink = 33 // destination XZR
 )
-
-// A Jump is where execution did not go on at the next instruction: a branch that
-// was taken, a hook, or the begin of a Run, whose From is 0.
-type Jump struct{ From, To uint64 }
-
-// trailSize is how many Jumps are remembered.
-const trailSize = 64
-
-func (m *Machine) jumped(from, to uint64) {
-	m.trail[m.jumps%trailSize] = Jump{from, to}
-	m.jumps++
-}
-
-// Trail is the way to the current PC from where the host had it begin: the last
-// Jumps, the oldest first. From each one's To, execution went straight on to the next one's From, and from the
-// last one's To to PC.
-func (m *Machine) Trail() []Jump {
-	n := min(m.jumps, trailSize)
-	out := make([]Jump, 0, n)
-	for i := m.jumps - n; i < m.jumps; i++ {
-		out = append(out, m.trail[i%trailSize])
-	}
-	return out
-}
 
 // A Hook stands for a function. It finds arguments in m.X and leaves results
 // there. After it, execution goes on at LR, unless the hook set PC or returned
@@ -176,9 +121,7 @@ func (m *Machine) Hook(addr uint64, h Hook) {
 	} else {
 		m.hooks[addr] = h
 	}
-	if p := m.pages[addr&^pageMask]; p != nil && p.code != nil {
-		p.code[addr&pageMask/4].code = opNone
-	}
+	m.forgetAt(addr, 1)
 }
 
 // Call calls the function at fn with arguments in X0.. (8 at most), on the
@@ -187,16 +130,15 @@ func (m *Machine) Hook(addr uint64, h Hook) {
 // The error is a *Stop, and then the registers are those of the place where it
 // stopped.
 func (m *Machine) Call(fn uint64, args ...uint64) (uint64, error) {
-	if m.depth >= m.maxDepth() {
+	if !m.Enter() {
 		return 0, &Stop{Reason: DepthLimit, PC: fn}
 	}
 	pc, lr := m.PC, m.X[30]
 	copy(m.X[:8], args)
 	m.X[30] = ReturnAddress
 	m.PC = fn
-	m.depth++
 	err := m.Run(ReturnAddress)
-	m.depth--
+	m.Leave()
 	if err != nil {
 		return 0, err
 	}
@@ -207,27 +149,12 @@ func (m *Machine) Call(fn uint64, args ...uint64) (uint64, error) {
 // Run executes from m.PC until PC is until; the instruction there is not
 // executed. The error is a *Stop; a *Stop that a hook returned is passed on.
 func (m *Machine) Run(until uint64) error {
-	if m.running == 0 {
-		m.limit = m.Steps + DefaultMaxSteps
-		if m.MaxSteps != 0 {
-			m.limit = m.Steps + m.MaxSteps
-		}
-	}
-	m.running++
+	depth := m.Begin()
 	m.codeAt = noPage
-	depth := m.depth
-	if m.jumps == 0 || m.PC != m.ended {
-		if m.running == 1 {
-			m.jumps = 0
-		}
-		m.jumped(0, m.PC)
-	}
 	m.regsIn()
 	err := m.run(until)
 	m.regsOut()
-	m.ended = m.PC
-	m.depth = depth
-	m.running--
+	m.End(depth)
 	return err
 }
 
@@ -238,22 +165,12 @@ func (m *Machine) Run(until uint64) error {
 // give the same for the same address.
 func (m *Machine) Reset() {
 	m.X = [31]uint64{}
-	m.SP, m.PC = 0, 0
+	m.SP = 0
 	m.N, m.Z, m.C, m.V = false, false, false, false
 	m.Q = [32][2]uint64{}
 	m.Sys = [numSysRegs]uint64{}
-	m.Steps = 0
-	m.depth = 0
-	m.jumps = 0
 	m.monitor.valid = false
-	m.resetMemory()
-}
-
-func (m *Machine) maxDepth() int {
-	if m.MaxDepth != 0 {
-		return m.MaxDepth
-	}
-	return DefaultMaxDepth
+	m.Core.Reset()
 }
 
 // regsIn and regsOut move the general registers between X and SP, which

@@ -865,7 +865,7 @@ func TestSysRegs(t *testing.T) {
 func TestReset(t *testing.T) {
 	image := map[uint64][]uint32{textAt: {strX1X0, ldrX0X0, a64.RET}}
 	loads := 0
-	m := &Machine{Load: func(addr uint64, page []byte) (Perm, bool) {
+	m := &Machine{Core: Core{Load: func(addr uint64, page []byte) (Perm, bool) {
 		loads++
 		switch addr {
 		case textAt:
@@ -877,7 +877,7 @@ func TestReset(t *testing.T) {
 			return Read | Write, true
 		}
 		return 0, false
-	}}
+	}}}
 	for range 3 {
 		if got, err := m.Call(textAt, dataAt, 99); err != nil || got != 99 {
 			t.Fatalf("%d, %v", got, err)
@@ -989,10 +989,10 @@ func BenchmarkCall(b *testing.B) {
 	if err := m.Read(textAt, text); err != nil {
 		b.Fatal(err)
 	}
-	m = &Machine{Load: func(addr uint64, page []byte) (Perm, bool) {
+	m = &Machine{Core: Core{Load: func(addr uint64, page []byte) (Perm, bool) {
 		copy(page, text)
 		return Read | Exec, addr == textAt
-	}}
+	}}}
 	steps := uint64(0)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -48,6 +48,11 @@ type page struct {
 	ran   uint64 // the same of its code
 	data  [PageSize]byte
 	code  *[opsPerPage]op // decoded on first execution; nil if nothing here was executed
+
+	// Of machines that keep decoded code themselves: the page holds some, and
+	// version is a number that changes with it.
+	decoded bool
+	version uint64
 }
 
 // A span is how Map, Watch or Unmap want pages to be that nobody has touched yet.
@@ -59,7 +64,7 @@ type span struct {
 
 func (s *span) covers(a uint64) bool { return s.first <= a && a <= s.last }
 
-// memory is the pages of a Machine.
+// memory is the pages of a Core.
 type memory struct {
 	pages    map[uint64]*page
 	spans    []span  // of this epoch; a later one overrides an earlier one
@@ -69,6 +74,9 @@ type memory struct {
 	epoch    uint64
 	touched  int // pages in use in this epoch, as MaxPages counts them
 	decoded  int // pages that have code
+	code     *[opsPerPage]op
+	codeAt   uint64 // address of the page of code; noPage if it must be looked up
+	changes  uint64 // of decoded pages: see Code
 
 	// Caches of pages by address, direct-mapped: readable pages, and writable
 	// ones whose stores need no notice: not clean, not watched, no code.
@@ -84,7 +92,7 @@ const tlbSize = 64 // one bit each in cached
 // it is first touched. Pages that are not mapped come from m.Load when they are
 // first touched: it fills page (PageSize bytes, for the aligned address addr)
 // and returns their permission, or false if there is nothing.
-func (m *Machine) Map(addr, size uint64, perm Perm) {
+func (m *Core) Map(addr, size uint64, perm Perm) {
 	m.set(addr, size, span{perm: perm}, func(p *page) {
 		clear(p.data[:])
 		p.perm, p.gone, p.watch = perm, false, false
@@ -93,13 +101,13 @@ func (m *Machine) Map(addr, size uint64, perm Perm) {
 
 // Unmap takes pages away: no access works, and Load is not asked for them
 // until Reset.
-func (m *Machine) Unmap(addr, size uint64) {
+func (m *Core) Unmap(addr, size uint64) {
 	m.set(addr, size, span{gone: true}, func(p *page) { p.gone = true })
 }
 
 // set has the pages that addr..addr+size touches be as s says: change is called
 // for those that exist, the others are made so when they are touched.
-func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
+func (m *Core) set(addr, size uint64, s span, change func(*page)) {
 	if size == 0 {
 		return
 	}
@@ -128,7 +136,7 @@ func (m *Machine) set(addr, size uint64, s span, change func(*page)) {
 
 // spanAt is the span that the page at a has, which nobody has touched; nil if it
 // has none.
-func (m *Machine) spanAt(a uint64) *span {
+func (m *Core) spanAt(a uint64) *span {
 	for i := len(m.spans) - 1; i >= 0; i-- {
 		if m.spans[i].covers(a) {
 			return &m.spans[i]
@@ -138,7 +146,7 @@ func (m *Machine) spanAt(a uint64) *span {
 }
 
 // Protect sets the permission of pages.
-func (m *Machine) Protect(addr, size uint64, perm Perm) error {
+func (m *Core) Protect(addr, size uint64, perm Perm) error {
 	return m.each(addr, size, func(a uint64) error {
 		p, err := m.hostPage(a, Write)
 		if err == nil {
@@ -153,7 +161,7 @@ func (m *Machine) Protect(addr, size uint64, perm Perm) error {
 // Watch has OnWrite called before each store of executed code to these pages:
 // for each register that is stored, and twice, low half first, for one of 16
 // bytes. It lasts until Reset, or Map of the page.
-func (m *Machine) Watch(addr, size uint64) error {
+func (m *Core) Watch(addr, size uint64) error {
 	if n := len(m.spans); n > 0 && size > 0 {
 		// Usually the pages that were mapped last: then no page is touched.
 		if s := m.spans[n-1]; !s.gone && s.covers(addr&^pageMask) && s.covers((addr+size-1)&^pageMask) {
@@ -175,7 +183,7 @@ func (m *Machine) Watch(addr, size uint64) error {
 
 // PermAt is the permission of the page that addr is in; false if there is
 // none.
-func (m *Machine) PermAt(addr uint64) (Perm, bool) {
+func (m *Core) PermAt(addr uint64) (Perm, bool) {
 	p, err := m.hostPage(addr, Read)
 	if err != nil {
 		return 0, false
@@ -184,7 +192,7 @@ func (m *Machine) PermAt(addr uint64) (Perm, bool) {
 }
 
 // Read fills buf from memory at addr, whatever the permission.
-func (m *Machine) Read(addr uint64, buf []byte) error {
+func (m *Core) Read(addr uint64, buf []byte) error {
 	for len(buf) > 0 {
 		p, err := m.hostPage(addr, Read)
 		if err != nil {
@@ -198,7 +206,7 @@ func (m *Machine) Read(addr uint64, buf []byte) error {
 
 // Write stores data at addr, whatever the permission. OnWrite does not see
 // it.
-func (m *Machine) Write(addr uint64, data []byte) error {
+func (m *Core) Write(addr uint64, data []byte) error {
 	for len(data) > 0 {
 		p, err := m.hostPage(addr, Write)
 		if err != nil {
@@ -213,32 +221,32 @@ func (m *Machine) Write(addr uint64, data []byte) error {
 }
 
 // Read32 and Read64 are Read of a little-endian integer.
-func (m *Machine) Read32(addr uint64) (uint32, error) {
+func (m *Core) Read32(addr uint64) (uint32, error) {
 	var b [4]byte
 	err := m.Read(addr, b[:])
 	return binary.LittleEndian.Uint32(b[:]), err
 }
 
-func (m *Machine) Read64(addr uint64) (uint64, error) {
+func (m *Core) Read64(addr uint64) (uint64, error) {
 	var b [8]byte
 	err := m.Read(addr, b[:])
 	return binary.LittleEndian.Uint64(b[:]), err
 }
 
 // Write32 and Write64 are Write of a little-endian integer.
-func (m *Machine) Write32(addr uint64, v uint32) error {
+func (m *Core) Write32(addr uint64, v uint32) error {
 	return m.Write(addr, binary.LittleEndian.AppendUint32(make([]byte, 0, 4), v))
 }
 
-func (m *Machine) Write64(addr, v uint64) error {
+func (m *Core) Write64(addr, v uint64) error {
 	return m.Write(addr, binary.LittleEndian.AppendUint64(make([]byte, 0, 8), v))
 }
 
 // Touched is how many pages are in use since Reset, as MaxPages counts them.
-func (m *Machine) Touched() int { return m.touched }
+func (m *Core) Touched() int { return m.touched }
 
 // each calls f for each page that addr..addr+size touches, until it fails.
-func (m *Machine) each(addr, size uint64, f func(uint64) error) error {
+func (m *Core) each(addr, size uint64, f func(uint64) error) error {
 	if size == 0 {
 		return nil
 	}
@@ -250,7 +258,7 @@ func (m *Machine) each(addr, size uint64, f func(uint64) error) error {
 }
 
 // newPage adds a page of zeros, without permission.
-func (m *Machine) newPage(a uint64) *page {
+func (m *Core) newPage(a uint64) *page {
 	if m.pages == nil {
 		m.pages = make(map[uint64]*page)
 	}
@@ -269,7 +277,7 @@ func (m *Machine) newPage(a uint64) *page {
 
 // pageAt is the page at the aligned address a, made or loaded if need be. If
 // there is no page, it is nil and the reason is Unmapped or PageLimit.
-func (m *Machine) pageAt(a uint64) (*page, Reason) {
+func (m *Core) pageAt(a uint64) (*page, Reason) {
 	p := m.pages[a]
 	if p != nil && p.epoch == m.epoch {
 		if p.gone {
@@ -309,7 +317,7 @@ func (m *Machine) pageAt(a uint64) (*page, Reason) {
 }
 
 // count counts a page that is used for the first time in this epoch.
-func (m *Machine) count(p *page) {
+func (m *Core) count(p *page) {
 	if p.epoch != m.epoch {
 		p.epoch = m.epoch
 		m.touched++
@@ -317,7 +325,7 @@ func (m *Machine) count(p *page) {
 }
 
 // hostPage is the page that addr is in, for the host.
-func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
+func (m *Core) hostPage(addr uint64, access Perm) (*page, error) {
 	p, reason := m.pageAt(addr &^ pageMask)
 	if p == nil {
 		return nil, &Stop{Reason: reason, Addr: addr, Access: access}
@@ -326,7 +334,7 @@ func (m *Machine) hostPage(addr uint64, access Perm) (*page, error) {
 }
 
 // taint notes that a page is no longer as Load gave it.
-func (m *Machine) taint(p *page) {
+func (m *Core) taint(p *page) {
 	m.count(p)
 	if p.clean {
 		p.clean = false
@@ -336,24 +344,46 @@ func (m *Machine) taint(p *page) {
 
 // forget drops p from the caches, with its decoded code, because its permission
 // or its watch changes.
-func (m *Machine) forget(p *page) {
+func (m *Core) forget(p *page) {
 	i := p.addr / PageSize % tlbSize
 	m.readable[i], m.writable[i] = nil, nil
 	m.codeAt = noPage
 	if p.code != nil {
 		clear(p.code[:])
 	}
+	m.outdate(p)
 }
 
-// changed notes that n bytes of p at off were written.
-func (m *Machine) changed(p *page, off uint64, n int) {
-	m.taint(p)
-	if p.code != nil {
-		clear(p.code[off/4 : (off+uint64(n)+3)/4])
+// outdate notes that decoded code of the page may be other code now.
+func (m *Core) outdate(p *page) {
+	if p.decoded {
+		m.changes++
+		p.version = m.changes
 	}
 }
 
-func (m *Machine) resetMemory() {
+// forgetAt forgets the decoded code of n bytes at addr.
+func (m *Core) forgetAt(addr uint64, n int) {
+	if p := m.pages[addr&^pageMask]; p != nil {
+		m.undecode(p, addr&pageMask, n)
+	}
+}
+
+// undecode forgets the decoded code of n bytes of p at off.
+func (m *Core) undecode(p *page, off uint64, n int) {
+	if p.code != nil {
+		clear(p.code[off/4 : (off+uint64(n)+3)/4])
+	}
+	m.outdate(p)
+}
+
+// changed notes that n bytes of p at off were written.
+func (m *Core) changed(p *page, off uint64, n int) {
+	m.taint(p)
+	m.undecode(p, off, n)
+}
+
+func (m *Core) resetMemory() {
 	m.epoch++
 	m.touched = 0
 	m.spans = m.spans[:0]
@@ -375,7 +405,8 @@ func (m *Machine) resetMemory() {
 	m.codeAt = noPage
 }
 
-func (m *Machine) drop(p *page) {
+func (m *Core) drop(p *page) {
+	m.outdate(p)
 	delete(m.pages, p.addr)
 	m.free = append(m.free, p)
 	if p.code != nil {
@@ -385,7 +416,7 @@ func (m *Machine) drop(p *page) {
 	}
 }
 
-func (m *Machine) maxPages() int {
+func (m *Core) maxPages() int {
 	if m.MaxPages != 0 {
 		return m.MaxPages
 	}
@@ -393,13 +424,13 @@ func (m *Machine) maxPages() int {
 }
 
 // fault fills m.stop for an access by the instruction at m.PC.
-func (m *Machine) fault(reason Reason, addr uint64, access Perm) {
+func (m *Core) fault(reason Reason, addr uint64, access Perm) {
 	m.stop = Stop{Reason: reason, PC: m.PC, Addr: addr, Access: access}
 }
 
 // access is the page at addr for an instruction that uses it as kind says. If the
 // instruction may not, access is nil and m.stop says why.
-func (m *Machine) access(addr uint64, kind Perm) *page {
+func (m *Core) access(addr uint64, kind Perm) *page {
 	p, reason := m.pageAt(addr &^ pageMask)
 	if p == nil {
 		m.fault(reason, addr, kind)
@@ -449,16 +480,67 @@ func putBytes(b *[8]byte, v uint64, size uint8) {
 	}
 }
 
+// Get loads size bytes, 1, 2, 4 or 8, for an instruction. If it returns false,
+// Failed says why.
+func (m *Core) Get(a uint64, size uint8) (uint64, bool) { return m.ld(a, size) }
+
+// Put stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If it
+// returns false, Failed says why, and nothing was stored.
+func (m *Core) Put(a, v uint64, size uint8) bool { return m.st(a, v, size) }
+
+// CanPut reports whether an instruction may store size bytes at a. If it may not,
+// Failed says why.
+func (m *Core) CanPut(a uint64, size uint8) bool {
+	return m.access(a, Write) != nil && m.access(a+uint64(size)-1, Write) != nil
+}
+
+// Code copies the bytes at pc, which must be executable, up to len(buf) or to the end
+// of the pages that are, and returns their number. The page's decoded code, which
+// the caller keeps, is valid until version changes, and Changes changes with each
+// version. If no byte can be executed, n is 0 and Failed says why.
+func (m *Core) Code(pc uint64, buf []byte) (n int, version uint64) {
+	for n < len(buf) {
+		p := m.access(pc+uint64(n), Exec)
+		if p == nil {
+			return n, version
+		}
+		if n == 0 {
+			if p.ran != m.epoch || !p.decoded {
+				if m.touched+codePages > m.maxPages() {
+					m.fault(PageLimit, pc, Exec)
+					return 0, 0
+				}
+				m.touched += codePages
+				p.ran = m.epoch
+			}
+			version = p.version
+		}
+		if !p.decoded {
+			p.decoded = true
+			m.changes++
+			p.version = m.changes
+			version = max(version, p.version)
+			m.writable[p.addr/PageSize%tlbSize] = nil // its stores need notice from now on
+		}
+		n += copy(buf[n:], p.data[(pc+uint64(n))&pageMask:])
+	}
+	return n, version
+}
+
+// Changes is a number that changes when code that was given out by Code may have
+// changed.
+func (m *Core) Changes() uint64 { return m.changes }
+
 // ld loads size bytes, 1, 2, 4 or 8, for an instruction. If it returns false,
 // m.stop says why.
-func (m *Machine) ld(a uint64, size uint8) (uint64, bool) {
+func (m *Core) ld(a uint64, size uint8) (uint64, bool) {
 	if b := cached(&m.readable, a); b != nil {
 		return getBytes(b, size), true
 	}
 	return m.ldSlow(a, uint64(size))
 }
 
-func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
+func (m *Core) ldSlow(a uint64, size uint64) (uint64, bool) {
 	var b [8]byte
 	for n := uint64(0); n < size; {
 		p := m.access(a+n, Read)
@@ -474,7 +556,7 @@ func (m *Machine) ldSlow(a uint64, size uint64) (uint64, bool) {
 
 // st stores the low size bytes of v, 1, 2, 4 or 8, for an instruction. If it
 // returns false, m.stop says why, and nothing was stored.
-func (m *Machine) st(a, v uint64, size uint8) bool {
+func (m *Core) st(a, v uint64, size uint8) bool {
 	b := cached(&m.writable, a)
 	if b == nil {
 		return m.stSlow(a, v, uint64(size))
@@ -483,7 +565,18 @@ func (m *Machine) st(a, v uint64, size uint8) bool {
 	return true
 }
 
-func (m *Machine) stSlow(a, v uint64, size uint64) bool {
+// st is Core.st. OnWrite finds the registers in m.X.
+func (m *Machine) st(a, v uint64, size uint8) bool {
+	b := cached(&m.writable, a)
+	if b == nil {
+		m.regsOut()
+		return m.stSlow(a, v, uint64(size))
+	}
+	putBytes(b, v, size)
+	return true
+}
+
+func (m *Core) stSlow(a, v uint64, size uint64) bool {
 	first := m.access(a, Write)
 	if first == nil {
 		return false
@@ -495,7 +588,6 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 		}
 	}
 	if (first.watch || last.watch) && m.OnWrite != nil {
-		m.regsOut()
 		value := v
 		if size < 8 {
 			value &= 1<<(8*size) - 1
@@ -511,7 +603,7 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 		copy(last.data[:], b[n:size])
 		m.changed(last, 0, int(size)-n)
 	}
-	if first.code == nil && !first.watch {
+	if first.code == nil && !first.decoded && !first.watch {
 		m.writable[first.addr/PageSize%tlbSize] = first
 		m.cached |= 1 << (first.addr / PageSize % tlbSize)
 	}
@@ -520,7 +612,7 @@ func (m *Machine) stSlow(a, v uint64, size uint64) bool {
 
 // fetch makes m.code the decoded code of the page that PC is in. If it returns
 // false, m.stop says why.
-func (m *Machine) fetch() bool {
+func (m *Core) fetch() bool {
 	if m.PC&3 != 0 {
 		m.fault(Misaligned, m.PC, Exec)
 		return false
@@ -552,6 +644,6 @@ func (m *Machine) fetch() bool {
 }
 
 // wordAt is the word at pc, whose page exists.
-func (m *Machine) wordAt(pc uint64) uint32 {
+func (m *Core) wordAt(pc uint64) uint32 {
 	return binary.LittleEndian.Uint32(m.pages[pc&^pageMask].data[pc&pageMask:])
 }

@@ -8,7 +8,8 @@ type Stop struct {
 	PC     uint64 // address of the instruction; 0 for an access by the host
 	Addr   uint64 // Unmapped, Permission, Misaligned, NoLandingPad, BadSignature: the address that was used
 	Access Perm   // Unmapped, Permission: Read, Write or Exec
-	Word   uint32 // the instruction, if it was fetched
+	Word   uint32 // the instruction, if it was fetched; of A64
+	Code   string // its bytes; of x86-64
 	Err    error  // HookFailed: what the hook returned
 }
 
@@ -44,6 +45,12 @@ func (s *Stop) Error() string {
 	by := ""
 	if s.PC != 0 {
 		by = fmt.Sprintf(" at %#x", s.PC)
+	}
+	switch s.Reason {
+	case UnknownInstruction, Undefined, Unpredictable, Exception, Break:
+		if s.Code != "" {
+			return fmt.Sprintf("%v % x%s", s.Reason, s.Code, by)
+		}
 	}
 	switch s.Reason {
 	case UnknownInstruction, Undefined, Unpredictable, Exception:

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 )
@@ -19,24 +18,24 @@ type Call struct {
 // Code are the instructions that can be reached from the entry points without an
 // indirect branch.
 type Code struct {
-	Words map[uint64]uint32 // every instruction, by address
-	Order []uint64          // the addresses of Words, ascending
-	Calls []Call            // BLs, and branches to code that is not entry code
+	Insns map[uint64]arch.Insn // every instruction, by address
+	Order []uint64             // the addresses of Insns, ascending
+	Calls []Call               // calls, and branches to code that is not entry code
 }
 
-// MaxWords bounds the words of a Code. The largest entry code has about 150.
-const MaxWords = 4096
+// MaxInsns bounds the instructions of a Code. The largest entry code has about 150.
+const MaxInsns = 4096
 
 // Walk follows direct branches from the entry points until every path has returned
 // or left the entry code.
 func Walk(im *elfscan.Image) *Code {
 	var roots []uint64
-	for _, name := range arch.ARM64.EntryPoints {
+	for _, name := range im.Arch().EntryPoints {
 		if a, ok := im.Addr(name); ok {
 			roots = append(roots, a)
 		}
 	}
-	e := &Code{Words: map[uint64]uint32{}}
+	e := &Code{Insns: map[uint64]arch.Insn{}}
 	// Entry code lies together: a target that is near bytes away is not in it.
 	const near = 4096
 	lo, hi := ^uint64(0), uint64(0)
@@ -48,28 +47,26 @@ func Walk(im *elfscan.Image) *Code {
 	for len(todo) > 0 {
 		pc := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for len(e.Words) < MaxWords {
-			w, ok := im.Word(pc)
-			if _, seen := e.Words[pc]; seen || !ok || !im.IsText(pc) {
+		for len(e.Insns) < MaxInsns {
+			in, ok := im.Insn(pc)
+			if _, seen := e.Insns[pc]; seen || !ok || !im.IsText(pc) {
 				break
 			}
-			e.Words[pc] = w
-			kind := a64.Classify(w)
-			switch kind {
-			case a64.Call, a64.Branch, a64.BCond, a64.CBZ, a64.TBZ:
-				target, _ := a64.Target(w, pc)
-				if kind == a64.Call || !inside(target) {
-					e.Calls = append(e.Calls, Call{pc, target})
+			e.Insns[pc] = in
+			switch in.Flow {
+			case arch.Calls, arch.Jumps, arch.JumpsIf:
+				if in.Flow == arch.Calls || !inside(in.Target) {
+					e.Calls = append(e.Calls, Call{pc, in.Target})
 				} else {
-					todo = append(todo, target)
+					todo = append(todo, in.Target)
 				}
 			}
-			if kind.EndsFlow() {
+			if in.Flow.Ends() {
 				break
 			}
-			pc += a64.Size
+			pc += in.Size
 		}
 	}
-	e.Order = slices.Sorted(maps.Keys(e.Words))
+	e.Order = slices.Sorted(maps.Keys(e.Insns))
 	return e
 }

@@ -66,6 +66,9 @@ const (
 // that a function may clobber. If guarded is true, indirect branches need landing
 // pads, as in a kernel with BTI.
 func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
+	if t.Arch != arch.ARM64 {
+		return nil
+	}
 	r := newRunner(t, t.Site(entry), guarded)
 	r.types = types
 	_, graphSlot := r.im.Addr(r.arch.GraphSlot)
@@ -496,19 +499,22 @@ func (r *runner) graphCallback(target, hook, enter uint64) {
 	})
 }
 
-// directCall is the offset of direct_call in struct ftrace_ops, in bytes. It is
-// from r.types or, if they do not have it, from the load at the start of
+// directCall is DirectCall of the image.
+func (r *runner) directCall() (off uint64, ok bool) { return DirectCall(r.im, r.types) }
+
+// DirectCall is the offset of direct_call in struct ftrace_ops, in bytes. It is
+// from types or, if they do not have it, from the load at the start of
 // ftrace_caller: LDR X17, [X11, #imm].
-func (r *runner) directCall() (off uint64, ok bool) {
-	if _, has := r.im.Addr("ftrace_caller_direct"); !has {
+func DirectCall(im *elfscan.Image, types *callsite.Types) (off uint64, ok bool) {
+	if _, has := im.Addr("ftrace_caller_direct"); !has {
 		return 0, false
 	}
-	if r.types.HasDirectCall {
-		return r.types.DirectCall, true
+	if types.HasDirectCall {
+		return types.DirectCall, true
 	}
-	pc, _ := r.im.Addr("ftrace_caller")
+	pc, _ := im.Addr("ftrace_caller")
 	for range 16 {
-		w, _ := r.im.Word(pc)
+		w, _ := im.Word(pc)
 		if w&0xffc00000 == 0xf9400000 && a64.Rd(w) == 17 && a64.Rn(w) == 11 {
 			return uint64(w>>10&0xfff) * 8, true
 		}

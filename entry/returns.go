@@ -54,6 +54,9 @@ type probes struct {
 // and the trampoline's handler. The probes themselves have a stand-in, which
 // changes what a probe may change.
 func Returns(t *callsite.Table, guarded bool) (out []Run) {
+	if t.Arch != arch.ARM64 {
+		return nil
+	}
 	of := &t.Arch.Returns
 	tramp, trampName := firstOf(t.Image, of.Trampolines)
 	if tramp == 0 {

@@ -100,6 +100,9 @@ type Outcome struct {
 	// Harmless says that the finding breaks nothing in this image: it is a note,
 	// unless the user has chosen a severity.
 	Harmless bool
+	// Grave says that the finding breaks more than the rule's severity says: it is an
+	// error, unless the user has chosen a severity.
+	Grave bool
 }
 
 // Outcome returns o. The driver takes outcomes from results that have this method.

@@ -75,6 +75,9 @@ type executor struct {
 // Run executes every hook of the image. sites are callsites of both kinds that the
 // image has, with a landing pad and without.
 func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook {
+	if t.Arch != arch.ARM64 {
+		return nil
+	}
 	x := &executor{im: t.Image, w: world.New(t.Image), arch: t.Arch, era: t.Era, types: types}
 	x.w.M.MaxSteps = maxSteps
 	x.guarded = slices.ContainsFunc(sites, func(s callsite.Site) bool { return s.BTI })

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/ftlint/ftlint/elfscan"
 )
@@ -13,11 +12,10 @@ import (
 // A btf is the kernel's own description of its types, section .BTF
 // (Documentation/bpf/btf.rst).
 type btf struct {
-	types     []byte
-	strings   []byte
-	at        []uint32 // offset of each type in types, by type ID; ID 0 is void
-	functions func() map[string]ref
-	base      *btf // of a module's: the kernel's, whose types and strings come first
+	types   []byte
+	strings []byte
+	at      []uint32 // offset of each type in types, by type ID; ID 0 is void
+	base    *btf     // of a module's: the kernel's, whose types and strings come first
 }
 
 // Kinds of types.
@@ -45,9 +43,23 @@ const (
 
 const btfName = ".BTF"
 
-// FromBTF reads the types from the image's section .BTF. Both results are nil if
-// the image has no such section. Errors are of type *DamagedError.
+// FromBTF reads the types from the image's section .BTF, once for an image. Both
+// results are nil if the image has no such section. Errors are of type
+// *DamagedError.
 func FromBTF(im *elfscan.Image) (*Types, error) {
+	type key struct{}
+	type result struct {
+		types *Types
+		err   error
+	}
+	r := im.Derived(key{}, func() any {
+		types, err := readBTF(im)
+		return result{types, err}
+	}).(result)
+	return r.types, r.err
+}
+
+func readBTF(im *elfscan.Image) (*Types, error) {
 	for _, s := range im.Sections() {
 		if s.Name != btfName {
 			continue
@@ -122,7 +134,6 @@ func parseSplit(data []byte, base *btf) (*btf, error) {
 		b.at = append(b.at, uint32(off))
 		off += size
 	}
-	b.functions = sync.OnceValue(b.indexFunctions)
 	return b, nil
 }
 
@@ -220,26 +231,15 @@ func (b *btf) enumerator(name string) (int64, bool, error) {
 	return 0, false, nil
 }
 
-// indexFunctions indexes the functions by name. There are many, and a caller that
-// asks for one asks for more.
-func (b *btf) indexFunctions() map[string]ref {
-	names := map[string]ref{}
-	for id := 1; id < len(b.at); id++ {
-		if b.types[b.at[id]+7]&31 != btfFunc {
-			continue
-		}
-		r, _ := b.record(ref(id))
-		name, err := b.string(r.name)
-		if _, ok := names[name]; err == nil && !ok {
-			names[name] = ref(r.size)
+func (b *btf) function(name string) (ref, bool, error) {
+	off, ok := b.named(name)
+	for id := 1; ok && id < len(b.at); id++ {
+		t := b.types[b.at[id]:]
+		if binary.LittleEndian.Uint32(t) == off && t[7]&31 == btfFunc {
+			return ref(binary.LittleEndian.Uint32(t[8:])), true, nil
 		}
 	}
-	return names
-}
-
-func (b *btf) function(name string) (ref, bool, error) {
-	of, ok := b.functions()[name]
-	return of, ok, nil
+	return 0, false, nil
 }
 
 func (b *btf) params(of ref) (list []param, variadic bool, err error) {

@@ -250,8 +250,8 @@ func FuzzBTF(f *testing.F) {
 			return
 		}
 		readAll(t, &Types{btfName, b}, len(b.at))
-		for name := range b.functions() {
-			_, err := (&Types{btfName, b}).Prototype(name)
+		for _, fn := range b.list()[:min(200, len(b.list()))] {
+			_, err := (&Types{btfName, b}).Prototype(fn.Name)
 			expected(t, err)
 		}
 	})

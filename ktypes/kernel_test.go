@@ -143,8 +143,8 @@ func BenchmarkPrototypes(b *testing.B) {
 					b.Fatal(err)
 				}
 				n := 0
-				for name := range types.from.(*btf).functions() {
-					if _, err := types.Prototype(name); err != nil {
+				for _, fn := range types.Functions() {
+					if _, err := fn.Prototype(); err != nil {
 						b.Fatal(err)
 					}
 					n++

@@ -780,7 +780,7 @@ func (o *oracle) state(u *unit, start uint64) *state {
 // execute runs the unit from start to stop, with the mutant or without.
 func (o *oracle) execute(u *unit, m *mutants.Mutant, start, stop uint64, mutated bool, from *state) (*state, error) {
 	if o.mach == nil {
-		o.mach = &emu.Machine{MaxSteps: 1, OnBreak: func(uint64, uint16) emu.BreakAction { return emu.Continue }}
+		o.mach = &emu.Machine{Core: emu.Core{MaxSteps: 1}, OnBreak: func(uint64, uint16) emu.BreakAction { return emu.Continue }}
 		o.mach.Load = func(addr uint64, page []byte) (emu.Perm, bool) {
 			return emu.Read | emu.Write | emu.Exec, o.im.ReadAt(addr, page)
 		}

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/checks"
@@ -153,8 +152,8 @@ func (im imageSubject) finding(rule rules.Rule, d analysis.Diagnostic) finding.F
 		if _, ok := im.SymbolAt(f.Addr); ok {
 			f.Symbol = callsite.Name(im.Image, f.Addr)
 		}
-		if w, ok := im.Word(f.Addr); ok && im.IsText(f.Addr) {
-			f.Insn = a64.Text(w, f.Addr, im.Name)
+		if text, _ := im.Text(f.Addr); text != "(nothing)" && im.IsText(f.Addr) {
+			f.Insn = text
 		}
 	}
 	f.Identity = finding.Identity{Rule: rule.ID, Object: im.object(), Symbol: im.function(f.Addr), Text: finding.WithoutNumbers(cmp.Or(f.Insn, f.Headline))}

@@ -43,8 +43,12 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 		run := finding.RuleRun{Rule: d.rule(a)}
 		if o, ok := act.result.(outcome); ok {
 			run.Outcome = o.Outcome()
-			if _, chosen := d.Severity[run.Rule.ID]; run.Harmless && !chosen {
+			switch _, chosen := d.Severity[run.Rule.ID]; {
+			case chosen:
+			case run.Harmless:
 				run.Rule.Severity = min(run.Rule.Severity, rules.Note)
+			case run.Grave:
+				run.Rule.Severity = rules.Error
 			}
 		}
 		if err := act.err; err != nil {

@@ -289,7 +289,10 @@ func (s *subject) executes(t *testing.T, addr uint64) bool {
 // siteUnits are the entry code and the site functions.
 func siteUnits(im *elfscan.Image) []*unit {
 	entry := entry.Walk(im)
-	code := &unit{name: "entry code", entry: true, words: entry.Words, order: entry.Order}
+	code := &unit{name: "entry code", entry: true, words: map[uint64]uint32{}, order: entry.Order}
+	for _, a := range entry.Order {
+		code.words[a], _ = im.Word(a)
+	}
 	out := append([]*unit{code}, gather(im, siteNames, func(callee elfscan.Symbol) bool {
 		return slices.ContainsFunc(helperPrefixes, func(h helper) bool { return strings.HasPrefix(callee.Name, h.prefix) })
 	})...)

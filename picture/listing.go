@@ -31,6 +31,7 @@ type Line struct {
 	Addr    uint64
 	Labels  []string // labels at Addr
 	Word    uint64
+	Code    []byte // in place of Word, where instructions differ in size
 	Text    string
 	Model   string // the model's instruction, if it is compared
 	Differs bool   // from the model
@@ -39,21 +40,37 @@ type Line struct {
 	Missing bool   // the code lacks what the model has here: there is no address
 }
 
-// slotNotes says what is special about the instruction at a label.
-var slotNotes = map[string]string{
-	arch.ARM64.CallSlot:  "slot: patched to BL the callback",
-	arch.ARM64.GraphSlot: "slot: NOP, patched to B ftrace_graph_caller when fgraph is on",
-	arch.ARM64.OpLoad:    "op load: the builder replaces this pair",
+// Hex is the instruction, or the literal, in hexadecimal: a word, or its bytes in
+// the order of their addresses.
+func (l *Line) Hex() string {
+	switch {
+	case l.Code != nil:
+		return fmt.Sprintf("% x", l.Code)
+	case l.Word>>32 == 0:
+		return fmt.Sprintf("%08x", l.Word)
+	}
+	return fmt.Sprintf("%016x", l.Word)
+}
+
+// slotNotes says what is special about the instruction of a slot.
+var slotNotes = map[arch.SlotKind]string{
+	arch.CallSlot:   "slot: patched to the call of the callback",
+	arch.GraphSlot:  "slot: NOP, patched to B ftrace_graph_caller when fgraph is on",
+	arch.DirectSlot: "slot: the branch to a direct call, a NOP in the copy",
+	arch.OpLoad:     "op load: the builder replaces it",
 }
 
 // labelsOf returns the labels of the entry code: inner labels, entry points, and
-// the ends of a template's parts.
-func labelsOf(a *arch.Arch) []string {
-	labels := append([]string{a.CallSlot, a.GraphSlot, a.OpLoad, "ftrace_common_return"}, a.EntryPoints...)
+// the ends of a template's parts; notes are those of slots.
+func labelsOf(a *arch.Arch) (labels []string, notes map[string]string) {
+	labels, notes = append([]string{"ftrace_common_return"}, a.EntryPoints...), map[string]string{}
 	for _, r := range a.Regions {
 		labels = append(labels, r.End)
+		for _, s := range r.Slots {
+			labels, notes[s.Label] = append(labels, s.Label), slotNotes[s.Is]
+		}
 	}
-	return labels
+	return labels, notes
 }
 
 // EntryCode is the entry code: one listing for each run of instructions without
@@ -68,21 +85,25 @@ var Entry = &analysis.Analyzer{
 	Run: func(pass *analysis.Pass) (any, error) {
 		im, code := image(pass), pass.ResultOf[checks.Entry].(*entry.Code)
 		labels := map[uint64][]string{}
-		for _, name := range labelsOf(arch.ARM64) {
+		names, slots := labelsOf(im.Arch())
+		for _, name := range names {
 			if a, ok := im.Addr(name); ok {
 				labels[a] = append(labels[a], name)
 			}
 		}
 		var out EntryCode
-		for i, a := range code.Order {
-			if i == 0 || a != code.Order[i-1]+a64.Size {
+		end := uint64(0) // of the instruction before
+		for _, a := range code.Order {
+			if a != end {
 				out = append(out, Listing{Title: "entry code at " + im.At(a)})
 			}
-			w := code.Words[a]
-			line := Line{Addr: a, Labels: labels[a], Word: uint64(w), Text: a64.Text(w, a, im.Name)}
+			size := code.Insns[a].Size
+			end = a + size
+			line := lineAt(im, a, size)
+			line.Labels = labels[a]
 			var notes []string
 			for _, l := range labels[a] {
-				if n := slotNotes[l]; n != "" {
+				if n := slots[l]; n != "" {
 					notes = append(notes, n)
 				} else if strings.HasSuffix(l, "_end") {
 					notes = append(notes, "end label")
@@ -95,6 +116,18 @@ var Entry = &analysis.Analyzer{
 		return out, nil
 	},
 	ResultType: reflect.TypeFor[EntryCode](),
+}
+
+// lineAt is the instruction at addr, of size bytes.
+func lineAt(im *elfscan.Image, addr, size uint64) Line {
+	text, _ := im.Text(addr)
+	line := Line{Addr: addr, Text: text}
+	if w, ok := im.Word(addr); ok && im.Arch().InsnSize > 1 {
+		line.Word = uint64(w)
+	} else {
+		line.Code = slices.Clone(im.Code(addr, int(size))) // which outlives the image
+	}
+	return line
 }
 
 // SiteLife is a callsite in each state of its life.
@@ -226,7 +259,7 @@ var Excerpts = &analysis.Analyzer{
 		im := image(pass)
 		var addrs []uint64
 		add := func(a uint64) {
-			if _, ok := im.Word(a); a != 0 && ok && a%a64.Size == 0 && im.IsText(a) {
+			if a != 0 && a%im.Arch().InsnSize == 0 && im.IsText(a) {
 				addrs = append(addrs, a)
 			}
 		}
@@ -258,8 +291,8 @@ func excerpts(im *elfscan.Image, addrs []uint64) *Code {
 	c := &Code{}
 	var end uint64 // the address after the last excerpt
 	for _, a := range addrs {
-		from, to := a-around*a64.Size, a+(around+1)*a64.Size
-		if a < around*a64.Size || from < end {
+		from := before(im, a)
+		if from < end {
 			from = end
 		}
 		if len(c.Listings) == 0 || from != end {
@@ -270,18 +303,48 @@ func excerpts(im *elfscan.Image, addrs []uint64) *Code {
 			c.Listings = append(c.Listings, Listing{Title: "around " + im.At(a)})
 		}
 		list := &c.Listings[len(c.Listings)-1]
-		for at := from; at < to; at += a64.Size {
-			w, ok := im.Word(at)
-			if !ok || !im.IsText(at) {
+		at, behind := from, 0 // instructions from a on
+		for behind <= around {
+			size := max(1, im.Arch().InsnSize)
+			if in, ok := im.Insn(at); ok {
+				size = in.Size
+			}
+			if at >= a {
+				behind++
+			}
+			if !im.IsText(at) {
+				at += size
 				continue
 			}
-			line := Line{Addr: at, Word: uint64(w), Text: a64.Text(w, at, im.Name)}
+			line := lineAt(im, at, size)
 			if s, ok := im.SymbolAt(at); ok && s.Addr == at {
 				line.Labels = []string{im.Name(at)}
 			}
 			list.Lines = append(list.Lines, line)
+			at += size
 		}
-		end = to
+		end = at
 	}
 	return c
+}
+
+// before is the address of the instruction that stands around instructions before
+// addr; where instructions differ in size, of the first such in its function.
+func before(im *elfscan.Image, addr uint64) uint64 {
+	if size := im.Arch().InsnSize; size > 1 {
+		return addr - min(addr, around*size)
+	}
+	s, ok := im.SymbolAt(addr)
+	var starts []uint64 // of the last instructions before addr
+	for a := s.Addr; ok && a < addr; {
+		in, known := im.Insn(a)
+		if !known {
+			return addr
+		}
+		if starts = append(starts, a); len(starts) > around {
+			starts = starts[1:]
+		}
+		a += in.Size
+	}
+	return append(starts, addr)[0]
 }

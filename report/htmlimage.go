@@ -260,11 +260,8 @@ func (v *pageView) listing(in *inputView, l *picture.Listing, about map[uint64]b
 		for _, label := range line.Labels {
 			out.Rows = append(out.Rows, lineView{Label: clean(label)})
 		}
-		row := lineView{Addr: fmt.Sprintf("%x", line.Addr), Word: fmt.Sprintf("%08x", line.Word), Text: clean(line.Text), Model: clean(line.Model),
+		row := lineView{Addr: fmt.Sprintf("%x", line.Addr), Word: line.Hex(), Text: clean(line.Text), Model: clean(line.Model),
 			Note: clean(line.Note), Differs: line.Differs, Finding: about[line.Addr]}
-		if line.Word>>32 != 0 {
-			row.Word = fmt.Sprintf("%016x", line.Word)
-		}
 		if in.at[line.Addr] == "" {
 			row.ID = fmt.Sprintf("c%d-%x", in.Number, line.Addr)
 			in.at[line.Addr] = row.ID

@@ -64,10 +64,8 @@ func (t Terminal) listed(line picture.Line, width int) {
 		s = fmt.Sprintf("  %16s   %8s  ", "", "")
 	case line.Bytes > 0:
 		s = fmt.Sprintf("  %x:  %8s  ", line.Addr, "")
-	case line.Word>>32 == 0:
-		s = fmt.Sprintf("  %x:  %08x  ", line.Addr, line.Word)
 	default:
-		s = fmt.Sprintf("  %x:  %x  ", line.Addr, line.Word)
+		s = fmt.Sprintf("  %x:  %s  ", line.Addr, line.Hex())
 	}
 	indent := strings.Repeat(" ", len(s))
 	switch {
@@ -119,7 +117,10 @@ func ShowJSON(w io.Writer, listings []picture.Listing) error {
 			if !line.Missing {
 				jl.Address = fmt.Sprintf("%#x", line.Addr)
 				if line.Bytes == 0 {
-					jl.Word = fmt.Sprintf("%#08x", line.Word)
+					jl.Word = line.Hex()
+					if line.Code == nil {
+						jl.Word = fmt.Sprintf("%#08x", line.Word)
+					}
 				}
 			}
 			j.Lines = append(j.Lines, jl)

@@ -23,15 +23,17 @@ func Summary(w io.Writer, res *finding.Result, verbose bool) {
 }
 
 // Conclusion writes the end of the summary: headlines of the worst findings, if
-// there are more than a screen shows, and the verdict as the last line. It writes
-// nothing if no input was judged: the errors have said so.
+// a screen does not show the findings and what is below them, and the verdict as the
+// last line. It writes nothing if no input was judged: the errors have said so.
 func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
-	if !slices.ContainsFunc(results, func(res *finding.Result) bool { return res.Image != nil || res.Patch != nil }) {
+	judged := slices.DeleteFunc(slices.Clone(results), func(res *finding.Result) bool { return res.Image == nil && res.Patch == nil })
+	if len(judged) == 0 {
 		return
 	}
-	const screen = 8 // findings with their evidence
-	if list := sharedFindings(results); len(list) > screen {
-		for _, s := range list[:screen] {
+	list := sharedFindings(results)
+	const few = 8
+	if n := min(few, len(list)); rowsOf(list) > screenRows-rowsBelow(judged) {
+		for _, s := range list[:n] {
 			at := printable(s.Path)
 			if s.Line > 0 {
 				at += fmt.Sprintf(":%d", s.Line)
@@ -39,9 +41,40 @@ func Conclusion(w io.Writer, results []*finding.Result, errs []error) {
 			// The place comes last: editors take what begins with one for a finding.
 			fmt.Fprintf(w, "  %v: %s (%s)\n", s.Rule.Severity, headline(s.Finding), at)
 		}
-		fmt.Fprintf(w, "  and %s above\n", plural.Of(len(list)-screen, "more finding"))
+		if more := len(list) - n; more > 0 {
+			fmt.Fprintf(w, "  and %s above\n", plural.Of(more, "more finding"))
+		}
 	}
 	fmt.Fprintln(w, Verdict(results, errs))
+}
+
+// A screen is a terminal's, of the size that many have: the last of its rows is the
+// prompt.
+const (
+	screenRows    = 40 - 1
+	screenColumns = 100
+)
+
+// rowsOf is how many rows of a screen findings take, about.
+func rowsOf(list []shared) int {
+	rows := 0
+	for _, s := range list {
+		rows += 3 + len(s.Related) // the headline, and the source line with its carets
+		for _, line := range proof(s.Finding) {
+			rows += 1 + len(line)/screenColumns
+		}
+	}
+	return rows
+}
+
+// rowsBelow is how many rows of a screen the summary takes that is below the
+// findings, about.
+func rowsBelow(results []*finding.Result) int {
+	const one, each, tables = 10, 1, 24 // of one input; of each of many, and the tables' other rows
+	if len(results) == 1 {
+		return one
+	}
+	return tables + each*len(results)
 }
 
 // writeLines writes lines of a summary, indented.

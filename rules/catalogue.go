@@ -1,8 +1,12 @@
 package rules
 
 import (
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/trampoline"
 )
+
+// onX86 is Rule.NotOn for a rule that says nothing of x86-64, with the reason.
+func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 
 // catalogue holds every rule, in ID order. The hundreds are groups:
 //
@@ -12,6 +16,7 @@ import (
 //	FT4xx callsites
 //	FT5xx x86-isms
 //	FT6xx the builder's source and the patch
+//	FT7xx BPF trampolines
 //
 // An ID or a name, once released, is never given to another idea.
 var catalogue = []Rule{
@@ -39,6 +44,7 @@ var catalogue = []Rule{
 		ID: "FT104", Name: "end-label-before-ret", Severity: Warning,
 		Title: "an end label stands on the last instruction, not after it, so every use of it must add an instruction by hand",
 		On:    Kernels | Patches,
+		NotOn: onX86("x86 appends the return to the copy, so that the end label stands before the return on purpose"),
 		Sees:  Symbols,
 	},
 	{
@@ -83,6 +89,7 @@ var catalogue = []Rule{
 		ID: "FT110", Name: "ops-literal-unreachable", Severity: Error,
 		Title:       "the ops literal is outside LDR's +-1 MiB, or the offset is masked without a check",
 		On:          Kernels,
+		NotOn:       onX86("the load of the literal reaches 2 GiB, and both lie in one allocation"),
 		Sees:        Model | Execution,
 		Picture:     BesideModel,
 		Differences: differences(trampoline.Unreachable),
@@ -100,12 +107,14 @@ var catalogue = []Rule{
 		ID: "FT112", Name: "template-executable", Severity: Note,
 		Title: "the template is patched live kernel text; a template that is only copied belongs in read-only, non-executable memory",
 		On:    Kernels | Patches,
+		NotOn: onX86("the template is also the entry code of callsites with several tracers, and is executed"),
 		Sees:  Symbols,
 	},
 	{
 		ID: "FT113", Name: "context-not-preserved", Severity: Error,
 		Title:       "entry code, trampoline or the return of a probed function, executed, does not give back registers, SP or PC, or hands the callback wrong arguments",
 		On:          Kernels,
+		NotOn:       onX86("it is not executed on x86 yet"),
 		Sees:        Execution,
 		Differences: differences(trampoline.Unexplained),
 	},
@@ -113,6 +122,7 @@ var catalogue = []Rule{
 		ID: "FT114", Name: "landing-pad-missing", Severity: Error,
 		Title: "code reached by BR/BLR in a BTI kernel does not begin with a landing pad",
 		On:    Kernels | Modules,
+		NotOn: onX86("landing pads are not judged on x86 yet"),
 		Sees:  Symbols | Execution,
 	},
 	{
@@ -133,18 +143,21 @@ var catalogue = []Rule{
 		ID: "FT117", Name: "arch-hook-wrong", Severity: Error,
 		Title: "a function that the core of ftrace calls, executed, does or returns other than its contract",
 		On:    Kernels,
+		NotOn: onX86("it is not executed on x86 yet"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT118", Name: "text-patching-wrong", Severity: Error,
 		Title: "the patching interface, executed through the fixmap, writes elsewhere or another word, leaves the mapping, accepts a misaligned address, hides a fault, or does not maintain the instruction cache",
 		On:    Kernels,
+		NotOn: onX86("the patching interface of x86 (text_poke) is not executed: its effect on memory is taken for granted"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT119", Name: "encoder-wrong", Severity: Error,
 		Title: "an instruction maker that ftrace or the BPF JIT uses gives another word than the Arm ARM",
 		On:    Kernels,
+		NotOn: onX86("x86 makes its instructions inline (text_gen_insn()): what is made is judged where it is written"),
 		Sees:  Execution,
 	},
 
@@ -175,24 +188,28 @@ var catalogue = []Rule{
 		ID: "FT204", Name: "module-ftrace-plt-missing", Severity: Error,
 		Title: "a module with callsites has no .text.ftrace_trampoline while its kernel can place modules out of reach",
 		On:    Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections,
 	},
 	{
 		ID: "FT205", Name: "module-init-plt-missing", Severity: Warning,
 		Title: "a module with callsites in init text has no .init.text.ftrace_trampoline, in a kernel that supports it",
 		On:    Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections,
 	},
 	{
 		ID: "FT206", Name: "range-check-wrong", Severity: Error,
 		Title: "the kernel's own reachability check, executed at the borders, disagrees with what BL can encode",
 		On:    Kernels,
+		NotOn: onX86("CALL reaches 2 GiB, in which the image and all modules lie: the functions of x86 check no range"),
 		Sees:  Execution,
 	},
 	{
 		ID: "FT207", Name: "image-exceeds-direct-range", Severity: Warning,
 		Title:   "_end - _text leaves no or little room for modules in direct range",
 		On:      Kernels,
+		NotOn:   onX86("CALL reaches 2 GiB, in which the image and all modules lie"),
 		Sees:    Symbols,
 		Picture: AddressMap,
 	},
@@ -200,12 +217,14 @@ var catalogue = []Rule{
 		ID: "FT208", Name: "module-plt-too-small", Severity: Error,
 		Title: "the loader's own sizing, executed, makes less room for PLT entries than the branches that may have to leave their section need",
 		On:    Kernels | Modules,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Sections | Execution,
 	},
 	{
 		ID: "FT209", Name: "init-plt-unreachable", Severity: Error,
 		Title: "a callsite in init text, out of reach of ftrace_caller and of the module's PLT, is enabled with a branch that does not arrive",
 		On:    Kernels,
+		NotOn: onX86("CALL reaches 2 GiB, in which all modules lie: x86 has no PLTs"),
 		Sees:  Execution,
 	},
 
@@ -246,6 +265,7 @@ var catalogue = []Rule{
 		ID: "FT306", Name: "icache-not-maintained", Severity: Error,
 		Title:   "new code becomes executable with no instruction-cache maintenance after the last plain store",
 		On:      Kernels | Patches,
+		NotOn:   onX86("the instruction caches of x86 see stores (SDM, volume 3, self-modifying code)"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -328,6 +348,7 @@ var catalogue = []Rule{
 		ID: "FT411", Name: "site-register-mismatch", Severity: Error,
 		Title: "the register that the callsite saves LR in is not the one that the entry code reads",
 		On:    Kernels | Modules,
+		NotOn: onX86("x86 saves no link register: CALL puts the return address on the stack"),
 		Sees:  Callsites | Symbols,
 	},
 	{
@@ -362,6 +383,7 @@ var catalogue = []Rule{
 		ID: "FT504", Name: "x86-symbol", Severity: Warning,
 		Title: "a symbol or helper that only x86 has, in an arm64 image or patch",
 		On:    Kernels | Patches,
+		NotOn: onX86("the names of the table are those of x86"),
 		Sees:  Symbols,
 	},
 
@@ -369,6 +391,7 @@ var catalogue = []Rule{
 		ID: "FT601", Name: "open-coded-instruction", Severity: Warning,
 		Title:   "a constant that is an A64 instruction is assembled and stored by hand",
 		On:      Kernels | Patches,
+		NotOn:   onX86("x86 has no library of instruction makers: ftrace writes opcodes by hand"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -376,6 +399,7 @@ var catalogue = []Rule{
 		ID: "FT602", Name: "unverified-patch", Severity: Warning,
 		Title:   "text is patched with no check of what was there",
 		On:      Kernels | Patches,
+		NotOn:   onX86("x86 patches the slot of a trampoline by its offset in the template, and compares nothing"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -383,6 +407,7 @@ var catalogue = []Rule{
 		ID: "FT603", Name: "masked-offset", Severity: Warning,
 		Title:   "an offset is masked into an instruction field without a range check",
 		On:      Kernels | Patches,
+		NotOn:   onX86("displacements of x86 are whole words, which nothing cuts"),
 		Sees:    Execution,
 		Picture: Building,
 	},
@@ -410,5 +435,96 @@ var catalogue = []Rule{
 		ID: "FT608", Name: "long-jump-missing", Severity: Warning,
 		Title: "a patch that allocates code memory and branches to or from it has no PLT or range check",
 		On:    Patches,
+	},
+
+	{
+		ID: "FT701", Name: "bpf-context-wrong", Severity: Error,
+		Title: "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT702", Name: "bpf-registers-lost", Severity: Error,
+		Title: "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT703", Name: "bpf-return-wrong", Severity: Error,
+		Title: "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
+		Title: "the generator of BPF trampolines emits more bytes than it has computed",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT705", Name: "bpf-writes-outside", Severity: Error,
+		Title: "the generator of BPF trampolines writes outside of the buffer that it was given",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT706", Name: "bpf-far-breaks", Severity: Error,
+		Title: "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
+		Title: "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT708", Name: "bpf-transiently-wx", Severity: Warning,
+		Title: "pages of BPF's code are writable and executable for a moment, or for good",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT709", Name: "bpf-unwind-broken", Severity: Error,
+		Title: "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
+		Title: "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,
+		Title: "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT712", Name: "bpf-detach-wrong", Severity: Error,
+		Title: "what attaching, updating or detaching a BPF trampoline patches, executed, does not run right",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT714", Name: "bpf-attach-unsupported", Severity: Note,
+		Title: "BPF trampolines cannot be attached to functions with a callsite",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT715", Name: "bpf-icache-not-maintained", Severity: Error,
+		Title: "code that was built for BPF becomes executable with no cache maintenance after its last store",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
+		ID: "FT716", Name: "bpf-fails-badly", Severity: Error,
+		Title: "with a failing allocation or copy, a generator of BPF's code leaks, returns success, or writes",
+		On:    Kernels,
+		Sees:  Execution,
 	},
 }

@@ -40,6 +40,9 @@ the labels of a builder.`},
 	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
 	{"FT5", "x86-isms", `Words of x86 in arm64 code. The table is data: [rules/x86.go](../rules/x86.go).`},
 	{"FT6", "The builder's source and the patch", `The way in which a builder's code is written. FT601 to FT603 are also seen in an image, by executing the builder.`},
+	{"FT7", "BPF trampolines", `The code that arm64 kernels from 6.0 on generate for BPF programs that trace functions: fentry, fexit, fmod_ret, LSM and
+struct_ops. The kernel's generator is executed, and what it generates. Not applicable to a kernel without a BPF JIT or
+without BTF.`},
 }
 
 var evidenceNames = [...]string{"sites", "symbols", "sections", "model", "execution"}

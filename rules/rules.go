@@ -111,8 +111,9 @@ type Rule struct {
 	Severity Severity
 	Title    string // one line that says what is wrong
 
-	On   Inputs   // the inputs that the rule is about
-	Sees Evidence // the things that the rule looks at in an image; empty if On is Patches alone
+	On    Inputs   // the inputs that the rule is about
+	Sees  Evidence // the things that the rule looks at in an image; empty if On is Patches alone
+	NotOn Absence  // the architecture to whose images the rule does not apply, if there is one
 
 	Picture     Picture     // shows a finding in an image
 	Differences Differences // the kinds of difference from the model that the rule is about
@@ -145,6 +146,27 @@ func About(kind trampoline.DiffKind) []Rule {
 
 // All returns the whole catalogue in ID order. The caller owns the slice.
 func All() []Rule { return slices.Clone(catalogue) }
+
+// An Absence says that a rule does not apply to an architecture, and why: by its
+// index, from 1, in absences. Rules are copied with each result.
+type Absence uint8
+
+var absences []struct{ arch, why string }
+
+// absent is the Absence of an architecture, by its name (arch.Arch.Name).
+func absent(arch, why string) Absence {
+	absences = append(absences, struct{ arch, why string }{arch, why})
+	return Absence(len(absences))
+}
+
+// Why is the reason why the rule does not apply to the architecture of that name;
+// "" if it applies.
+func (a Absence) Why(name string) string {
+	if a == 0 || absences[a-1].arch != name {
+		return ""
+	}
+	return absences[a-1].why
+}
 
 // Lookup finds a rule by its ID or its name; case is ignored.
 func Lookup(s string) (Rule, bool) {

@@ -98,8 +98,8 @@ func buildsTrampolines(im *elfscan.Image) (ok bool, says string) {
 	}
 	const stub = 16 // instructions; a builder needs thousands
 	w := world.New(im)
-	w.M.MaxSteps = stub
-	ret, err := w.Call(fn, 0, 0, 0, 0, 0, 0, 0)
+	w.Mem.MaxSteps = stub
+	ret, err := w.Call(fn, 0, 0, 0, 0, 0, 0)
 	if err == nil && int32(ret) == -ENOTSUP {
 		return false, "the kernel builds no BPF trampolines: " + builderName + "() is a stub"
 	}

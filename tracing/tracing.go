@@ -134,6 +134,9 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if table.Arch != arch.ARM64 {
+		return nil, fmt.Errorf("functions of %s kernels are not judged yet, only those of %s", table.Arch.Name, arch.ARM64.Name)
+	}
 	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
 	k.Capabilities = k.caps.list()
 	if k.types, err = ktypes.FromBTF(im); err != nil {

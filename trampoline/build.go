@@ -42,6 +42,10 @@ const callbackAway = 1 << 20
 // Situation.
 func Build(table *callsite.Table) *Results {
 	all := &Results{}
+	if table.Arch != arch.ARM64 {
+		all.None = &world.Lack{What: "it is not executed on x86 yet"}
+		return all
+	}
 	im := table.Image
 	template := FindTemplate(table)
 	if template == nil {

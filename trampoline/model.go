@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 )
@@ -115,6 +114,9 @@ func NewModel(table *callsite.Table, t *Template, regs bool) (*Model, error) {
 	return m, nil
 }
 
+// opLoadLabel is the label on the load of function_trace_op in arm64's template.
+const opLoadLabel = "function_trace_op_ptr"
+
 // findOpLoad is the address of the ADRP of the pair that loads function_trace_op
 // into X2. The pair stands at its label or, without the label, anywhere in the
 // region.
@@ -125,7 +127,7 @@ func findOpLoad(im *elfscan.Image, r *Region) (addr uint64, ok bool) {
 		return ok && r.Contains(a) && r.Contains(a+a64.Size) && a64.Classify(adrp) == a64.ADRP &&
 			ldr&0xffc00000 == 0xf9400000 && a64.Rn(ldr) == a64.Rd(adrp) && a64.Rd(ldr) == 2
 	}
-	if a, ok := im.Addr(arch.ARM64.OpLoad); ok && isPair(a) {
+	if a, ok := im.Addr(opLoadLabel); ok && isPair(a) {
 		return a, true
 	}
 	op, _ := im.Addr("function_trace_op")

@@ -3,7 +3,6 @@ package trampoline
 import (
 	"fmt"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
@@ -20,28 +19,29 @@ type Region struct {
 	Last uint64
 	// OnLast reports whether the end label stands at Last and not behind it.
 	OnLast bool
+
+	before uint64 // address of the instruction before End
+	limit  uint64
 }
 
-// Limit is the address behind the region's last instruction.
-func (r *Region) Limit() uint64 {
-	if r.OnLast {
-		return r.End + a64.Size
-	}
-	return r.End
-}
+// Limit is the address behind what a builder copies of the region: its last
+// instruction too, unless builders append that.
+func (r *Region) Limit() uint64 { return r.limit }
 
-// Contains reports whether addr lies in the region, its last instruction
-// included.
+// Before is the address of the instruction before the end label.
+func (r *Region) Before() uint64 { return r.before }
+
+// Contains reports whether addr lies in what a builder copies of the region.
 func (r *Region) Contains(addr uint64) bool { return r.Start <= addr && addr < r.Limit() }
 
 // Describe describes the region in words, for people.
 func (r *Region) Describe(im *elfscan.Image) string {
 	text := func(addr uint64) string {
-		w, _ := im.Word(addr)
-		return "`" + a64.Text(w, addr, im.Name) + "`"
+		text, _ := im.Text(addr)
+		return "`" + text + "`"
 	}
 	if r.Last == 0 {
-		return fmt.Sprintf("%s..%s, %#x bytes, whose last instruction %s does not leave it", r.Label, r.EndLabel, r.End-r.Start, text(r.End-a64.Size))
+		return fmt.Sprintf("%s..%s, %#x bytes, whose last instruction %s does not leave it", r.Label, r.EndLabel, r.End-r.Start, text(r.before))
 	}
 	where := "the last instruction"
 	if r.OnLast {
@@ -77,21 +77,48 @@ func FindTemplate(table *callsite.Table) *Template {
 	for _, l := range table.Arch.Regions {
 		start, ok1 := im.Addr(l.Start)
 		end, ok2 := im.Addr(l.End)
-		if !ok1 || !ok2 || end <= start || end-start > entry.MaxWords*a64.Size || start%a64.Size != 0 || end%a64.Size != 0 {
+		size := table.Arch.InsnSize
+		if !ok1 || !ok2 || end <= start || end-start > maxRegion || start%size != 0 || end%size != 0 {
 			continue
 		}
-		r := Region{Label: l.Start, EndLabel: l.End, Start: start, End: end}
-		leaves := func(addr uint64) bool {
-			w, ok := im.Word(addr)
-			return ok && a64.Classify(w).EndsFlow()
+		r := Region{Label: l.Start, EndLabel: l.End, Start: start, End: end, limit: end}
+		before, stands := Before(im, start, end)
+		if !stands { // the end label stands within an instruction
+			continue
 		}
-		switch {
-		case leaves(end - a64.Size):
-			r.Last = end - a64.Size
-		case leaves(end):
+		r.before = before
+		leaves := func(addr uint64) (uint64, bool) {
+			in, ok := im.Insn(addr)
+			return in.Size, ok && in.Flow.Ends()
+		}
+		if _, ok := leaves(before); ok && !table.Arch.AppendsReturn {
+			r.Last = before
+		} else if size, ok := leaves(end); ok {
 			r.Last, r.OnLast = end, true
+			if !table.Arch.AppendsReturn {
+				r.limit += size
+			}
 		}
 		t.Regions = append(t.Regions, r)
 	}
 	return t
+}
+
+// maxRegion bounds the size of a region, in bytes.
+const maxRegion = 4 * entry.MaxInsns
+
+// Before is the address of the instruction before addr, if instruction follows
+// instruction from start to addr.
+func Before(im *elfscan.Image, start, addr uint64) (before uint64, ok bool) {
+	for a := start; a < addr; {
+		in, ok := im.Insn(a)
+		if !ok {
+			return 0, false
+		}
+		before, a = a, a+in.Size
+		if a == addr {
+			return before, true
+		}
+	}
+	return 0, false
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
 )
@@ -22,8 +23,7 @@ type Subject struct {
 // result. Registers other than those of the arguments keep their values. An error
 // says why no verdict is possible; its text names the place in the image.
 func (w *World) Call(fn uint64, args ...uint64) (uint64, error) {
-	w.M.SP = StackTop
-	v, err := w.M.Call(fn, args...)
+	v, err := w.cpu.call(fn, args)
 	if err != nil {
 		return 0, w.Explain(err)
 	}
@@ -40,8 +40,8 @@ func (w *World) Explain(err error) error {
 	if n := w.Image.Name(stop.PC); n != "" {
 		err = fmt.Errorf("%w (%s)", err, n)
 	}
-	if j, kind := w.lastJump(); (stop.Access == emu.Exec || stop.Reason == emu.Undefined) && j.To == stop.PC && kind != a64.Other {
-		err = fmt.Errorf("%w, where the %v at %s goes", err, kind, w.Image.At(j.From))
+	if j, what, _ := w.lastJump(); (stop.Access == emu.Exec || stop.Reason == emu.Undefined) && j.To == stop.PC && what != "" {
+		err = fmt.Errorf("%w, where the %s at %s goes", err, what, w.Image.At(j.From))
 	}
 	return err
 }
@@ -66,10 +66,10 @@ func (w *World) Execute(s Subject) (ret uint64, returned bool, err error) {
 		}
 		return 0, false, err
 	}
-	for _, what := range w.lost(s.Fn) {
+	for _, what := range w.cpu.lost(s.Fn) {
 		w.Fault(s.Fn, "%s", what)
 	}
-	if j, kind := w.lastJump(); w.M.Guarded && kind == a64.BR {
+	if j, _, flow := w.lastJump(); w.M != nil && w.M.Guarded && flow == arch.JumpsAway {
 		w.Fault(j.From, "returns by a BR, in a kernel with BTI: no landing pad is behind a call")
 	}
 	return ret, true, nil
@@ -124,31 +124,8 @@ var stackPoison = Poison(StackTop-512, 512, StackMark)
 // Enter makes the state of a fresh call. Every register has a value of its own,
 // and there is poison below the stack pointer.
 func (w *World) Enter() {
-	m := w.M
-	_ = m.Write(StackTop-uint64(len(stackPoison)), stackPoison) // mapped by Reset
-	for i := range m.X {
-		m.X[i] = own | uint64(i)
-	}
-	m.SP, m.X[18] = StackTop, scs
-	m.N, m.Z, m.C, m.V = true, false, true, false
-}
-
-// lost are the registers that the function fn, which was entered and has returned,
-// does not give back, in words.
-func (w *World) lost(fn uint64) (diffs []string) {
-	m := w.M
-	if m.X[18] != scs && w.HasSCS(fn) {
-		diffs = append(diffs, "loses its caller's x18")
-	}
-	for i := 19; i < 30; i++ {
-		if m.X[i] != own|uint64(i) {
-			diffs = append(diffs, fmt.Sprintf("loses its caller's x%d", i))
-		}
-	}
-	if m.SP != StackTop {
-		diffs = append(diffs, fmt.Sprintf("leaves SP at %+d bytes", int64(m.SP-StackTop)))
-	}
-	return diffs
+	_ = w.Mem.Write(StackTop-uint64(len(stackPoison)), stackPoison) // mapped by Reset
+	w.cpu.enter()
 }
 
 // HasSCS reports whether X18 is reserved for the shadow call stack: the kernel has
@@ -200,7 +177,7 @@ func (w *World) Misdeed(err error) string {
 	case past != "":
 		return past + ": " + err.Error()
 	case stop.Reason == emu.Break:
-		if what := trapOf(uint16(stop.Word >> 5)); what != "" {
+		if what := w.cpu.trap(stop); what != "" {
 			return "comes to " + what + ": " + err.Error()
 		}
 	case stop.Reason == emu.Exception && !callsOut(stop.Word):
@@ -213,7 +190,7 @@ func (w *World) Misdeed(err error) string {
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
-	case stop.Reason == emu.Misaligned && stop.Addr == w.M.SP:
+	case stop.Reason == emu.Misaligned && stop.Addr == w.SP():
 		return "uses a stack pointer that is not aligned: " + err.Error()
 	case stop.Reason == emu.NoLandingPad:
 		return "branches to where no landing pad is, in a kernel with BTI: " + err.Error()
@@ -269,7 +246,7 @@ func callsOut(w uint32) bool {
 // went on behind a BRK right before stop: where the bug table is not known, that
 // may have been BUG(), behind which there need not be code.
 func (w *World) ranPast(stop *emu.Stop) (past string, warned bool) {
-	trail := w.M.Trail()
+	trail := w.Mem.Trail()
 	for i, j := range trail {
 		last := stop.PC
 		if i+1 < len(trail) {
@@ -288,34 +265,37 @@ func (w *World) ranPast(stop *emu.Stop) (past string, warned bool) {
 
 // hasBreak reports whether a BRK lies between two places.
 func (w *World) hasBreak(from, to uint64) bool {
-	for a := from; a < min(to, from+emu.PageSize); a += a64.Size {
-		if insn, err := w.M.Read32(a); err == nil && a64.Classify(insn) == a64.Break {
+	for a := from; a < min(to, from+emu.PageSize); {
+		_, in, ok := w.cpu.insn(a)
+		switch {
+		case !ok:
+			return false
+		case in.Flow == arch.Traps:
 			return true
 		}
+		a += in.Size
 	}
 	return false
 }
 
-// lastJump is the Jump that led to the current PC.
-func (w *World) lastJump() (j emu.Jump, kind a64.Kind) {
-	trail := w.M.Trail()
+// lastJump is the Jump that led to the current PC, and the instruction that jumped in
+// words, "" if none is there.
+func (w *World) lastJump() (j emu.Jump, what string, flow arch.Flow) {
+	trail := w.Mem.Trail()
 	if len(trail) == 0 {
-		return j, a64.Other
+		return j, "", arch.GoesOn
 	}
 	j = trail[len(trail)-1]
-	insn, err := w.M.Read32(j.From)
-	if err != nil {
-		return j, a64.Other
-	}
-	return j, a64.Classify(insn)
+	what, in, _ := w.cpu.insn(j.From)
+	return j, what, in.Flow
 }
 
 // calledNull reports whether a branch to a register's address led to the first
 // 64 KiB: of a pointer that is zero in the image, the kernel may have another
 // value.
 func (w *World) calledNull(addr uint64) bool {
-	_, kind := w.lastJump()
-	return (kind == a64.BR || kind == a64.BLR) && addr < 64<<10
+	_, _, flow := w.lastJump()
+	return (flow == arch.CallsAway || flow == arch.JumpsAway) && addr < 64<<10
 }
 
 // stray says that the call at pc goes into the middle of a function; "" if it does
@@ -351,16 +331,16 @@ func strays(im *elfscan.Image, fn uint64) (found []string) {
 			continue
 		}
 		seen[s.Addr] = true
-		for a := s.Addr; a < s.End(); a += a64.Size {
-			w, ok := im.Word(a)
+		for a := s.Addr; a < s.End(); {
+			in, ok := im.Insn(a)
 			if !ok {
 				break
 			}
-			target, ok := a64.Target(w, a)
-			if kind := a64.Classify(w); !ok || kind != a64.Call && kind != a64.Branch {
+			pc, target := a, in.Target
+			if a += in.Size; in.Flow != arch.Calls && in.Flow != arch.Jumps {
 				continue
 			}
-			if diff := stray(im, a, target); diff != "" {
+			if diff := stray(im, pc, target); diff != "" {
 				found = append(found, diff)
 			}
 			if callee, ok := im.SymbolAt(target); ok && callee.Addr == target && callee.Type == elf.STT_FUNC &&

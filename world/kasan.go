@@ -47,6 +47,6 @@ func (w *World) hookKASAN() {
 // mapShadow maps KASAN's shadow bytes. All are 0: each address is good.
 func (w *World) mapShadow() {
 	if w.kasan != 0 {
-		w.M.Map(w.kasan, shadowSize, emu.Read|emu.Write)
+		w.Mem.Map(w.kasan, shadowSize, emu.Read|emu.Write)
 	}
 }

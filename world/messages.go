@@ -67,7 +67,7 @@ func (w *World) message(addr uint64) (string, bool) {
 	text := make([]byte, 0, longest)
 	var b [1]byte
 	for n := range uint64(longest) {
-		if w.M.Read(addr+n, b[:]) != nil {
+		if w.Mem.Read(addr+n, b[:]) != nil {
 			return "", false
 		}
 		switch c := b[0]; {
@@ -88,7 +88,7 @@ func (w *World) stringBegins(addr uint64) bool {
 		return true
 	}
 	var before [1]byte
-	return w.M.Read(addr-1, before[:]) != nil || before[0] != soh && !isPrinted(before[0])
+	return w.Mem.Read(addr-1, before[:]) != nil || before[0] != soh && !isPrinted(before[0])
 }
 
 // isPrinted reports whether the character is one of a message.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 )
 
@@ -54,8 +53,8 @@ func NewMemory(w *World) *Memory {
 // from base on.
 func (mem *Memory) Reset(base uint64) {
 	*mem = Memory{w: mem.w, Page: mem.Page, Base: base}
-	mem.w.M.Map(vmBase, emu.PageSize, emu.Read|emu.Write)
-	if err := mem.w.M.Watch(vmBase, emu.PageSize); err != nil {
+	mem.w.Mem.Map(vmBase, emu.PageSize, emu.Read|emu.Write)
+	if err := mem.w.Mem.Watch(vmBase, emu.PageSize); err != nil {
 		panic(err) // it has just been mapped
 	}
 }
@@ -119,7 +118,7 @@ func (mem *Memory) hook() {
 		mem.w.Hook(func(name string) error { mem.protect(name, permChanges[name]); return nil }, name)
 	}
 	mem.hookCaches()
-	mem.w.M.OnWrite = mem.onWrite
+	mem.w.Mem.OnWrite = mem.onWrite
 }
 
 // hookAllocators makes the stand-ins for functions that allocate memory for code,
@@ -203,6 +202,9 @@ func (mem *Memory) hookCaches() {
 		return mem.flush(name, mem.w.Arg(0), size)
 	}, "sync_icache_aliases")
 	mem.w.Hook(mem.w.Returns(0), "kick_all_cpus_sync", "smp_call_function", "smp_call_function_many_cond", "on_each_cpu_cond_mask")
+	if mem.w.M == nil {
+		return // the processor's caches see stores
+	}
 	mem.w.M.OnMaint = func(pc uint64, kind emu.MaintKind, addr uint64) {
 		switch kind {
 		case emu.ICInval:
@@ -265,28 +267,38 @@ func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo
 		if s, over := mem.over(addr, room); over {
 			return fmt.Errorf("%s() of %#x bytes: from %#x on they would lie over %s of the image", name, size, addr, s)
 		}
-		a := &Area{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
-		mem.w.M.Map(addr, size, emu.Read|emu.Write|emu.Exec)
-		if err := mem.w.M.Watch(addr, size); err != nil {
-			panic(err) // it has just been mapped
+		if _, err := mem.Give(addr, size, perm, reset); err != nil {
+			return err
 		}
-		vm := vmBase + uint64(len(mem.Areas))*vmSize
-		mem.Areas = append(mem.Areas, a)
 		mem.Base += room + page // a guard page
 		e.Addr, e.Perm = addr, perm
-		flags := uint64(vmAlloc)
-		if reset {
-			flags |= vmFlushResetPerms
-		}
-		for _, member := range [][2]uint64{{8, addr}, {16, room + page}, {vmFlags, flags}} {
-			if err := mem.w.M.Write64(vm+member[0], member[1]); err != nil {
-				return err
-			}
-		}
 		mem.w.SetResult(addr)
 	}
 	mem.w.event(e)
 	return nil
+}
+
+// Give makes an area at addr, as if code had allocated it before. addr is the address
+// of a page. reset reports whether freeing the area resets its permissions.
+func (mem *Memory) Give(addr, size uint64, perm emu.Perm, reset bool) (*Area, error) {
+	room := (size + mem.Page - 1) / mem.Page * mem.Page
+	a := &Area{Addr: addr, Size: size, Perms: slices.Repeat([]emu.Perm{perm}, int(room/emu.PageSize)), Reset: reset}
+	mem.w.Mem.Map(addr, size, emu.Read|emu.Write|emu.Exec)
+	if err := mem.w.Mem.Watch(addr, size); err != nil {
+		return nil, err
+	}
+	vm := vmBase + uint64(len(mem.Areas))*vmSize
+	mem.Areas = append(mem.Areas, a)
+	flags := uint64(vmAlloc)
+	if reset {
+		flags |= vmFlushResetPerms
+	}
+	for _, member := range [][2]uint64{{8, addr}, {16, room + mem.Page}, {vmFlags, flags}} {
+		if err := mem.w.Mem.Write64(vm+member[0], member[1]); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
 }
 
 // over reports whether memory would lie over a section of the image.
@@ -311,7 +323,7 @@ func (mem *Memory) free(name string, addr uint64) {
 			e.Err = e.Err || !a.Reset && p != emu.Read|emu.Write
 		}
 		a.Freed = true
-		mem.w.M.Unmap(a.Addr, uint64(len(a.Perms))*emu.PageSize)
+		mem.w.Mem.Unmap(a.Addr, uint64(len(a.Perms))*emu.PageSize)
 	}
 	mem.w.event(e)
 }
@@ -329,7 +341,7 @@ func (mem *Memory) flushReset(name string, a *Area, on bool) {
 func (mem *Memory) flush(name string, addr, size uint64) error {
 	e := Event{Kind: ICache, PC: mem.w.caller(), Addr: addr, Size: size, Func: name}
 	for end, b := addr+size, make([]byte, 1); size > 0; {
-		if err := mem.w.M.Read(addr, b); err != nil {
+		if err := mem.w.Mem.Read(addr, b); err != nil {
 			return err
 		}
 		next := addr&^(emu.PageSize-1) + emu.PageSize
@@ -346,7 +358,7 @@ func (mem *Memory) flush(name string, addr, size uint64) error {
 // mapped is an error of the emulator.
 func (mem *Memory) copyHook(canFail bool) func(string) error {
 	return func(name string) error {
-		m := mem.w.M
+		m := mem.w.Mem
 		dst, src, n := mem.w.Arg(0), mem.w.Arg(1), mem.w.Arg(2)
 		e := Event{Kind: Copy, PC: mem.w.caller(), Addr: dst, From: src, Size: n, Func: name}
 		a := mem.areaAt(dst)
@@ -390,7 +402,7 @@ func (mem *Memory) copyHook(canFail bool) func(string) error {
 
 // set stands for memset(addr, byte, n) and aarch64_insn_set(addr, insn, n).
 func (mem *Memory) set(name string) error {
-	m := mem.w.M
+	m := mem.w.Mem
 	addr, v, n := mem.w.Arg(0), uint32(mem.w.Arg(1)), mem.w.Arg(2)
 	if n > maxCopy {
 		return fmt.Errorf("%s() of %#x bytes: up to %#x are executed", name, n, maxCopy)
@@ -401,7 +413,7 @@ func (mem *Memory) set(name string) error {
 	}
 	buf := make([]byte, n)
 	for i := range buf {
-		buf[i] = byte(v >> (8 * (i % a64.Size)))
+		buf[i] = byte(v >> (8 * (i % 4)))
 	}
 	if a := mem.areaAt(addr); a != nil {
 		mem.w.event(Event{Kind: Store, PC: mem.w.caller(), Addr: addr, Size: n, Value: uint64(v), Perm: a.PermAt(addr), Func: name})

@@ -98,7 +98,7 @@ func (t *Tracer) Execute(s Subject) (returned bool, err error) {
 			t.made()
 		}
 		if m.PC == emu.ReturnAddress {
-			for _, diff := range w.lost(s.Fn) {
+			for _, diff := range w.cpu.lost(s.Fn) {
 				w.Fault(s.Fn, "%s", diff)
 			}
 			return true, nil

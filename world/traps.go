@@ -3,7 +3,7 @@ package world
 import (
 	"encoding/binary"
 
-	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/emu"
 )
 
@@ -52,8 +52,8 @@ func (w *World) isBug(pc uint64) bool {
 	for _, format := range []struct{ size, flags int }{{12, 10}, {8, 4}, {16, 14}} {
 		fits := len(b)%format.size == 0
 		for off := 0; fits && off < min(len(b), 8*format.size); off += format.size {
-			insn, ok := w.Image.Word(target(off))
-			fits = ok && a64.Classify(insn) == a64.Break
+			insn, ok := w.Image.Insn(target(off))
+			fits = ok && insn.Flow == arch.Traps
 		}
 		for off := 0; fits && off < len(b); off += format.size {
 			if target(off) == pc {

@@ -11,10 +11,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/emu/x64"
 )
 
 // Addresses of memory that is not in the image, and its sizes in bytes. The image
@@ -35,7 +35,9 @@ const (
 // A World is an image in an emulator.
 type World struct {
 	Image  *elfscan.Image
-	M      *emu.Machine
+	Mem    *emu.Core    // its memory, limits and trail
+	M      *emu.Machine // of an arm64 image; nil for others
+	X      *x64.Machine // of an x86-64 image; nil for others
 	Events []Event
 	Faults []Fault        // of the call that runs
 	Fail   map[string]int // by function of the patching interface: the call that fails with -ERANGE, from 1, or FailAll
@@ -43,6 +45,7 @@ type World struct {
 	// AtCall, if not nil, is called before each stand-in.
 	AtCall func(name string)
 
+	cpu    cpu
 	arch   *arch.Arch
 	flags  bool                // the value of all condition flags after the last call
 	from   uint64              // address of the instruction that runs, or that called the stand-in; 0: see caller
@@ -77,21 +80,21 @@ func (w *World) Fault(pc uint64, format string, args ...any) {
 }
 
 // Arg is argument i, from 0 to 7, of the function that a stand-in stands for
-// (AAPCS64, 6.4.1).
-func (w *World) Arg(i int) uint64 { return w.M.X[i] }
+// (AAPCS64, 6.4.1); on x86-64 up to 5.
+func (w *World) Arg(i int) uint64 { return w.cpu.arg(i) }
 
 // SetResult has a stand-in return v.
-func (w *World) SetResult(v uint64) { w.M.X[0] = v }
+func (w *World) SetResult(v uint64) { w.cpu.setResult(v) }
 
 // SetInt has a stand-in return an int. The upper half of the register then has no
 // meaning, and is clobbered.
 func (w *World) SetInt(v int32) { w.SetResult(clobbered&^0xffff_ffff | uint64(uint32(v))) }
 
 // SP is the stack pointer.
-func (w *World) SP() uint64 { return w.M.SP }
+func (w *World) SP() uint64 { return w.cpu.sp() }
 
 // PC is the address of the instruction that runs.
-func (w *World) PC() uint64 { return w.M.PC }
+func (w *World) PC() uint64 { return w.Mem.PC }
 
 // MaxPages bounds the pages of an execution: 16 MiB. Real kernels need about 100
 // pages.
@@ -104,10 +107,9 @@ const stepsPerEvent = 8
 // New makes a World of the image. Its text is read-only and executable, as after
 // boot.
 func New(im *elfscan.Image) *World {
-	w := &World{Image: im, M: &emu.Machine{MaxSteps: 1 << 20, MaxPages: MaxPages, SignsLR: true}, arch: arch.ARM64,
-		funcs: map[uint64]string{}, calls: map[string]int{}, strays: map[uint64][]string{}}
-	w.M.Load = w.load
-	w.M.OnBreak = w.onBreak
+	w := &World{Image: im, arch: im.Arch(), funcs: map[uint64]string{}, calls: map[string]int{}, strays: map[uint64][]string{}}
+	processors[im.Arch()](w)
+	w.Mem.MaxSteps, w.Mem.MaxPages, w.Mem.Load = 1<<20, MaxPages, w.load
 	w.hookCommon()
 	w.hookKASAN()
 	w.hookPatching()
@@ -118,13 +120,11 @@ func New(im *elfscan.Image) *World {
 // Reset brings back the image's bytes and clears registers and events. Hooks
 // stay.
 func (w *World) Reset() {
-	w.M.Reset()
+	w.cpu.reset()
 	w.mapShadow() // first: it may lie where others are mapped
-	w.M.Map(Task, taskSize, emu.Read|emu.Write)
-	w.M.Map(Stack, stackSize, emu.Read|emu.Write)
-	w.M.Map(Heap, heapSize, emu.Read|emu.Write)
-	w.M.Sys[emu.SPEL0] = Task
-	w.M.SP, w.M.X[18] = StackTop, scs
+	w.Mem.Map(Task, taskSize, emu.Read|emu.Write)
+	w.Mem.Map(Stack, stackSize, emu.Read|emu.Write)
+	w.Mem.Map(Heap, heapSize, emu.Read|emu.Write)
 	w.Events, w.Faults = w.Events[:0], nil
 	w.heap = Heap
 	clear(w.calls)
@@ -165,17 +165,17 @@ func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 }
 
 // caller is the address of the branch that called the stand-in. A Tracer has seen
-// that branch. Otherwise it is the BL before the return address, which is wrong
+// that branch. Otherwise it is the call before the return address, which is wrong
 // for a tail call.
 func (w *World) caller() uint64 {
 	if w.from != 0 {
 		return w.from
 	}
-	return w.M.X[30] - a64.Size
+	return w.cpu.caller()
 }
 
 func (w *World) event(e Event) {
-	w.M.Steps += stepsPerEvent
+	w.Mem.Steps += stepsPerEvent
 	w.Events = append(w.Events, e)
 }
 
@@ -196,7 +196,7 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 			continue
 		}
 		w.funcs[a] = name
-		w.M.Hook(a, func(m *emu.Machine) error {
+		w.cpu.hook(a, func() error {
 			if w.AtCall != nil {
 				w.AtCall(name)
 			}
@@ -218,7 +218,7 @@ func (w *World) Unhook(names ...string) {
 	for _, name := range names {
 		if a, ok := w.Image.Addr(name); ok && w.funcs[a] != "" {
 			delete(w.funcs, a)
-			w.M.Hook(a, nil)
+			w.cpu.hook(a, nil)
 		}
 	}
 }
@@ -227,15 +227,11 @@ func (w *World) Unhook(names ...string) {
 // is in the lower bits.
 const clobbered = 0xc10b_0000_c10b_0000
 
-// Clobber changes the registers that a call may clobber, except X0, and the
-// condition flags.
+// Clobber changes the registers that a call may clobber, except that of the result,
+// and the condition flags.
 func (w *World) Clobber() {
-	m := w.M
-	for i := uint64(1); i < 18; i++ {
-		m.X[i] = clobbered | i
-	}
 	w.flags = !w.flags
-	m.N, m.Z, m.C, m.V = w.flags, w.flags, w.flags, w.flags
+	w.cpu.clobber(w.flags)
 }
 
 // FlipFlags has the next call of a stand-in leave the condition flags other than it

@@ -4,7 +4,10 @@
 #include "../entry-callops.inc"
 
 	image_head
-	callops_entry_code
+#ifndef DIRECT
+#define DIRECT 1
+#endif
+	callops_entry_code direct=DIRECT
 	traced	vfs_read
 	traced	vfs_write
 	weak_update_trampoline

@@ -1,0 +1,199 @@
+package bpf
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+)
+
+// A compiled program is what bpf_int_jit_compile() has made of instructions.
+type compiled struct {
+	prog  uint64 // address of its struct bpf_prog
+	addr  uint64 // of its code
+	size  uint64 // of its code, in bytes
+	alloc uint64 // the call in bpf_int_jit_compile() that allocated its memory, 0 if that is not known
+}
+
+// Instructions of BPF programs, of 64 bits each (Documentation/bpf/standardization).
+const (
+	bpfReturn0 = 0xb7 // r0 = 0
+	bpfExit    = 0x95
+)
+
+// fillHole fills memory for code with instructions that trap.
+const fillHole = "jit_fill_hole"
+
+// hookCompiler makes the stand-ins for what the JIT calls beside allocators.
+func (b *bench) hookCompiler() {
+	b.w.Hook(b.w.Returns(0), "bpf_jit_charge_modmem", "bpf_jit_uncharge_modmem")
+	random := func(of func() uint64) func(string) error {
+		return func(string) error {
+			b.noteAlloc()
+			b.w.SetResult(of())
+			return nil
+		}
+	}
+	b.w.Hook(random(func() uint64 { return uint64(b.random) }), "get_random_u32")
+	b.w.Hook(random(func() uint64 { return uint64(b.random) * (b.w.Arg(0) & 0xffff_ffff) >> 32 }), "__get_random_u32_below")
+	b.w.Hook(random(func() uint64 { return uint64(b.random >> 16) }), "get_random_u16")
+	b.w.Hook(random(func() uint64 { return uint64(b.random >> 24) }), "get_random_u8")
+}
+
+// noteAlloc notes the call in bpf_int_jit_compile() that is active, by the first
+// random number that is asked for: the one of the place of a program in its memory.
+func (b *bench) noteAlloc() {
+	fn, ok := b.Image.Lookup("bpf_int_jit_compile")
+	for _, pc := range append([]uint64{b.w.M.X[30] - a64.Size}, b.callers()...) {
+		if ok && b.allocCall == 0 && pc-fn.Addr < fn.Size {
+			b.allocCall = pc
+		}
+	}
+}
+
+// compile executes bpf_int_jit_compile() for a program. random is the random number
+// that chooses where in its memory the program lies.
+func (b *bench) compile(insns []uint64, random uint32) (c compiled, err error) {
+	fn, _ := b.Image.Addr("bpf_int_jit_compile")
+	b.w.Hook(b.w.Returns(0), fillHole) // a pack is too large to be filled: here it has zeros, which are UDF
+	defer b.w.Unhook(fillHole)
+	if nodes, ok := b.Image.Addr("node_states"); ok { // a pack is for all possible nodes: one
+		b.must(b.w.M.Write64(nodes, 1))
+	}
+	b.random, b.allocCall = random, 0
+	prog, aux := b.prog.object(8*uint64(len(insns))), b.aux.object(0)
+	prog.set("type", b.tracing)
+	prog.set("expected_attach_type", b.fentry)
+	prog.set("jit_requested", 1)
+	prog.set("len", uint64(len(insns)))
+	for i, insn := range insns {
+		binary.LittleEndian.PutUint64(prog.data[b.insnsOff()+8*uint64(i):], insn)
+	}
+	auxAddr := b.put(aux)
+	prog.set("aux", auxAddr)
+	c.prog = b.put(prog)
+	b.must(b.w.M.Write64(auxAddr+b.aux.members["prog"].Offset, c.prog))
+	args := []uint64{c.prog}
+	if b.verifies {
+		args = []uint64{0, c.prog}
+	}
+	b.w.Events = b.w.Events[:0]
+	_, returned, err := b.w.Execute(world.Subject{Name: "bpf_int_jit_compile", Fn: fn, Args: args})
+	switch {
+	case err != nil:
+		return c, err
+	case !returned:
+		return c, fmt.Errorf("%s", b.w.Faults[0].What)
+	}
+	code, err := b.w.M.Read64(c.prog + b.prog.members["bpf_func"].Offset)
+	b.must(err)
+	size, err := b.w.M.Read64(c.prog + b.prog.members["jited_len"].Offset)
+	b.must(err)
+	c.addr, c.size, c.alloc = code, size&0xffff_ffff, b.allocCall
+	if c.addr == 0 || c.size == 0 {
+		return c, fmt.Errorf("the JIT does not compile a program of %d instructions", len(insns))
+	}
+	return c, nil
+}
+
+// A Compiled is a program that the JIT has made, and to which a trampoline that is
+// far away was attached.
+type Compiled struct {
+	Addr    uint64
+	Literal uint64 // address of the 64-bit literal that its PLT loads
+	Store   uint64 // the instruction that writes the literal
+	Width   uint64 // of that store, in bytes
+	Alloc   uint64 // the call in bpf_int_jit_compile() that allocated the program's memory, 0 if that is not known
+	Diffs   []Diff
+	WX      []WXMoment
+}
+
+// Torn reports whether a processor that loads the literal can get a part of it, while
+// another writes it: see "Single-copy atomicity" in the Arm ARM, B2.
+func (c *Compiled) Torn() bool { return c.Literal%8 != 0 || c.Width != 8 }
+
+// compiles has programs compiled at several offsets in their memory, and attaches
+// trampolines that are far away.
+func (b *bench) compiles(offsets int) (out []Compiled, stuck error) {
+	for n := range offsets {
+		b.reset()
+		insns := []uint64{bpfReturn0, bpfExit}
+		if n%2 == 1 {
+			insns = []uint64{bpfReturn0, bpfReturn0, bpfExit}
+		}
+		p, err := b.compile(insns, uint32(n)*0x9e3779b9)
+		if err != nil {
+			return out, err
+		}
+		c := Compiled{Addr: p.addr, Alloc: p.alloc, WX: b.moments()}
+		b.judgeCompiled(&c, p)
+		b.symbols = append(b.symbols[:0], symbolRange{p.addr, p.size})
+		ret, err := b.poke(p.addr, b.call, 0, b.text[1]+far)
+		if err != nil || ret != 0 {
+			return out, fmt.Errorf("attaching a trampoline to a compiled program: it returns %d, %v", ret, err)
+		}
+		for i := range b.w.Events {
+			e := &b.w.Events[i]
+			if (e.Kind == world.Store || e.Kind == world.PatchLiteral) && e.Addr-p.addr < p.size+64 {
+				c.Literal, c.Store, c.Width = e.Addr, e.PC, e.Size
+			}
+		}
+		if c.Store == 0 {
+			return out, fmt.Errorf("no literal is written when a trampoline that is far away is attached to a compiled program")
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// judgeCompiled judges the memory of a compiled program: its permissions, and whether
+// instruction fetch sees the code.
+func (b *bench) judgeCompiled(c *Compiled, p compiled) {
+	diff := func(kind DiffKind, pc uint64, format string, args ...any) {
+		c.Diffs = append(c.Diffs, Diff{Kind: kind, Text: fmt.Sprintf(format, args...), Emitter: Emitter{PC: pc}})
+	}
+	fn, _ := b.Image.Addr("bpf_int_jit_compile")
+	if perm := b.permAt(p.addr); perm&emu.Exec == 0 {
+		diff(ICache, fn, "the memory of a compiled program is %v", perm)
+	}
+	var dirty *world.Event
+	blamed := uint64(0) // what makes it executable, or stores
+	for i := range b.w.Events {
+		e := &b.w.Events[i]
+		within := e.Addr < p.addr+p.size && p.addr < e.Addr+e.Size
+		switch e.Kind {
+		case world.Store, world.Copy, world.Patch, world.PatchLiteral:
+			if within && !e.Err {
+				if dirty = e; e.ByInterface() {
+					dirty = nil
+				}
+			}
+		case world.ICache:
+			if e.Addr <= p.addr && e.Addr+e.Size >= p.addr+p.size {
+				dirty = nil
+			}
+		case world.Protect:
+			if within && dirty != nil && e.Perm&emu.Exec != 0 {
+				blamed = e.PC
+			}
+		case world.Trap:
+			diff(Failing, e.PC, "warns (brk #%#x at %s)", e.Value, b.Image.At(e.PC))
+		}
+	}
+	if dirty != nil {
+		diff(ICache, cmp.Or(blamed, dirty.PC), "does not maintain the instruction cache for the %d bytes of a compiled program", p.size)
+	}
+}
+
+// permAt are the permissions of memory for code.
+func (b *bench) permAt(addr uint64) (perm emu.Perm) {
+	for _, a := range b.mem.Areas {
+		if !a.Freed && a.Contains(addr) {
+			perm = a.PermAt(addr)
+		}
+	}
+	return perm
+}

@@ -1,0 +1,51 @@
+package checks
+
+import (
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/ftlint/ftlint/bpf"
+	"github.com/ftlint/ftlint/internal/plural"
+)
+
+// FT714 finds functions with a callsite to which BPF trampolines cannot be attached.
+var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
+	res, out, done := bpfRun(pass)
+	if done {
+		return out, nil
+	}
+	t, none := sitesOf(pass)
+	switch {
+	case t == nil:
+		return notApplicable("%v", none)
+	case !res.Kernel.HasSite:
+		reportImage(pass, say("BPF trampolines cannot be attached to kernel functions, only to BPF programs").
+			Because("ftrace of this kernel has no direct calls (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, on arm64 from 6.4 on)").
+			Because("%s have no fentry, fexit, fmod_ret or LSM programs", plural.Of(len(t.Addrs), "callsite")))
+		return examined("the way from callsites to BPF trampolines")
+	}
+	why, funcs := map[string][]*bpf.Traceable{}, map[string]int{}
+	var reasons []string
+	for i := range res.Unsupported {
+		u := &res.Unsupported[i]
+		if why[u.Why] == nil {
+			reasons = append(reasons, u.Why)
+		}
+		why[u.Why] = append(why[u.Why], u)
+		funcs[u.Why] += len(u.Funcs)
+	}
+	total := 0
+	for _, n := range funcs {
+		total += n
+	}
+	if total > 0 {
+		c := say("%s with a callsite cannot have BPF programs", plural.Of(total, "function"))
+		for _, reason := range reasons {
+			c = c.Because("%s: %s, such as %s", plural.Of(funcs[reason], "function"), reason, why[reason][0].Funcs[0])
+		}
+		reportImage(pass, c)
+	}
+	if res.Prototypes == 0 {
+		return examined("the way from callsites to BPF trampolines (each function's arguments: with --exhaustive)")
+	}
+	return examined("the way from callsites to BPF trampolines, %s of functions", plural.Of(res.Prototypes, "prototype"))
+}, BPF, Sites)

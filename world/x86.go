@@ -1,0 +1,121 @@
+package world
+
+import (
+	"fmt"
+
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/emu/x64"
+	code "github.com/ftlint/ftlint/x64"
+)
+
+// cpuX64 is the cpu of an x86-64 image. GS is 0: the variables of the processor are
+// those of the image, which the kernel copies for each processor.
+type cpuX64 struct {
+	w *World
+	*x64.Machine
+}
+
+func newX64(w *World) {
+	w.X = &x64.Machine{}
+	w.X.OnTrap = func(pc uint64) emu.BreakAction {
+		w.event(Event{Kind: Trap, PC: pc})
+		if what, _, _ := w.cpu.insn(pc); what == ud2 && !w.isBug(pc) {
+			return emu.Continue
+		}
+		return emu.Halt
+	}
+	w.Mem, w.cpu = &w.X.Core, cpuX64{w, w.X}
+}
+
+// ud2 is the instruction of BUG() and WARN(), as insn names it.
+const ud2 = "UD2"
+
+func (c cpuX64) reset() {
+	c.Reset()
+	c.R[x64.RSP] = StackTop
+}
+
+func (c cpuX64) enter() {
+	for i := range c.R {
+		c.R[i] = own | uint64(i)
+	}
+	c.R[x64.RSP] = StackTop
+	c.Flags = x64.FlagIF | x64.FlagZF
+}
+
+func (c cpuX64) call(fn uint64, args []uint64) (uint64, error) {
+	c.R[x64.RSP] = StackTop
+	return c.Call(fn, args...)
+}
+
+func (c cpuX64) lost(uint64) (diffs []string) {
+	for _, i := range x64.Saved {
+		if c.R[i] != own|uint64(i) {
+			diffs = append(diffs, "loses its caller's "+x64.RegName(i))
+		}
+	}
+	if c.R[x64.RSP] != StackTop {
+		diffs = append(diffs, fmt.Sprintf("leaves RSP at %+d bytes", int64(c.R[x64.RSP]-StackTop)))
+	}
+	if c.Flags&x64.FlagDF != 0 {
+		diffs = append(diffs, "returns with DF set")
+	}
+	return diffs
+}
+
+func (c cpuX64) arg(i int) uint64   { return c.R[x64.Args[i]] }
+func (c cpuX64) setResult(v uint64) { c.R[x64.RAX] = v }
+func (c cpuX64) sp() uint64         { return c.R[x64.RSP] }
+
+func (c cpuX64) caller() uint64 {
+	ret, _ := c.Read64(c.R[x64.RSP])
+	return ret - code.CallSize
+}
+
+// clobber is about the psABI, "Registers".
+func (c cpuX64) clobber(flags bool) {
+	for _, i := range []int{x64.RCX, x64.RDX, x64.RSI, x64.RDI, x64.R8, x64.R9, x64.R10, x64.R11} {
+		c.R[i] = clobbered | uint64(i)
+	}
+	const all = x64.FlagCF | x64.FlagPF | x64.FlagAF | x64.FlagZF | x64.FlagSF | x64.FlagOF
+	c.Flags &^= all
+	if flags {
+		c.Flags |= all
+	}
+}
+
+func (c cpuX64) hook(addr uint64, f func() error) {
+	if f == nil {
+		c.Hook(addr, nil)
+		return
+	}
+	c.Hook(addr, func(*x64.Machine) error { return f() })
+}
+
+func (c cpuX64) trap(stop *emu.Stop) string {
+	switch what, _, _ := c.insn(stop.PC); what {
+	case ud2:
+		return "BUG()"
+	case "UD1":
+		return "" // of a sanitizer
+	}
+	return "a trap"
+}
+
+func (c cpuX64) insn(addr uint64) (what string, in arch.Insn, ok bool) {
+	buf := make([]byte, code.MaxSize)
+	for len(buf) > 0 && c.Read(addr, buf) != nil {
+		buf = buf[:len(buf)-1] // its end may not be mapped
+	}
+	i, ok := code.Decode(buf)
+	if !ok {
+		return "", in, false
+	}
+	in, _ = arch.X86.Insn(buf, addr)
+	switch in.Flow {
+	case arch.GoesOn, arch.DoesNought:
+		return "", in, true
+	}
+	return i.Op.String(), in, true
+}

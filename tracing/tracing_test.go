@@ -129,3 +129,14 @@ func TestModule(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherArch asks about a kernel of x86, whose functions are not executed.
+func TestOtherArch(t *testing.T) {
+	im := images.Kernel(t, "trixie-amd64")
+	if _, err := Of(im); err == nil || !strings.Contains(err.Error(), "not judged yet") {
+		t.Errorf("functions: %v", err)
+	}
+	if list, err := Capabilities(im); err == nil || list != nil {
+		t.Errorf("capabilities: %v, %v", list, err)
+	}
+}

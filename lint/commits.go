@@ -3,6 +3,7 @@ package lint
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,13 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 		in.Notes = append(in.Notes, patchscan.Note{Text: fmt.Sprintf("not read: %s", plural.Of(merges, "merge"))})
 	}
 	began := time.Now()
-	res = d.patch(ctx, in)
+	first, _, ranged := strings.Cut(rng, "..")
+	if !ranged {
+		first = strings.TrimSuffix(rng, "^!") + "^"
+	}
+	at := *d
+	at.tree = gitTree(ctx, cmp.Or(first, "HEAD"))
+	res = at.patch(ctx, in)
 	res.Elapsed = time.Since(began)
 	return res
 }

@@ -38,8 +38,9 @@ type Config struct {
 	Policy     *policy.Policy            // which findings count; nil: all do
 	ConfigFile string                    // the file that these come from, for summaries; "" for no file
 
-	AllLines bool // judge the context lines of patches too
-	AtPatch  bool // findings in patches are at the patch's line, not the patched file's
+	AllLines bool   // judge the context lines of patches too
+	SrcTree  string // the kernel's sources, in which what patches mention is looked up; "" for none
+	AtPatch  bool   // findings in patches are at the patch's line, not the patched file's
 
 	Progress func(done int) // called with the number of modules that are done; may be nil
 }
@@ -104,6 +105,7 @@ type driver struct {
 	Config
 	fset  *token.FileSet
 	slots chan struct{} // bounds what runs at once
+	tree  *tree         // of the patches; nil for none
 
 	letters map[string][]*patchscan.Patch // of files of a series without a patch
 
@@ -113,6 +115,9 @@ type driver struct {
 func newDriver(cfg Config) *driver {
 	d := &driver{Config: cfg, fset: token.NewFileSet()}
 	d.slots = make(chan struct{}, d.workers())
+	if cfg.SrcTree != "" {
+		d.tree = folderTree(cfg.SrcTree)
+	}
 	return d
 }
 

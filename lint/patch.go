@@ -205,6 +205,9 @@ func (d *driver) join(ctx context.Context, inputs []*patchscan.Input) (all *patc
 		all = patchscan.Join(inputs)
 	}
 	all.AllLines = d.AllLines
+	if d.tree != nil {
+		d.tree.extend(all)
+	}
 	all.AddTo(d.fset)
 	list := patchAnalyzers(d.Checks)
 	r := newRunner(ctx, d.fset, map[*analysis.Analyzer]any{patchchecks.Patch: all}, nil) // inputs run at once, not their analyzers

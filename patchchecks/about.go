@@ -18,6 +18,20 @@ var (
 		"PAGE_KERNEL_EXEC", "PAGE_KERNEL_ROX"}
 )
 
+// helperWords are in the names of what helpers of such code call.
+var helperWords = []string{"icache", "caches_clean_inval", "plt", "in_range", "long_jump", "patch_map", "fixmap", "TEXT_POKE"}
+
+// AboutCode reports whether the tokens of a function have names of tracing, entry
+// code, text patching, memory for code, caches or PLTs.
+func AboutCode(tokens []patchscan.Token) bool {
+	for _, t := range tokens {
+		if t.Kind == patchscan.Ident && len(t.Text) > 2 && (hasAny(t.Text, codeWords...) || hasAny(t.Text, helperWords...)) {
+			return true
+		}
+	}
+	return false
+}
+
 // aboutCode reports whether a function has to do with tracing, entry code, text
 // patching or memory for code.
 func (s *Source) aboutCode(fl *flow) bool {

@@ -20,7 +20,9 @@ type flow struct {
 	given   map[string]bool // parameters in which other functions pass memory for code
 	memory  map[string]bool // variables that point into memory for code
 
-	allSinks []sink // what sinks returns; nil until it is asked
+	helpers  map[string][]*flow // functions of the series and of the tree, by name
+	asking   bool               // helper is looking into what it calls
+	allSinks []sink             // what sinks returns; nil until it is asked
 }
 
 func newFlow(s *Source, f *patchscan.Func, allocators map[string]bool) *flow {

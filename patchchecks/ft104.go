@@ -2,7 +2,6 @@ package patchchecks
 
 import (
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -38,5 +37,5 @@ var FT104 = check("FT104", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no end label (name_end) in a function of arm64 assembly")
 	}
-	return examined("%s", plural.Of(n, "end label"))
+	return examined("%s", some(n, "end label"))
 })

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -69,7 +68,7 @@ var FT106 = check("FT106", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no region of arm64 assembly that the same input copies by its labels")
 	}
-	return examined("%s", plural.Of(n, "region"))
+	return examined("%s", some(n, "region"))
 })
 
 // pcRelative is the symbol that an instruction reaches from its own address. The

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -88,5 +87,5 @@ var FT112 = check("FT112", func(j *judge) tally {
 	if builders+labels == 0 {
 		return notApplicable("nothing copies code into memory that was allocated for it, and no end label marks ftrace's entry code")
 	}
-	return examined("%s, %s", plural.Of(builders, "builder"), plural.Of(labels, "end label"))
+	return examined("%s, %s", some(builders, "builder"), some(labels, "end label"))
 })

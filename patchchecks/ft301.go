@@ -7,7 +7,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -71,7 +70,7 @@ var FT301 = check("FT301", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing makes allocated memory executable (set_memory_x)")
 	}
-	return examined("%s that make memory executable", plural.Of(n, "call"))
+	return examined("%s that make memory executable", some(n, "call"))
 })
 
 const (

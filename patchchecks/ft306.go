@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -145,7 +144,7 @@ var FT306 = check("FT306", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing stores code and makes it executable in one function, or writes text through an alias")
 	}
-	return examined("%s", plural.Of(n, "function"))
+	return examined("%s", some(n, "function"))
 })
 
 // staleCode says why cache maintenance matters.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -89,7 +88,7 @@ var FT601 = check("FT601", func(j *judge) tally {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
-	return examined("%s that are stored as instructions", plural.Of(constants, "constant"))
+	return examined("%s that are stored as instructions", some(constants, "constant"))
 })
 
 // byHand is the claim that the instruction w, the constant t, is made by hand. where

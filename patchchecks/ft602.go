@@ -8,7 +8,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -85,7 +84,7 @@ var FT602 = check("FT602", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing of arm64 writes instructions to a trampoline or to a computed address")
 	}
-	return examined("%s of instructions", plural.Of(n, "write"))
+	return examined("%s of instructions", some(n, "write"))
 })
 
 // computed reports whether an address is the result of a computation in this
@@ -190,6 +189,8 @@ func (fl *flow) reads(address []patchscan.Token, at int) bool {
 				return true
 			}
 		case strings.HasPrefix(c.Name, "aarch64_insn_is_"):
+			return true
+		case address != nil && c.At < at && fl.helper(c, names, (*flow).readsParameter):
 			return true
 		}
 	}

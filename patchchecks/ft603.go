@@ -53,7 +53,7 @@ var FT603 = check("FT603", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("nothing masks an offset into an instruction")
 	}
-	return examined("%s", plural.Of(n, "masked offset"))
+	return examined("%s", some(n, "masked offset"))
 })
 
 // reportMasked reports an offset that the statement at a token cuts to a number of

@@ -72,7 +72,7 @@ var FT604 = check("FT604", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable("no function of arm64 C that is long enough to compare")
 	}
-	return examined("%s", plural.Of(n, "function"))
+	return examined("%s", some(n, "function"))
 })
 
 // A twin is a function b that is nearly the same as a, and their difference.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -39,12 +38,15 @@ var FT605 = check("FT605", func(j *judge) tally {
 					return
 				}
 				n++
+				if j.In.Known != nil && j.In.Known(word) {
+					return
+				}
 				near := names.defined
 				if diagram {
 					near = names.all
 				}
 				for _, name := range near {
-					if isTypo(word, name, diagram) {
+					if isTypo(word, name, diagram || j.In.Known != nil) {
 						j.reportSpan(pos(at), pos(at+len(word)), finding.
 							Say("`%s` is named, but the code has only `%s`", brief(word), brief(name)).
 							Because("nothing here defines `%s`, and `%s` is one letter away", short(word), short(name)).
@@ -81,7 +83,7 @@ var FT605 = check("FT605", func(j *judge) tally {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
-	return examined("%s in comments and diagrams that the code does not have", plural.Of(n, "name"))
+	return examined("%s in comments and diagrams that the code does not have", some(n, "name"))
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -50,7 +49,7 @@ var FT608 = check("FT608", func(j *judge) tally {
 	if alloc == nil {
 		return notApplicable("the input allocates no memory for code")
 	}
-	looked := examined("%s of memory for code, %s that nothing tests", plural.Of(allocations, "allocation"), plural.Of(len(branches), "branch"))
+	looked := examined("%s of memory for code, %s that nothing tests", some(allocations, "allocation"), some(len(branches), "branch"))
 	if len(branches) == 0 {
 		return looked
 	}
@@ -83,11 +82,16 @@ var FT608 = check("FT608", func(j *judge) tally {
 // pltName matches names that have to do with a PLT.
 var pltName = regexp.MustCompile(`(?i)(^|_)(plts?|veneers?)(_|$)`)
 
+// isPLT reports whether a name, "->name" for a member, has to do with a PLT.
+func isPLT(name string) bool {
+	return pltName.MatchString(strings.TrimPrefix(name, "->")) || name == "ftrace_find_callable_addr"
+}
+
 // usesPLT reports whether one of the addresses of a branch comes from a PLT.
 func (fl *flow) usesPLT(branch patchscan.Call) bool {
 	for _, arg := range branch.Args[:2] {
 		for name := range fl.origins(arg, branch.At) {
-			if pltName.MatchString(strings.TrimPrefix(name, "->")) || name == "ftrace_find_callable_addr" {
+			if isPLT(name) || slices.ContainsFunc(fl.helpers[name], func(g *flow) bool { return g != fl && g.givesPLT() }) {
 				return true
 			}
 		}
@@ -111,6 +115,9 @@ func (fl *flow) testsRange(branch patchscan.Call) bool {
 		}
 	}
 	for _, c := range fl.calls {
+		if c.At < branch.At && fl.decides(c.At) && fl.helper(c, names, (*flow).testsParameter) {
+			return true
+		}
 		if c.At < branch.At && rangeTest.MatchString(c.Name) && slices.ContainsFunc(c.Args, func(arg []patchscan.Token) bool { return mentions(arg, names) }) {
 			return true
 		}

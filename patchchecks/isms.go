@@ -8,7 +8,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -59,7 +58,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 				j.report(s, t, c)
 			})
 		}
-		return examined("%s", plural.Of(len(table), "word"))
+		return examined("%s", some(len(table), "word"))
 	})
 }
 
@@ -237,7 +236,7 @@ var FT503 = check("FT503", func(j *judge) tally {
 			}
 		}
 	}
-	return examined("%s and names", plural.Of(len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns), "opcode"))
+	return examined("%s and names", some(len(opcodeNames)+len(opcodeBytes)+len(opcodeRuns), "opcode"))
 })
 
 // opcodeInWords finds an opcode in a comment that says what the code was on x86. at

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
-	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -76,7 +75,7 @@ var FT606 = check("FT606", func(j *judge) tally {
 	if about == 0 {
 		return notApplicable(noneAbout)
 	}
-	return examined("%s", plural.Of(about, "patch"))
+	return examined("%s", some(about, "patch"))
 })
 
 // noneAbout says why a rule about messages is not applicable to patches.
@@ -150,7 +149,7 @@ var FT607 = check("FT607", func(j *judge) tally {
 	if n == 0 {
 		return notApplicable(noneAbout)
 	}
-	return examined("%s", plural.Of(n, "message"))
+	return examined("%s", some(n, "message"))
 })
 
 // claims matches words that say that something is fast or slow.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/rules"
 )
@@ -99,12 +100,20 @@ func note(s *Source, t patchscan.Token, format string, args ...any) analysis.Rel
 
 // A tally is what a check looked at in one series, or why it has nothing to say.
 type tally struct {
-	form   string // of what it looked at, with a %d for each number
-	counts []any  // the numbers, each an int
-	why    string // it has nothing to say
+	form   string  // of what it looked at, with a %s for each number
+	counts []count // the numbers
+	why    string  // it has nothing to say
 }
 
-func examined(form string, counts ...any) tally { return tally{form: form, counts: counts} }
+// A count is a number of things that one word names.
+type count struct {
+	n   int
+	one string
+}
+
+func some(n int, one string) count { return count{n, one} }
+
+func examined(form string, counts ...count) tally { return tally{form: form, counts: counts} }
 
 func notApplicable(why string) tally { return tally{why: why} }
 
@@ -116,8 +125,8 @@ func (t *tally) add(more tally) {
 			*t = more
 		}
 	case t.form == more.form:
-		for i, n := range more.counts {
-			t.counts[i] = t.counts[i].(int) + n.(int)
+		for i := range more.counts {
+			t.counts[i].n += more.counts[i].n
 		}
 	}
 }
@@ -126,7 +135,11 @@ func (t *tally) outcome() finding.Outcome {
 	if t.form == "" {
 		return finding.Outcome{Status: finding.NotApplicable, Why: errors.New(cmp.Or(t.why, noCode))}
 	}
-	return finding.Outcome{Examined: fmt.Sprintf(t.form, t.counts...)}
+	var numbers []any
+	for _, c := range t.counts {
+		numbers = append(numbers, plural.Of(c.n, c.one))
+	}
+	return finding.Outcome{Examined: fmt.Sprintf(t.form, numbers...)}
 }
 
 // noCode says why a rule about code is not applicable.

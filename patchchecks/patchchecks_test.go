@@ -350,3 +350,18 @@ func FuzzChecks(f *testing.F) {
 		}
 	})
 }
+
+// What a check looked at in the mails of a mailbox is added up.
+func TestExamined(t *testing.T) {
+	mail := func(subject string) string {
+		return "From a@example.org Mon May  5 12:00:00 2025\nFrom: a@example.org\nSubject: [PATCH] " + subject + "\n\nWords.\n---\n" +
+			"--- a/arch/arm64/kernel/ftrace.c\n+++ b/arch/arm64/kernel/ftrace.c\n@@ -1 +1,2 @@\n int a;\n+int " + subject + ";\n"
+	}
+	for text, want := range map[string]string{mail("one"): "1 message", mail("one") + mail("two") + mail("three"): "3 messages"} {
+		for _, r := range lintText(t, "x.mbox", text, lint.Config{}).Rules {
+			if r.Rule.ID == "FT607" && r.Examined != want {
+				t.Errorf("examined %q, want %q", r.Examined, want)
+			}
+		}
+	}
+}

@@ -94,7 +94,8 @@ func (s *Source) span(tokens []patchscan.Token) patchscan.Token {
 // Added reports whether the token stands on a line that is judged. A line that a
 // later patch of the series removes is not judged.
 func (s *Source) Added(t patchscan.Token) bool {
-	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || !s.series.Gone(&s.Lines[t.Line]))
+	l := &s.Lines[t.Line]
+	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || !s.series.Gone(l)) && !s.In.FromTree(l)
 }
 
 // where names the line of a token, for messages: "ftrace.c:82".
@@ -121,7 +122,7 @@ var Sources = &analysis.Analyzer{
 		for _, patches := range in.Series() {
 			series := &Series{}
 			parsed := map[*patchscan.File]*Source{}
-			composed := patchscan.Compose(patches)
+			composed := in.Compose(patches)
 			for _, p := range patches {
 				c := &Commit{Patch: p}
 				near := len(p.Files) == 0 // a cover letter
@@ -148,6 +149,11 @@ var Sources = &analysis.Analyzer{
 			set.Series = append(set.Series, series)
 		}
 		for _, series := range set.Series {
+			for _, f := range in.Context {
+				if s := newSource(in, f, nil); s != nil {
+					series.Files = append(series.Files, s)
+				}
+			}
 			series.follow()
 		}
 		return set, nil
@@ -177,6 +183,7 @@ func (series *Series) follow() {
 		}
 	}
 	series.passMemory()
+	series.link()
 }
 
 // foreign reports whether the file belongs to another architecture, or to a part

@@ -1,6 +1,7 @@
 package patchscan
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -20,10 +21,11 @@ func (c *Composed) Gone(l *Line) bool { return c.gone[l.row] }
 // Composed reports whether the file is made of what several patches show.
 func (f *File) Composed() bool { return f.composed }
 
-// Compose applies the patches of a series to what they show. A file that one patch
-// touches is that patch's File. In the other files each line has the number that it
-// has behind the patch that it comes from.
-func Compose(patches []*Patch) *Composed {
+// Compose applies the patches of a series to what they show, or to the files of the
+// kernel's tree that the input has. A file that one patch touches, and that no tree
+// has, is that patch's File. In the other files each line has the number that it has
+// behind the patch that it comes from.
+func (in *Input) Compose(patches []*Patch) *Composed {
 	c := &Composed{gone: map[int32]bool{}}
 	touched := map[string][]*File{}
 	var order []string
@@ -37,9 +39,19 @@ func Compose(patches []*Patch) *Composed {
 	}
 	for _, path := range order {
 		files := touched[path]
-		if len(files) == 1 {
+		base := in.base[path]
+		if len(files) == 1 && base == nil {
 			c.Files = append(c.Files, files[0])
-		} else if f := c.compose(files); f != nil {
+			continue
+		}
+		on := Composed{gone: map[int32]bool{}}
+		f, fits := on.compose(files, before(files, base))
+		if base != nil && !fits { // the tree has another version of the file
+			on.gone = map[int32]bool{}
+			f, _ = on.compose(files, nil)
+		}
+		maps.Copy(c.gone, on.gone)
+		if f != nil {
 			c.Files = append(c.Files, f)
 		}
 	}
@@ -56,10 +68,59 @@ type island struct {
 
 func (s *island) end() int { return s.at + len(s.lines) }
 
-// compose applies the changes of one file. It returns nil if the last of them
-// deletes the file.
-func (c *Composed) compose(files []*File) *File {
-	var islands []island
+// before is the tree's file as it is before the changes. If the tree has the changes,
+// they are taken back.
+func before(files []*File, base *File) []island {
+	if base == nil || files[0].New {
+		return nil
+	}
+	whole := []island{{at: 1, lines: base.Hunks[0].Lines, header: 1}}
+	unused := Composed{gone: map[int32]bool{}}
+	if _, fits := unused.compose(files, whole); fits {
+		return whole
+	}
+	old := whole
+	for _, f := range slices.Backward(files) {
+		for _, h := range slices.Backward(f.Hunks) {
+			fits := true
+			if old, fits = unused.apply(old, h.reversed()); !fits {
+				return whole // compose says that it does not fit
+			}
+		}
+	}
+	for _, s := range old {
+		for i := range s.lines {
+			s.lines[i].Op = ' '
+		}
+	}
+	return old
+}
+
+// reversed is the hunk that takes the hunk back.
+func (h *Hunk) reversed() *Hunk {
+	r := &Hunk{Line: h.Line, Section: h.Section, Old: h.Old}
+	for _, l := range slices.Backward(h.Lines) {
+		if l.Num > 0 {
+			r.Old = l.Num // the first, at last
+		}
+	}
+	for _, l := range h.Lines {
+		switch l.Op {
+		case '+':
+			l.Op = '-'
+		case '-':
+			l.Op = '+'
+		}
+		r.Lines = append(r.Lines, l)
+	}
+	return r
+}
+
+// compose applies the changes of one file to what is known of the file. It returns
+// nil if the last of them deletes the file. fits reports whether each change met the
+// lines that it expects, as far as lines are known.
+func (c *Composed) compose(files []*File, islands []island) (out *File, fits bool) {
+	fits = true
 	for _, f := range files {
 		if f.New || f.Deleted {
 			for _, s := range islands {
@@ -71,18 +132,21 @@ func (c *Composed) compose(files []*File) *File {
 			continue
 		}
 		for _, h := range slices.Backward(f.Hunks) { // so that the numbers of the hunks before stay those before the patch
-			islands = c.apply(islands, h)
+			var fit bool
+			if islands, fit = c.apply(islands, h); !fit {
+				fits = false
+			}
 		}
 	}
 	last := files[len(files)-1]
 	if last.Deleted {
-		return nil
+		return nil, fits
 	}
-	out := &File{Path: last.Path, Lang: last.Lang, Arch: last.Arch, New: files[0].New, Binary: last.Binary, composed: true}
+	out = &File{Path: last.Path, Lang: last.Lang, Arch: last.Arch, New: files[0].New, Binary: last.Binary, composed: true}
 	for _, s := range islands {
 		out.Hunks = append(out.Hunks, &Hunk{Line: s.header, Section: s.section, Lines: s.lines})
 	}
-	return out
+	return out, fits
 }
 
 func (c *Composed) drop(lines []Line) {
@@ -96,7 +160,7 @@ func (c *Composed) drop(lines []Line) {
 // apply applies a hunk to islands in the order of the file. A hunk whose old lines
 // are not those that are known there makes an island of its own: the patch is for
 // another version of the file.
-func (c *Composed) apply(islands []island, h *Hunk) []island {
+func (c *Composed) apply(islands []island, h *Hunk) (out []island, fits bool) {
 	from := h.Old
 	to := from // behind the last line that the hunk replaces
 	for i := range h.Lines {
@@ -121,7 +185,7 @@ func (c *Composed) apply(islands []island, h *Hunk) []island {
 		}
 		return nil
 	}
-	fits := true
+	fits = true
 	n := from
 	for i := range h.Lines {
 		if l := &h.Lines[i]; l.Op != '+' {
@@ -170,7 +234,7 @@ func (c *Composed) apply(islands []island, h *Hunk) []island {
 			shift++
 		}
 	}
-	out := slices.Clone(islands[:first])
+	out = slices.Clone(islands[:first])
 	if !fits {
 		out = append(out, islands[first:last]...)
 	}
@@ -181,5 +245,5 @@ func (c *Composed) apply(islands []island, h *Hunk) []island {
 		s.at += shift
 		out = append(out, s)
 	}
-	return out
+	return out, fits
 }

@@ -85,7 +85,7 @@ func TestCompose(t *testing.T) {
 			}
 			in := parse(t, "git", commits(t, versions...))
 			last := strings.Split(versions[len(versions)-1], "\n")
-			c := Compose(in.Patches)
+			c := in.Compose(in.Patches)
 			var added []string
 			at := 0
 			for _, f := range c.Files {
@@ -148,7 +148,7 @@ func TestComposeOther(t *testing.T) {
 		return fmt.Sprintf("From a@example.org Mon May  5 12:00:00 2025\nFrom: a@example.org\nSubject: [PATCH %d/2] x\n\n---\n--- a/a.c\n+++ b/a.c\n%s", n, hunk)
 	}
 	in := parse(t, "x.mbox", patch(1, "@@ -1,2 +1,3 @@\n a\n+b\n c\n")+patch(2, "@@ -1,2 +1,3 @@\n d\n-e\n+f\n+g\n"))
-	c := Compose(in.Patches)
+	c := in.Compose(in.Patches)
 	if len(c.Files) != 1 || len(c.Files[0].Hunks) != 2 {
 		t.Fatalf("%d files, %d hunks", len(c.Files), len(c.Files[0].Hunks))
 	}

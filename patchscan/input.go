@@ -40,8 +40,17 @@ type Input struct {
 	// AllLines has checks judge the context lines of patches too.
 	AllLines bool
 
-	rows     []row  // all lines that were read, decoded
-	parts    []part // of an input that Join made
+	// Known reports whether the kernel has a name; nil if nothing is known of it.
+	Known func(name string) bool
+
+	// Context are files of the kernel's tree that the patches' code has to do with.
+	// None of their lines are judged.
+	Context []*File
+
+	base     map[string]*File // files that the patches touch, as the kernel's tree has them
+	own      int32            // number of rows of the input itself, if rows of the tree follow; else 0
+	rows     []row            // all lines that were read, decoded
+	parts    []part           // of an input that Join made
 	file     *token.File
 	notShown int // number of notes beyond maxNotes
 }
@@ -80,6 +89,56 @@ func Join(inputs []*Input) *Input {
 	}
 	return joined
 }
+
+// FileOf is a file of the kernel's tree, with all its lines; none of them counts as
+// added.
+func FileOf(path, text string) *File {
+	f := &File{Path: path, Lang: LangOf(path), Arch: ArchOf(path)}
+	h := &Hunk{Line: 1, Old: 1}
+	for i, l := range splitLines(text) {
+		h.Lines = append(h.Lines, Line{Op: ' ', Text: l, Num: i + 1, row: int32(i)})
+	}
+	f.Hunks = []*Hunk{h}
+	return f
+}
+
+// add is FileOf with the lines among those of the input, behind its own. A position
+// in it is one of the tree's file.
+func (in *Input) add(path, text string) *File {
+	f := FileOf(path, text)
+	if len(in.parts) == 0 {
+		in.parts = []part{{in.Path, 0}}
+	}
+	shift := int32(len(in.rows))
+	in.parts = append(in.parts, part{path, shift})
+	lines := f.Hunks[0].Lines
+	for i := range lines {
+		lines[i].row += shift
+		in.rows = append(in.rows, row{lines[i].Text, int32(i + 1), asItIs})
+	}
+	if in.own == 0 {
+		in.own = shift
+	}
+	return f
+}
+
+// AddContext adds a file of the tree to Context. The input has no positions yet.
+func (in *Input) AddContext(path, text string) {
+	in.Context = append(in.Context, in.add(path, text))
+}
+
+// SetBase gives a file that the patches touch, as the kernel's tree has it: without
+// the patches, or with them. The input has no positions yet.
+func (in *Input) SetBase(path, text string) {
+	if in.base == nil {
+		in.base = map[string]*File{}
+	}
+	in.base[path] = in.add(path, text)
+}
+
+// FromTree reports whether the line is one of the kernel's tree, and not of the
+// patches.
+func (in *Input) FromTree(l *Line) bool { return in.own > 0 && l.row >= in.own }
 
 // Part is the index of the input, of those that Join has put together, in which a
 // position is; 0 for any other input.

@@ -153,7 +153,7 @@ call was bad.`,
 	f.setup.add(fl)
 	f.setup.addWriting(fl)
 	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all, which is the default of formats other than text")
-	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings (default: the current folder, if it is one)")
+	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings and to look up what patches mention (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
@@ -223,7 +223,7 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	}
 	cfg := lint.Config{MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
-		AllLines: f.patch.allLines, AtPatch: f.patch.at == "patch"}
+		AllLines: f.patch.allLines, SrcTree: f.srctree, AtPatch: f.patch.at == "patch"}
 	if err := f.setup.apply(setup, &cfg); err != nil {
 		return err
 	}

@@ -167,6 +167,7 @@ type Case struct {
 	From  Origin
 	Place Place
 	Fail  Failure
+	Short uint64 // bytes that the buffer lacks, in kernels that compute no size before
 }
 
 // A Failure is a call that fails: number N, from 1, of those to Func, or of the
@@ -212,6 +213,9 @@ func (c *Case) String() string {
 		if more != "" {
 			s += ", " + more
 		}
+	}
+	if c.Short > 0 {
+		s += fmt.Sprintf(", a buffer that lacks %d bytes", c.Short)
 	}
 	if c.Fail.Func != "" {
 		s += ", " + c.Fail.Func + " failing"

@@ -174,7 +174,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 	}
 	for _, s := range c.scenarios(all) {
 		one.Runs++
-		diffs, err := b.execute(c, t, &s, false)
+		diffs, err := b.execute(c, t, &s, nil)
 		if err != nil {
 			one.Stuck = append(one.Stuck, fmt.Errorf("%v: %w", c, err))
 			return one
@@ -191,7 +191,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 // differences.
 func (b *bench) explain(c *Case, s *Scenario, diffs []Diff) []Diff {
 	t := b.build(c, true)
-	if again, err := b.execute(c, t, s, true); err == nil && len(again) == len(diffs) {
+	if again, err := b.execute(c, t, s, func(*runner, uint64, [31]uint64) {}); err == nil && len(again) == len(diffs) {
 		return again
 	}
 	return diffs
@@ -240,7 +240,9 @@ func (b *bench) judge(c *Case, t *Built) (diffs []Diff, stuck error) {
 		return nil, fmt.Errorf("%s, which was to fail, is not called", c.Fail.Func)
 	case c.Fail.Func != "" && t.Ret >= 0:
 		diff(Failing, "returns %d although %s failed", t.Ret, c.Fail.Func)
-	case c.Fail.Func != "":
+	case c.Short > 0 && t.Ret >= 0:
+		diff(Failing, "returns %d with a buffer of %d bytes", t.Ret, t.Size)
+	case c.Fail.Func != "", c.Short > 0:
 	case t.refused, b.Size == 0 && t.Ret == efbig:
 	case t.Ret < 0:
 		diff(Failing, "returns %d", t.Ret)

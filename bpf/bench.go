@@ -73,6 +73,7 @@ func newBench(k *Kernel) *bench {
 	b.hookPrograms()
 	b.hookLookup()
 	b.hookCompiler()
+	b.hookJIT()
 	return b
 }
 

@@ -140,7 +140,7 @@ func (k *Kernel) cases(all bool) (out []Case) {
 		}
 		add(Case{Proto: plain, Progs: progs, Flags: flags})
 	}
-	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage} {
+	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage, Apart} {
 		add(Case{Proto: plain, Progs: several, Flags: flagIPArg, Place: place})
 	}
 	if k.copies {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
@@ -31,6 +32,7 @@ const (
 	ICache                     // code is not made visible to instruction fetch
 	Failing                    // the generator fails badly
 	Misaligned                 // a literal is not aligned
+	Frame                      // a compiled program loses registers, its frame or its stack
 )
 
 // A Diff is a difference from the model.
@@ -463,10 +465,8 @@ func (r *runner) unwind(fp uint64) string {
 	if r.c.From != Indirect {
 		want = []uint64{r.body, r.b.caller()}
 	}
-	for i := range want {
-		if i >= len(rets) || rets[len(rets)-len(want)+max(0, i)] != want[i] || len(rets) < len(want) {
-			return "does not show the traced function and its caller"
-		}
+	if len(rets) < len(want) || !slices.Equal(rets[len(rets)-len(want):], want) {
+		return "does not show the traced function and its caller"
 	}
 	if fp != r.before[29] {
 		return "does not come back to the caller"

@@ -105,6 +105,12 @@ func (res *Results) patches(b *bench, cases []Case, all bool) {
 				continue // that is found without a patch
 			}
 			res.add(b.detaches(c))
+			if b.copies {
+				p, err := b.packs(c)
+				if res.Pokes = append(res.Pokes, p); err != nil {
+					res.Stuck = append(res.Stuck, fmt.Errorf("%s: %w", p.What, err))
+				}
+			}
 			if !all {
 				break
 			}
@@ -246,6 +252,8 @@ func (b *bench) judge(c *Case, t *Built) (diffs []Diff, stuck error) {
 	case c.Short > 0 && t.Ret >= 0:
 		diff(Failing, "returns %d with a buffer of %d bytes", t.Ret, t.Size)
 	case c.Fail.Func != "", c.Short > 0:
+	case t.refused && c.Proto.plain():
+		diff(Failing, "returns %d (-ENOTSUPP) for a function whose arguments are all in registers", t.Ret)
 	case t.refused, b.Size == 0 && t.Ret == efbig:
 	case t.Ret < 0:
 		diff(Failing, "returns %d", t.Ret)

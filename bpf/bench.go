@@ -76,6 +76,7 @@ func newBench(k *Kernel) *bench {
 	b.hookPrograms()
 	b.hookLookup()
 	b.hookCompiler()
+	b.hookJIT()
 	return b
 }
 

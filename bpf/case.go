@@ -147,10 +147,12 @@ const (
 	FuncFar                  // the traced function is a BPF program, beyond 128 MiB of the trampoline
 	TaggedImage              // the same as ImageAbove, and struct bpf_tramp_image has a tag in its address's top byte (KASAN)
 	WideImage                // the same, and struct bpf_tramp_image is at an address of 52 bits
+	Apart                    // the trampoline and the programs are near each other, beyond +128 MiB of the kernel
 )
 
 var placeNames = [...]string{"", "the trampoline beyond +128 MiB of the kernel", "the trampoline beyond -128 MiB of the kernel",
-	"the programs beyond 128 MiB", "the traced program beyond 128 MiB", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address"}
+	"the programs beyond 128 MiB", "the traced program beyond 128 MiB", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address",
+	"the trampoline and the programs beyond 128 MiB of the kernel"}
 
 func (p Place) String() string { return placeNames[p] }
 

@@ -147,7 +147,7 @@ func (k *Kernel) cases(all bool) (out []Case) {
 			add(Case{Proto: plain, Progs: progs, Flags: flags, Place: TaggedImage})
 		}
 	}
-	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage} {
+	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage, Apart} {
 		add(Case{Proto: plain, Progs: several, Flags: flagIPArg, Place: place})
 	}
 	if k.Size == 0 {

@@ -26,6 +26,8 @@ type Results struct {
 	Stuck        []error // cases without a verdict, each with the reason
 	Pokes        []Poke  // bpf_arch_text_poke(), executed
 	Compiled     []Compiled
+	Jitted       []Jitted // programs that were compiled and executed
+	StuckJIT     []error  // such programs without a verdict
 
 	// Of an exhaustive run:
 	Prototypes  int         // of the functions with a callsite
@@ -55,6 +57,7 @@ func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Resul
 	res := &Results{Kernel: k}
 	cases := k.cases(all)
 	b := newBench(k)
+	res.Jitted, res.StuckJIT = b.jits(all)
 	if k.Poke != 0 {
 		res.patches(b, cases, all)
 	}
@@ -109,11 +112,7 @@ func (res *Results) patches(b *bench, cases []Case, all bool) {
 			}
 		}
 	}
-	offsets := 6
-	if all {
-		offsets = 64
-	}
-	res.Compiled, err = b.compiles(offsets)
+	res.Compiled, err = b.compiles(all)
 	if err != nil {
 		res.Stuck = append(res.Stuck, fmt.Errorf("bpf_int_jit_compile: %w", err))
 	}

@@ -32,6 +32,7 @@ const (
 	ICache                     // code is not made visible to instruction fetch
 	Failing                    // the generator fails badly
 	Misaligned                 // a literal is not aligned
+	Frame                      // a compiled program loses registers, its frame or its stack
 )
 
 // A Diff is a difference from the model.

@@ -510,6 +510,12 @@ var catalogue = []Rule{
 		Sees:  Execution,
 	},
 	{
+		ID: "FT713", Name: "jit-frame-wrong", Severity: Error,
+		Title: "a compiled BPF program loses callee-saved registers, its frame or its stack on return, tail call, exception or call",
+		On:    Kernels,
+		Sees:  Execution,
+	},
+	{
 		ID: "FT714", Name: "bpf-attach-unsupported", Severity: Note,
 		Title: "BPF trampolines cannot be attached to functions with a callsite",
 		On:    Kernels,

@@ -272,7 +272,7 @@ static inline int find_nop(unsigned long entry, unsigned long *pc)
 
 	if (aarch64_insn_read((void *)entry, &first))
 		return -EFAULT;
-	*pc = entry + (first == BTI_C ? 8 : 4);
+	*pc = entry + (first == BTI_C || first == BTI_JC ? 8 : 4);
 	return 0;
 }
 #endif
@@ -331,12 +331,25 @@ static inline int make_executable(unsigned long mem, unsigned long code, unsigne
 }
 #endif
 
-/* Makes the same of each program: it returns 0. */
+#ifndef own_jit
+#define BPF_RETURN_0	0xb7	/* r0 = 0 */
+#define BPF_EXIT	0x95
+
+static inline bool supported(const struct bpf_insn *insn)
+{
+	return insn->code == BPF_EXIT || (insn->code == BPF_RETURN_0 && !insn->dst_reg && !insn->imm);
+}
+
+/* Makes code of programs that return 0. The others are left to the interpreter: see bpf-jit.h. */
 struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 {
 	struct gen g = {};
-	char *mem = bpf_jit_alloc_exec(SZ_4K);
+	char *mem;
 
+	for (u32 i = 0; i < prog->len; i++)
+		if (!supported(&prog->insnsi[i]))
+			return prog;
+	mem = bpf_jit_alloc_exec(SZ_4K);
 	if (!mem)
 		return prog;
 	g.out = (u32 *)(mem + place());
@@ -360,3 +373,4 @@ struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 	prog->jited_len = g.n * 4;
 	return prog;
 }
+#endif

@@ -211,7 +211,7 @@ func (r *jitRun) translate() error {
 	b := r.b
 	b.setPerCPU()
 	once := func(i int) error {
-		if err := b.translate(r.progs[i].prog, uint32(i)*0x9e3779b9); err != nil {
+		if err := b.translate(r.progs[i].prog, 0); err != nil {
 			return err
 		}
 		p := &r.progs[i]

@@ -82,6 +82,7 @@ func (c *traced) try() error {
 			return fmt.Errorf("a program to attach to: %w", err)
 		}
 		defer t.close()
+		c.id = targetID
 	}
 	for i := len(c.progs) - 1; i >= 0; i-- { // the kernel runs the one that was attached last first
 		p := &c.progs[i]

@@ -195,7 +195,10 @@ func (a *attachment) compare(t *testing.T, im *elfscan.Image, said []string, bui
 		result = int64(ret)
 	}
 	want[fmt.Sprintf("returned %#x", uint64(result))] = true
-	fn, _ := im.Addr(a.fn)
+	fn := uint64(0)
+	if !a.isProgram() {
+		fn, _ = im.Addr(a.fn)
+	}
 	ran := map[int]int{}
 	for n, r := range runs {
 		ran[r.Prog] = n + 1

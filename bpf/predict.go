@@ -33,7 +33,7 @@ func (k *Kernel) Trampoline(c *Case, s callsite.Site) (*Built, error) {
 		return nil, fmt.Errorf("the generator returns %d", t.Ret)
 	}
 	for _, s := range c.scenarios(true) {
-		diffs, err := b.execute(c, t, &s, false)
+		diffs, err := b.execute(c, t, &s, nil)
 		if err != nil {
 			return nil, err
 		}

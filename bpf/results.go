@@ -101,6 +101,12 @@ func (res *Results) patches(b *bench, cases []Case, all bool) {
 				continue // that is found without a patch
 			}
 			res.add(b.detaches(c))
+			if b.copies {
+				p, err := b.packs(c)
+				if res.Pokes = append(res.Pokes, p); err != nil {
+					res.Stuck = append(res.Stuck, fmt.Errorf("%s: %w", p.What, err))
+				}
+			}
 			if !all {
 				break
 			}
@@ -173,7 +179,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 	}
 	for _, s := range c.scenarios(all) {
 		one.Runs++
-		diffs, err := b.execute(c, t, &s, false)
+		diffs, err := b.execute(c, t, &s, nil)
 		if err != nil {
 			one.Stuck = append(one.Stuck, fmt.Errorf("%v: %w", c, err))
 			return one
@@ -190,7 +196,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 // differences.
 func (b *bench) explain(c *Case, s *Scenario, diffs []Diff) []Diff {
 	t := b.build(c, true)
-	if again, err := b.execute(c, t, s, true); err == nil && len(again) == len(diffs) {
+	if again, err := b.execute(c, t, s, func(*runner, uint64, [31]uint64) {}); err == nil && len(again) == len(diffs) {
 		return again
 	}
 	return diffs
@@ -239,7 +245,11 @@ func (b *bench) judge(c *Case, t *Built) (diffs []Diff, stuck error) {
 		return nil, fmt.Errorf("%s, which was to fail, is not called", c.Fail.Func)
 	case c.Fail.Func != "" && t.Ret >= 0:
 		diff(Failing, "returns %d although %s failed", t.Ret, c.Fail.Func)
-	case c.Fail.Func != "":
+	case c.Short > 0 && t.Ret >= 0:
+		diff(Failing, "returns %d with a buffer of %d bytes", t.Ret, t.Size)
+	case c.Fail.Func != "", c.Short > 0:
+	case t.refused && c.Proto.plain():
+		diff(Failing, "returns %d (-ENOTSUPP) for a function whose arguments are all in registers", t.Ret)
 	case t.refused, b.Size == 0 && t.Ret == efbig:
 	case t.Ret < 0:
 		diff(Failing, "returns %d", t.Ret)

@@ -90,7 +90,7 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 		first := d.diffs[0]
 		key := d.fn
 		if pc := first.Emitter.PC; pc != 0 {
-			key += im.LineOfCall(pc)
+			key = im.LineOfCall(pc)
 		}
 		i, ok := index[key]
 		if !ok {

@@ -21,7 +21,7 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 		reportImage(pass, say("BPF trampolines cannot be attached to kernel functions, only to BPF programs").
 			Because("ftrace of this kernel has no direct calls (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, on arm64 from 6.4 on)").
 			Because("%s have no fentry, fexit, fmod_ret or LSM programs", plural.Of(len(t.Addrs), "callsite")).
-			Do("Attach to BPF programs alone, or take a kernel from 6.4 on with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"))
+			Do("Take a kernel from 6.4 on, built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, or trace by kprobes"))
 		return examined("the way from callsites to BPF trampolines")
 	}
 	why, funcs := map[string][]*bpf.Traceable{}, map[string]int{}
@@ -43,7 +43,7 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 		for _, reason := range reasons {
 			c = c.Because("%s: %s, such as %s", plural.Of(funcs[reason], "function"), reason, why[reason][0].Funcs[0])
 		}
-		reportImage(pass, c.Do("Attach to a function that calls them, or use kprobes for them"))
+		reportImage(pass, c.Do("Trace these functions by kprobes"))
 	}
 	if res.Prototypes == 0 {
 		return examined("the way from callsites to BPF trampolines (each function's arguments: with --exhaustive)")

@@ -155,7 +155,7 @@ func (v *pageView) draw(in *inputView) {
 			about[r.Addr] = true
 		}
 	}
-	for _, list := range slices.Concat(d.Entry, d.Life.Listings) {
+	for _, list := range slices.Concat([]picture.Listing(d.Entry), d.Life.Listings, d.BPF) {
 		im.Listings = append(im.Listings, v.listing(in, &list, about))
 	}
 	for i := range d.Excerpts.Listings {

@@ -257,7 +257,7 @@ var catalogue = []Rule{
 	{
 		ID: "FT305", Name: "store-to-protected-text", Severity: Error,
 		Title:   "the builder stores straight into memory that is read-only or executable at that moment, not through the patching interface",
-		On:      Kernels,
+		On:      Kernels | Patches,
 		Sees:    Execution,
 		Picture: Building,
 	},

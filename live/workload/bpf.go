@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"syscall"
@@ -15,6 +16,9 @@ const (
 	mapCreate         = 0
 	mapLookupElem     = 1
 	progLoad          = 5
+	infoByFD          = 15
+	btfFDByID         = 19
+	btfNextID         = 23
 	rawTracepointOpen = 17
 	progTestRun       = 10
 	btfLoad           = 18
@@ -39,9 +43,43 @@ type insn struct {
 // nothing is the program that returns 0.
 var nothing = []insn{{0xb7, 0, 0, 0}, {0x95, 0, 0, 0}} // r0 = 0; exit
 
+// moduleBTF is a descriptor of the types of a module that is loaded; -1 if the kernel has
+// none.
+func moduleBTF(module string) int {
+	for id := uint32(0); ; {
+		attr := make([]byte, 16)
+		le := binary.LittleEndian
+		le.PutUint32(attr, id)
+		if _, err := bpf(btfNextID, attr); err != nil {
+			return -1
+		}
+		id = le.Uint32(attr[4:])
+		attr = make([]byte, 16)
+		le.PutUint32(attr, id)
+		fd, err := bpf(btfFDByID, attr)
+		if err != nil {
+			continue
+		}
+		name := make([]byte, 64)
+		info := make([]byte, 32) // struct bpf_btf_info
+		le.PutUint64(info[16:], uint64(uintptr(unsafe.Pointer(&name[0]))))
+		le.PutUint32(info[24:], uint32(len(name)))
+		attr = make([]byte, 16)
+		le.PutUint32(attr, uint32(fd))
+		le.PutUint32(attr[4:], uint32(len(info)))
+		le.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&info[0]))))
+		_, err = bpf(infoByFD, attr)
+		if end := bytes.IndexByte(name, 0); err == nil && string(name[:end]) == module {
+			return fd
+		}
+		syscall.Close(fd)
+	}
+}
+
 // loadTracing loads a program that is to be attached to the kernel's function with that
-// number in BTF. attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier says if it refuses.
-func loadTracing(prog []insn, attach uint32, id uint32) (fd int, log string, err error) {
+// number in BTF: in the types of a module if btf is their descriptor, in the kernel's if it
+// is 0. attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier says if it refuses.
+func loadTracing(prog []insn, attach, id uint32, btf int) (fd int, log string, err error) {
 	kind := uint32(progTracing)
 	if attach == lsmHook {
 		kind = progLSM
@@ -49,6 +87,7 @@ func loadTracing(prog []insn, attach uint32, id uint32) (fd int, log string, err
 	return loadProgram(kind, prog, func(attr []byte) {
 		binary.LittleEndian.PutUint32(attr[68:], attach)
 		binary.LittleEndian.PutUint32(attr[108:], id)
+		binary.LittleEndian.PutUint32(attr[112:], uint32(btf))
 	})
 }
 

@@ -87,7 +87,7 @@ func (c *traced) try() error {
 	for i := len(c.progs) - 1; i >= 0; i-- { // the kernel runs the one that was attached last first
 		p := &c.progs[i]
 		observer := c.observer(p, seen, i)
-		load := func() (int, string, error) { return loadTracing(observer, kinds[p.kind], c.id) }
+		load := func() (int, string, error) { return loadTracing(observer, kinds[p.kind], c.id, 0) }
 		if c.call == "program" {
 			load = func() (int, string, error) { return t.loadTracing(observer, kinds[p.kind]) }
 		}

@@ -410,7 +410,7 @@ func (r *Run) must(err error) {
 // and calls that must refuse because another word stands there. It stops at the
 // first step that is not OK.
 func (f *Executor) Run(entry uint64) Run {
-	if f.w.M.Touched() > world.MaxPages/2 { // by earlier runs
+	if f.w.M.Touched() > world.MaxPages/4 { // by earlier runs
 		f.reset()
 	}
 	r := Run{Site: f.table.Site(entry), Steps: make([]Step, 0, 8)}

@@ -90,11 +90,12 @@ func (w untilClosed) Write(b []byte) (int, error) {
 
 // lintFlags are the flags of the command itself.
 type lintFlags struct {
-	format              string
+	format, template    string
 	outputs             []string
 	srctree, debugFile  string
 	maxPerRule, workers int
 	maxPerRuleSet       bool
+	templateSet         bool
 	quiet, verbose      bool
 	noGroup             bool
 	exhaustive          bool
@@ -133,6 +134,10 @@ call was bad.`,
 			if f.quiet && f.verbose {
 				return errors.New("--quiet and --verbose: name one")
 			}
+			f.templateSet = cmd.Flags().Changed("format-template")
+			if f.templateSet && cmd.Flags().Changed("format") {
+				return errors.New("--format and --format-template: name one")
+			}
 			if cmd.Flags().Changed("jobs") && f.workers < 1 {
 				return fmt.Errorf("--jobs %d: want 1 or more", f.workers)
 			}
@@ -149,6 +154,7 @@ call was bad.`,
 	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
+	fl.StringVar(&f.template, "format-template", "", "Go template that is run for each finding, in place of a format: '{{.path}}:{{.line}} {{.rule}}'; the fields are those of JSON")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
 	f.setup.add(fl)
 	f.setup.addWriting(fl)
@@ -174,10 +180,11 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if err := f.patch.check(files); err != nil {
 		return err
 	}
-	format, err := report.LookupFormat(f.format)
+	format, err := f.formatOf()
 	if err != nil {
-		return fmt.Errorf("-f %s: %w", f.format, err)
+		return err
 	}
+	f.format = format.Name
 	outputs, err := parseOutputs(f.outputs)
 	if err != nil {
 		return err
@@ -271,6 +278,22 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 		return errFindings
 	}
 	return nil
+}
+
+// formatOf returns the format of the report on standard output.
+func (f *lintFlags) formatOf() (report.Format, error) {
+	if !f.templateSet {
+		format, err := report.LookupFormat(f.format)
+		if err != nil {
+			err = fmt.Errorf("-f %s: %w", f.format, err)
+		}
+		return format, err
+	}
+	t, err := report.ParseTemplate(f.template)
+	if err != nil {
+		return report.Format{}, fmt.Errorf("--format-template: %w", err)
+	}
+	return report.FormatOf(t), nil
 }
 
 // errNoFile is the error of a call that names no file in a folder without a

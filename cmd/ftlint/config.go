@@ -181,7 +181,10 @@ func configCommand(terminal openTerminal) *cobra.Command {
 		Use:   "config [FILE|FOLDER...]",
 		Short: "Print the configuration that is in force for these files, and where it comes from",
 		Args:  cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := misspelled(cmd, args); err != nil {
+				return err
+			}
 			stdout, err := terminal()
 			if err != nil {
 				return err
@@ -230,6 +233,7 @@ func configCommand(terminal openTerminal) *cobra.Command {
 			return stdout.YAML(b.String())
 		},
 	}
+	cmd.SuggestionsMinimumDistance = 2 // letters
 	f.add(cmd.Flags())
 	cmd.AddCommand(configInitCommand(terminal))
 	return cmd

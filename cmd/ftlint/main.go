@@ -170,8 +170,8 @@ call was bad.`,
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
 	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
-	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr), diffCommand(stdout),
-		reviewCommand(stdout, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
+	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(terminal, stderr), diffCommand(terminal),
+		reviewCommand(terminal, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }
@@ -310,13 +310,19 @@ func misspelled(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%s: no such file, and no such command: did you mean ftlint %s?", args[0], strings.Join(near, " or ftlint "))
+		return fmt.Errorf("%s: no such file, and no such command: did you mean %[2]s %[3]s?", args[0], cmd.CommandPath(), strings.Join(near, " or "+cmd.CommandPath()+" "))
 	}
 	return nil
 }
 
 // flagError says what a flag expects whose value cannot be read.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {
+			return fmt.Errorf("unknown flag --%s: did you mean --%s?", unknown.GetSpecifiedName(), near)
+		}
+		return err
+	}
 	bad := (*pflag.InvalidValueError)(nil)
 	if !errors.As(err, &bad) {
 		return err
@@ -335,6 +341,18 @@ func flagError(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%s %s: want a time with its unit, as %s", name, value, example)
 	}
 	return err
+}
+
+// nearestFlag returns the flag of cmd whose name is a letter or two away from name; "" for
+// none, or for a flag of one letter.
+func nearestFlag(cmd *cobra.Command, name string) (nearest string) {
+	most := min(2, len(name)/2)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if d := rules.EditDistance(name, f.Name); d <= most && len(name) > 1 {
+			nearest, most = f.Name, d-1
+		}
+	})
+	return nearest
 }
 
 // parseFailOn returns the lowest severity that fails; nil for never.

@@ -25,7 +25,9 @@ type bench struct {
 	unrecord  func()             // ends record
 	symbols   []symbolRange      // code that the kernel knows as BPF's: what is patched
 	random    uint32             // the next random number
+	changed   []world.Word       // of the image: see mutation tests
 	allocCall uint64             // see noteAlloc
+	stacks    []symbolRange      // private stacks of programs
 }
 
 // A block is memory of the kernel's heap. The page behind it is not mapped.
@@ -43,8 +45,10 @@ const (
 	maxBlocks = 64
 	objsSize  = 1 << 20
 
-	taggedImage = 0xf4ff_0000_3100_0000 // a struct bpf_tramp_image in a kernel with KASAN's tags
-	wideImage   = 0xfff0_0000_3100_0000 // in a kernel with addresses of 52 bits
+	// A struct bpf_tramp_image in a kernel with KASAN's tags, and in one with addresses of
+	// 52 bits. To load such an address takes four instructions.
+	taggedImage = 0xf4ff_8123_3112_3440
+	wideImage   = 0xfff0_8123_3112_3440
 )
 
 // Calls that can fail, as a Failure names them.
@@ -73,18 +77,22 @@ func newBench(k *Kernel) *bench {
 	b.hookPrograms()
 	b.hookLookup()
 	b.hookCompiler()
+	b.hookJIT()
 	return b
 }
 
 // reset makes a fresh world.
 func (b *bench) reset() {
 	b.w.Reset()
+	for _, w := range b.changed {
+		b.must(b.w.M.Write32(w.Addr, w.Insn))
+	}
 	b.mem.Reset(b.near())
 	b.w.M.Guarded = b.Guarded
 	b.objs = b.objects()
 	b.w.M.Map(b.objs, objsSize, emu.Read|emu.Write)
 	b.heap, b.bad, b.fail, b.fell, b.run = b.heap[:0], nil, Failure{}, 0, nil
-	b.w.Fail, b.symbols = nil, b.symbols[:0]
+	b.w.Fail, b.symbols, b.stacks = nil, b.symbols[:0], b.stacks[:0]
 	if b.emit != nil {
 		b.unrecord()
 		b.emit = nil
@@ -201,7 +209,8 @@ func (b *bench) copyCode(name string) error {
 		b.copied(dst, src, n)
 	}
 	b.w.Events = append(b.w.Events, e)
-	return m.Write(dst, buf)
+	_ = m.Write(dst, buf) // what is not mapped is outside of the buffer: the event shows it
+	return nil
 }
 
 // An Emitter says where a word of generated code comes from: PC is the instruction

@@ -64,12 +64,11 @@ type Margin struct {
 // Least is the least change of a distance that counts, in bytes.
 const Least = 1 << 20
 
-// Files compares the kernel images at two paths. debug are their separate debug files;
-// "" for none. use is called while the images are open.
-func Files(ctx context.Context, paths, debug [2]string, use func(*Diff) error) error {
+// Files compares the kernel images at two paths. use is called while the images are open.
+func Files(ctx context.Context, paths [2]string, use func(*Diff) error) error {
 	var sides [2]Side
 	for i, path := range paths {
-		cfg := lint.Config{Pictures: []*analysis.Analyzer{picture.Distances}, DebugFile: debug[i]}
+		cfg := lint.Config{Pictures: []*analysis.Analyzer{picture.Distances}}
 		res := lint.File(ctx, path, cfg)
 		if len(res.Errors) > 0 {
 			return res.Errors[0]
@@ -80,7 +79,7 @@ func Files(ctx context.Context, paths, debug [2]string, use func(*Diff) error) e
 		sides[i].Result = res
 	}
 	open := func(i int, then func() error) error {
-		errs, err := lint.Traceable(lint.Inputs{Images: paths[i : i+1]}, debug[i], func(k *tracing.Kernel, _ *finding.ImageFacts, _ []tracing.Listed) error {
+		errs, err := lint.Traceable(lint.Inputs{Images: paths[i : i+1]}, "", func(k *tracing.Kernel, _ *finding.ImageFacts, _ []tracing.Listed) error {
 			sides[i].Kernel = k
 			return then()
 		})

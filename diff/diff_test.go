@@ -21,7 +21,7 @@ func compare(t *testing.T, old, new string, use func(*Diff)) {
 
 func files(t *testing.T, old, new string, use func(*Diff)) {
 	t.Helper()
-	err := Files(context.Background(), [2]string{old, new}, [2]string{}, func(d *Diff) error { use(d); return nil })
+	err := Files(context.Background(), [2]string{old, new}, func(d *Diff) error { use(d); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -364,18 +364,34 @@ func (t *Types) Functions() []Func {
 }
 
 // ModuleFunctions are the functions that the BTF of a module describes. It refers to
-// the types of the kernel. The module may have no BTF.
+// the types of the kernel. The module may have no BTF. The number of a function is 0 if
+// only the running kernel knows it.
 func ModuleFunctions(im *elfscan.Image, kernel *Types) ([]Func, error) {
 	data := im.FileSection(btfName)
 	base, ok := kernel.from.(*btf)
 	if data == nil || !ok {
 		return nil, nil
 	}
+	// A module that is built outside the kernel's tree brings what it needs of the
+	// kernel's types. Their numbers are then others than in the running kernel.
+	own := im.FileSection(".BTF.base")
+	var err error
+	if own != nil {
+		if base, err = parseBTF(own); err != nil {
+			return nil, err
+		}
+	}
 	b, err := parseSplit(data, base)
 	if err != nil {
 		return nil, err
 	}
-	return b.list(), nil
+	list := b.list()
+	for i := range list {
+		if own != nil {
+			list[i].ID = 0
+		}
+	}
+	return list, nil
 }
 
 func (b *btf) list() (list []Func) {

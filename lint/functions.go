@@ -18,7 +18,7 @@ func Traceable(in Inputs, debugFile string, use func(*tracing.Kernel, *finding.I
 	case len(in.Patches) > 0:
 		return nil, fmt.Errorf("%s: not a kernel image or a module", in.Patches[0])
 	case len(in.Images) == 0:
-		return nil, errors.New("no kernel image was named: modules are traced by their kernel")
+		return nil, errors.New("no kernel image was named: what can trace a module is its kernel")
 	case len(in.Images) > 1:
 		return nil, fmt.Errorf("%d kernel images were named (%s, %s): name one", len(in.Images), in.Images[0], in.Images[1])
 	}

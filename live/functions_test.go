@@ -3,11 +3,15 @@ package live
 import (
 	"bytes"
 	"fmt"
+	"go/token"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mikelolasagasti/xz"
 
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
@@ -35,12 +39,8 @@ func spread[T any](list []T, n int, seed uint64, f func(T)) {
 }
 
 // answers is what ftlint says of the functions of a kernel, as a file for the workload.
-func answers(t *testing.T, im *elfscan.Image) []byte {
+func answers(t *testing.T, k *tracing.Kernel) []byte {
 	t.Helper()
-	k, err := tracing.Of(im)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if len(k.Unknown) > 0 {
 		t.Fatal(k.Unknown)
 	}
@@ -121,6 +121,54 @@ func answers(t *testing.T, im *elfscan.Image) []byte {
 	return b.Bytes()
 }
 
+// moduleOf opens a module of a kernel that needs no other; nil if there is none. text is
+// the module as the kernel takes it.
+func moduleOf(t *testing.T, kernel *elfscan.Image) (im *elfscan.Image, text []byte) {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(filepath.Dir(kernel.Path), "modules", "loop.ko*"))
+	if err != nil || len(list) == 0 {
+		return nil, nil
+	}
+	text, err = os.ReadFile(list[0])
+	if err == nil && strings.HasSuffix(list[0], ".xz") {
+		var r *xz.Reader
+		if r, err = xz.NewReader(bytes.NewReader(text), 0); err == nil {
+			text, err = io.ReadAll(r)
+		}
+	}
+	if err == nil {
+		im, err = elfscan.OpenModule(list[0], elfscan.ModuleOptions{Kernel: kernel})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(im.Close)
+	im.AddTo(token.NewFileSet())
+	return im, text
+}
+
+// answersOf is answers for a module.
+func answersOf(t *testing.T, k *tracing.Kernel, module *elfscan.Image) []byte {
+	t.Helper()
+	list, err := k.Module(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "module %s\n", module.Module().Info.Name)
+	yes := map[bool]string{true: "y", false: "n"}
+	for _, f := range list {
+		if f.Same > 0 || f.Ftrace.Why == tracing.Init || strings.Contains(f.Name, ".") {
+			continue
+		}
+		fmt.Fprintf(&b, "modfunc %s %s %s\n", f.Name, yes[f.Ftrace.OK()], yes[f.Kprobe.OK()])
+		if f.BTF != 0 {
+			fmt.Fprintf(&b, "modbpf %d fentry %d %s\n", f.BTF, f.Fentry.Errno(), f.Name)
+		}
+	}
+	return b.Bytes()
+}
+
 // TestFunctions boots Debian's kernels, and compares what ftlint says about each
 // function with what the kernel does: the list of functions that ftrace can use, the
 // blacklist of kprobes, probes that are registered, programs that are attached.
@@ -139,7 +187,18 @@ func TestFunctions(t *testing.T) {
 			if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			m := machine{initrd: initrd(t, "", file{"functions", isFile, answers(t, im)}), bad: misbehaves, args: "nokaslr"}
+			k, err := tracing.Of(im)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, parts := answers(t, k), 5
+			files := []file{{"functions", isFile, nil}}
+			if module, text := moduleOf(t, im); module != nil {
+				lines, parts = append(lines, answersOf(t, k, module)...), 7
+				files = append(files, file{"modules/" + module.Module().Info.Name + ".ko", isFile, text})
+			}
+			files[0].data = lines
+			m := machine{initrd: initrd(t, "", files...), bad: misbehaves, args: "nokaslr"}
 			v, err := m.boot(t, image)
 			if err != nil {
 				t.Fatal(err)
@@ -151,8 +210,8 @@ func TestFunctions(t *testing.T) {
 					said++
 				}
 			}
-			if said != 5 {
-				t.Errorf("%s: %d parts of 5 came to an end", name, said)
+			if said != parts {
+				t.Errorf("%s: %d parts of %d came to an end", name, said, parts)
 			}
 			if len(v.bad) > 0 {
 				t.Errorf("%s: %s\n%s", name, strings.Join(v.bad, "\n"), strings.Join(v.console[max(0, len(v.console)-40):], "\n"))

@@ -282,6 +282,40 @@ func TestWritableExecutableForms(t *testing.T) {
 	})
 }
 
+// Code memory that is read-only is not stored to straight: the writable buffer is, or
+// the patching interface is called.
+func TestReadOnlyForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static int f(struct jit_ctx *ctx, unsigned long n, u32 insn, void *src)\n{\n\t" + s + "\n\treturn 0;\n}\n"
+	}
+	pack := "header = bpf_jit_binary_pack_alloc(n, &ro_ptr, 4, &rw_header, &rw_ptr, fill);\n\t"
+	testForms(t, "arch/arm64/net/x.c", []string{"FT305"}, []form{
+		{fn("ctx->ro_image[ctx->idx] = cpu_to_le32(insn);"), "FT305"},
+		{fn("memcpy(ctx->ro_image + n, src, 4);"), "FT305"},
+		{fn("u32 *p = ctx->ro_image;\n\t*p = insn;"), "FT305"},
+		{fn(pack + "memcpy(ro_ptr, src, n);"), "FT305"},
+		{fn(pack + "u32 *p = (u32 *)ro_ptr;\n\tp[0] = insn;"), "FT305"},
+		{fn("u32 *p = bpf_prog_pack_alloc(n, fill);\n\t*p++ = insn;"), "FT305"},
+		{fn("void *p = execmem_alloc(EXECMEM_KPROBES, n);\n\tmemcpy(p, src, n);"), "FT305"},
+		{fn("void *p = module_alloc(n);\n\tset_memory_ro((unsigned long)p, 1);\n\tmemcpy(p, src, n);"), "FT305"},
+		{fn("void *p = module_alloc(n);\n\tset_memory_rox((unsigned long)p, 1);\n\tmemset(p, 0, n);"), "FT305"},
+		{fn("u32 *p = module_alloc(n);\n\tunsigned long a = (unsigned long)p;\n\tset_memory_ro(a, 1);\n\tp[1] = insn;"), "FT305"},
+		// The writable alias, or the interface.
+		{fn("ctx->image[ctx->idx] = cpu_to_le32(insn);"), ""},
+		{fn(pack + "memcpy(rw_ptr, src, n);"), ""},
+		{fn("void *p = bpf_prog_pack_alloc(n, fill);\n\tbpf_arch_text_copy(p, src, n);"), ""},
+		{fn("void *p = execmem_alloc(EXECMEM_KPROBES, n);\n\taarch64_insn_copy(p, src, n);"), ""},
+		{fn("void *p = module_alloc(n);\n\tmemcpy(p, src, n);\n\tset_memory_ro((unsigned long)p, 1);"), ""},
+		{fn("void *p = module_alloc(n);\n\tset_memory_ro((unsigned long)p, 1);\n\tset_memory_rw((unsigned long)p, 1);\n\tmemcpy(p, src, n);"), ""},
+		{fn("void *p = module_alloc(n);\n\tif (ctx->done)\n\t\tset_memory_ro((unsigned long)p, 1);\n\tmemcpy(p, src, n);"), ""},
+		{fn("void *p = module_alloc(n), *q = vmalloc(n);\n\tset_memory_ro((unsigned long)p, 1);\n\tmemcpy(q, src, n);"), ""},
+		{fn("void *p = ctx->ro_image;\n\tmemcpy(src, p, n);"), ""},
+		{fn("ctx->ro_image = src;"), ""},
+		{fn("u32 *p = ctx->image;\n\tlong off = (long)ctx->ro_image - n;\n\tp[0] = insn;"), ""},
+		{fn("u32 *p = ctx->image;\n\tlong off = (long)ctx->ro_image - n;\n\tp[off] = insn;"), ""},
+	})
+}
+
 // Text that is written through an alias needs cache maintenance, by the function or
 // by its callers.
 func TestAliasForms(t *testing.T) {

@@ -29,7 +29,7 @@ import (
 // All is every check of patches, in the order of the rules' IDs.
 var All = []*analysis.Analyzer{
 	FT104, FT106, FT112,
-	FT301, FT306,
+	FT301, FT305, FT306,
 	FT501, FT502, FT503, FT504,
 	FT601, FT602, FT603, FT604, FT605, FT606, FT607, FT608,
 }

@@ -234,7 +234,7 @@ func (c *cases) regs() []uint64 {
 // upTo are the numbers below n, or those at the edges of fields of 5 and 6 bits.
 func (c *cases) upTo(n uint64) (list []uint64) {
 	for i := range n {
-		if edge := i+1&^1 == 32 || i+1&^1 == 64 || i == 0; edge || c.amount > few {
+		if edge := (i+1)&^1 == 32 || (i+1)&^1 == 64 || i == 0; edge || c.amount > few {
 			list = append(list, i)
 		}
 	}

@@ -49,6 +49,12 @@ type diffSection struct {
 	Code  []diff.Code // side by side, in place of lines
 }
 
+// Count is the number of things that the section has.
+func (s diffSection) Count() int { return len(s.Lines) + len(s.Code) }
+
+// Long reports whether the page folds the section's list.
+func (s diffSection) Long() bool { return len(s.Lines) > 50 }
+
 // Verdict is the comparison in one line.
 func (c *Comparison) Verdict() string {
 	if c.Same() {
@@ -209,12 +215,11 @@ func (c *Comparison) text(t Terminal) {
 	t.wrap("--- ", "    ", s[0])
 	t.wrap("+++ ", "    ", s[1])
 	for _, part := range c.sections() {
-		n := len(part.Lines) + len(part.Code)
 		title := bold
 		if part.Bad {
 			title = red
 		}
-		fmt.Fprintf(t, "\n%s (%d)\n", t.paint(title, part.Title), n)
+		fmt.Fprintf(t, "\n%s (%d)\n", t.paint(title, part.Title), part.Count())
 		lines, more := c.few(part.Lines)
 		for _, line := range lines {
 			t.wrap("  ", "    ", line)
@@ -325,7 +330,7 @@ func (c *Comparison) markdown(out io.Writer) {
 	fmt.Fprintf(w, "### %s ftlint diff: %s\n\n", mark, mdText(c.Verdict()))
 	fmt.Fprintf(w, "| | |\n| --- | --- |\n| old | %s |\n| new | %s |\n", mdText(s[0]), mdText(s[1]))
 	for _, part := range c.sections() {
-		fmt.Fprintf(w, "\n<details%s><summary>%s (%d)</summary>\n\n", map[bool]string{true: " open"}[part.Bad], part.Title, len(part.Lines)+len(part.Code))
+		fmt.Fprintf(w, "\n<details%s><summary>%s (%d)</summary>\n\n", map[bool]string{true: " open"}[part.Bad], part.Title, part.Count())
 		lines, more := c.few(part.Lines)
 		for _, line := range lines {
 			fmt.Fprintf(w, "- %s\n", mdText(line))

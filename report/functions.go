@@ -147,6 +147,8 @@ func Missing(k *tracing.Kernel, all []tracing.Listed, name string) string {
 	slices.SortStableFunc(near, func(a, b string) int { return len(a) - len(b) })
 	if len(near) > 0 {
 		s += "; it has " + OneLine(strings.Join(near[:min(few, len(near))], ", "))
+	} else if !slices.ContainsFunc(all, func(f tracing.Listed) bool { return f.Module != "" }) {
+		s += "; name the modules, too, if it is a module's"
 	}
 	return s
 }

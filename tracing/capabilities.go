@@ -28,6 +28,9 @@ func Capabilities(im *elfscan.Image) ([]finding.Capability, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := judged(table); err != nil {
+		return nil, err
+	}
 	return capabilitiesOf(table).list(), nil
 }
 

@@ -169,7 +169,7 @@ func (k *Kernel) sizeOf(name string) uint64 {
 		return most
 	}
 	t, err := k.types.Struct(name)
-	if err != nil || t.Size == 0 {
+	if err != nil || t.Size < 4 { // an entry begins with 4 bytes that are read
 		return most
 	}
 	return t.Size

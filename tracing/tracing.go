@@ -134,8 +134,8 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if table.Arch != arch.ARM64 {
-		return nil, fmt.Errorf("functions of %s kernels are not judged yet, only those of %s", table.Arch.Name, arch.ARM64.Name)
+	if err := judged(table); err != nil {
+		return nil, err
 	}
 	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
 	k.Capabilities = k.caps.list()
@@ -156,6 +156,14 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	u.fixups = relative(im, "__start___ex_table", "__stop___ex_table", k.sizeOf("exception_table_entry"))
 	k.Functions, k.Stray = k.answer(u)
 	return k, nil
+}
+
+// judged is an error for kernels of other architectures: some answers are executed.
+func judged(t *callsite.Table) error {
+	if t.Arch != arch.ARM64 {
+		return fmt.Errorf("what can be traced in %s kernels is not judged yet, only in those of %s", t.Arch.Name, arch.ARM64.Name)
+	}
+	return nil
 }
 
 // Shape is the shape of the kernel's callsites; nil if it is not known.

@@ -1,9 +1,13 @@
 package tracing
 
 import (
+	"go/token"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
 )
 
@@ -83,5 +87,56 @@ func TestReasons(t *testing.T) {
 	}
 	if got, want := (Answer{Part, "foo"}).Text(), "it is a part of foo() and has no callsite of its own"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestModule asks about functions of a module. Package live loads it.
+func TestModule(t *testing.T) {
+	kernel := images.Kernel(t, "trixie")
+	list, err := filepath.Glob(filepath.Join(filepath.Dir(kernel.Path), "modules", "loop.ko*"))
+	if err != nil || len(list) == 0 {
+		t.Skip("NO MODULE loop, nothing is tested")
+	}
+	k, err := Of(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := elfscan.OpenModule(list[0], elfscan.ModuleOptions{Kernel: kernel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	im.AddTo(token.NewFileSet())
+	functions, err := k.Module(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		name                   string
+		ftrace, fentry, kprobe Reason
+	}{
+		{"loop_queue_rq", Can, Can, Can},
+		{"loop_init", Init, Init, Init},
+		{"loop_set_hw_queue_depth", Can, Can, Can},
+	} {
+		i := slices.IndexFunc(functions, func(f Function) bool { return f.Name == want.name })
+		if i < 0 {
+			t.Errorf("there is no %s", want.name)
+			continue
+		}
+		if f := &functions[i]; f.Ftrace.Why != want.ftrace || f.Fentry.Why != want.fentry || f.Kprobe.Why != want.kprobe {
+			t.Errorf("%s: ftrace %v, fentry %v, kprobe %v", want.name, f.Ftrace.Why, f.Fentry.Why, f.Kprobe.Why)
+		}
+	}
+}
+
+// TestOtherArch asks about a kernel of x86, whose functions are not executed.
+func TestOtherArch(t *testing.T) {
+	im := images.Kernel(t, "trixie-amd64")
+	if _, err := Of(im); err == nil || !strings.Contains(err.Error(), "not judged yet") {
+		t.Errorf("functions: %v", err)
+	}
+	if list, err := Capabilities(im); err == nil || list != nil {
+		t.Errorf("capabilities: %v, %v", list, err)
 	}
 }

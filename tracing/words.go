@@ -66,7 +66,7 @@ var reasons = [...]struct{ id, text string }{
 	Fixup:       {"fixup", "its first instruction is in the table of exceptions"},
 	Insn:        {"instruction", "its first instruction can be neither stepped nor simulated"},
 	CFI:         {"cfi", "its name is that of data for control-flow integrity"},
-	NoEvent:     {"no-callsite", "kprobe_events, perf and BPF take no function without a callsite (register_kprobe() in a module does)"},
+	NoEvent:     {"no-callsite", "kprobe_events, perf and BPF want a callsite (register_kprobe() in a module does not)"},
 }
 
 // String is the reason as programs read it: "yes", or one word for the obstacle.

@@ -48,7 +48,7 @@ an input or the call was bad.`,
 			}
 			ctx, stop := stopping(0)
 			defer stop()
-			return diff.Files(ctx, [2]string{args[0], args[1]}, [2]string{}, func(d *diff.Diff) error {
+			return diff.Files(ctx, [2]string{args[0], args[1]}, func(d *diff.Diff) error {
 				c := report.Comparison{Diff: d, Paths: [2]string{args[0], args[1]}, Version: buildVersion(), Most: most}
 				if err := c.Write(stdout, format); err != nil {
 					return err

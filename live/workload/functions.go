@@ -21,12 +21,18 @@ import (
 //	bpf ID TYPE ERRNO NAME         attaching to a function: fentry, fexit or fmod_ret
 //	can CAPABILITY true|false      of the kernel as a whole
 //	hook ID NAME                   a function that BPF LSM attaches to
+//	module NAME                    a module to load, of which the next lines are
+//	modfunc NAME FTRACE KPROBE     a function that has its name alone: y or n
+//	modbpf ID TYPE ERRNO NAME      as bpf
 type expected struct {
-	can    map[string]bool
-	hooks  []program
-	calls  map[uint64]bool
-	probes []probe
-	progs  []program
+	module   string
+	modfuncs []modfunc
+	modprogs []program
+	can      map[string]bool
+	hooks    []program
+	calls    map[uint64]bool
+	probes   []probe
+	progs    []program
 }
 
 type probe struct {
@@ -40,6 +46,12 @@ type program struct {
 	kind  string
 	errno int
 	name  string
+	btf   int // descriptor of the types of a module; 0: the kernel's
+}
+
+type modfunc struct {
+	name           string
+	ftrace, kprobe bool
 }
 
 // compareFunctions compares what ftlint says with what the kernel does. A difference is
@@ -67,7 +79,11 @@ func compareFunctions() {
 	fmt.Println("LIVE kprobes")
 	e.register()
 	fmt.Println("LIVE programs")
-	e.attach()
+	e.attach(e.progs)
+	if e.module != "" {
+		fmt.Println("LIVE module")
+		e.ofModule()
+	}
 }
 
 func readExpected(path string) (*expected, error) {
@@ -81,12 +97,19 @@ func readExpected(path string) (*expected, error) {
 		case "can":
 			e.can[f[1]] = f[2] == "true"
 		case "hook":
-			e.hooks = append(e.hooks, program{uint32(n), "lsm", 0, f[2]})
+			e.hooks = append(e.hooks, program{id: uint32(n), kind: "lsm", name: f[2]})
 		case "kprobe":
 			e.probes = append(e.probes, probe{n, f[2], f[3] == "1"})
 		case "bpf":
 			errno, _ := strconv.Atoi(f[3])
-			e.progs = append(e.progs, program{uint32(n), f[2], errno, f[4]})
+			e.progs = append(e.progs, program{id: uint32(n), kind: f[2], errno: errno, name: f[4]})
+		case "module":
+			e.module = f[1]
+		case "modfunc":
+			e.modfuncs = append(e.modfuncs, modfunc{name: f[1], ftrace: f[2] == "y", kprobe: f[3] == "y"})
+		case "modbpf":
+			errno, _ := strconv.Atoi(f[3])
+			e.modprogs = append(e.modprogs, program{id: uint32(n), kind: f[2], errno: errno, name: f[4]})
 		}
 	})
 }
@@ -186,7 +209,7 @@ func (e *expected) capabilities() {
 	check("kretprobes", probe("r"))
 	check("livepatch", syscall.Access("/sys/kernel/livepatch", 0) == nil)
 	for _, h := range e.hooks {
-		fd, log, err := loadTracing(nothing, lsmHook, h.id)
+		fd, log, err := loadTracing(nothing, lsmHook, h.id, 0)
 		if err == nil {
 			var link int
 			if link, err = attachTracing(fd); err == nil {
@@ -318,17 +341,17 @@ func (e *expected) register() {
 var kinds = map[string]uint32{"fentry": traceFentry, "fexit": traceFexit, "fmod_ret": modifyReturn}
 
 // attach attaches a program to each function, and compares the error numbers.
-func (e *expected) attach() {
+func (e *expected) attach(progs []program) {
 	s := counted{what: "attach"}
 	var yes, no int
-	for _, p := range e.progs {
+	for _, p := range progs {
 		errno := func(err error) int {
 			if n, ok := err.(syscall.Errno); ok {
 				return int(n)
 			}
 			return 0
 		}
-		fd, log, err := loadTracing(nothing, kinds[p.kind], p.id)
+		fd, log, err := loadTracing(nothing, kinds[p.kind], p.id, p.btf)
 		at := "load"
 		if err == nil {
 			var link int
@@ -348,4 +371,47 @@ func (e *expected) attach() {
 		}
 	}
 	fmt.Printf("LIVE functions %d programs attached, %d refused, %d differences\n", yes, no, s.n)
+}
+
+// ofModule loads the module, and compares its functions as those of the kernel.
+func (e *expected) ofModule() {
+	s := counted{what: "module " + e.module}
+	if err := load(e.module, ""); err != nil {
+		s.wrong("%v", err)
+		return
+	}
+	there := map[string]bool{}
+	err := eachLine(tracing+"available_filter_functions", func(line string) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] == "["+e.module+"]" {
+			there[f[0]] = true
+		}
+	})
+	if err != nil {
+		s.wrong("%v", err)
+	}
+	for _, f := range e.modfuncs {
+		if f.ftrace != there[f.name] {
+			s.wrong("available_filter_functions has %s: %t", f.name, there[f.name])
+		}
+		err := write("kprobe_events", fmt.Sprintf("p:live/probe %s:%s\n", e.module, f.name), syscall.O_APPEND)
+		if err == nil {
+			write("kprobe_events", "-:live/probe\n", syscall.O_APPEND)
+		}
+		if f.kprobe != (err == nil) {
+			s.wrong("a kprobe of %s: %v", f.name, err)
+		}
+	}
+	fmt.Printf("LIVE functions %d of a module, %d that ftrace can use, %d differences\n", len(e.modfuncs), len(there), s.n)
+	if len(e.modprogs) == 0 {
+		return
+	}
+	fd := moduleBTF(e.module)
+	if fd < 0 {
+		s.wrong("it has no BTF")
+		return
+	}
+	for i := range e.modprogs {
+		e.modprogs[i].btf = fd
+	}
+	e.attach(e.modprogs)
 }

@@ -41,12 +41,12 @@ type Kernel struct {
 	maxProgs  int           // in one list
 	text      [2]uint64     // the image's first address and the one behind its last
 
-	image, model, list, item, link, prog, aux, ctx layout
-	session                                        uint64 // value of BPF_TRACE_FSESSION; 0 if the kernel has no sessions
-	structOps, tracing, lsm                        uint64 // values of enumerators; see readEnums
-	linkStructOps, linkTracing                     uint64
-	fentry, fexit, modifyReturn, lsmMAC, lsmCgroup uint64
-	call, jump, nop                                uint64 // of enum bpf_text_poke_type
+	image, model, list, item, link, prog, aux, ctx, array layout
+	session                                               uint64 // value of BPF_TRACE_FSESSION; 0 if the kernel has no sessions
+	structOps, tracing, lsm, ext                          uint64 // values of enumerators; see readEnums
+	linkStructOps, linkTracing                            uint64
+	fentry, fexit, modifyReturn, lsmMAC, lsmCgroup        uint64
+	call, jump, nop                                       uint64 // of enum bpf_text_poke_type
 }
 
 // symbol is the generator.
@@ -155,7 +155,9 @@ func (k *Kernel) readLayouts() (err error) {
 	k.link = of("bpf_link", "prog", "type")
 	k.prog = of("bpf_prog", "jited", "jited_len", "jit_requested", "type", "expected_attach_type", "len", "bpf_func", "aux", "sleepable?",
 		"call_session_cookie?", "call_get_func_ip?", "is_func")
-	k.aux = of("bpf_prog_aux", "sleepable?", "prog", "jits_use_priv_stack?", "func_idx", "stack_depth")
+	k.aux = of("bpf_prog_aux", "sleepable?", "prog", "jits_use_priv_stack?", "func_idx", "stack_depth",
+		"func?", "func_cnt?", "real_func_cnt?", "exception_boundary?", "exception_cb?", "arena?", "num_exentries?", "priv_stack_ptr?")
+	k.array, _ = layoutOf(k.Types, "bpf_array", "map.max_entries", "ptrs")
 	k.ctx = of("bpf_tramp_run_ctx", "bpf_cookie")
 	if err != nil {
 		return err
@@ -184,6 +186,7 @@ func (k *Kernel) readEnums() error {
 		must bool
 	}{
 		{&k.tracing, "BPF_PROG_TYPE_TRACING", true}, {&k.lsm, "BPF_PROG_TYPE_LSM", true}, {&k.structOps, "BPF_PROG_TYPE_STRUCT_OPS", true},
+		{&k.ext, "BPF_PROG_TYPE_EXT", false},
 		{&k.linkTracing, "BPF_LINK_TYPE_TRACING", true}, {&k.linkStructOps, "BPF_LINK_TYPE_STRUCT_OPS", true},
 		{&k.fentry, "BPF_TRACE_FENTRY", true}, {&k.fexit, "BPF_TRACE_FEXIT", true}, {&k.modifyReturn, "BPF_MODIFY_RETURN", true},
 		{&k.lsmMAC, "BPF_LSM_MAC", true}, {&k.lsmCgroup, "BPF_LSM_CGROUP", false}, {&k.session, "BPF_TRACE_FSESSION", false},

@@ -123,8 +123,11 @@ func (b *bench) makeProg(t *Built, c *Case, i int) {
 func (b *bench) codeOf(c *Case, i int) uint64 {
 	const step = 64
 	at := b.near() + 2<<20
-	if c.Place == ProgsFar {
+	switch c.Place {
+	case ProgsFar:
 		at = b.text[1] + 2*far
+	case Apart:
+		at = b.text[1] + far + 2<<20
 	}
 	return at + uint64(i)*step
 }
@@ -170,7 +173,7 @@ func (b *bench) makeLink(t *Built, c *Case, i int) uint64 {
 func (b *bench) imageAddr(c *Case, size uint64) uint64 {
 	at := b.near()
 	switch c.Place {
-	case ImageAbove, TaggedImage, WideImage:
+	case ImageAbove, TaggedImage, WideImage, Apart:
 		at = b.text[1] + far
 	case ImageBelow, FuncFar:
 		at = b.text[0] - far
@@ -204,6 +207,17 @@ func (b *bench) build(c *Case, record bool) *Built {
 	if t.Size > 256<<10 {
 		t.Err = fmt.Errorf("arch_bpf_trampoline_size() returns %#x", t.Size)
 		return t
+	}
+	if c.Short > 0 {
+		room := *c
+		room.Short = 0
+		whole := b.build(&room, false)
+		if whole.Ret <= int32(c.Short) || whole.Err != nil {
+			return whole
+		}
+		b.reset()
+		t = b.makeCase(c)
+		t.Size = whole.Ret - int32(c.Short)
 	}
 	size := uint64(t.Size)
 	t.Addr = b.imageAddr(c, size)

@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -96,6 +97,13 @@ func (p Proto) places() (words []where, stack uint64) {
 	return words, stack
 }
 
+// plain reports whether every kernel that builds trampolines supports such functions:
+// they have no structures, and no arguments on the stack.
+func (p Proto) plain() bool {
+	_, stack := p.places()
+	return stack == 0 && !slices.ContainsFunc(p.Args, func(a Arg) bool { return a.Struct || a.Size > 8 })
+}
+
 // A Kind is a kind of program.
 type Kind uint8
 
@@ -139,10 +147,12 @@ const (
 	FuncFar                  // the traced function is a BPF program, beyond 128 MiB of the trampoline
 	TaggedImage              // the same as ImageAbove, and struct bpf_tramp_image has a tag in its address's top byte (KASAN)
 	WideImage                // the same, and struct bpf_tramp_image is at an address of 52 bits
+	Apart                    // the trampoline and the programs are near each other, beyond +128 MiB of the kernel
 )
 
 var placeNames = [...]string{"", "the trampoline beyond +128 MiB of the kernel", "the trampoline beyond -128 MiB of the kernel",
-	"the programs beyond 128 MiB", "the traced program beyond 128 MiB", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address"}
+	"the programs beyond 128 MiB", "the traced program beyond 128 MiB", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address",
+	"the trampoline and the programs beyond 128 MiB of the kernel"}
 
 func (p Place) String() string { return placeNames[p] }
 
@@ -167,6 +177,7 @@ type Case struct {
 	From  Origin
 	Place Place
 	Fail  Failure
+	Short uint64 // bytes that the buffer lacks, in kernels that compute no size before
 }
 
 // A Failure is a call that fails: number N, from 1, of those to Func, or of the
@@ -212,6 +223,9 @@ func (c *Case) String() string {
 		if more != "" {
 			s += ", " + more
 		}
+	}
+	if c.Short > 0 {
+		s += fmt.Sprintf(", a buffer that lacks %d bytes", c.Short)
 	}
 	if c.Fail.Func != "" {
 		s += ", " + c.Fail.Func + " failing"

@@ -116,7 +116,11 @@ func (k *Kernel) cases(all bool) (out []Case) {
 	}
 	for _, p := range list {
 		if !all { // each set with some prototype, and the other way round
-			add(Case{Proto: p, Progs: sets[set%len(sets)]})
+			c := Case{Proto: p, Progs: sets[set%len(sets)]}
+			if set%2 == 0 { // where all is far away there is no more than the size that was computed
+				c.Place = TaggedImage
+			}
+			add(c)
 			set++
 			continue
 		}
@@ -139,9 +143,18 @@ func (k *Kernel) cases(all bool) (out []Case) {
 			progs = sets[0]
 		}
 		add(Case{Proto: plain, Progs: progs, Flags: flags})
+		if flags != flagIPArg {
+			add(Case{Proto: plain, Progs: progs, Flags: flags, Place: TaggedImage})
+		}
 	}
-	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage} {
+	for _, place := range []Place{ImageAbove, ImageBelow, ProgsFar, TaggedImage, WideImage, Apart} {
 		add(Case{Proto: plain, Progs: several, Flags: flagIPArg, Place: place})
+	}
+	if k.Size == 0 {
+		add(Case{Proto: plain, Progs: several, Short: 4})
+	}
+	for _, progs := range [][]Prog{sets[0], sets[4], sets[7], sets[len(sets)-1]} {
+		add(Case{Proto: plain, Progs: progs, Place: TaggedImage})
 	}
 	if k.copies {
 		add(Case{Proto: plain, Progs: several, Fail: Failure{allocation, 1}})
@@ -151,7 +164,7 @@ func (k *Kernel) cases(all bool) (out []Case) {
 	add(Case{Proto: plain, Progs: several, From: Program, Place: FuncFar})
 	for _, p := range []Proto{plain, protos[0], protos[6], protos[10]} {
 		for _, place := range []Place{Near, ImageBelow} {
-			if place == Near || all {
+			if place == Near || all || len(p.Args) == len(plain.Args) {
 				add(Case{Proto: p, Progs: []Prog{{Kind: Fentry, Type: StructOps}}, From: Indirect, Place: place})
 			}
 		}

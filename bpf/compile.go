@@ -57,46 +57,66 @@ func (b *bench) noteAlloc() {
 // compile executes bpf_int_jit_compile() for a program. random is the random number
 // that chooses where in its memory the program lies.
 func (b *bench) compile(insns []uint64, random uint32) (c compiled, err error) {
-	fn, _ := b.Image.Addr("bpf_int_jit_compile")
-	b.w.Hook(b.w.Returns(0), fillHole) // a pack is too large to be filled: here it has zeros, which are UDF
-	defer b.w.Unhook(fillHole)
-	if nodes, ok := b.Image.Addr("node_states"); ok { // a pack is for all possible nodes: one
-		b.must(b.w.M.Write64(nodes, 1))
+	c.prog = b.makeProgram(insns, func(prog, _ object) { prog.set("type", b.tracing) })
+	if err := b.translate(c.prog, random); err != nil {
+		return c, err
 	}
-	b.random, b.allocCall = random, 0
+	c.addr, c.size = b.translated(c.prog)
+	c.alloc = b.allocCall
+	if c.addr == 0 || c.size == 0 {
+		return c, fmt.Errorf("the JIT does not compile a program of %d instructions", len(insns))
+	}
+	return c, nil
+}
+
+// makeProgram makes the struct bpf_prog of a program. set sets the members of that and of
+// its struct bpf_prog_aux that differ from program to program.
+func (b *bench) makeProgram(insns []uint64, set func(prog, aux object)) uint64 {
 	prog, aux := b.prog.object(8*uint64(len(insns))), b.aux.object(0)
-	prog.set("type", b.tracing)
 	prog.set("expected_attach_type", b.fentry)
 	prog.set("jit_requested", 1)
 	prog.set("len", uint64(len(insns)))
+	set(prog, aux)
 	for i, insn := range insns {
 		binary.LittleEndian.PutUint64(prog.data[b.insnsOff()+8*uint64(i):], insn)
 	}
 	auxAddr := b.put(aux)
 	prog.set("aux", auxAddr)
-	c.prog = b.put(prog)
-	b.must(b.w.M.Write64(auxAddr+b.aux.members["prog"].Offset, c.prog))
-	args := []uint64{c.prog}
+	addr := b.put(prog)
+	b.must(b.w.M.Write64(auxAddr+b.aux.members["prog"].Offset, addr))
+	return addr
+}
+
+// translate executes bpf_int_jit_compile() for a struct bpf_prog.
+func (b *bench) translate(prog uint64, random uint32) error {
+	fn, _ := b.Image.Addr("bpf_int_jit_compile")
+	b.w.Hook(b.w.Returns(0), fillHole) // a pack is too large to be filled: here it has zeros, which are UDF
+	defer b.w.Unhook(fillHole)
+	b.onePack()
+	b.random, b.allocCall = random, 0
+	args := []uint64{prog}
 	if b.verifies {
-		args = []uint64{0, c.prog}
+		args = []uint64{0, prog}
 	}
 	b.w.Events = b.w.Events[:0]
 	_, returned, err := b.w.Execute(world.Subject{Name: "bpf_int_jit_compile", Fn: fn, Args: args})
 	switch {
 	case err != nil:
-		return c, err
+		return err
 	case !returned:
-		return c, fmt.Errorf("%s", b.w.Faults[0].What)
+		return fmt.Errorf("%s", b.w.Faults[0].What)
 	}
-	code, err := b.w.M.Read64(c.prog + b.prog.members["bpf_func"].Offset)
+	return nil
+}
+
+// translated is where the code of a struct bpf_prog is, and its size in bytes; 0 if it has
+// none.
+func (b *bench) translated(prog uint64) (addr, size uint64) {
+	addr, err := b.w.M.Read64(prog + b.prog.members["bpf_func"].Offset)
 	b.must(err)
-	size, err := b.w.M.Read64(c.prog + b.prog.members["jited_len"].Offset)
+	size, err = b.w.M.Read64(prog + b.prog.members["jited_len"].Offset)
 	b.must(err)
-	c.addr, c.size, c.alloc = code, size&0xffff_ffff, b.allocCall
-	if c.addr == 0 || c.size == 0 {
-		return c, fmt.Errorf("the JIT does not compile a program of %d instructions", len(insns))
-	}
-	return c, nil
+	return addr, size & 0xffff_ffff
 }
 
 // A Compiled is a program that the JIT has made, and to which a trampoline that is
@@ -115,38 +135,86 @@ type Compiled struct {
 // another writes it: see "Single-copy atomicity" in the Arm ARM, B2.
 func (c *Compiled) Torn() bool { return c.Literal%8 != 0 || c.Width != 8 }
 
-// compiles has programs compiled at several offsets in their memory, and attaches
-// trampolines that are far away.
-func (b *bench) compiles(offsets int) (out []Compiled, stuck error) {
-	for n := range offsets {
-		b.reset()
-		insns := []uint64{bpfReturn0, bpfExit}
-		if n%2 == 1 {
-			insns = []uint64{bpfReturn0, bpfReturn0, bpfExit}
+// compiles has a program compiled at several offsets in its memory, with all at every
+// offset that random numbers lead to, and attaches a trampoline that is far away.
+func (b *bench) compiles(all bool) (out []Compiled, stuck error) {
+	short, long := []uint64{bpfReturn0, bpfExit}, []uint64{bpfReturn0, bpfReturn0, bpfExit}
+	seen := map[uint64]bool{}
+	one := func(insns []uint64, random uint32) (addr uint64) {
+		if stuck != nil {
+			return 0
 		}
-		p, err := b.compile(insns, uint32(n)*0x9e3779b9)
+		c, err := b.compileOnce(insns, random, seen)
 		if err != nil {
-			return out, err
+			stuck = err
+		} else if c.Store != 0 {
+			out = append(out, c)
 		}
-		c := Compiled{Addr: p.addr, Alloc: p.alloc, WX: b.moments()}
-		b.judgeCompiled(&c, p)
-		b.symbols = append(b.symbols[:0], symbolRange{p.addr, p.size})
-		ret, err := b.poke(p.addr, b.call, 0, b.text[1]+far)
-		if err != nil || ret != 0 {
-			return out, fmt.Errorf("attaching a trampoline to a compiled program: it returns %d, %v", ret, err)
-		}
-		for i := range b.w.Events {
-			e := &b.w.Events[i]
-			if (e.Kind == world.Store || e.Kind == world.PatchLiteral) && e.Addr-p.addr < p.size+64 {
-				c.Literal, c.Store, c.Width = e.Addr, e.PC, e.Size
-			}
-		}
-		if c.Store == 0 {
-			return out, fmt.Errorf("no literal is written when a trampoline that is far away is attached to a compiled program")
-		}
-		out = append(out, c)
+		return c.Addr
 	}
-	return out, nil
+	const some = 3
+	for i := range uint32(some) {
+		one(short, i*0x9e3779b9)
+		one(long, i*0x9e3779b9+1<<31)
+	}
+	if all {
+		span := max(one(short, ^uint32(0)), one(short, 0)) - one(short, 0) + a64.Size
+		for off := uint64(0); off < span && span <= 2*b.mem.Page; off += 2 { // twice as often as needed: the multiplication is not known
+			one(short, uint32((off+1)<<32/span))
+		}
+	}
+	return out, stuck
+}
+
+// compileOnce compiles a program, and attaches a trampoline that is far away, unless a
+// program of that length was seen at that address: then the result has no more than that.
+func (b *bench) compileOnce(insns []uint64, random uint32, seen map[uint64]bool) (c Compiled, stuck error) {
+	b.reset()
+	p, err := b.compile(insns, random)
+	if err != nil {
+		return c, err
+	}
+	key := p.addr<<8 | uint64(len(insns))
+	c.Addr = p.addr
+	if seen[key] {
+		return c, nil
+	}
+	seen[key] = true
+	c.Alloc, c.WX = p.alloc, b.moments()
+	b.judgeCompiled(&c, p)
+	b.symbols = append(b.symbols[:0], symbolRange{p.addr, p.size})
+	ret, err := b.poke(p.addr, b.call, 0, b.text[1]+far)
+	if err != nil || ret != 0 {
+		return c, fmt.Errorf("attaching a trampoline to a compiled program: it returns %d, %v", ret, err)
+	}
+	call := p.addr // the instruction that becomes a branch
+	for i := range b.w.Events {
+		e := &b.w.Events[i]
+		switch {
+		case (e.Kind == world.Store || e.Kind == world.PatchLiteral) && e.Addr-p.addr < p.size+64:
+			c.Literal, c.Store, c.Width = e.Addr, e.PC, e.Size
+		case e.Kind == world.Patch:
+			call = e.Addr
+		}
+	}
+	if c.Store == 0 {
+		return c, fmt.Errorf("no literal is written when a trampoline that is far away is attached to a compiled program")
+	}
+	if bad := b.enterCompiled(p, call, b.text[1]+far); bad != "" {
+		fn, _ := b.Image.Addr("bpf_int_jit_compile")
+		c.Diffs = append(c.Diffs, Diff{Kind: Reach, Text: "makes a program to which a trampoline that is far away is attached, and then " + bad, Emitter: Emitter{PC: fn}})
+	}
+	return c, nil
+}
+
+// enterCompiled executes the entry of a compiled program to which a trampoline is attached
+// that is far away: call is the branch there. It says what is wrong with the way there.
+func (b *bench) enterCompiled(p compiled, call, far uint64) string {
+	near := p.addr + 1<<20
+	t := &tracee{addr: p.addr, call: call, body: call + a64.Size, targets: [4]uint64{near, near + 0x100, far, far + 0x100}}
+	b.w.M.Map(far&^(emu.PageSize-1), emu.PageSize, emu.Read|emu.Exec)
+	b.must(b.w.M.Write32(far, a64.BTIjc))
+	return b.enter(t, b.call, far)
 }
 
 // judgeCompiled judges the memory of a compiled program: its permissions, and whether
@@ -196,4 +264,77 @@ func (b *bench) permAt(addr uint64) (perm emu.Perm) {
 		}
 	}
 	return perm
+}
+
+// packs executes what a trampoline's memory goes through: it is allocated from a pack of
+// the JIT, written, protected, executed and freed. The result is empty in kernels where
+// the core allocates pages.
+func (b *bench) packs(c *Case) (p Poke, stuck error) {
+	p.What = "to allocate the trampoline for " + c.String() + ", write it, and free it"
+	alloc, _ := b.Image.Addr("arch_alloc_bpf_trampoline")
+	b.reset()
+	b.w.Hook(b.w.Returns(0), fillHole)
+	defer b.w.Unhook(fillHole)
+	b.onePack()
+	diff := func(k DiffKind, fn uint64, format string, args ...any) {
+		p.Diffs = append(p.Diffs, Diff{Kind: k, Text: fmt.Sprintf(format, args...), Emitter: Emitter{PC: fn}})
+	}
+	t := b.makeCase(c)
+	call := func(name string, args ...uint64) uint64 {
+		fn, ok := b.Image.Addr(name)
+		if !ok || stuck != nil {
+			return 0
+		}
+		ret, returned, err := b.w.Execute(world.Subject{Name: name, Fn: fn, Args: args})
+		if err == nil && !returned {
+			err = fmt.Errorf("%s: %s", name, b.w.Faults[0].What)
+		}
+		stuck = err
+		return ret
+	}
+	size := call("arch_bpf_trampoline_size", t.model, uint64(c.Flags), t.lists, t.fn)
+	if stuck == nil && int32(size) <= 0 {
+		return p, nil // the generator does not support the function
+	}
+	t.Addr = call("arch_alloc_bpf_trampoline", size)
+	if stuck != nil || t.Addr == 0 {
+		return p, cmp.Or(stuck, fmt.Errorf("arch_alloc_bpf_trampoline() returns NULL"))
+	}
+	b.w.Unhook(fillHole)
+	t.Ret = int32(call(symbol, t.im, t.Addr, t.Addr+size, t.model, uint64(c.Flags), t.lists, t.fn))
+	call("arch_protect_bpf_trampoline", t.Addr, size)
+	p.WX = b.moments()
+	if stuck != nil {
+		return p, stuck
+	}
+	if perm := b.permAt(t.Addr); perm != emu.Read|emu.Exec {
+		diff(ICache, alloc, "the memory of a trampoline is %v when it is attached", perm)
+	}
+	t.Code = make([]byte, max(t.Ret, 0))
+	b.must(b.w.M.Read(t.Addr, t.Code))
+	if t.Ret <= 0 {
+		return p, nil // try has judged it
+	}
+	diffs, err := b.execute(c, t, &c.scenarios(false)[0], nil)
+	p.Diffs = append(p.Diffs, diffs...)
+	if err != nil {
+		return p, err
+	}
+	b.w.Hook(b.w.Returns(0), fillHole)
+	free, _ := b.Image.Addr("arch_free_bpf_trampoline")
+	call("arch_free_bpf_trampoline", t.Addr, size)
+	p.WX = append(p.WX, b.moments()...)
+	left := make([]byte, t.Ret)
+	if stuck == nil && free != 0 && b.permAt(t.Addr)&emu.Exec != 0 && b.w.M.Read(t.Addr, left) == nil && string(left) == string(t.Code) {
+		diff(Detach, free, "leaves the code of a trampoline that is free, and executable")
+	}
+	return p, stuck
+}
+
+// onePack makes a pack of the JIT as small as it is: it is for all possible nodes, which
+// are one.
+func (b *bench) onePack() {
+	if nodes, ok := b.Image.Addr("node_states"); ok {
+		b.must(b.w.M.Write64(nodes, 1))
+	}
 }

@@ -387,7 +387,7 @@ func (b *bench) detaches(c *Case) (one Results) {
 			return
 		}
 		b.must(b.w.M.Read(t.Addr, t.Code))
-		diffs, err := b.execute(c, t, &s, false)
+		diffs, err := b.execute(c, t, &s, nil)
 		if err != nil {
 			one.Stuck = append(one.Stuck, err)
 			return

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/parallel"
@@ -26,6 +27,8 @@ type Results struct {
 	Stuck        []error // cases without a verdict, each with the reason
 	Pokes        []Poke  // bpf_arch_text_poke(), executed
 	Compiled     []Compiled
+	Jitted       []Jitted // programs that were compiled and executed
+	StuckJIT     []error  // such programs without a verdict
 
 	// Of an exhaustive run:
 	Prototypes  int         // of the functions with a callsite
@@ -44,6 +47,9 @@ const maxFailed = 64
 
 // Run executes the image's generator, in all cases if all is true.
 func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Results {
+	if table.Arch != arch.ARM64 {
+		return &Results{None: &world.Lack{What: "BPF trampolines of " + table.Arch.Name + " are not executed yet"}}
+	}
 	k, err := Open(table, types, guarded)
 	if err != nil {
 		var lack *world.Lack
@@ -55,6 +61,7 @@ func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Resul
 	res := &Results{Kernel: k}
 	cases := k.cases(all)
 	b := newBench(k)
+	res.Jitted, res.StuckJIT = b.jits(all)
 	if k.Poke != 0 {
 		res.patches(b, cases, all)
 	}
@@ -98,16 +105,18 @@ func (res *Results) patches(b *bench, cases []Case, all bool) {
 				continue // that is found without a patch
 			}
 			res.add(b.detaches(c))
+			if b.copies {
+				p, err := b.packs(c)
+				if res.Pokes = append(res.Pokes, p); err != nil {
+					res.Stuck = append(res.Stuck, fmt.Errorf("%s: %w", p.What, err))
+				}
+			}
 			if !all {
 				break
 			}
 		}
 	}
-	offsets := 6
-	if all {
-		offsets = 64
-	}
-	res.Compiled, err = b.compiles(offsets)
+	res.Compiled, err = b.compiles(all)
 	if err != nil {
 		res.Stuck = append(res.Stuck, fmt.Errorf("bpf_int_jit_compile: %w", err))
 	}
@@ -174,7 +183,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 	}
 	for _, s := range c.scenarios(all) {
 		one.Runs++
-		diffs, err := b.execute(c, t, &s, false)
+		diffs, err := b.execute(c, t, &s, nil)
 		if err != nil {
 			one.Stuck = append(one.Stuck, fmt.Errorf("%v: %w", c, err))
 			return one
@@ -191,7 +200,7 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 // differences.
 func (b *bench) explain(c *Case, s *Scenario, diffs []Diff) []Diff {
 	t := b.build(c, true)
-	if again, err := b.execute(c, t, s, true); err == nil && len(again) == len(diffs) {
+	if again, err := b.execute(c, t, s, func(*runner, uint64, [31]uint64) {}); err == nil && len(again) == len(diffs) {
 		return again
 	}
 	return diffs
@@ -240,7 +249,11 @@ func (b *bench) judge(c *Case, t *Built) (diffs []Diff, stuck error) {
 		return nil, fmt.Errorf("%s, which was to fail, is not called", c.Fail.Func)
 	case c.Fail.Func != "" && t.Ret >= 0:
 		diff(Failing, "returns %d although %s failed", t.Ret, c.Fail.Func)
-	case c.Fail.Func != "":
+	case c.Short > 0 && t.Ret >= 0:
+		diff(Failing, "returns %d with a buffer of %d bytes", t.Ret, t.Size)
+	case c.Fail.Func != "", c.Short > 0:
+	case t.refused && c.Proto.plain():
+		diff(Failing, "returns %d (-ENOTSUPP) for a function whose arguments are all in registers", t.Ret)
 	case t.refused, b.Size == 0 && t.Ret == efbig:
 	case t.Ret < 0:
 		diff(Failing, "returns %d", t.Ret)

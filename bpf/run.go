@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
@@ -31,6 +32,7 @@ const (
 	ICache                     // code is not made visible to instruction fetch
 	Failing                    // the generator fails badly
 	Misaligned                 // a literal is not aligned
+	Frame                      // a compiled program loses registers, its frame or its stack
 )
 
 // A Diff is a difference from the model.
@@ -65,7 +67,9 @@ type runner struct {
 	runCtx  uint64   // that the enter function got
 	enter   string   // the enter function that was called
 	cookies map[int]uint64
-	blame   *blame // not nil: it is known what wrote each register and each word of the stack
+	segment int                                           // see Listing.watch
+	watch   func(r *runner, pc uint64, before [31]uint64) // called behind each instruction, if blame is not nil
+	blame   *blame                                        // not nil: it is known what wrote each register and each word of the stack
 }
 
 // A blame is what last wrote each register and each word of the stack.
@@ -84,7 +88,7 @@ func (b *bench) caller() uint64 { return b.text[1] + 64<<20 + 0x40 }
 
 // Values that a run uses.
 const (
-	startTime  = 0x7157_0000_0000_0001 // what enter functions return, plus the number of the program
+	startTime  = 0x7157_0000_0000_0000 // what enter functions return, plus the number of the program above bit 32: the lower half is 0
 	savedCtx   = 0x5a7e_0000_0000_0000 // what they keep in the run context
 	cookieMark = 0xc00c_1e00_0000_0000 // what programs keep in their session's cookie
 	poisonArgs = 0xa400_5a5a_a500_0000 // arguments, plus the number of the word
@@ -127,11 +131,12 @@ func (b *bench) traced(c *Case) uint64 {
 func (b *bench) program() uint64 { return b.near() + 4<<20 }
 
 // execute executes what was built. The result are the differences from the model.
-// An error says why there is no verdict.
-func (b *bench) execute(c *Case, t *Built, s *Scenario, blamed bool) ([]Diff, error) {
+// With watch, which is called behind each instruction, they name the instructions that
+// are to blame. An error says why there is no verdict.
+func (b *bench) execute(c *Case, t *Built, s *Scenario, watch func(*runner, uint64, [31]uint64)) ([]Diff, error) {
 	r := &runner{b: b, c: c, t: t, s: s, steps: c.steps(s), cookies: map[int]uint64{}}
-	if blamed {
-		r.blame = &blame{stack: map[uint64]uint64{}}
+	if watch != nil {
+		r.watch, r.blame = watch, &blame{stack: map[uint64]uint64{}}
 	}
 	b.run = r
 	defer func() { b.run = nil }()
@@ -192,6 +197,7 @@ func (r *runner) go_() error {
 		if err != nil && !(errors.As(err, &stop) && stop.Reason == emu.StepLimit) {
 			return err
 		}
+		r.watch(r, pc, before)
 		if err == nil {
 			return nil
 		}
@@ -463,10 +469,8 @@ func (r *runner) unwind(fp uint64) string {
 	if r.c.From != Indirect {
 		want = []uint64{r.body, r.b.caller()}
 	}
-	for i := range want {
-		if i >= len(rets) || rets[len(rets)-len(want)+max(0, i)] != want[i] || len(rets) < len(want) {
-			return "does not show the traced function and its caller"
-		}
+	if len(rets) < len(want) || !slices.Equal(rets[len(rets)-len(want):], want) {
+		return "does not show the traced function and its caller"
 	}
 	if fp != r.before[29] {
 		return "does not come back to the caller"
@@ -550,7 +554,7 @@ func (r *runner) atEnter(name string) error {
 		}
 	}
 	r.clobber()
-	ret := uint64(startTime) + uint64(i)<<8
+	ret := uint64(startTime) + uint64(i)<<32
 	if r.s.Skip[i] {
 		ret = 0
 	}
@@ -583,7 +587,7 @@ func (r *runner) atExit(name string) error {
 	if _, err := r.arrive(progExit, i); err != nil {
 		return err
 	}
-	start := uint64(startTime) + uint64(i)<<8
+	start := uint64(startTime) + uint64(i)<<32
 	if r.s.Skip[i] {
 		start = 0
 	}

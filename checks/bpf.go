@@ -38,11 +38,12 @@ var BPF = &analysis.Analyzer{
 // A bpfDefect is one kind of defect in the generator of BPF trampolines, or in what it
 // generates: the differences of a kind that the same line is to blame for.
 type bpfDefect struct {
-	fn    string        // the function that is to blame
-	first *bpf.Failed   // a case that shows it; nil if it is not shown by a trampoline
-	while string        // what was executed, if first is nil
-	diffs []bpf.Diff    // of the first case
-	cases []*bpf.Failed // all that show it
+	fn     string        // the function that is to blame
+	first  *bpf.Failed   // a case that shows it; nil if it is not shown by a trampoline
+	jitted *bpf.Jitted   // compiled programs that show it; nil if none do
+	while  string        // what was executed, if first and jitted are nil
+	diffs  []bpf.Diff    // of the first case
+	cases  []*bpf.Failed // all that show it
 }
 
 // bpfCheck makes the analyzer of a rule that looks at the executed generator. The rule
@@ -89,7 +90,7 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 		first := d.diffs[0]
 		key := d.fn
 		if pc := first.Emitter.PC; pc != 0 {
-			key += im.LineOfCall(pc)
+			key = im.LineOfCall(pc)
 		}
 		i, ok := index[key]
 		if !ok {
@@ -127,6 +128,12 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), while: "for a program of two instructions", diffs: diffs}, nil)
 		}
 	}
+	for i := range res.Jitted {
+		j := &res.Jitted[i]
+		if diffs := of(j.Diffs); len(diffs) > 0 {
+			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), jitted: j, diffs: diffs}, nil)
+		}
+	}
 	return list
 }
 
@@ -144,14 +151,20 @@ func blamed(im *elfscan.Image, d bpf.Diff, fn string) string {
 func reportBPF(pass *analysis.Pass, d *bpfDefect, does, fix string) {
 	im := image(pass)
 	first := d.diffs[0]
-	c := say("%s %s", d.fn, does)
-	if d.first == nil {
+	c, what := say("%s %s", d.fn, does), "trampoline"
+	switch {
+	case d.jitted != nil:
+		what = "program"
+		c = c.Because("compiled and executed: %s", d.jitted.What)
+	case d.first == nil:
 		c = c.Because("executed %s, it %s", d.while, first.Text)
-	} else {
+	default:
 		c = c.Because("in the trampoline for %s", d.first.Case.String())
 		if d.first.While != "" {
 			c = c.Because("with %s", d.first.While)
 		}
+	}
+	if d.jitted != nil || d.first != nil {
 		for _, diff := range d.diffs[:min(3, len(d.diffs))] {
 			c = c.Because("%s", itDoes(diff.Text))
 		}
@@ -160,7 +173,7 @@ func reportBPF(pass *analysis.Pass, d *bpfDefect, does, fix string) {
 		}
 	}
 	if first.At != 0 {
-		c = c.Because("the instruction to blame is `%s` at trampoline+%#x", a64.Text(first.Word, first.At, im.Name), first.Offset)
+		c = c.Because("the instruction to blame is `%s` at %s+%#x", a64.Text(first.Word, first.At, im.Name), what, first.Offset)
 		for _, pc := range first.Emitter.Callers[:min(1, len(first.Emitter.Callers))] {
 			c = c.Because("emitted in a call at %s", im.At(pc))
 		}

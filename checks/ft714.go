@@ -20,7 +20,8 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 	case !res.Kernel.HasSite:
 		reportImage(pass, say("BPF trampolines cannot be attached to kernel functions, only to BPF programs").
 			Because("ftrace of this kernel has no direct calls (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, on arm64 from 6.4 on)").
-			Because("%s have no fentry, fexit, fmod_ret or LSM programs", plural.Of(len(t.Addrs), "callsite")))
+			Because("%s have no fentry, fexit, fmod_ret or LSM programs", plural.Of(len(t.Addrs), "callsite")).
+			Do("Take a kernel from 6.4 on, built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, or trace by kprobes"))
 		return examined("the way from callsites to BPF trampolines")
 	}
 	why, funcs := map[string][]*bpf.Traceable{}, map[string]int{}
@@ -42,7 +43,7 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 		for _, reason := range reasons {
 			c = c.Because("%s: %s, such as %s", plural.Of(funcs[reason], "function"), reason, why[reason][0].Funcs[0])
 		}
-		reportImage(pass, c)
+		reportImage(pass, c.Do("Trace these functions by kprobes"))
 	}
 	if res.Prototypes == 0 {
 		return examined("the way from callsites to BPF trampolines (each function's arguments: with --exhaustive)")

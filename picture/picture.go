@@ -15,7 +15,7 @@ import (
 )
 
 // All are the analyzers that draw. About a module only Excerpts has results.
-var All = []*analysis.Analyzer{Entry, Life, Trampolines, Map, Distances, Excerpts, Lines}
+var All = []*analysis.Analyzer{Entry, Life, Trampolines, BPF, Map, Distances, Excerpts, Lines}
 
 // Listings are the analyzers of All that lay out code for ftlint show: they look
 // up no source lines.
@@ -26,6 +26,7 @@ type Drawn struct {
 	Entry     EntryCode
 	Life      *SiteLife
 	Built     *Built
+	BPF       BPFCode
 	Map       *AddressMap    // nil for none
 	Distances *SiteDistances // nil for none
 	Excerpts  *Code
@@ -50,6 +51,8 @@ func Of(res *finding.Result) *Drawn {
 			problem(p.Err)
 		case *Built:
 			d.Built = p
+		case BPFCode:
+			d.BPF = p
 		case *AddressMap:
 			d.Map = p
 		case *SiteDistances:

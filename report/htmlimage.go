@@ -155,7 +155,7 @@ func (v *pageView) draw(in *inputView) {
 			about[r.Addr] = true
 		}
 	}
-	for _, list := range slices.Concat(d.Entry, d.Life.Listings) {
+	for _, list := range slices.Concat([]picture.Listing(d.Entry), d.Life.Listings, d.BPF) {
 		im.Listings = append(im.Listings, v.listing(in, &list, about))
 	}
 	for i := range d.Excerpts.Listings {
@@ -614,7 +614,9 @@ func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineVie
 			cv.ID = fmt.Sprintf("%s-%x", tv.ID, c.At-t.Addr)
 			cv.Offset = fmt.Sprintf("+%#x", c.At-t.Addr)
 			if !c.Rest {
-				cv.Word = fmt.Sprintf("%0*x", 2*c.Size, c.Word)
+				if cv.Word = fmt.Sprintf("%0*x", 2*c.Size, c.Word); c.Code != nil {
+					cv.Word = fmt.Sprintf("% x", c.Code)
+				}
 			}
 		}
 		if c.Literal {

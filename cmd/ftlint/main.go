@@ -20,6 +20,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/checks"
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/picture"
@@ -414,11 +415,15 @@ On a terminal, or in colour, a page is laid out; a file or a pipe gets its Markd
 
 func showCommand(terminal openTerminal) *cobra.Command {
 	var asJSON bool
-	var debugFile string
+	var debugFile, proto string
 	cmd := &cobra.Command{
-		Use:   "show [FILE]",
+		Use:   "show [FILE] [PROGRAMS]",
 		Short: "Lay out the entry code, a callsite's life, and trampolines beside the model",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Lay out the entry code, a callsite in each state of its life, and trampolines beside the model.
+
+With --bpf it is the BPF trampoline that the kernel's generator makes for a function of that prototype and for PROGRAMS, with
+what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fentry,fexit`,
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			stdout, err := terminal()
 			if err != nil {
@@ -429,6 +434,19 @@ func showCommand(terminal openTerminal) *cobra.Command {
 				path = args[0]
 			} else if _, err := os.Stat(path); err != nil {
 				return fmt.Errorf("show: %w", errNoFile)
+			}
+			if len(args) > 1 && proto == "" {
+				return fmt.Errorf("show: %q names programs of a BPF trampoline: which function they trace is said by --bpf", args[1])
+			}
+			if proto != "" {
+				listings, err := bpfListings(path, debugFile, proto, args)
+				if err != nil {
+					return fmt.Errorf("show --bpf: %w", err)
+				}
+				if asJSON {
+					return report.ShowJSON(stdout, listings)
+				}
+				return stdout.Show(listings)
 			}
 			var res *finding.Result
 			cfg := lint.Config{Checks: []*analysis.Analyzer{}, Pictures: picture.Listings, DebugFile: debugFile}
@@ -447,5 +465,22 @@ func showCommand(terminal openTerminal) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().StringVar(&debugFile, "debug-file", "", "separate debug file of the image")
+	cmd.Flags().StringVar(&proto, "bpf", "", "show the BPF trampoline for a function of this prototype in C, or for this function of the kernel")
 	return cmd
+}
+
+// bpfListings are the BPF trampoline for a function of that prototype and the programs
+// of the command's second argument: fentry if there is none.
+func bpfListings(path, debugFile, proto string, args []string) ([]picture.Listing, error) {
+	programs := "fentry"
+	if len(args) > 1 {
+		programs = args[1]
+	}
+	im, err := elfscan.Open(path, debugFile)
+	if err != nil {
+		return nil, err
+	}
+	defer im.Close()
+	l, err := picture.BPFTrampoline(im, proto, programs)
+	return []picture.Listing{l}, err
 }

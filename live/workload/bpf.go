@@ -12,11 +12,15 @@ import (
 // Commands, types of programs and of attachments of bpf(2) (include/uapi/linux/bpf.h).
 const (
 	sysBPF            = 280 // the number of the system call on arm64
+	mapCreate         = 0
+	mapLookupElem     = 1
 	progLoad          = 5
 	infoByFD          = 15
 	btfFDByID         = 19
 	btfNextID         = 23
 	rawTracepointOpen = 17
+	linkCreate        = 28
+	mapArray          = 2
 	progTracing       = 26
 	progLSM           = 29
 	traceFentry       = 24
@@ -112,4 +116,34 @@ func bpf(command uintptr, attr []byte) (fd int, err error) {
 		return -1, errno
 	}
 	return int(r), nil
+}
+
+// linkTracing attaches a program that loadTracing has loaded, with a cookie. Closing link
+// detaches it.
+func linkTracing(prog int, attach uint32, cookie uint64) (link int, err error) {
+	attr := make([]byte, 48)
+	binary.LittleEndian.PutUint32(attr[0:], uint32(prog))
+	binary.LittleEndian.PutUint32(attr[8:], attach)
+	binary.LittleEndian.PutUint64(attr[24:], cookie)
+	return bpf(linkCreate, attr)
+}
+
+// newArray makes a map of one value.
+func newArray(size int) (fd int, err error) {
+	attr := make([]byte, 32)
+	binary.LittleEndian.PutUint32(attr[0:], mapArray)
+	binary.LittleEndian.PutUint32(attr[4:], 4)
+	binary.LittleEndian.PutUint32(attr[8:], uint32(size))
+	binary.LittleEndian.PutUint32(attr[12:], 1)
+	return bpf(mapCreate, attr)
+}
+
+// lookUp reads the value of such a map.
+func lookUp(fd int, value []byte) error {
+	attr, key := make([]byte, 32), make([]byte, 4)
+	binary.LittleEndian.PutUint32(attr[0:], uint32(fd))
+	binary.LittleEndian.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&key[0]))))
+	binary.LittleEndian.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&value[0]))))
+	_, err := bpf(mapLookupElem, attr)
+	return err
 }

@@ -7,7 +7,8 @@
 // for each thing that is not as it should be, and "LIVE done N" at its end, where N
 // counts those. An Oops, a WARNING, or no such end is for its caller to see. A file
 // /callsites has it compare callsites instead: see words.go. A file /functions has it
-// compare what can be traced: see functions.go.
+// compare what can be traced: see functions.go. A file /trampolines has it attach BPF
+// programs: see trampolines.go.
 package main
 
 import (
@@ -52,6 +53,8 @@ func main() {
 		compareCallsites()
 	case syscall.Access("/functions", 0) == nil:
 		compareFunctions()
+	case syscall.Access("/trampolines", 0) == nil:
+		compareTrampolines()
 	default:
 		for _, part := range parts {
 			fmt.Println("LIVE", part.name)

@@ -68,6 +68,12 @@ noipa void *aarch64_insn_copy(void *dst, void *src, unsigned long len)
 	return NULL;
 }
 
+/* What calls of functions are relative to, in a program's instructions. */
+noipa u64 __bpf_call_base(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	return 0;
+}
+
 /* Where a program's PLT leads while no trampoline is attached that is far away. */
 asm(".pushsection .text, \"ax\"\n"
     "	.balign	4\n"

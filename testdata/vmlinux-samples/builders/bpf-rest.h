@@ -179,7 +179,19 @@ int arch_bpf_trampoline_size(const struct btf_func_model *m, u32 flags, struct b
 
 void *arch_alloc_bpf_trampoline(unsigned int size)
 {
-	return bpf_jit_alloc_exec(size);
+	unsigned long mem = (unsigned long)bpf_jit_alloc_exec(size);
+	int pages = DIV_ROUND_UP(size, PAGE_SIZE);
+
+	if (mem && (set_memory_ro(mem, pages) || set_memory_x(mem, pages))) {
+		bpf_jit_free_exec((void *)mem);
+		return NULL;
+	}
+	return (void *)mem;
+}
+
+void arch_free_bpf_trampoline(void *image, unsigned int size)
+{
+	bpf_jit_free_exec(image);
 }
 
 #ifndef failed
@@ -260,7 +272,7 @@ static inline int find_nop(unsigned long entry, unsigned long *pc)
 
 	if (aarch64_insn_read((void *)entry, &first))
 		return -EFAULT;
-	*pc = entry + (first == BTI_C ? 8 : 4);
+	*pc = entry + (first == BTI_C || first == BTI_JC ? 8 : 4);
 	return 0;
 }
 #endif
@@ -319,12 +331,25 @@ static inline int make_executable(unsigned long mem, unsigned long code, unsigne
 }
 #endif
 
-/* Makes the same of each program: it returns 0. */
+#ifndef own_jit
+#define BPF_RETURN_0	0xb7	/* r0 = 0 */
+#define BPF_EXIT	0x95
+
+static inline bool supported(const struct bpf_insn *insn)
+{
+	return insn->code == BPF_EXIT || (insn->code == BPF_RETURN_0 && !insn->dst_reg && !insn->imm);
+}
+
+/* Makes code of programs that return 0. The others are left to the interpreter: see bpf-jit.h. */
 struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 {
 	struct gen g = {};
-	char *mem = bpf_jit_alloc_exec(SZ_4K);
+	char *mem;
 
+	for (u32 i = 0; i < prog->len; i++)
+		if (!supported(&prog->insnsi[i]))
+			return prog;
+	mem = bpf_jit_alloc_exec(SZ_4K);
 	if (!mem)
 		return prog;
 	g.out = (u32 *)(mem + place());
@@ -348,3 +373,4 @@ struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 	prog->jited_len = g.n * 4;
 	return prog;
 }
+#endif

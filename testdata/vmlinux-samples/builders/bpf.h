@@ -10,6 +10,8 @@
 
 typedef unsigned char u8;
 typedef unsigned short u16;
+typedef short s16;
+typedef int s32;
 
 #define ENOTSUPP	524
 #define SZ_4K		4096
@@ -75,18 +77,24 @@ struct bpf_tramp_image {
 
 struct bpf_insn {
 	u8	code;
-	u8	regs;
-	u16	off;
-	u32	imm;
+	u8	dst_reg : 4, src_reg : 4;
+	s16	off;
+	s32	imm;
 };
 
 struct bpf_prog;
+struct bpf_array;
 
 struct bpf_prog_aux {
 	u32		stack_depth;
 	u32		func_idx;
+	u32		func_cnt;
 	bool		sleepable;
+	bool		exception_boundary;
+	bool		exception_cb;
 	struct bpf_prog	*prog;
+	struct bpf_prog	**func;
+	struct bpf_array *array;	/* of programs that it tail calls */
 };
 
 struct bpf_prog {
@@ -99,6 +107,16 @@ struct bpf_prog {
 	unsigned int		(*bpf_func)(const void *ctx, const struct bpf_insn *insn);
 	struct bpf_prog_aux	*aux;
 	struct bpf_insn		insnsi[];
+};
+
+struct bpf_map {
+	u32	max_entries;
+};
+
+struct bpf_array {
+	struct bpf_map	map;
+	u32		index_mask;
+	struct bpf_prog	*ptrs[];
 };
 
 struct bpf_link {
@@ -140,6 +158,7 @@ const char *__bpf_address_lookup(unsigned long addr, unsigned long *size, unsign
 void *bpf_jit_alloc_exec(unsigned long size);
 void bpf_jit_free_exec(void *addr);
 u32 get_random_u32(void);
+u64 __bpf_call_base(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 void *kvmalloc_node(unsigned long size, u32 flags, int node);
 void kvfree(const void *addr);
 
@@ -149,6 +168,7 @@ void *aarch64_insn_copy(void *dst, void *src, unsigned long len);
 void dummy_tramp(void);
 
 void *arch_alloc_bpf_trampoline(unsigned int size);
+void arch_free_bpf_trampoline(void *image, unsigned int size);
 int arch_bpf_trampoline_size(const struct btf_func_model *m, u32 flags, struct bpf_tramp_links *tlinks, void *func_addr);
 int arch_prepare_bpf_trampoline(struct bpf_tramp_image *im, void *image, void *image_end, const struct btf_func_model *m,
 				u32 flags, struct bpf_tramp_links *tlinks, void *func_addr);

@@ -157,10 +157,14 @@ type Table struct {
 // instructions.
 type Patching struct {
 	Read, Write, WriteLiteral []string
-	Synced                    string   // of Write, the one that maintains the instruction cache, and refuses a misaligned address
-	Makers                    []string // makers of instructions that ftrace calls
-	MakerPrefixes             []string // beginnings of the names of all makers
-	Branch                    string   // the maker of branches
+	Interface                 string // of those that write, the one to name to people
+	// WriteBytes are called with an address, the address of the bytes that are to stand
+	// there, and their number.
+	WriteBytes    []string
+	Synced        string   // of Write, the one that maintains the instruction cache, and refuses a misaligned address
+	Makers        []string // makers of instructions that ftrace calls
+	MakerPrefixes []string // beginnings of the names of all makers
+	Branch        string   // the maker of branches
 }
 
 // Relocs are the types of relocations of 64-bit words of data.

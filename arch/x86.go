@@ -63,7 +63,11 @@ var X86 = &Arch{
 	Boundaries: []string{"_text", "__start_rodata", "__end_rodata", "_sdata", "__init_begin", "__init_end", "_end"},
 
 	Patching: Patching{
-		Write: []string{"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke_early"},
+		Interface: "text_poke_bp",
+		WriteBytes: []string{
+			"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke_early", "text_poke",
+			"text_poke_copy", "text_poke_copy_locked",
+		},
 	},
 	Modules: Modules{
 		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
@@ -78,6 +82,11 @@ var CallFentry = &Shape{Text: "`call __fentry__`, or a 5-byte NOP, at the functi
 // Fentry is the era of x86-64 kernels with dynamic trampolines: 3.19 and later.
 var Fentry = &Era{
 	Name: "fentry", Shape: CallFentry, Regs: nil, Slot: true, Template: true, Unknown: true,
+	Paths: []Path{
+		{Callback, "ftrace_caller"}, {Redirect, "ftrace_caller"}, {Graph, "ftrace_caller"},
+		{Callback, "ftrace_regs_caller"}, {Redirect, "ftrace_regs_caller"}, {Graph, "ftrace_regs_caller"}, {LateDirect, "ftrace_regs_caller"},
+		{StubDirect, "ftrace_stub_direct_tramp"}, {ReturnToHandler, "return_to_handler"},
+	},
 	Symbols: []string{"__fentry__"},
 	Labels: []Label{
 		{Name: "__fentry__", Role: "what the compiler's CALL at each function calls",

@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -94,6 +95,13 @@ func (p Proto) places() (words []where, stack uint64) {
 		}
 	}
 	return words, stack
+}
+
+// plain reports whether every kernel that builds trampolines supports such functions:
+// they have no structures, and no arguments on the stack.
+func (p Proto) plain() bool {
+	_, stack := p.places()
+	return stack == 0 && !slices.ContainsFunc(p.Args, func(a Arg) bool { return a.Struct || a.Size > 8 })
 }
 
 // A Kind is a kind of program.

@@ -92,9 +92,7 @@ func (b *bench) translate(prog uint64, random uint32) error {
 	fn, _ := b.Image.Addr("bpf_int_jit_compile")
 	b.w.Hook(b.w.Returns(0), fillHole) // a pack is too large to be filled: here it has zeros, which are UDF
 	defer b.w.Unhook(fillHole)
-	if nodes, ok := b.Image.Addr("node_states"); ok { // a pack is for all possible nodes: one
-		b.must(b.w.M.Write64(nodes, 1))
-	}
+	b.onePack()
 	b.random, b.allocCall = random, 0
 	args := []uint64{prog}
 	if b.verifies {
@@ -154,10 +152,9 @@ func (b *bench) compiles(all bool) (out []Compiled, stuck error) {
 		}
 		return c.Addr
 	}
-	const some = 3
-	for i := range uint32(some) {
-		one(short, i*0x9e3779b9)
-		one(long, i*0x9e3779b9+1<<31)
+	for _, random := range []uint32{0, 0x9e3779b9, ^uint32(0)} { // with the last there is no room left behind it
+		one(short, random)
+		one(long, random)
 	}
 	if all {
 		span := max(one(short, ^uint32(0)), one(short, 0)) - one(short, 0) + a64.Size
@@ -266,4 +263,77 @@ func (b *bench) permAt(addr uint64) (perm emu.Perm) {
 		}
 	}
 	return perm
+}
+
+// packs executes what a trampoline's memory goes through: it is allocated from a pack of
+// the JIT, written, protected, executed and freed. The result is empty in kernels where
+// the core allocates pages.
+func (b *bench) packs(c *Case) (p Poke, stuck error) {
+	p.What = "to allocate the trampoline for " + c.String() + ", write it, and free it"
+	alloc, _ := b.Image.Addr("arch_alloc_bpf_trampoline")
+	b.reset()
+	b.w.Hook(b.w.Returns(0), fillHole)
+	defer b.w.Unhook(fillHole)
+	b.onePack()
+	diff := func(k DiffKind, fn uint64, format string, args ...any) {
+		p.Diffs = append(p.Diffs, Diff{Kind: k, Text: fmt.Sprintf(format, args...), Emitter: Emitter{PC: fn}})
+	}
+	t := b.makeCase(c)
+	call := func(name string, args ...uint64) uint64 {
+		fn, ok := b.Image.Addr(name)
+		if !ok || stuck != nil {
+			return 0
+		}
+		ret, returned, err := b.w.Execute(world.Subject{Name: name, Fn: fn, Args: args})
+		if err == nil && !returned {
+			err = fmt.Errorf("%s: %s", name, b.w.Faults[0].What)
+		}
+		stuck = err
+		return ret
+	}
+	size := call("arch_bpf_trampoline_size", t.model, uint64(c.Flags), t.lists, t.fn)
+	if stuck == nil && int32(size) <= 0 {
+		return p, nil // the generator does not support the function
+	}
+	t.Addr = call("arch_alloc_bpf_trampoline", size)
+	if stuck != nil || t.Addr == 0 {
+		return p, cmp.Or(stuck, fmt.Errorf("arch_alloc_bpf_trampoline() returns NULL"))
+	}
+	b.w.Unhook(fillHole)
+	t.Ret = int32(call(symbol, t.im, t.Addr, t.Addr+size, t.model, uint64(c.Flags), t.lists, t.fn))
+	call("arch_protect_bpf_trampoline", t.Addr, size)
+	p.WX = b.moments()
+	if stuck != nil {
+		return p, stuck
+	}
+	if perm := b.permAt(t.Addr); perm != emu.Read|emu.Exec {
+		diff(ICache, alloc, "the memory of a trampoline is %v when it is attached", perm)
+	}
+	t.Code = make([]byte, max(t.Ret, 0))
+	b.must(b.w.M.Read(t.Addr, t.Code))
+	if t.Ret <= 0 {
+		return p, nil // try has judged it
+	}
+	diffs, err := b.execute(c, t, &c.scenarios(false)[0], nil)
+	p.Diffs = append(p.Diffs, diffs...)
+	if err != nil {
+		return p, err
+	}
+	b.w.Hook(b.w.Returns(0), fillHole)
+	free, _ := b.Image.Addr("arch_free_bpf_trampoline")
+	call("arch_free_bpf_trampoline", t.Addr, size)
+	p.WX = append(p.WX, b.moments()...)
+	left := make([]byte, t.Ret)
+	if stuck == nil && free != 0 && b.permAt(t.Addr)&emu.Exec != 0 && b.w.M.Read(t.Addr, left) == nil && string(left) == string(t.Code) {
+		diff(Detach, free, "leaves the code of a trampoline that is free, and executable")
+	}
+	return p, stuck
+}
+
+// onePack makes a pack of the JIT as small as it is: it is for all possible nodes, which
+// are one.
+func (b *bench) onePack() {
+	if nodes, ok := b.Image.Addr("node_states"); ok {
+		b.must(b.w.M.Write64(nodes, 1))
+	}
 }

@@ -69,7 +69,7 @@ func judgeMutant(b *bench, cases []Case, more []Case, print string, m *mutants.M
 			return noticed
 		}
 	}
-	if res.patches(b, cases, false); bad() {
+	if res.patches(b, cases, false, func() error { return nil }); bad() {
 		return noticed
 	}
 	if footprint(b, cases, more) == print {
@@ -112,7 +112,10 @@ func pokePrint(b *bench, h io.Writer) {
 }
 
 // TestMutation changes one instruction of the generators at a time. Of the mutants that
-// do something else, 95 of 100 must be noticed.
+// do something else, 95 of 100 must be noticed. Most that survive load the same value by
+// other instructions, compute a size that is too large, or too small where another part of
+// the trampoline leaves words over; some make a larger frame, compare 32 bits of a return
+// value that has no more, or lose what matters with a buffer of another size in 6.1.
 func TestMutation(t *testing.T) {
 	if race.Enabled {
 		t.Skip("SKIPPED: under the race detector")

@@ -24,7 +24,7 @@ var FT301 = builtCheck("FT301", func(pass *analysis.Pass, runs []*trampoline.Run
 			s.add(r, last.PC, "", say("the trampoline's pages stay writable and executable").
 				Because("the builder returns with the page at %#x %v", r.Trampoline, a.PermAt(r.Trampoline)).
 				Because("%s() makes it so here, on memory from %s(), which is %v", last.Func, alloc.Func, alloc.Perm).
-				Because("what is patched later goes through aarch64_insn_patch_text_nosync(), which writes through an alias").
+				Because("what is patched later goes through %s(), which writes through an alias", s.im.Arch().Patching.Interface).
 				Do("Call set_memory_ro() before %s()", last.Func))
 		case alloc != nil:
 			s.add(r, alloc.PC, "", say("the trampoline's pages stay writable and executable").

@@ -29,7 +29,7 @@ var FT305 = builtCheck("FT305", func(pass *analysis.Pass, runs []*trampoline.Run
 			s.add(r, e.PC, "", say("the builder stores straight to %s memory", kind).
 				Because("%s stores %s to %s (%#x), which is %v%s", by, plural.Of(e.Size, "byte"), at(r, e.Addr), e.Addr, e.Perm, madeSo(s, r, i)).
 				Because("%s", harm).
-				Do("Use aarch64_insn_patch_text_nosync(), or store before the permissions change"))
+				Do("Use %s(), or store before the permissions change", s.im.Arch().Patching.Interface))
 		}
 	}
 }, trampoline.Near, trampoline.Updated, trampoline.FarAbove, trampoline.FarBelow, trampoline.FarCallback)

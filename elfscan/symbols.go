@@ -7,7 +7,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"slices"
+	"sort"
 
 	"github.com/ftlint/ftlint/internal/parallel"
 )
@@ -184,26 +186,31 @@ func (im *Image) Addr(name string) (uint64, bool) {
 // the table.
 func (im *Image) indexAddrs() []uint32 {
 	n := uint32(im.NumSymbols())
-	var base, top uint64 = ^uint64(0), 0
+	// The order as signed numbers: x86-64 has variables of a processor at 0 and the
+	// rest below the end of all addresses, which are near each other then.
+	base, top := int64(math.MaxInt64), int64(math.MinInt64)
 	for i := uint32(1); i < n; i++ {
 		if im.named(i) && im.inImage(i) {
-			a := im.symAddr(i)
+			a := int64(im.symAddr(i))
 			base, top = min(base, a), max(top, a)
 		}
 	}
 	var out []uint32
-	if bits := 22; base <= top && top-base < 1<<(64-bits) && n < 1<<bits {
+	if bits := 22; base <= top && uint64(top-base) < 1<<(64-bits) && n < 1<<bits {
 		// The usual case: offset and index fit one word, which sorts fast.
 		keys := make([]uint64, 0, n)
 		for i := uint32(1); i < n; i++ {
 			if im.named(i) && im.inImage(i) {
-				keys = append(keys, (im.symAddr(i)-base)<<bits|uint64(i))
+				keys = append(keys, (im.symAddr(i)-uint64(base))<<bits|uint64(i))
 			}
 		}
 		slices.Sort(keys)
 		out = make([]uint32, len(keys))
 		for k, key := range keys {
 			out[k] = uint32(key & (1<<bits - 1))
+		}
+		if first := sort.Search(len(out), func(k int) bool { return int64(im.symAddr(out[k])) >= 0 }); first > 0 && first < len(out) {
+			out = slices.Concat(out[first:], out[:first])
 		}
 	} else {
 		for i := uint32(1); i < n; i++ {

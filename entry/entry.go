@@ -66,8 +66,8 @@ const (
 // that a function may clobber. If guarded is true, indirect branches need landing
 // pads, as in a kernel with BTI.
 func Paths(t *callsite.Table, entry uint64, guarded bool, types *callsite.Types) []Run {
-	if t.Arch != arch.ARM64 {
-		return nil
+	if t.Arch == arch.X86 {
+		return pathsX64(t, entry, guarded)
 	}
 	r := newRunner(t, t.Site(entry), guarded)
 	r.types = types
@@ -124,6 +124,11 @@ type Built struct {
 // Trampoline executes a built trampoline from the callsite at entry, as Paths
 // executes the entry code.
 func Trampoline(t *callsite.Table, entry uint64, guarded bool, built *Built) Run {
+	if t.Arch == arch.X86 {
+		r := newRunnerX64(t, t.Site(entry), guarded)
+		r.built = built
+		return r.run(built.Name, built.Addr, r.callback)
+	}
 	r := newRunner(t, t.Site(entry), guarded)
 	r.built = built
 	return r.run(built.Name, built.Addr, r.callback)

@@ -5,9 +5,16 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 )
 
+// callbacksAway is the distance of the page for callbacks from the lowest address of
+// modules, in bytes.
+const callbacksAway = 16 << 20
+
 // CallbackPage is the address of a page behind or before the image for callbacks.
 // It is in reach of the entry code and of memory near the image.
 func CallbackPage(im *elfscan.Image) uint64 {
+	if base := im.Arch().Modules.Base; base != 0 {
+		return base + callbacksAway // among the modules
+	}
 	sections := im.Sections()
 	caller, _ := im.Addr("ftrace_caller")
 	page := (sections[len(sections)-1].End() + 0x1ffff) &^ 0xffff

@@ -33,6 +33,7 @@ type Built struct {
 type Trampoline struct {
 	Variant    string // the entry code that it is made of
 	Graph      bool   // fgraph is on
+	Thunk      bool   // see trampoline.Case
 	Situation  trampoline.Situation
 	Addr, Size uint64
 	Perms      string // permissions of its page at the end: "r-x"
@@ -105,7 +106,7 @@ var Trampolines = &analysis.Analyzer{
 
 // layOut lays out the trampoline of a run.
 func layOut(im *elfscan.Image, t *trampoline.Results, r *trampoline.Run, found []finding.Finding) Trampoline {
-	tr := Trampoline{Variant: r.Variant(), Graph: r.Graph, Situation: r.Situation, Addr: r.Trampoline, Size: r.Size, Err: r.Err}
+	tr := Trampoline{Variant: r.Variant(), Graph: r.Graph, Thunk: r.Thunk, Situation: r.Situation, Addr: r.Trampoline, Size: r.Size, Err: r.Err}
 	if r.Err == nil && r.Trampoline == 0 {
 		tr.Err = errors.New("the builder made none")
 	}
@@ -131,13 +132,8 @@ func situation(im *elfscan.Image, r *trampoline.Run) Situation {
 			s.Left++
 		}
 	}
-	if w, ok := r.Word(r.CallAt); ok && r.CallAt != 0 {
-		s.Slot = a64.Text(w, r.CallAt, func(a uint64) string {
-			if a == r.Func {
-				return "the callback"
-			}
-			return im.Name(a)
-		})
+	if r.CallAt != 0 {
+		s.Slot = r.SlotText(im)
 	}
 	return s
 }
@@ -150,13 +146,16 @@ func (t *Trampoline) Listing() (l Listing, ok bool) {
 		graph = "on"
 	}
 	l.Title = fmt.Sprintf("trampoline of %s at %#x, %#x bytes, with %v and fgraph %s", t.Variant, t.Addr, t.Size, t.Situation, graph)
+	if t.Thunk {
+		l.Title += ", for a processor that returns through the thunk"
+	}
 	for i := range t.Cells {
 		c := &t.Cells[i]
 		if c.Rest {
 			l.Lines = append(l.Lines, t.rest(c)...)
 			continue
 		}
-		line := Line{Addr: c.At, Word: c.Word, Text: c.Text, Differs: c.Differs}
+		line := Line{Addr: c.At, Word: c.Word, Code: c.Code, Text: c.Text, Differs: c.Differs}
 		switch {
 		case c.Literal:
 			line.Note = "the ops literal"

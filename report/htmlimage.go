@@ -614,7 +614,9 @@ func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineVie
 			cv.ID = fmt.Sprintf("%s-%x", tv.ID, c.At-t.Addr)
 			cv.Offset = fmt.Sprintf("+%#x", c.At-t.Addr)
 			if !c.Rest {
-				cv.Word = fmt.Sprintf("%0*x", 2*c.Size, c.Word)
+				if cv.Word = fmt.Sprintf("%0*x", 2*c.Size, c.Word); c.Code != nil {
+					cv.Word = fmt.Sprintf("% x", c.Code)
+				}
 			}
 		}
 		if c.Literal {

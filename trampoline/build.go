@@ -18,13 +18,17 @@ type builder struct {
 	*world.World
 	table   *callsite.Table
 	mem     *world.Memory
-	tracer  *world.Tracer
+	tracer  *world.Tracer // nil: there are no makers of instructions to trace
+	judge   func(r *Run)  // compares the trampoline of a run with the model
 	members opsMembers
 	all     *Results
 
 	page  uint64 // see entry.CallbackPage
 	graph uint64 // address of ftrace_graph_active; 0 if the image has no such variable
 	ops   uint64 // address of the ftrace_ops of the run
+
+	feature uint64 // see findFeature
+	locked  bool   // see watchLock
 }
 
 // Offsets in the page that entry.CallbackPage gives, beside entry.OffCallback.
@@ -42,10 +46,6 @@ const callbackAway = 1 << 20
 // Situation.
 func Build(table *callsite.Table) *Results {
 	all := &Results{}
-	if table.Arch != arch.ARM64 {
-		all.None = &world.Lack{What: "it is not executed on x86 yet"}
-		return all
-	}
 	im := table.Image
 	template := FindTemplate(table)
 	if template == nil {
@@ -60,6 +60,13 @@ func Build(table *callsite.Table) *Results {
 		all.Err = err
 		return all
 	}
+	w := world.New(im)
+	t := &builder{World: w, table: table, mem: world.NewMemory(w), members: members, all: all, page: entry.CallbackPage(im)}
+	t.hookOps()
+	if table.Arch.AppendsReturn {
+		t.appending(template)
+		return all
+	}
 	for _, regs := range []bool{false, true} {
 		m, err := NewModel(table, template, regs)
 		if err != nil {
@@ -68,11 +75,8 @@ func Build(table *callsite.Table) *Results {
 		}
 		all.Models = append(all.Models, m)
 	}
-	w := world.New(im)
-	t := &builder{World: w, table: table, mem: world.NewMemory(w), tracer: world.NewTracer(w),
-		members: members, all: all, page: entry.CallbackPage(im)}
+	t.tracer, t.judge = world.NewTracer(w), t.compare
 	t.graph, _ = im.Addr("ftrace_graph_active")
-	t.hookOps()
 	for _, regs := range []bool{false, true} {
 		for _, graph := range t.graphStates() {
 			t.life(regs, graph)
@@ -89,7 +93,7 @@ func Build(table *callsite.Table) *Results {
 // of an ops.
 func (t *builder) hookOps() {
 	t.Hook(func(string) error {
-		v, err := t.M.Read64(t.Arg(0) + t.members.fn)
+		v, err := t.Mem.Read64(t.Arg(0) + t.members.fn)
 		t.SetResult(v)
 		return err
 	}, "ftrace_ops_get_func")
@@ -240,7 +244,7 @@ func (t *builder) record(r Run) { t.all.Runs = append(t.all.Runs, r) }
 
 // mustWrite64 writes to memory that is mapped.
 func (t *builder) mustWrite64(addr, v uint64) {
-	if err := t.M.Write64(addr, v); err != nil {
+	if err := t.Mem.Write64(addr, v); err != nil {
 		panic(err)
 	}
 }
@@ -248,6 +252,9 @@ func (t *builder) mustWrite64(addr, v uint64) {
 // placeMemory is the address from which memory is allocated, 0 if there is no such
 // place.
 func (t *builder) placeMemory(p Place) uint64 {
+	if base := t.Image.Arch().Modules.Base; base != 0 {
+		return base
+	}
 	sections := t.Image.Sections()
 	lo, hi := sections[0].Addr&^0xffff, (sections[len(sections)-1].End()+0xffff)&^0xffff
 	switch p {
@@ -294,7 +301,7 @@ func (t *builder) build(c Case, callAt uint64) Run {
 		switch r.Situation {
 		case Near, FarAbove, FarBelow, EdgeAbove, EdgeBelow, FarCallback, EdgeCallback, BadCopy, BadPatch:
 			t.execute(&r)
-			t.compare(&r)
+			t.judge(&r)
 		}
 	}
 	return r
@@ -314,7 +321,7 @@ func (t *builder) start(r *Run) {
 	case Patching:
 		t.FailCall(r.Fail.Func, r.Fail.N)
 	}
-	t.M.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
+	t.Mem.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
 	t.ops = t.Object(callsite.OpsSize)
 	flags := t.members.usual
 	if r.Regs {
@@ -322,7 +329,7 @@ func (t *builder) start(r *Run) {
 	}
 	t.mustWrite64(t.ops+t.members.flags, flags)
 	if t.graph != 0 && r.Graph {
-		r.Err = t.M.Write32(t.graph, 1)
+		r.Err = t.Mem.Write32(t.graph, 1)
 	}
 	r.Ops, r.Func = t.ops, t.page+entry.OffCallback
 	switch r.Situation.Place {
@@ -333,8 +340,15 @@ func (t *builder) start(r *Run) {
 	case AboveFirstSite, BelowLastSite: // in reach: the callsite alone is not
 		r.Func = t.mem.Base + callbackAway
 	}
+	if state, ok := t.Image.Addr("system_state"); ok && t.X != nil && r.Err == nil {
+		const running = 3 // SYSTEM_RUNNING: while it boots, 6.1 leaves the memory writable
+		r.Err = t.Mem.Write32(state, running)
+	}
+	if r.Thunk && r.Err == nil {
+		r.Err = t.returnByThunk()
+	}
 	if slot, ok := t.Image.Addr(r.Slot); ok {
-		r.Err = t.M.Write32(slot, r.Alien)
+		r.Err = t.Mem.Write32(slot, r.Alien)
 	}
 }
 
@@ -348,15 +362,24 @@ func (t *builder) update(r *Run) {
 func (t *builder) run(r *Run, fn uint64) {
 	t.Events = t.Events[:0]
 	before := t.opsNow(r)
+	t.locked = false
 	if r.Err == nil {
 		var returned bool
-		returned, r.Err = t.tracer.Execute(world.Subject{Name: t.Image.Name(fn), Fn: fn, Args: []uint64{t.ops}})
+		s := world.Subject{Name: t.Image.Name(fn), Fn: fn, Args: []uint64{t.ops}}
+		if t.tracer != nil {
+			returned, r.Err = t.tracer.Execute(s)
+			r.Numbers, r.made = t.tracer.Numbers, t.tracer.Made
+		} else {
+			_, returned, r.Err = t.Execute(s)
+			if t.locked {
+				t.Fault(fn, "returns with text_mutex locked")
+			}
+		}
 		r.Died = r.Err == nil && !returned
 	}
 	r.Events = slices.Clone(t.Events)
-	r.Numbers, r.made = t.tracer.Numbers, t.tracer.Made
 	member := func(off uint64) uint64 {
-		v, err := t.M.Read64(t.ops + off)
+		v, err := t.Mem.Read64(t.ops + off)
 		if err != nil {
 			r.Err = err
 		}
@@ -372,7 +395,7 @@ func (t *builder) run(r *Run, fn uint64) {
 		if !a.Freed {
 			c.Bytes = make([]byte, min((a.Size+7)&^7, maxKept-kept))
 			kept += uint64(len(c.Bytes))
-			if err := t.M.Read(a.Addr, c.Bytes); err != nil && r.Err == nil {
+			if err := t.Mem.Read(a.Addr, c.Bytes); err != nil && r.Err == nil {
 				r.Err = err
 			}
 		}
@@ -465,7 +488,7 @@ func (l *lifetime) updates() bool {
 	r := l.next(Updated, l.second())
 	l.update(&r)
 	if l.stands(&r) {
-		l.compare(&r)
+		l.judge(&r)
 	}
 	l.record(r)
 	l.again = r
@@ -484,11 +507,11 @@ func (l *lifetime) switchesGraph() bool {
 		if on {
 			v = 1
 		}
-		if r.Err = l.M.Write32(l.graph, v); r.Err == nil {
+		if r.Err = l.Mem.Write32(l.graph, v); r.Err == nil {
 			l.update(&r)
 		}
 		if l.stands(&r) {
-			l.compare(&r)
+			l.judge(&r)
 		}
 		l.record(r)
 		if !l.stands(&r) {
@@ -549,11 +572,11 @@ func (l *lifetime) meetsAliens() bool {
 		for _, w := range Aliens {
 			r := l.next(AlienUpdate, l.first())
 			r.Slot, r.Alien = slotLabels[role], w
-			if r.Err = l.M.Write32(at, w); r.Err == nil {
+			if r.Err = l.Mem.Write32(at, w); r.Err == nil {
 				l.update(&r)
 				l.record(r)
 			}
-			if !l.stands(&r) || l.M.Write32(at, old) != nil {
+			if !l.stands(&r) || l.Mem.Write32(at, old) != nil {
 				return false
 			}
 		}
@@ -579,7 +602,7 @@ func (l *lifetime) rebuilds() bool {
 	anew.before, anew.CallAt, anew.GraphAt = nil, 0, 0
 	l.update(&anew)
 	l.execute(&anew)
-	l.compare(&anew)
+	l.judge(&anew)
 	l.record(anew)
 	return true
 }
@@ -624,6 +647,10 @@ func (t *builder) execute(r *Run) {
 		return
 	}
 	r.Executed = true
+	if t.X != nil {
+		t.executeX64(r)
+		return
+	}
 	m.Hook(r.Func, func(*emu.Machine) error {
 		if !r.Called {
 			r.Called, r.X2 = true, t.Arg(2)

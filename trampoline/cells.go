@@ -1,6 +1,7 @@
 package trampoline
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,7 @@ type Cell struct {
 	At   uint64 // address; 0 if the trampoline lacks what the model has
 	Size uint64 // in bytes: 4, 8 of the ops literal, 0 if the trampoline lacks it, more of a rest
 	Word uint64 // the instruction or literal
+	Code []byte // in place of Word, where instructions differ in size
 	Text string // the same in the assembler's words
 
 	Model  string // the instruction or literal of the model; "" if the model has none
@@ -49,6 +51,9 @@ func (t *Results) Cells(im *elfscan.Image, r *Run) (cells []Cell, whole []int) {
 	a := r.Area(r.Trampoline)
 	if r.Err != nil || r.Trampoline == 0 || a == nil {
 		return nil, indexes(r.Diffs)
+	}
+	if im.Arch().AppendsReturn {
+		return r.codeCells(im), indexes(r.Diffs)
 	}
 	c := &comparison{im: im, m: t.Model(r), r: r}
 	stands := map[int]int{} // index of the model's instruction, by index of the word
@@ -242,6 +247,10 @@ func (r *Run) Moments(im *elfscan.Image, cells []Cell) []Moment {
 func (r *Run) describe(im *elfscan.Image, m *Moment) {
 	m.At = im.Name(m.PC)
 	text := func(w uint64) string {
+		if im.Arch().AppendsReturn {
+			words, _ := r.text(im, binary.LittleEndian.AppendUint64(nil, w)[:min(m.Size, 8)], m.Addr)
+			return words
+		}
 		return a64.Text(uint32(w), m.Addr, func(a uint64) string {
 			switch {
 			case a == r.Func:
@@ -255,7 +264,7 @@ func (r *Run) describe(im *elfscan.Image, m *Moment) {
 	switch {
 	case m.Kind == world.Patch:
 		m.Insn, m.Was = text(m.Value), text(m.Old)
-	case m.Kind == world.Store && m.Count == 1 && m.Size == a64.Size:
+	case m.Kind == world.Store && m.Count == 1 && m.Size == a64.Size && !im.Arch().AppendsReturn:
 		m.Insn = text(m.Value)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (t *builder) opsNow(r *Run) []uint64 {
 	var out []uint64
 	for off := uint64(0); off < callsite.OpsSize; off += 8 {
-		v, err := t.M.Read64(t.ops + off)
+		v, err := t.Mem.Read64(t.ops + off)
 		if err != nil && r.Err == nil {
 			r.Err = err
 		}
@@ -35,7 +35,7 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		bad(f.PC, f.What)
 	}
 	for _, m := range t.members.core {
-		if now, err := t.M.Read64(t.ops + m.off); err == nil && now != before[m.off/8] {
+		if now, err := t.Mem.Read64(t.ops + m.off); err == nil && now != before[m.off/8] {
 			bad(fn, fmt.Sprintf("changes ops->%s, which is the core's", m.name), fmt.Sprintf("from %#x to %#x", before[m.off/8], now))
 		}
 	}
@@ -68,7 +68,7 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		case world.Trap:
 			switch r.Situation {
 			case Near, Updated, GraphSwitched, Released, Rebuilt, Owned, OwnedFreed:
-				bad(e.PC, "warns though nothing is wrong", fmt.Sprintf("it executes brk #%#x", e.Value))
+				bad(e.PC, "warns though nothing is wrong", "it does: "+e.InWords(t.Image))
 			}
 		}
 	}

@@ -108,6 +108,9 @@ func archHook(im *elfscan.Image, name string) (addr uint64, err error) {
 	case s.Bind == elf.STB_WEAK:
 		return 0, &world.Lack{What: fmt.Sprintf("%s (%#x) is the core's weak stub", name, s.Addr)}
 	}
+	if im.Arch().InsnSize != a64.Size {
+		return s.Addr, nil
+	}
 	for a := s.Addr; ; a += a64.Size {
 		w, ok := im.Word(a)
 		if rd, rm, mov := a64.IsMOV(w); mov && rd == callsite.SavedLR && rm == a64.LR {

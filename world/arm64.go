@@ -53,6 +53,18 @@ func (c cpuA64) lost(fn uint64) (diffs []string) {
 	return diffs
 }
 
+func (c cpuA64) pagePerm(prot uint64) emu.Perm {
+	const readOnly, noExec = 1 << 7, 1 << 53 // AP[2], PXN
+	perm := emu.Read
+	if prot&readOnly == 0 {
+		perm |= emu.Write
+	}
+	if prot&noExec == 0 {
+		perm |= emu.Exec
+	}
+	return perm
+}
+
 func (c cpuA64) arg(i int) uint64   { return c.X[i] }
 func (c cpuA64) setResult(v uint64) { c.X[0] = v }
 func (c cpuA64) sp() uint64         { return c.SP }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
@@ -303,10 +304,21 @@ func (w *World) calledNull(addr uint64) bool {
 // cannot tell and gives "".
 func stray(im *elfscan.Image, pc, target uint64) string {
 	s, ok := im.SymbolAt(target)
+	if from, known := im.SymbolAt(pc); ok && known && sameFunction(from.Name, s.Name) {
+		return ""
+	}
 	if !ok || s.Addr == target || s.Type != elf.STT_FUNC || s.Size == 0 || s.Addr <= pc && pc < s.End() {
 		return ""
 	}
 	return fmt.Sprintf("calls %s from %s, which is not where a function begins", im.At(target), im.At(pc))
+}
+
+// sameFunction reports whether two symbols are parts of one function, of which the
+// compiler puts what is seldom executed elsewhere.
+func sameFunction(a, b string) bool {
+	a, cold1 := strings.CutSuffix(a, ".cold")
+	b, cold2 := strings.CutSuffix(b, ".cold")
+	return a == b && (cold1 || cold2)
 }
 
 // straying is strays of fn, which is computed once.

@@ -21,6 +21,7 @@ type cpu interface {
 	clobber(flags bool)
 
 	sp() uint64
+	pagePerm(prot uint64) emu.Perm    // what a page may be used for, by its entry in the page table
 	hook(addr uint64, f func() error) // makes f the stand-in for the function at addr; nil: none
 	trap(stop *emu.Stop) string       // what the trap is that a call ended at, if the kernel dies of it
 	insn(addr uint64) (what string, in arch.Insn, ok bool)

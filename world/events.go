@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -53,7 +54,14 @@ func (e *Event) InWords(im *elfscan.Image) string {
 		}
 		return fmt.Sprintf("%#x", a)
 	}
-	text := func(insn uint64) string { return a64.Text(uint32(insn), e.Addr, im.Name) }
+	text := func(insn uint64) string {
+		if im.Arch().InsnSize == a64.Size {
+			return fmt.Sprintf("%08x %s", insn, a64.Text(uint32(insn), e.Addr, im.Name))
+		}
+		code := binary.LittleEndian.AppendUint64(nil, insn)[:min(e.Size, 8)]
+		words, _ := im.Arch().Text(code, e.Addr, im.Name)
+		return fmt.Sprintf("% x %s", code, words)
+	}
 	failed := ""
 	if e.Err {
 		failed = " fails"
@@ -71,8 +79,7 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case Store:
 		return fmt.Sprintf("store of %#x (%s) to %#x", e.Value, plural.Of(e.Size, "byte"), e.Addr)
 	case Patch:
-		return fmt.Sprintf("%s(%s)%s: %08x %s becomes %08x %s", e.Func, at(e.Addr), failed,
-			e.Old, text(e.Old), e.Value, text(e.Value))
+		return fmt.Sprintf("%s(%s)%s: %s becomes %s", e.Func, at(e.Addr), failed, text(e.Old), text(e.Value))
 	case PatchLiteral:
 		return fmt.Sprintf("%s(%s, %s)%s", e.Func, at(e.Addr), at(e.Value), failed)
 	case Protect:
@@ -80,8 +87,11 @@ func (e *Event) InWords(im *elfscan.Image) string {
 	case ICache:
 		return fmt.Sprintf("%s(%#x, %#x bytes)", e.Func, e.Addr, e.Size)
 	case ReadInsn, Gen:
-		return fmt.Sprintf("%s%s: %08x %s", e.Func, failed, e.Value, text(e.Value))
+		return fmt.Sprintf("%s%s: %s", e.Func, failed, text(e.Value))
 	case Trap:
+		if im.Arch().InsnSize != a64.Size {
+			return "a trap"
+		}
 		return fmt.Sprintf("brk #%#x", e.Value)
 	}
 	return e.Kind.String()

@@ -93,12 +93,6 @@ const (
 	execmemTypes   = 16 // EXECMEM_TYPE_MAX is less in every kernel
 )
 
-// Bits of a page table entry.
-const (
-	pteReadOnly = 1 << 7
-	pteNoExec   = 1 << 53 // PXN
-)
-
 // areaAt is the area that addr lies in, nil if there is none that is not freed.
 func (mem *Memory) areaAt(addr uint64) *Area {
 	for _, a := range mem.Areas {
@@ -144,14 +138,7 @@ func (mem *Memory) hookAllocators() {
 		return mem.alloc(name, mem.w.Arg(1), perm, true, 0, ^uint64(0)) // all its areas have VM_FLUSH_RESET_PERMS
 	}, "execmem_alloc", "execmem_alloc_rw")
 	mem.w.Hook(func(name string) error { // size, align, start, end, gfp, prot, vm_flags, ...
-		perm := emu.Read
-		if mem.w.Arg(5)&pteReadOnly == 0 {
-			perm |= emu.Write
-		}
-		if mem.w.Arg(5)&pteNoExec == 0 {
-			perm |= emu.Exec
-		}
-		return mem.alloc(name, mem.w.Arg(0), perm, mem.w.Arg(6)&vmFlushResetPerms != 0, mem.w.Arg(2), mem.w.Arg(3))
+		return mem.alloc(name, mem.w.Arg(0), mem.w.cpu.pagePerm(mem.w.Arg(5)), mem.w.Arg(6)&vmFlushResetPerms != 0, mem.w.Arg(2), mem.w.Arg(3))
 	}, "__vmalloc_node_range", "__vmalloc_node_range_noprof")
 	object := func(size func() uint64) func(string) error {
 		return func(string) error { mem.w.SetResult(mem.w.Object(min(size(), 4096))); return nil }

@@ -59,9 +59,9 @@ func TestAllocators(t *testing.T) {
 		{"execmem_alloc", []uint64{execmemTypes - 1, size}, rw, true, false},
 		{"execmem_alloc", []uint64{execmemTypes, size}, rw, true, true},
 		// size, align, start, end, gfp, prot, vm_flags
-		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size, 0, pteNoExec, 0}, rw, false, false},
+		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size, 0, 1 << 53, 0}, rw, false, false},
 		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size, 0, 0, vmFlushResetPerms}, rwx, true, false},
-		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size, 0, pteReadOnly, 0}, rx, false, false},
+		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size, 0, 1 << 7, 0}, rx, false, false},
 		{"__vmalloc_node_range", []uint64{size, 1, memoryAt, memoryAt + size - 1, 0, 0, 0}, 0, false, false},
 		{"__vmalloc_node_range", []uint64{size, 1, memoryAt + 1, memoryAt + 2*size, 0, 0, 0}, 0, false, false},
 		{"module_alloc", []uint64{0}, 0, false, false},

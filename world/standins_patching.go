@@ -1,6 +1,8 @@
 package world
 
 import (
+	"fmt"
+
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 )
@@ -12,6 +14,7 @@ func (w *World) hookPatching() {
 	w.Hook(w.readInsn, p.Read...)
 	w.Hook(w.writeInsn, p.Write...)
 	w.Hook(w.writeLiteral, p.WriteLiteral...)
+	w.Hook(w.writeBytes, p.WriteBytes...)
 }
 
 // readInsn stands for aarch64_insn_read(addr, word).
@@ -103,4 +106,30 @@ func (w *World) ClobberMakers() (end func()) {
 			w.M.Hook(fn, nil)
 		}
 	}
+}
+
+// writeBytes stands for text_poke_bp(addr, code, size, ...) and its like, which write
+// through another mapping and cannot fail.
+func (w *World) writeBytes(name string) error {
+	const most = 64 // bytes: ftrace writes one instruction
+	addr, from, size := w.Arg(0), w.Arg(1), w.Arg(2)
+	if size > most {
+		return fmt.Errorf("%s() of %#x bytes: up to %#x are executed", name, size, most)
+	}
+	code, old := make([]byte, size), make([]byte, size)
+	if err := w.Mem.Read(from, code); err != nil {
+		return err
+	}
+	if err := w.Mem.Read(addr, old); err != nil {
+		return err
+	}
+	number := func(b []byte) (v uint64) {
+		for i, c := range b[:min(len(b), 8)] {
+			v |= uint64(c) << (8 * i)
+		}
+		return v
+	}
+	w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: size, Old: number(old), Value: number(code), Func: name})
+	w.SetResult(addr) // of text_poke() and text_poke_copy(); the others return nothing
+	return w.Mem.Write(addr, code)
 }

@@ -80,7 +80,7 @@ func (w *World) Fault(pc uint64, format string, args ...any) {
 }
 
 // Arg is argument i, from 0 to 7, of the function that a stand-in stands for
-// (AAPCS64, 6.4.1); on x86-64 up to 5.
+// (AAPCS64, 6.4.1); on x86-64 those from 6 on are on the stack.
 func (w *World) Arg(i int) uint64 { return w.cpu.arg(i) }
 
 // SetResult has a stand-in return v.

@@ -64,7 +64,28 @@ func (c cpuX64) lost(uint64) (diffs []string) {
 	return diffs
 }
 
-func (c cpuX64) arg(i int) uint64   { return c.R[x64.Args[i]] }
+// arg finds the seventh argument and those behind it on the stack, above the return
+// address.
+func (c cpuX64) arg(i int) uint64 {
+	if n := i - len(x64.Args); n >= 0 {
+		v, _ := c.Read64(c.R[x64.RSP] + 8 + 8*uint64(n))
+		return v
+	}
+	return c.R[x64.Args[i]]
+}
+
+func (c cpuX64) pagePerm(prot uint64) emu.Perm {
+	const writable, noExec = 1 << 1, 1 << 63 // SDM, volume 3, 4.5
+	perm := emu.Read
+	if prot&writable != 0 {
+		perm |= emu.Write
+	}
+	if prot&noExec == 0 {
+		perm |= emu.Exec
+	}
+	return perm
+}
+
 func (c cpuX64) setResult(v uint64) { c.R[x64.RAX] = v }
 func (c cpuX64) sp() uint64         { return c.R[x64.RSP] }
 

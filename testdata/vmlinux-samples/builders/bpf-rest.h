@@ -179,7 +179,19 @@ int arch_bpf_trampoline_size(const struct btf_func_model *m, u32 flags, struct b
 
 void *arch_alloc_bpf_trampoline(unsigned int size)
 {
-	return bpf_jit_alloc_exec(size);
+	unsigned long mem = (unsigned long)bpf_jit_alloc_exec(size);
+	int pages = DIV_ROUND_UP(size, PAGE_SIZE);
+
+	if (mem && (set_memory_ro(mem, pages) || set_memory_x(mem, pages))) {
+		bpf_jit_free_exec((void *)mem);
+		return NULL;
+	}
+	return (void *)mem;
+}
+
+void arch_free_bpf_trampoline(void *image, unsigned int size)
+{
+	bpf_jit_free_exec(image);
 }
 
 #ifndef failed

@@ -168,6 +168,7 @@ void *aarch64_insn_copy(void *dst, void *src, unsigned long len);
 void dummy_tramp(void);
 
 void *arch_alloc_bpf_trampoline(unsigned int size);
+void arch_free_bpf_trampoline(void *image, unsigned int size);
 int arch_bpf_trampoline_size(const struct btf_func_model *m, u32 flags, struct bpf_tramp_links *tlinks, void *func_addr);
 int arch_prepare_bpf_trampoline(struct bpf_tramp_image *im, void *image, void *image_end, const struct btf_func_model *m,
 				u32 flags, struct bpf_tramp_links *tlinks, void *func_addr);

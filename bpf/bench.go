@@ -27,6 +27,7 @@ type bench struct {
 	random    uint32             // the next random number
 	changed   []world.Word       // of the image: see mutation tests
 	allocCall uint64             // see noteAlloc
+	stacks    []symbolRange      // private stacks of programs
 }
 
 // A block is memory of the kernel's heap. The page behind it is not mapped.
@@ -91,7 +92,7 @@ func (b *bench) reset() {
 	b.objs = b.objects()
 	b.w.M.Map(b.objs, objsSize, emu.Read|emu.Write)
 	b.heap, b.bad, b.fail, b.fell, b.run = b.heap[:0], nil, Failure{}, 0, nil
-	b.w.Fail, b.symbols = nil, b.symbols[:0]
+	b.w.Fail, b.symbols, b.stacks = nil, b.symbols[:0], b.stacks[:0]
 	if b.emit != nil {
 		b.unrecord()
 		b.emit = nil

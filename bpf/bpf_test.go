@@ -20,7 +20,11 @@ func run(t *testing.T, im *elfscan.Image, all bool) *Results {
 		t.Fatal(err)
 	}
 	guarded := slices.ContainsFunc(table.Sites(), func(s callsite.Site) bool { return s.BTI })
-	return Run(table, callsite.ReadTypes(im, false), guarded, all)
+	res, err := Run(table, callsite.ReadTypes(im, false), guarded, all, func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
 }
 
 // clean makes sure that all was executed, and that nothing differs from the model.

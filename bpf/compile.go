@@ -152,10 +152,9 @@ func (b *bench) compiles(all bool) (out []Compiled, stuck error) {
 		}
 		return c.Addr
 	}
-	const some = 3
-	for i := range uint32(some) {
-		one(short, i*0x9e3779b9)
-		one(long, i*0x9e3779b9+1<<31)
+	for _, random := range []uint32{0, 0x9e3779b9, ^uint32(0)} { // with the last there is no room left behind it
+		one(short, random)
+		one(long, random)
 	}
 	if all {
 		span := max(one(short, ^uint32(0)), one(short, 0)) - one(short, 0) + a64.Size

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
@@ -211,7 +212,7 @@ func (r *jitRun) translate() error {
 	b := r.b
 	b.setPerCPU()
 	once := func(i int) error {
-		if err := b.translate(r.progs[i].prog, uint32(i)*0x9e3779b9); err != nil {
+		if err := b.translate(r.progs[i].prog, 0); err != nil {
 			return err
 		}
 		p := &r.progs[i]
@@ -257,6 +258,7 @@ func (b *bench) hookJIT() {
 		}
 		at := b.objs
 		b.objs += 2 * perCPU
+		b.stacks = append(b.stacks, symbolRange{at + perCPU, size})
 		b.w.SetResult(at)
 		return nil
 	}, "pcpu_alloc", "pcpu_alloc_noprof", "__alloc_percpu_gfp")
@@ -274,6 +276,20 @@ func (b *bench) returnsTrue(name string) bool {
 	return err == nil && returned && v&0xff == 1
 }
 
+// guards are the words at both ends of the private stacks, which programs must not write
+// to, and those outside of them.
+func (b *bench) guards() (out []uint64) {
+	const guard = 16 // bytes: PRIV_STACK_GUARD_SZ of the JIT
+	for _, s := range b.stacks {
+		for _, at := range []uint64{s.addr - 8, s.addr, s.addr + 8, s.addr + s.size - guard, s.addr + s.size - 8, s.addr + s.size} {
+			v, err := b.w.M.Read64(at)
+			b.must(err)
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // execute calls the first program, and judges what it does. An error says why there is no
 // verdict.
 func (r *jitRun) execute(ret uint64) error {
@@ -286,6 +302,7 @@ func (r *jitRun) execute(ret uint64) error {
 	}
 	m.Hook(near+throwOff, func(*emu.Machine) error { return r.atThrow() })
 	defer m.Hook(near+throwOff, nil)
+	guards := b.guards()
 	err := r.steps()
 	switch {
 	case errors.Is(err, errDone):
@@ -303,7 +320,9 @@ func (r *jitRun) execute(ret uint64) error {
 			r.diff(Frame, cmp.Or(r.taken, r.moved), "does not come back: %v", b.w.Explain(err))
 		}
 	default:
-		r.atEnd(ret)
+		if r.atEnd(ret); len(r.diffs) == 0 && !slices.Equal(b.guards(), guards) {
+			r.diff(Frame, 0, "writes to the guards of its private stack")
+		}
 	}
 	return nil
 }

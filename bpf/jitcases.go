@@ -93,9 +93,6 @@ const all4 = 15 // r6 to r9
 func (b *bench) jitCases(all bool) (out []jitCase) {
 	one := func(name string, s source) { out = append(out, jitCase{name: name, progs: []source{s}}) }
 	one("a program with registers and stack", plainProg(mainID, all4, 40, nearProbe, nil))
-	classic := plainProg(mainID, 6, 16, farProbe, nil)
-	classic.classic = true
-	one("a classic program that calls far away", classic)
 	if b.ext != 0 {
 		replacing := plainProg(mainID, 3, 0, nearProbe, nil)
 		replacing.replaces = true
@@ -105,8 +102,8 @@ func (b *bench) jitCases(all bool) (out []jitCase) {
 		out = append(out, tailCases(all)...)
 	}
 	out = append(out, subCases(all)...)
-	if b.array.has("ptrs") && b.returnsTrue("bpf_jit_supports_subprog_tailcalls") {
-		out = append(out, subTailCases(all)...)
+	if all && b.array.has("ptrs") && b.returnsTrue("bpf_jit_supports_subprog_tailcalls") {
+		out = append(out, subTailCases()...)
 	}
 	if b.aux.has("exception_cb") && b.returnsTrue("bpf_jit_supports_exceptions") {
 		out = append(out, throwCases(all)...)
@@ -123,6 +120,9 @@ func (b *bench) jitCases(all bool) (out []jitCase) {
 	if !all {
 		return out
 	}
+	classic := plainProg(mainID, 6, 16, farProbe, nil)
+	classic.classic = true
+	one("a classic program that calls far away", classic)
 	var leaf code
 	leaf.end(returns)
 	one("a program that only returns", source{code: leaf})
@@ -227,16 +227,13 @@ func subCases(all bool) []jitCase {
 }
 
 // subTailCases are subprograms that tail call.
-func subTailCases(all bool) []jitCase {
+func subTailCases() []jitCase {
 	main := plainProg(mainID, 9, 40, nearProbe, callTo(1))
 	target := plainProg(targetID, 6, 64, nearProbe, nil)
-	out := []jitCase{{name: "a subprogram that tail calls a program", progs: []source{main, subProg(subID, 4, 24, tailTo(0)), target}, table: []int{2}}}
-	if !all {
-		return out
-	}
-	return append(out, []jitCase{
+	return []jitCase{
+		{name: "a subprogram that tail calls a program", progs: []source{main, subProg(subID, all4, 24, tailTo(0)), target}, table: []int{2}},
 		{name: "a subprogram whose tail call finds no program", progs: []source{main, subProg(subID, all4, 24, tailTo(0))}, table: []int{-1}},
-	}...)
+	}
 }
 
 // throw is the action of a program that throws an exception.

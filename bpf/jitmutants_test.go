@@ -6,8 +6,10 @@ import (
 )
 
 // TestJITMutants changes single instructions of the JIT's functions that make ways into
-// programs and out of them. Of the changes that change what the JIT makes, next to all are
-// noticed.
+// programs and out of them. Of the changes that change what the JIT makes, 95 of 100 are
+// noticed. The others have a program save more registers than it must, or look for those
+// that it reads only where it writes none (which no program may); or they leave out the NOP
+// between a program's end and its PLT, which nothing executes.
 func TestJITMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")

@@ -45,31 +45,35 @@ type Failed struct {
 // maxFailed bounds the number of cases that are kept.
 const maxFailed = 64
 
-// Run executes the image's generator, in all cases if all is true.
-func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Results {
+// Run executes the image's generator, in all cases if all is true. It ends early with
+// the error that stopped returns.
+func Run(table *callsite.Table, types *callsite.Types, guarded, all bool, stopped func() error) (*Results, error) {
 	if table.Arch != arch.ARM64 {
-		return &Results{None: &world.Lack{What: "BPF trampolines of " + table.Arch.Name + " are not executed yet"}}
+		return &Results{None: &world.Lack{What: "BPF trampolines of " + table.Arch.Name + " are not executed yet"}}, nil
 	}
 	k, err := Open(table, types, guarded)
 	if err != nil {
 		var lack *world.Lack
 		if errors.As(err, &lack) {
-			return &Results{None: err}
+			return &Results{None: err}, nil
 		}
-		return &Results{Err: err}
+		return &Results{Err: err}, nil
 	}
 	res := &Results{Kernel: k}
 	cases := k.cases(all)
 	b := newBench(k)
 	res.Jitted, res.StuckJIT = b.jits(all)
 	if k.Poke != 0 {
-		res.patches(b, cases, all)
+		res.patches(b, cases, all, stopped)
 	}
 	if !all {
 		for i := range cases {
+			if stopped() != nil {
+				break
+			}
 			res.add(b.try(&cases[i], all))
 		}
-		return res
+		return res, stopped()
 	}
 	list, err := k.Traceables()
 	if err != nil {
@@ -79,10 +83,10 @@ func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Resul
 	parts := make([]Results, workers)
 	parallel.Do(workers, runtime.GOMAXPROCS(0), func(n int) {
 		b, part := newBench(k), &parts[n]
-		for i := n; i < len(cases); i += workers {
+		for i := n; i < len(cases) && stopped() == nil; i += workers {
 			part.add(b.try(&cases[i], all))
 		}
-		for i := n; i < len(list); i += workers {
+		for i := n; i < len(list) && stopped() == nil; i += workers {
 			part.prototype(b, &list[i])
 		}
 	})
@@ -90,16 +94,19 @@ func Run(table *callsite.Table, types *callsite.Types, guarded, all bool) *Resul
 		res.add(parts[i])
 	}
 	slices.SortFunc(res.Unsupported, func(a, b Traceable) int { return cmp.Compare(a.Funcs[0], b.Funcs[0]) })
-	return res
+	return res, stopped()
 }
 
 // patches executes what patches code of BPF, and what was patched.
-func (res *Results) patches(b *bench, cases []Case, all bool) {
+func (res *Results) patches(b *bench, cases []Case, all bool, stopped func() error) {
 	pokes, err := b.pokes()
 	if res.Pokes = pokes; err != nil {
 		res.Stuck = append(res.Stuck, fmt.Errorf("bpf_arch_text_poke: %w", err))
 	}
 	for i := range cases {
+		if stopped() != nil {
+			return
+		}
 		if c := &cases[i]; c.detachable() && (all || len(c.Progs) < 7) {
 			if one := b.try(c, false); len(one.Failed)+len(one.Stuck) > 0 {
 				continue // that is found without a patch

@@ -94,6 +94,7 @@ type Executor struct {
 
 	task task
 	now  currentCall
+	left bool // the last run ended early, and may have left its callsite enabled
 }
 
 // functions are the addresses of the kernel's functions. An address is 0 if the
@@ -235,7 +236,11 @@ func (f *Executor) reset() {
 	f.rec = f.w.Object(64)
 	f.ops.fake = f.w.Object(OpsSize)
 	f.ops.unique = f.ops.fake
-	f.mod, f.now.mayWarn, f.task.thread = modulePointers{}, 1, [taskInfo]byte{}
+	// A function that patches callsites may have one itself, which is enabled then.
+	if stub, ok := f.table.Image.Addr("ftrace_stub"); ok {
+		_ = m.Write64(f.ops.fake, stub) // func is the first member
+	}
+	f.mod, f.now.mayWarn, f.task.thread, f.left = modulePointers{}, 1, [taskInfo]byte{}, false
 	clear(f.w.Fail)
 	_ = m.Watch(world.Task, uint64(len(f.task.rest)))
 	_ = m.Protect(world.Heap, emu.PageSize, emu.Read)
@@ -410,7 +415,7 @@ func (r *Run) must(err error) {
 // and calls that must refuse because another word stands there. It stops at the
 // first step that is not OK.
 func (f *Executor) Run(entry uint64) Run {
-	if f.w.M.Touched() > world.MaxPages/2 { // by earlier runs
+	if f.left || f.w.M.Touched() > world.MaxPages/4 { // by earlier runs
 		f.reset()
 	}
 	r := Run{Site: f.table.Site(entry), Steps: make([]Step, 0, 8)}
@@ -419,6 +424,7 @@ func (f *Executor) Run(entry uint64) Run {
 	if r.good() {
 		f.life(&r, "")
 	}
+	f.left = !r.good()
 	return r
 }
 

@@ -30,7 +30,7 @@ var BPF = &analysis.Analyzer{
 			return &bpf.Results{None: &world.Lack{What: "a module has no generator of BPF trampolines"}}, nil
 		}
 		settings := pass.ResultOf[Options].(Settings)
-		return bpf.Run(t.Table, pass.ResultOf[Types].(*callsite.Types), t.BTI > 0, settings.Exhaustive), nil
+		return bpf.Run(t.Table, pass.ResultOf[Types].(*callsite.Types), t.BTI > 0, settings.Exhaustive, settings.stopped)
 	},
 	ResultType: reflect.TypeFor[*bpf.Results](),
 }

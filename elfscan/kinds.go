@@ -35,6 +35,8 @@ var fileKinds = []fileKind{
 	{"is a Debian package: unpack the file first (dpkg-deb -x); a vmlinux is in the package whose name ends in -dbg", 0, "!<arch>\ndebian"},
 	{"is an archive of object files: give the vmlinux that is linked from them", 0, "!<arch>\n"},
 	{"is an RPM package: unpack the file first; a vmlinux is in kernel-debuginfo", 0, "\xed\xab\xee\xdb"},
+	// Documentation/devicetree/ and U-Boot's doc/usage/fit: a FIT is a device tree, too
+	{"is a FIT image (image.fit, Image.itb) or a device tree (.dtb), not an ELF file: give the vmlinux that the kernel in it was made from", 0, "\xd0\x0d\xfe\xed"},
 	{"is a raw BTF file, not an ELF file: give the vmlinux", 0, "\x9f\xeb\x01\x00"},
 }
 

@@ -218,12 +218,31 @@ func (im *Image) readHeaders() (err error) {
 		}
 	}
 	if im.module == nil {
-		if f.Section(".interp") != nil || f.Section(".note.ABI-tag") != nil || f.Section(".init_array") != nil && f.Entry>>63 == 0 {
+		if forUsers(f) {
 			return fail("", "is a program or a library for users (its entry point is %#x), not a kernel: a vmlinux was expected", f.Entry)
 		}
 		im.indexSections()
 	}
 	return nil
+}
+
+// forUsers reports whether a linked file is a program or a library for user space: all its
+// code has addresses of the lower half. Kernels run in the upper half, and have a part
+// for booting in the lower one at most (Documentation/arch/arm64/memory.rst).
+func forUsers(f *elf.File) bool {
+	if f.Section(".interp") != nil || f.Section(".note.ABI-tag") != nil {
+		return true
+	}
+	code := false
+	for _, s := range f.Sections {
+		if s.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC|elf.SHF_EXECINSTR && s.Size > 0 {
+			if s.Addr>>63 != 0 {
+				return false
+			}
+			code = true
+		}
+	}
+	return code
 }
 
 // Close unmaps the image. Nothing that the image returned may be used after.

@@ -52,6 +52,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"lz4", content("\x02\x21\x4c\x18xxxx"), "is packed with lz4: unpack the file first"},
 		{"tar", content("x" + strings.Repeat("\x00", 256) + "ustar"), "is a tar archive"},
 		{"deb", content("!<arch>\ndebian-binary   "), "is a Debian package"},
+		{"FIT image", content("\xd0\x0d\xfe\xed" + strings.Repeat("\x00", 64)), "is a FIT image (image.fit, Image.itb) or a device tree (.dtb)"},
+		{"program without startup code", edit(func(s samples.File) {
+			for at := le.Uint64(s[40:]); at < uint64(len(s)); at += 64 {
+				if elf.SectionFlag(le.Uint64(s[at+samples.ShFlags:]))&elf.SHF_EXECINSTR != 0 {
+					s[at+samples.ShAddr+7] = 0 // the lower half
+				}
+			}
+		}), "is a program or a library for users"},
 		{"user program", func(t *testing.T) []byte {
 			s := samples.Load(t, "regs-good")
 			at := bytes.Index(s, []byte("\x00.rodata\x00"))

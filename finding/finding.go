@@ -5,6 +5,7 @@ package finding
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,17 @@ type Finding struct {
 	SuppressedBy *Suppression // nil: it is not suppressed
 }
 
+// TextLine returns the finding as the first line of it in text:
+//
+//	path:line:col: severity: headline [FT103 copy-misses-ret]
+func (f *Finding) TextLine() string {
+	at := f.Path
+	if f.Line > 0 {
+		at = fmt.Sprintf("%s:%d:%d", f.Path, f.Line, f.Col)
+	}
+	return fmt.Sprintf("%s: %v: %s [%s %s]", at, f.Rule.Severity, f.Headline, f.Rule.ID, f.Rule.Name)
+}
+
 // Related is another place that a finding names.
 type Related struct {
 	Place
@@ -62,6 +74,7 @@ type Suppression struct {
 	Symbol string // pattern
 	Path   string // pattern of the path of the source or of the input
 	Text   string // a part of the instruction or of the source line
+	Line   string // regular expression that matches in Finding.TextLine
 	Reason string
 	From   string // where the suppression is written: ".ftlint.yaml:4"
 }

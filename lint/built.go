@@ -2,11 +2,13 @@ package lint
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 )
@@ -52,6 +54,23 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 		run.Findings = kept[run.Rule.ID]
 	}
 	return res
+}
+
+// symbolNames are the names of an image's symbols; none if the image cannot be read,
+// which its own result says.
+func symbolNames(path, debugFile string) map[string]bool {
+	names := map[string]bool{}
+	im, err := elfscan.Open(path, debugFile)
+	if err != nil {
+		return names
+	}
+	defer im.Close()
+	defer elfscan.Guard()()
+	im.EachSymbol(func(_ uint64, name []byte, _ elf.SymType) bool {
+		names[string(name)] = true
+		return true
+	})
+	return names
 }
 
 // touches reports whether an image's finding is on lines or in a function that a

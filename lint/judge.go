@@ -73,7 +73,7 @@ func (d *driver) gather(res *finding.Result, r *runner, list []*analysis.Analyze
 func (d *driver) sift(res *finding.Result, run *finding.RuleRun, diagnostics []analysis.Diagnostic, s subject, sieve *policy.Sieve) (uncounted []finding.Finding) {
 	slices.SortStableFunc(diagnostics, s.compare)
 	limit := finding.Limit{Most: d.MaxPerRule}
-	lines := d.allPlaces || sieve.AsksPaths(run.Rule)
+	lines := d.allPlaces || sieve.AsksPlaces(run.Rule)
 	for i, diag := range diagnostics {
 		if sieve == nil && limit.Full(run.Rule.ID) {
 			run.Findings += len(diagnostics) - i

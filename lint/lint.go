@@ -107,6 +107,8 @@ type driver struct {
 	slots chan struct{} // bounds what runs at once
 	tree  *tree         // of the patches; nil for none
 
+	symbol func(name string) bool // reports whether the image built with the patches has a symbol; nil for none
+
 	letters map[string][]*patchscan.Patch // of files of a series without a patch
 
 	allPlaces bool // look up the source positions of all findings, counted or not

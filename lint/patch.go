@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/tools/go/analysis"
@@ -31,6 +32,10 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 		if in.Built == "" {
 			emit(res)
 		}
+	}
+	if in.Built != "" {
+		names := sync.OnceValue(func() map[string]bool { return symbolNames(in.Built, d.DebugFile) })
+		d.symbol = func(name string) bool { return names()[name] }
 	}
 	d.letters = coverLetters(in.Patches)
 	for res := range d.patchFiles(ctx, in.Patches) {
@@ -204,7 +209,7 @@ func (d *driver) join(ctx context.Context, inputs []*patchscan.Input) (all *patc
 	if len(inputs) > 1 {
 		all = patchscan.Join(inputs)
 	}
-	all.AllLines = d.AllLines
+	all.AllLines, all.Symbol = d.AllLines, d.symbol
 	if d.tree != nil {
 		d.tree.extend(all)
 	}

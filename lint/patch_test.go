@@ -293,6 +293,28 @@ func TestPatchWithImage(t *testing.T) {
 	}
 }
 
+// A comment may name what the image has and no patch shows.
+func TestImageHasName(t *testing.T) {
+	const image = "../testdata/vmlinux-samples/rfc-trampoline-debian.elf"
+	for name, want := range map[string]int{
+		"aarch64_insn_gen_branch_imm": 0, // a symbol of the image
+		"aarch64_insn_gen_brench_imm": 1,
+	} {
+		text := strings.Join([]string{"--- /dev/null", "+++ b/arch/arm64/kernel/x.c", "@@ -0,0 +1,4 @@",
+			"+static u32 aarch64_insn_gen_brunch_imm(void) // not " + name, "+{", "+	return 0;", "+}", ""}, "\n")
+		patch, _ := lintBuilt(t, text, image, lint.Config{})
+		n := 0
+		for _, f := range patch.Findings {
+			if f.Rule.ID == "FT605" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: FT605 has %d findings, want %d: %v", name, n, want, patch.Findings)
+		}
+	}
+}
+
 // A defect that is one rule's in patches and another's in images is confirmed,
 // too: the patch's finding is on the line of the image's.
 func TestTwinsWithImage(t *testing.T) {

@@ -2,6 +2,7 @@ package patchchecks_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -313,6 +314,135 @@ func TestReadOnlyForms(t *testing.T) {
 		{fn("ctx->ro_image = src;"), ""},
 		{fn("u32 *p = ctx->image;\n\tlong off = (long)ctx->ro_image - n;\n\tp[0] = insn;"), ""},
 		{fn("u32 *p = ctx->image;\n\tlong off = (long)ctx->ro_image - n;\n\tp[off] = insn;"), ""},
+	})
+}
+
+// A generator emits in its second pass what it counted in the first.
+func TestTwoPassForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static int prepare(struct jit_ctx *ctx, struct bpf_tramp_image *im, struct bpf_prog *p, void *func_addr, int n)\n{\n\t" + s + "\n\treturn ctx->idx;\n}\n"
+	}
+	mov := "static void emit_load(int reg, u64 v, struct jit_ctx *ctx)\n{\n\temit(A64_MOVZ(1, reg, v & 0xffff, 0), ctx);\n\tif (v >> 16)\n\t\temit(A64_MOVK(1, reg, (v >> 16) & 0xffff, 16), ctx);\n}\n"
+	fixed := "static void emit_load(int reg, u64 v, struct jit_ctx *ctx)\n{\n\tint shift = 0;\n\n\twhile (shift < 48) {\n\t\temit(A64_MOVK(1, reg, v & 0xffff, shift), ctx);\n\t\tshift += 16;\n\t}\n}\n"
+	testForms(t, "arch/arm64/net/x.c", []string{"FT704"}, []form{
+		{fn("emit_a64_mov_i64(A64_R(0), (const u64)im, ctx);"), "FT704"},
+		{fn("emit_a64_mov_i64(A64_R(0), (unsigned long)im, ctx);"), "FT704"},
+		{fn("u64 addr = (u64)im;\n\temit_a64_mov_i64(A64_R(0), addr, ctx);"), "FT704"},
+		{fn("emit_a64_mov_i64(A64_R(0), (u64)(ctx->ro_image + n), ctx);"), "FT704"},
+		{fn("emit_a64_mov_i64(A64_R(0), (u64)&ctx->image[n], ctx);"), "FT704"},
+		{fn("if (n)\n\t\temit_a64_mov_i64(A64_R(0), (const u64)im, ctx);"), "FT704"},
+		{mov + fn("emit_load(A64_R(0), (u64)im, ctx);"), "FT704"},
+		{fn("if (ctx->image)\n\t\temit(A64_NOP, ctx);"), "FT704"},
+		{fn("if (ctx->image != NULL) {\n\t\temit(A64_NOP, ctx);\n\t}"), "FT704"},
+		{fn("if (ctx->image && n)\n\t\temit(A64_NOP, ctx);"), "FT704"},
+		{fn("if (!ctx->image)\n\t\tn++;\n\telse\n\t\temit(A64_NOP, ctx);"), "FT704"},
+		{fn("if (ctx->image == NULL) {\n\t\tn++;\n\t} else {\n\t\temit(A64_NOP, ctx);\n\t}"), "FT704"},
+		// The most is counted, or the number is the same.
+		{fn("if (!ctx->image)\n\t\tctx->idx += 4;\n\telse\n\t\temit_a64_mov_i64(A64_R(0), (const u64)im, ctx);"), ""},
+		{fn("if (ctx->image)\n\t\temit_a64_mov_i64(A64_R(0), (const u64)im, ctx);\n\telse\n\t\tctx->idx += 4;"), ""},
+		{fn("if (!ctx->image) {\n\t\tctx->idx += 4;\n\t\treturn 0;\n\t}\n\temit_a64_mov_i64(A64_R(0), (const u64)im, ctx);"), ""},
+		{fn("if (ctx->image) {\n\t\temit(A64_NOP, ctx);\n\t\treturn 0;\n\t}\n\tctx->idx++;"), ""},
+		{fn("emit_addr_mov_i64(A64_R(0), (const u64)im, ctx);"), ""},
+		{fixed + fn("emit_load(A64_R(0), (u64)im, ctx);"), ""},
+		// The same address in both passes.
+		{fn("emit_a64_mov_i64(A64_R(0), (const u64)p, ctx);"), ""},
+		{fn("emit_a64_mov_i64(A64_R(0), (const u64)func_addr, ctx);"), ""},
+		{fn("emit_a64_mov_i64(A64_R(0), p->cookie, ctx);"), ""},
+		{fn("emit_a64_mov_i64(A64_R(0), (u64)p - (u64)ctx->image, ctx);"), ""},
+		// What only the image has is no instruction.
+		{fn("__le32 *branch = ctx->image + ctx->idx;\n\n\temit(A64_NOP, ctx);\n\tif (ctx->image)\n\t\t*branch = cpu_to_le32(A64_CBZ(1, A64_R(0), n));"), ""},
+		{fn("if (ctx->image)\n\t\tn = ctx->ro_image - im;\n\temit(A64_NOP, ctx);"), ""},
+		{fn("if (ctx->ro_image - im < SZ_128M)\n\t\temit(A64_BL(n), ctx);"), ""},
+	})
+}
+
+// A hunk shows a few lines of a function, often without a brace.
+func TestGeneratorHunks(t *testing.T) {
+	for _, test := range []struct{ section, lines, want string }{
+		{"static int prepare_trampoline(struct jit_ctx *ctx,", " \t\temit(A64_LDR64I(A64_R(10), A64_SP, retaddr_off), ctx);\n-\t\temit(A64_RET(A64_R(10)), ctx);\n+\t\temit(A64_BR(A64_R(10)), ctx);\n \t\temit(A64_NOP, ctx);\n", "FT710"},
+		{"static int prepare_trampoline(struct jit_ctx *ctx,", " \t * which is branched to, too.\n \t */\n-\temit_bti(A64_BTI_JC, ctx);\n+\temit_bti(A64_BTI_C, ctx);\n \temit(A64_NOP, ctx);\n", "FT710"},
+		{"static int prepare_trampoline(struct jit_ctx *ctx,", " \temit(A64_NOP, ctx);\n \temit(A64_NOP, ctx);\n-\temit_addr_mov_i64(A64_R(0), (const u64)im, ctx);\n+\temit_a64_mov_i64(A64_R(0), (const u64)im, ctx);\n", "FT704"},
+		{"static int prepare_trampoline(struct jit_ctx *ctx,", " \t\temit(A64_LDR64I(A64_R(10), A64_SP, retaddr_off), ctx);\n-\t\temit(A64_BLR(A64_R(10)), ctx);\n+\t\temit(A64_RET(A64_R(10)), ctx);\n \t\temit(A64_NOP, ctx);\n", ""},
+	} {
+		text := "--- a/arch/arm64/net/x.c\n+++ b/arch/arm64/net/x.c\n@@ -100," + hunkSize(test.lines, "+") + " +100," + hunkSize(test.lines, "-") + " @@ " + test.section + "\n" + test.lines
+		if got := rulesOf(lintText(t, "x.patch", text, lint.Config{})); got != test.want {
+			t.Errorf("%s\ngives %q, want %q", text, got, test.want)
+		}
+	}
+}
+
+// hunkSize is the number of a hunk's lines that do not begin with op.
+func hunkSize(lines, op string) string {
+	return strconv.Itoa(strings.Count(lines, "\n") - strings.Count("\n"+lines, "\n"+op))
+}
+
+// The literal of a PLT is aligned to 8 bytes, by its memory and by what is in front
+// of it.
+func TestLiteralForms(t *testing.T) {
+	plt := func(pad string) string {
+		return "static void build_plt(struct jit_ctx *ctx)\n{\n\t" + pad + "emit(A64_LDR64LIT(tmp, 2 * AARCH64_INSN_SIZE), ctx);\n\temit(A64_BR(tmp), ctx);\n}\n"
+	}
+	alloc := func(name, align string) string {
+		return "static int compile(unsigned long size)\n{\n\thdr = " + name + "(size, &ptr, " + align + ", &rw_hdr, &rw, fill);\n\treturn 0;\n}\n"
+	}
+	nop := "if ((ctx->idx + PLT_TARGET_OFFSET / AARCH64_INSN_SIZE) % 2)\n\t\temit(A64_NOP, ctx);\n\t"
+	pack := "bpf_jit_binary_pack_alloc"
+	testForms(t, "arch/arm64/net/x.c", []string{"FT707"}, []form{
+		{plt(nop) + alloc(pack, "sizeof(u32)"), "FT707"},
+		{plt(nop) + alloc(pack, "4"), "FT707"},
+		{plt(nop) + alloc("bpf_jit_binary_alloc", "AARCH64_INSN_SIZE"), "FT707"},
+		{plt(""), "FT707"},
+		{plt("if (ctx->image)\n\t\tctx->plt = ctx->idx;\n\t"), "FT707"},
+		{plt(nop) + alloc(pack, "sizeof(u64)"), ""},
+		{plt(nop) + alloc(pack, "8"), ""},
+		{plt(nop), ""},
+		{plt("if (ctx->idx & 1)\n\t\temit(A64_NOP, ctx);\n\t"), ""},
+		{plt("if (!IS_ALIGNED(ctx->idx, 2))\n\t\temit(A64_NOP, ctx);\n\t"), ""},
+		{plt("") + "static void f(struct jit_ctx *ctx)\n{\n\t" + nop + "build_plt(ctx);\n}\n", ""},
+		// Code with no literal needs no more than its instructions.
+		{alloc(pack, "sizeof(u32)"), ""},
+		{"static void f(struct jit_ctx *ctx, int off)\n{\n\temit(A64_LDR64LIT(A64_R(0), off), ctx);\n}\n", ""},
+	})
+}
+
+// A generated BR or BLR lands on a landing pad, and a return is a RET.
+func TestLandingPadForms(t *testing.T) {
+	fn := func(s string) string {
+		return "static void prepare_trampoline(struct jit_ctx *ctx, struct bpf_tramp_image *im, int retaddr_off, int n)\n{\n\t" + s + "\n}\n"
+	}
+	plt := func(reg string) string {
+		return "static void build_plt(struct jit_ctx *ctx)\n{\n\tif (ctx->idx % 2)\n\t\temit(A64_NOP, ctx);\n\temit(A64_LDR64LIT(" + reg + ", 8), ctx);\n\temit(A64_BR(" + reg + "), ctx);\n}\n"
+	}
+	prologue := func(s string) string {
+		return "static int build_prologue(struct jit_ctx *ctx, bool sub)\n{\n\t" + s + "\n\temit(A64_MOV(1, A64_R(9), A64_LR), ctx);\n\temit(A64_NOP, ctx);\n\treturn 0;\n}\n"
+	}
+	load := "emit(A64_LDR64I(A64_R(10), A64_SP, retaddr_off), ctx);\n\t"
+	pop := "emit(A64_POP(A64_FP, A64_LR, A64_SP), ctx);\n\temit(A64_POP(A64_FP, A64_R(9), A64_SP), ctx);\n\t"
+	testForms(t, "arch/arm64/net/x.c", []string{"FT710"}, []form{
+		{fn(load + "emit(A64_BLR(A64_R(10)), ctx);"), "FT710"},
+		{fn(load + "emit(A64_BR(A64_R(10)), ctx);"), "FT710"},
+		{fn(load + "emit(A64_MOV(1, A64_R(11), A64_R(10)), ctx);\n\temit(A64_BR(A64_R(11)), ctx);"), "FT710"},
+		{fn(pop + "emit(A64_BR(A64_R(9)), ctx);"), "FT710"},
+		{fn(pop + "emit(A64_MOV(1, A64_R(10), A64_LR), ctx);\n\temit(A64_MOV(1, A64_LR, A64_R(9)), ctx);\n\temit(A64_BR(A64_R(10)), ctx);"), "FT710"},
+		{fn("emit(A64_BR(A64_LR), ctx);"), "FT710"},
+		{fn("insn = aarch64_insn_gen_branch_reg(AARCH64_INSN_REG_LR, AARCH64_INSN_BRANCH_NOLINK);"), "FT710"},
+		{fn("emit_bti(A64_BTI_C, ctx);"), "FT710"},
+		{fn("if (IS_ENABLED(CONFIG_ARM64_BTI_KERNEL))\n\t\temit(A64_BTI_C, ctx);"), "FT710"},
+		{plt("tmp") + prologue("emit_bti(A64_BTI_C, ctx);"), "FT710"},
+		// RET, a call of a function, and pads of the right kind.
+		{fn(load + "emit(A64_ADR(A64_LR, 8), ctx);\n\temit(A64_RET(A64_R(10)), ctx);"), ""},
+		{fn(pop + "emit(A64_RET(A64_R(9)), ctx);"), ""},
+		{fn("emit_addr_mov_i64(A64_R(10), (u64)im, ctx);\n\temit(A64_BLR(A64_R(10)), ctx);"), ""},
+		{fn(load + "emit_addr_mov_i64(A64_R(10), (u64)im, ctx);\n\temit(A64_BLR(A64_R(10)), ctx);"), ""},
+		{fn(load + "emit(A64_STR64I(A64_R(10), A64_SP, n), ctx);\n\temit(A64_LDR64I(A64_R(10), A64_R(0), n), ctx);\n\temit(A64_BR(A64_R(10)), ctx);"), ""},
+		{fn("emit(A64_ADD_I(1, tmp, tmp, n), ctx);\n\temit(A64_BR(tmp), ctx);"), ""},
+		{fn("insn = aarch64_insn_gen_branch_reg(AARCH64_INSN_REG_LR, AARCH64_INSN_BRANCH_RETURN);"), ""},
+		{fn("insn = aarch64_insn_gen_branch_reg(AARCH64_INSN_REG_16, AARCH64_INSN_BRANCH_NOLINK);"), ""},
+		{fn("emit_bti(A64_BTI_JC, ctx);"), ""},
+		{plt("tmp") + prologue("emit_bti(A64_BTI_JC, ctx);"), ""},
+		{plt("tmp") + prologue("if (sub)\n\t\temit_bti(A64_BTI_C, ctx);"), ""},
+		{plt("A64_R(16)") + prologue("emit_bti(A64_BTI_C, ctx);"), ""},
+		{prologue("emit_bti(A64_BTI_C, ctx);"), ""}, // nothing branches to it
 	})
 }
 

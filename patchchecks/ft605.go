@@ -38,7 +38,7 @@ var FT605 = check("FT605", func(j *judge) tally {
 					return
 				}
 				n++
-				if j.In.Known != nil && j.In.Known(word) {
+				if j.In.Known != nil && j.In.Known(word) || j.In.Symbol != nil && j.In.Symbol(word) {
 					return
 				}
 				near := names.defined

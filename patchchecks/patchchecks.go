@@ -32,6 +32,7 @@ var All = []*analysis.Analyzer{
 	FT301, FT305, FT306,
 	FT501, FT502, FT503, FT504,
 	FT601, FT602, FT603, FT604, FT605, FT606, FT607, FT608,
+	FT704, FT707, FT710,
 }
 
 // Suffix ends the name of each analyzer, behind its rule's ID.

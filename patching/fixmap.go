@@ -416,7 +416,9 @@ func (p *patcher) onSetFixmap(string) error {
 	i := slices.IndexFunc(p.mapped, func(m mapping) bool { return m.index == index })
 	if prot == 0 {
 		if i < 0 {
-			p.diff("clears fixmap slot %#x, where it has mapped nothing", index)
+			if !p.direct || !p.at.module { // which is patched where it lies, and the slot cleared all the same
+				p.diff("clears fixmap slot %#x, where it has mapped nothing", index)
+			}
 			return nil
 		}
 		_ = p.w.M.Protect(p.mapped[i].slot, p.page, 0) // show has mapped it

@@ -88,6 +88,7 @@ func (c *Code) functions(tokens []Token, section string) {
 		f.conditions()
 		c.Funcs = append(c.Funcs, f)
 	}
+	before := len(c.Funcs)
 	start, depth := 0, 0 // where the declaration begins; number of open braces
 	var open *Func       // the function that is being read
 	openAt := 0          // where its declaration begins
@@ -130,9 +131,17 @@ func (c *Code) functions(tokens []Token, section string) {
 	switch {
 	case open != nil:
 		add(open, openAt, len(code))
-	case inside:
+	case inside || len(c.Funcs) == before && onlyStatements(code, section):
 		add(&Func{Name: sectionName(section), NameAt: -1}, 0, len(code))
 	}
+}
+
+// onlyStatements reports whether the tokens of a hunk are statements of the function
+// that its header names: each line is indented, and there is no brace to tell by.
+func onlyStatements(code []Token, section string) bool {
+	return sectionName(section) != "" && strings.Contains(section, "(") && !strings.HasSuffix(section, ";") &&
+		slices.ContainsFunc(code, func(t Token) bool { return t.Text == ";" }) &&
+		!slices.ContainsFunc(code, func(t Token) bool { return t.Col == 0 || t.Text == "{" || t.Text == "}" })
 }
 
 // declares finds the name in the declaration of a function that a body follows:

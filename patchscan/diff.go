@@ -147,6 +147,8 @@ type diffReader struct {
 	v          []shown // the rows that are read
 	lost       int     // number of context lines that have lost their first blank
 	lostAt     int32   // row of the first of them
+	joined     int     // number of lines that a mail program wrapped
+	joinedAt   int32   // row of the first of them
 	stray      int     // number of added or removed lines outside hunks
 	strayAt    int32   // row of the first of them
 }
@@ -220,6 +222,9 @@ func (r *diffReader) read() {
 	}
 	if len(p.Files) > 0 {
 		r.in.Patches = append(r.in.Patches, p)
+	}
+	if r.joined > 0 {
+		r.in.note(int(r.in.rows[r.joinedAt].at), "the mail was wrapped: %s of hunks are joined with the lines before, this is the first", plural.Of(r.joined, "line"))
 	}
 	if r.lost > 0 {
 		r.in.note(int(r.in.rows[r.lostAt].at), "white space is not as it was sent: the blank in front is lost from %s, this is the first", plural.Of(r.lost, "context line"))
@@ -469,6 +474,7 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		}
 		hunk.Lines = append(hunk.Lines, l)
 	}
+	wrapped := r.wrapped(h, i+1)
 	ended := false // by the next header or a signature, not by the count
 	for i++; i < len(r.v) && !ended && (oldLeft > 0 || newLeft > 0); {
 		t := r.v[i].text
@@ -484,6 +490,11 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 		case t[0] == '+' || t[0] == '-' || t[0] == ' ':
 			add(t[0], i, 1)
 		case t[0] == '\\': // "\ No newline at end of file"
+		case wrapped && len(hunk.Lines) > 0:
+			hunk.Lines[len(hunk.Lines)-1].Text += " " + t
+			if r.joined++; r.joined == 1 {
+				r.joinedAt = r.v[i].row
+			}
 		case oldLeft > 0 && newLeft > 0:
 			// An archive ate the blank that a context line begins with.
 			if r.lost++; r.lost == 1 {
@@ -518,6 +529,39 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 			what, plural.Of(h.oldLines, "line"), h.newLines, h.oldLines-oldLeft, h.newLines-newLeft)
 	}
 	return hunk, i
+}
+
+// wrapped reports whether a mail program has wrapped lines of the hunk whose first
+// line is v[i]: without the lines that begin as no line of a hunk does, the hunk is
+// as long as its header says, and ends there.
+func (r *diffReader) wrapped(h hunkHeader, i int) bool {
+	oldLeft, newLeft, rest := h.oldLines, h.newLines, 0
+	first := i
+	for ; i < len(r.v) && (oldLeft > 0 || newLeft > 0); i++ {
+		t := r.v[i].text
+		if _, header := parseHunkHeader(t); header || r.ends(i) || isSignature(t) && r.lastWords(i) {
+			return false
+		}
+		op := byte(' ')
+		if t != "" {
+			op = t[0]
+		}
+		switch op {
+		case '+':
+			newLeft--
+		case '-':
+			oldLeft--
+		case ' ':
+			oldLeft, newLeft = oldLeft-1, newLeft-1
+		case '\\':
+		default:
+			if i == first {
+				return false
+			}
+			rest++
+		}
+	}
+	return rest > 0 && oldLeft == 0 && newLeft == 0 && (i >= len(r.v) || !r.goesOn(i))
 }
 
 // goesOn reports whether v[i], behind the last line that a hunk's header counts,

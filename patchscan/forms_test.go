@@ -221,3 +221,39 @@ func TestEncodedPlace(t *testing.T) {
 		}
 	}
 }
+
+// Lines of a hunk that a mail program wrapped are joined where the counts of the
+// hunk's header prove it.
+func TestHardWrapped(t *testing.T) {
+	const head = "--- a/x.c\n+++ b/x.c\n"
+	for _, test := range []struct{ hunk, want, note string }{
+		{"@@ -1,3 +1,4 @@\n int a;\n+int long_name =\nlonger_value;\n int b;\n int c;\n", "int a;|int long_name = longer_value;|int b;|int c;", "the mail was wrapped: 1 line of hunks"},
+		{"@@ -1,3 +1,4 @@\n int a;\n+int x =\ny\n+ z;\n int c;\n", "", "before and 4 after the change"}, // + z; is a line of its own
+		{"@@ -1,2 +1,3 @@ f()\n\n+int x = y +\n\tz;\n int b;\n-- \n2.39\n", "|int x = y + \tz;|int b;", "the mail was wrapped"},
+		// An archive ate the blanks of context lines: nothing is joined.
+		{"@@ -1,3 +1,4 @@\nint a;\n+int x;\nint b;\nint c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
+		{"@@ -1,3 +1,4 @@\n int a;\n+int x;\nint b;\n int c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
+		// Words behind the last line are not a part of it.
+		{"@@ -1,1 +1,2 @@\n int a;\n+int x;\nThanks\n", "int a;|int x;", ""},
+	} {
+		in, err := Parse("x.patch", head+test.hunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, l := range in.Patches[0].Files[0].Hunks[0].Lines {
+			lines = append(lines, l.Text)
+		}
+		var notes []string
+		for _, n := range in.Notes {
+			notes = append(notes, n.Text)
+		}
+		got := strings.Join(lines, "|")
+		if test.want != "" && got != test.want {
+			t.Errorf("%s\nis read as %q, want %q", test.hunk, got, test.want)
+		}
+		if all := strings.Join(notes, "\n"); !strings.Contains(all, test.note) || test.note == "" && all != "" {
+			t.Errorf("%s\nhas the notes %q, want %q", test.hunk, all, test.note)
+		}
+	}
+}

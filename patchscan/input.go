@@ -43,6 +43,10 @@ type Input struct {
 	// Known reports whether the kernel has a name; nil if nothing is known of it.
 	Known func(name string) bool
 
+	// Symbol reports whether the image that was built with the patches has a symbol;
+	// nil if there is no image. Macros, members and inlined functions have none.
+	Symbol func(name string) bool
+
 	// Context are files of the kernel's tree that the patches' code has to do with.
 	// None of their lines are judged.
 	Context []*File

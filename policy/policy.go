@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,6 +41,7 @@ func New(s *Setup, b *Baseline, record bool) *Policy {
 // findings pass.
 type Sieve struct {
 	policy *Policy
+	lines  []*regexp.Regexp         // of the policy's suppressions; nil: fits all lines
 	input  string                   // its path
 	seen   map[finding.Identity]int // findings, suppressed or not
 	asked  map[finding.Identity]int // findings that are not suppressed
@@ -50,14 +52,20 @@ func (p *Policy) Sieve(input string) *Sieve {
 	if p == nil {
 		return nil
 	}
-	return &Sieve{p, input, map[finding.Identity]int{}, map[finding.Identity]int{}}
+	s := &Sieve{policy: p, input: input, seen: map[finding.Identity]int{}, asked: map[finding.Identity]int{}, lines: make([]*regexp.Regexp, len(p.Suppress))}
+	for i := range p.Suppress {
+		if expr := p.Suppress[i].Line; expr != "" {
+			s.lines[i] = regexp.MustCompile(expr) // the setup has checked it
+		}
+	}
+	return s
 }
 
-// AsksPaths reports whether the verdict on findings of the rule depends on their
-// source paths.
-func (s *Sieve) AsksPaths(rule rules.Rule) bool {
+// AsksPlaces reports whether the verdict on findings of the rule depends on their
+// source paths or lines.
+func (s *Sieve) AsksPlaces(rule rules.Rule) bool {
 	return s != nil && (len(s.policy.Ignore) > 0 || slices.ContainsFunc(s.policy.Suppress, func(sup finding.Suppression) bool {
-		return sup.Path != "" && fits(sup.Rule, rule) > 0
+		return sup.Path+sup.Line != "" && fits(sup.Rule, rule) > 0
 	}))
 }
 
@@ -80,7 +88,7 @@ func (s *Sieve) Pass(f *finding.Finding) bool {
 		}
 	}
 	for i := range s.policy.Suppress {
-		if sup := &s.policy.Suppress[i]; s.suppresses(sup, f) {
+		if sup := &s.policy.Suppress[i]; s.suppresses(sup, s.lines[i], f) {
 			f.SuppressedBy = sup
 			return false
 		}
@@ -99,12 +107,13 @@ func (s *Sieve) known(id finding.Identity) bool {
 	return s.policy.Baseline != nil && s.asked[id] <= s.policy.Baseline.count(id)
 }
 
-func (s *Sieve) suppresses(sup *finding.Suppression, f *finding.Finding) bool {
+func (s *Sieve) suppresses(sup *finding.Suppression, line *regexp.Regexp, f *finding.Finding) bool {
 	return fits(sup.Rule, f.Rule) > 0 &&
 		matches(sup.Object, f.Identity.Object) &&
 		matches(sup.Symbol, f.Identity.Symbol) &&
 		(sup.Path == "" || s.at(f, sup.Path)) &&
-		contains(sup.Text, f.Insn, f.Source, f.Identity.Text)
+		contains(sup.Text, f.Insn, f.Source, f.Identity.Text) &&
+		(line == nil || line.MatchString(f.TextLine()))
 }
 
 // at reports whether the finding, or its input, is at the pattern of paths.

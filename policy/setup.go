@@ -47,13 +47,31 @@ const off = "off"
 
 // fieldsOf returns the parts of a suppression with their keys.
 func fieldsOf(s *finding.Suppression) []field {
-	return []field{{"rule", &s.Rule}, {"object", &s.Object}, {"symbol", &s.Symbol}, {"path", &s.Path}, {"text", &s.Text}, {"reason", &s.Reason}}
+	return []field{{"rule", &s.Rule}, {"object", &s.Object}, {"symbol", &s.Symbol}, {"path", &s.Path}, {"text", &s.Text}, {"line", &s.Line}, {"reason", &s.Reason}}
 }
 
 type field struct {
 	key  string
 	text *string
 }
+
+// IgnoreFlag is the flag whose regular expressions suppress findings: the origin of
+// these suppressions.
+const IgnoreFlag = "--ignore"
+
+// Ignoring returns the suppression that --ignore makes of a regular expression.
+func Ignoring(expr string) (sup finding.Suppression, err error) {
+	if expr == "" {
+		return sup, fmt.Errorf("%s: an empty expression would fit all findings", IgnoreFlag)
+	}
+	if err := knownExpression(expr); err != nil {
+		return sup, fmt.Errorf("%s %w", IgnoreFlag, err)
+	}
+	return finding.Suppression{Rule: anyRule, Line: expr, Reason: IgnoreFlag + " " + expr, From: IgnoreFlag}, nil
+}
+
+// anyRule is the beginning of the ID of each rule.
+const anyRule = "FT"
 
 // Override applies flags of the command line. The rules of only replace the
 // file's choice of rules; the rules of skip are disabled too. An empty argument

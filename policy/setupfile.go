@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -397,7 +399,7 @@ func sameRule(a, b string) bool {
 func (r *setupReader) suppression(n ast.Node, s *Setup) error {
 	var sup finding.Suppression
 	keys := map[string]func(*token.Token, ast.Node) error{}
-	checks := map[string]func(string) error{"rule": knownRule, "object": knownPattern, "symbol": knownPattern, "path": knownPattern}
+	checks := map[string]func(string) error{"rule": knownRule, "object": knownPattern, "symbol": knownPattern, "path": knownPattern, "line": knownExpression}
 	for _, f := range fieldsOf(&sup) {
 		keys[f.key] = func(_ *token.Token, n ast.Node) error {
 			if err := r.text(n, f.text); err != nil {
@@ -436,6 +438,15 @@ func knownPattern(text string) error {
 		return fmt.Errorf("%q is not a pattern: a bracket is open, or nothing follows a backslash", text)
 	}
 	return nil
+}
+
+// knownExpression returns an error if the text is not a regular expression.
+func knownExpression(text string) error {
+	_, err := regexp.Compile(text)
+	if bad := (*syntax.Error)(nil); errors.As(err, &bad) {
+		return fmt.Errorf("%q is not a regular expression: %s: %s", text, bad.Code, bad.Expr)
+	}
+	return err
 }
 
 func oneOf(text string, words ...string) error {

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bufio"
+	"cmp"
 	"fmt"
 	"html/template"
 	"io"
@@ -25,23 +25,20 @@ type Comparison struct {
 var DiffFormats = []string{"text", "json", "html", "markdown"}
 
 // Write writes the comparison in one of DiffFormats.
-func (c *Comparison) Write(w io.Writer, format string) error {
-	b := bufio.NewWriterSize(w, 1<<16)
-	switch format {
-	case "json":
-		if err := encode(b, c.document()); err != nil {
-			return err
+func (c *Comparison) Write(to Terminal, format string) error {
+	var err error
+	return cmp.Or(to.buffered(func(t Terminal) {
+		switch format {
+		case "json":
+			err = encode(t, c.document())
+		case "html":
+			err = c.html(t)
+		case "markdown":
+			c.markdown(t)
+		default:
+			c.text(t)
 		}
-	case "html":
-		if err := c.html(b); err != nil {
-			return err
-		}
-	case "markdown":
-		c.markdown(b)
-	default:
-		c.text(b)
-	}
-	return b.Flush()
+	}), err)
 }
 
 // A diffSection is a part of the comparison.
@@ -213,27 +210,34 @@ func (c *Comparison) few(list []string) (some []string, more int) {
 	return list[:c.Most], len(list) - c.Most
 }
 
-func (c *Comparison) text(w io.Writer) {
+func (c *Comparison) text(t Terminal) {
 	s := c.sides()
-	fmt.Fprintf(w, "--- %s\n+++ %s\n", s[0], s[1])
+	t.wrap("--- ", "    ", s[0])
+	t.wrap("+++ ", "    ", s[1])
 	for _, part := range c.sections() {
-		fmt.Fprintf(w, "\n%s (%d)\n", part.Title, part.Count())
+		title := bold
+		if part.Bad {
+			title = red
+		}
+		fmt.Fprintf(t, "\n%s (%d)\n", t.paint(title, part.Title), part.Count())
 		lines, more := c.few(part.Lines)
-		writeLines(w, lines)
+		for _, line := range lines {
+			t.wrap("  ", "    ", line)
+		}
 		if more > 0 {
-			fmt.Fprintf(w, "  and %d more\n", more)
+			fmt.Fprintf(t, "  and %d more\n", more)
 		}
 		for _, code := range part.Code {
-			fmt.Fprintf(w, "  %s\n", printable(code.Name))
+			fmt.Fprintf(t, "  %s\n", t.paint(bold, printable(code.Name)))
 			for _, line := range c.sideBySide(code) {
-				fmt.Fprintf(w, "    %s\n", line)
+				fmt.Fprintf(t, "    %s\n", line)
 			}
 		}
 	}
 	if !c.Same() {
-		fmt.Fprintln(w)
+		fmt.Fprintln(t)
 	}
-	fmt.Fprintln(w, c.Verdict())
+	t.wrap("", "", c.Verdict())
 }
 
 // near is how many rows are shown before and behind one that differs.

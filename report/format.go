@@ -99,6 +99,9 @@ var Formats = []Format{
 	{Name: "html", Doc: "a page to look at: findings, pictures, listings", Write: writeHTML, Pictures: picture.All},
 }
 
+// FormatOf returns the format of a template.
+func FormatOf(t *Template) Format { return Format{Name: "template", Write: t.write} }
+
 // LookupFormat returns the format with that name.
 func LookupFormat(name string) (Format, error) {
 	var names []string

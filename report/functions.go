@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -28,41 +28,40 @@ type Functions struct {
 var FunctionFormats = []string{"text", "json", "csv"}
 
 // Write writes the answers in one of FunctionFormats.
-func (r *Functions) Write(w io.Writer, format string) error {
-	b := bufio.NewWriterSize(w, 1<<16)
+func (r *Functions) Write(to Terminal, format string) error {
 	var err error
-	switch {
-	case format == "json":
-		err = r.json(b)
-	case format == "csv":
-		err = r.csv(b)
-	case r.All:
-		r.counts(b)
-	case len(r.List) == 1:
-		r.one(b, r.List[0])
-	default:
-		r.table(b)
-	}
-	if err != nil {
-		return err
-	}
-	return b.Flush()
+	return cmp.Or(to.buffered(func(t Terminal) {
+		switch {
+		case format == "json":
+			err = r.json(t)
+		case format == "csv":
+			err = r.csv(t)
+		case r.All:
+			r.counts(t)
+		case len(r.List) == 1:
+			r.one(t, r.List[0])
+		default:
+			r.table(t)
+		}
+	}), err)
 }
 
 // counts writes what the kernel can do, and for each use how many functions it has and
 // why it lacks the others.
-func (r *Functions) counts(w io.Writer) {
-	fmt.Fprintf(w, "%s: %s\n", printable(r.Path), kernelFacts(r.Image))
-	writeLines(w, capabilityLines(r.Kernel.Capabilities))
+func (r *Functions) counts(t Terminal) {
+	t.hang(fmt.Sprintf("%s %s", t.paint(bold, printable(r.Path)+":"), kernelFacts(r.Image)))
+	for _, line := range capabilityLines(r.Kernel.Capabilities) {
+		t.hang("  " + line)
+	}
 	for _, err := range r.Kernel.Unknown {
-		fmt.Fprintf(w, "  not known: %s\n", OneLine(err.Error()))
+		t.hang("  not known: " + OneLine(err.Error()))
 	}
 	for _, use := range tracing.Uses {
 		why := map[tracing.Reason]int{}
 		for _, f := range r.List {
 			why[f.Answer(use).Why]++
 		}
-		fmt.Fprintf(w, "\n%v can use %s of %s\n", use, plural.Number(why[tracing.Can]), plural.Of(len(r.List), "function"))
+		fmt.Fprintf(t, "\n%s can use %s of %s\n", t.paint(bold, use.String()), plural.Number(why[tracing.Can]), plural.Of(len(r.List), "function"))
 		delete(why, tracing.Can)
 		var order []tracing.Reason
 		for reason := range why {
@@ -75,18 +74,18 @@ func (r *Functions) counts(w io.Writer) {
 			return int(a) - int(b)
 		})
 		for _, reason := range order {
-			fmt.Fprintf(w, "  %8s: %s\n", plural.Number(why[reason]), reason.Text())
+			t.wrap(fmt.Sprintf("  %8s: ", plural.Number(why[reason])), strings.Repeat(" ", 12), reason.Text())
 		}
 	}
 	if n := len(r.Kernel.Stray); n > 0 {
-		fmt.Fprintf(w, "\n%s of no function: what is left of weak functions that others override\n", plural.Of(n, "callsite"))
+		fmt.Fprintf(t, "\n%s of no function: what is left of weak functions that others override\n", plural.Of(n, "callsite"))
 	}
-	fmt.Fprintf(w, "\nName functions to see the answer for each: ftlint functions %s vfs_read 'tcp_*'\n", printable(r.Path))
+	fmt.Fprintf(t, "\nName functions to see the answer for each: ftlint functions %s vfs_read 'tcp_*'\n", printable(r.Path))
 }
 
 // one writes the answers about one function: in a sentence, then for each use, then
 // what would change the answer.
-func (r *Functions) one(w io.Writer, f tracing.Listed) {
+func (r *Functions) one(t Terminal, f tracing.Listed) {
 	in := ""
 	if f.Module != "" {
 		in = " of module " + printable(f.Module)
@@ -97,7 +96,7 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 			says = "cannot be traced: " + OneLine(why)
 		}
 	}
-	fmt.Fprintf(w, "%s()%s %s\n", printable(f.Name), in, says)
+	t.wrap(t.paint(bold, printable(f.Name)+"()")+" ", "  ", in+" "+says)
 	where := fmt.Sprintf("at %#x", f.Addr)
 	if f.Call != 0 {
 		where += fmt.Sprintf(", the call of its callsite at +%#x", f.Call-f.Addr)
@@ -105,7 +104,7 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 	if f.Same > 0 {
 		where += "; " + plural.Of(f.Same, "other function") + " of its name"
 	}
-	fmt.Fprintf(w, "  %s\n", where)
+	t.wrap("  ", "    ", where)
 	said := map[string]bool{}
 	for _, use := range tracing.Uses {
 		a := f.Answer(use)
@@ -114,10 +113,10 @@ func (r *Functions) one(w io.Writer, f tracing.Listed) {
 			said[c.ID] = true
 			line += "; it needs " + c.Change
 		}
-		fmt.Fprintf(w, "  %-9v  %s\n", use, line)
+		t.wrap(fmt.Sprintf("  %-9v  ", use), strings.Repeat(" ", 13), t.answer(line))
 	}
 	if !f.Fentry.OK() && f.Kprobe.OK() {
-		fmt.Fprintf(w, "  in place of fentry a kprobe works: bpftrace -e 'kprobe:%s { ... }'\n", printable(f.Name))
+		fmt.Fprintf(t, "  in place of fentry a kprobe works: bpftrace -e 'kprobe:%s { ... }'\n", printable(f.Name))
 	}
 }
 
@@ -172,6 +171,16 @@ func sentence(f *tracing.Function) string {
 	}
 }
 
+// answer colours an answer that begins with yes or no.
+func (t Terminal) answer(text string) string {
+	for word, color := range map[string]string{"yes": green, "no": red} {
+		if rest, ok := strings.CutPrefix(text, word); ok && (rest == "" || rest[0] == ':') {
+			return t.paint(color, word) + rest
+		}
+	}
+	return text
+}
+
 // capability is what the kernel needs for a use.
 func (r *Functions) capability(use tracing.Use) (c finding.Capability, ok bool) {
 	i := slices.IndexFunc(r.Kernel.Capabilities, func(c finding.Capability) bool { return c.ID == use.Capability() })
@@ -207,13 +216,13 @@ func errno(use tracing.Use, a tracing.Answer) int {
 
 // table writes a line for each function: yes or no for each use, then why not. Uses
 // that the kernel has no means for have no column.
-func (r *Functions) table(w io.Writer) {
+func (r *Functions) table(t Terminal) {
 	var uses []tracing.Use
 	for _, use := range tracing.Uses {
 		if c, ok := r.capability(use); ok && c.Has {
 			uses = append(uses, use)
 		} else {
-			fmt.Fprintf(w, "# no %v: %s\n", use, OneLine(c.Why))
+			t.wrap(fmt.Sprintf("# no %v: ", use), "#   ", OneLine(c.Why))
 		}
 	}
 	width := len("function")
@@ -225,11 +234,11 @@ func (r *Functions) table(w io.Writer) {
 		}
 		width = max(width, len(names[i]))
 	}
-	fmt.Fprintf(w, "%-*s", width, "function")
+	head := fmt.Sprintf("%-*s", width, "function")
 	for _, use := range uses {
-		fmt.Fprintf(w, "  %v", use)
+		head += "  " + use.String()
 	}
-	fmt.Fprintln(w, "  why not")
+	fmt.Fprintln(t, t.paint(bold, head+"  why not"))
 	for i, f := range r.List {
 		line := fmt.Sprintf("%-*s", width, names[i])
 		for _, use := range uses {
@@ -240,9 +249,9 @@ func (r *Functions) table(w io.Writer) {
 			case a.Why == tracing.Unknown:
 				mark = "?"
 			}
-			line += fmt.Sprintf("  %-*s", len(use.String()), mark)
+			line += "  " + t.answer(mark) + strings.Repeat(" ", max(len(use.String())-len(mark), 0))
 		}
-		fmt.Fprintln(w, strings.TrimRight(line+"  "+whyNot(f.Function, uses), " "))
+		t.hang(strings.TrimRight(line+"  "+whyNot(f.Function, uses), " "))
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // Review writes the findings in patches as mails that answer the patches: the lines
 // are quoted, and a finding stands below its line. Several mails (many) make a
-// mailbox. Review returns the number of mails.
-func Review(w io.Writer, in *patchscan.Input, results []*finding.Result, many bool) (mails int, err error) {
+// mailbox. Lines of mails have their own width; quoted lines are dimmed where there is
+// colour. Review returns the number of mails.
+func Review(to Terminal, in *patchscan.Input, results []*finding.Result, many bool) (mails int, err error) {
 	at := map[patchLine][]*finding.Finding{}
 	for _, res := range results {
 		for i := range res.Findings {
@@ -28,9 +29,9 @@ func Review(w io.Writer, in *patchscan.Input, results []*finding.Result, many bo
 			at[line] = append(at[line], f)
 		}
 	}
-	b := bufio.NewWriter(w)
+	b := bufio.NewWriter(to.Writer)
 	for _, p := range in.Patches {
-		r := reply{w: b, in: in, at: at}
+		r := reply{Terminal: Terminal{b, to.Color, 0}, in: in, at: at}
 		r.patch(p)
 		if r.body.Len() == 0 {
 			continue
@@ -48,7 +49,7 @@ func Review(w io.Writer, in *patchscan.Input, results []*finding.Result, many bo
 
 // Answered is the number of patches that Review would answer.
 func Answered(in *patchscan.Input, results []*finding.Result) int {
-	n, _ := Review(io.Discard, in, results, false)
+	n, _ := Review(Terminal{Writer: io.Discard}, in, results, false)
 	return n
 }
 
@@ -60,7 +61,7 @@ type patchLine struct {
 
 // A reply is a mail that answers a patch.
 type reply struct {
-	w    io.Writer
+	Terminal
 	in   *patchscan.Input
 	at   map[patchLine][]*finding.Finding
 	body strings.Builder
@@ -70,7 +71,7 @@ type reply struct {
 func (r *reply) header(p *patchscan.Patch) {
 	field := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(r.w, "%s: %s\n", name, OneLine(value))
+			fmt.Fprintf(r, "%s: %s\n", name, OneLine(value))
 		}
 	}
 	subject := p.Subject
@@ -90,13 +91,13 @@ func (r *reply) header(p *patchscan.Patch) {
 	field("In-Reply-To", m.ID)
 	field("References", strings.TrimSpace(m.References+" "+m.ID))
 	if m.From+subject != "" {
-		fmt.Fprintln(r.w)
+		fmt.Fprintln(r)
 	}
 	switch {
 	case m.Date != "" && m.From != "":
-		fmt.Fprintf(r.w, "On %s, %s wrote:\n", OneLine(m.Date), OneLine(m.From))
+		fmt.Fprintf(r, "On %s, %s wrote:\n", OneLine(m.Date), OneLine(m.From))
 	case m.From != "":
-		fmt.Fprintf(r.w, "%s wrote:\n", OneLine(m.From))
+		fmt.Fprintf(r, "%s wrote:\n", OneLine(m.From))
 	}
 }
 
@@ -176,7 +177,7 @@ func (r *reply) lines(head []string, lines []quoted) (found bool) {
 }
 
 func (r *reply) quote(text string) {
-	fmt.Fprintf(&r.body, "%s\n", strings.TrimRight("> "+strings.Join(oneLines(strings.Split(text, "\t")), "\t"), " "))
+	fmt.Fprintln(&r.body, r.paint(dim, strings.TrimRight("> "+strings.Join(oneLines(strings.Split(text, "\t")), "\t"), " ")))
 }
 
 // say writes a finding as the words of a mail.

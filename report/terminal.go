@@ -57,6 +57,28 @@ func (t Terminal) wrap(first, rest, s string) {
 	fmt.Fprintln(t, line)
 }
 
+// hang writes a line that has columns. If the line is too wide, its last column is
+// wrapped within itself, or on lines of its own if it begins far to the right.
+func (t Terminal) hang(line string) {
+	const least = 24 // columns for the last one
+	width := max(t.Width, narrowest)
+	at := strings.LastIndex(line, "  ") + 2
+	switch {
+	case t.Width == 0 || columns(line) <= width:
+		fmt.Fprintln(t, line)
+	case columns(line[:at])+least <= width && strings.TrimLeft(line[:at], " ") != "":
+		t.wrap(line[:at], strings.Repeat(" ", columns(line[:at])), line[at:])
+	default:
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		if before := strings.TrimRight(line[:at], " "); before != "" {
+			fmt.Fprintln(t, before)
+			t.wrap(indent+"    ", indent+"    ", line[at:])
+			return
+		}
+		t.wrap(indent, indent, line[len(indent):])
+	}
+}
+
 // columns returns how wide s is, without the sequences that colour it.
 func columns(s string) int {
 	n := 0
@@ -86,7 +108,7 @@ func (t Terminal) Rules(list []rules.Rule) error {
 
 // buffered lets write fill t through a buffer.
 func (t Terminal) buffered(write func(Terminal)) error {
-	b := bufio.NewWriter(t.Writer)
+	b := bufio.NewWriterSize(t.Writer, 64<<10)
 	write(Terminal{b, t.Color, t.Width})
 	return b.Flush()
 }

@@ -54,6 +54,9 @@ y.S:8:1: note: here
 	if diff := cmp.Diff(want, text(t, "", res)); diff != "" {
 		t.Error(diff)
 	}
+	if first, _, _ := strings.Cut(want, "\n"); f.TextLine() != first { // --ignore matches in it
+		t.Errorf("TextLine is %q, want %q", f.TextLine(), first)
+	}
 }
 
 // Where the columns are known, carets stand under what is between them. Where the
@@ -181,6 +184,9 @@ func TestPlaces(t *testing.T) {
 	res.Rules[0].Findings = 21
 	want := "vmlinux: warning: m [FT104 end-label-before-ret]\nx.S:7:1: note: label\n" +
 		"vmlinux: note: 20 more findings of FT104 end-label-before-ret are not shown (--max-per-rule)\n"
+	if first := res.Findings[0].TextLine(); !strings.HasPrefix(want, first+"\n") {
+		t.Errorf("TextLine is %q", first)
+	}
 	if got := text(t, "", res); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

@@ -460,7 +460,7 @@ var catalogue = []Rule{
 	{
 		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
 		Title: "the generator of BPF trampolines emits more bytes than it has computed",
-		On:    Kernels,
+		On:    Kernels | Patches,
 		Sees:  Execution,
 	},
 	{
@@ -478,7 +478,7 @@ var catalogue = []Rule{
 	{
 		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
 		Title: "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
-		On:    Kernels,
+		On:    Kernels | Patches,
 		Sees:  Execution,
 	},
 	{
@@ -496,7 +496,7 @@ var catalogue = []Rule{
 	{
 		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
 		Title: "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
-		On:    Kernels,
+		On:    Kernels | Patches,
 		Sees:  Execution,
 	},
 	{

@@ -24,8 +24,11 @@ func addCompletions(root *cobra.Command) {
 		"fail-on": values("error", "warning", "note", "never"),
 		"color":   values("auto", "always", "never"),
 		"at":      values("source", "patch"),
-		"rules":   completeRules,
-		"disable": completeRules,
+		"ignore":  values(),
+
+		"format-template": values(),
+		"rules":           completeRules,
+		"disable":         completeRules,
 		"output": func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if strings.Contains(typed, "=") {
 				return nil, cobra.ShellCompDirectiveDefault

@@ -25,13 +25,14 @@ import (
 // that override the configuration.
 type setupFlags struct {
 	config, baseline, writeBaseline string
-	only, disable                   []string
+	only, disable, ignore           []string
 	failOn                          string
 }
 
 func (f *setupFlags) add(fl *pflag.FlagSet) {
 	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
 	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
+	fl.StringArrayVar(&f.ignore, "ignore", nil, "findings whose line in text (path:line:col: severity: headline [ID name]) this regular expression matches do not count (repeatable)")
 	fl.StringVar(&f.failOn, "fail-on", "", "lowest severity that makes the exit status 1: error, warning, note or never (default error)")
 	fl.StringVar(&f.config, "config", "", "configuration file, or none (default: the "+policy.SetupName+" nearest to the input, upwards)")
 	fl.StringVar(&f.baseline, "baseline", "", "findings that are known, as --write-baseline wrote them, or none: only others count")
@@ -57,6 +58,14 @@ func (f *setupFlags) setup(inputs []string) (*policy.Setup, error) {
 			return nil, err
 		}
 	}
+	var ignored []finding.Suppression
+	for _, expr := range f.ignore {
+		sup, err := policy.Ignoring(expr)
+		if err != nil {
+			return nil, err
+		}
+		ignored = append(ignored, sup)
+	}
 	if f.writeBaseline != "" && f.baseline != "" && f.baseline != none {
 		return nil, fmt.Errorf("--write-baseline %s and --baseline %s: name one", f.writeBaseline, f.baseline)
 	}
@@ -73,6 +82,7 @@ func (f *setupFlags) setup(inputs []string) (*policy.Setup, error) {
 		}
 	}
 	s.Override(f.only, f.disable, f.failOn, f.baseline)
+	s.Suppress = append(s.Suppress, ignored...)
 	if s.Baseline.Text == none && s.Baseline.From == "--baseline" || f.writeBaseline != "" {
 		s.Baseline = policy.Value{}
 	}
@@ -128,6 +138,10 @@ func (f *setupFlags) conclude(p *policy.Policy, results []*finding.Result, compl
 		return nil
 	}
 	for _, sup := range p.Unused(results) {
+		if sup.From == policy.IgnoreFlag {
+			fmt.Fprintf(stderr, "ftlint: note: %s fits no finding\n", report.OneLine(sup.Reason))
+			continue
+		}
 		about := sup.Rule
 		if sup.Object == "" {
 			about += " in vmlinux"
@@ -167,7 +181,10 @@ func configCommand(terminal openTerminal) *cobra.Command {
 		Use:   "config [FILE|FOLDER...]",
 		Short: "Print the configuration that is in force for these files, and where it comes from",
 		Args:  cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := misspelled(cmd, args); err != nil {
+				return err
+			}
 			stdout, err := terminal()
 			if err != nil {
 				return err
@@ -216,6 +233,7 @@ func configCommand(terminal openTerminal) *cobra.Command {
 			return stdout.YAML(b.String())
 		},
 	}
+	cmd.SuggestionsMinimumDistance = 2 // letters
 	f.add(cmd.Flags())
 	cmd.AddCommand(configInitCommand(terminal))
 	return cmd

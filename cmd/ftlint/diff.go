@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/ftlint/ftlint/report"
 )
 
-func diffCommand(stdout io.Writer) *cobra.Command {
+func diffCommand(terminal openTerminal) *cobra.Command {
 	var format string
 	var failOnLoss bool
 	var most int
@@ -42,6 +41,10 @@ an input or the call was bad.`,
 			}
 			if most < 0 {
 				return fmt.Errorf("--max %d: want a number of lines, or 0 for all", most)
+			}
+			stdout, err := terminal()
+			if err != nil {
+				return err
 			}
 			ctx, stop := stopping(0)
 			defer stop()

@@ -96,6 +96,16 @@ func examples(doc string) (out []example) {
 	return out
 }
 
+// words splits arguments at blanks as a shell does; single quotes keep them.
+func words(args string) (list []string) {
+	for _, word := range quoted.FindAllString(args, -1) {
+		list = append(list, strings.ReplaceAll(word, "'", ""))
+	}
+	return list
+}
+
+var quoted = regexp.MustCompile(`(?:'[^']*'|[^\s'])+`)
+
 // run runs the example; equal tells whether it prints what the document says.
 func (ex example) run(t *testing.T) (got string, equal bool) {
 	if ex.in != "" {
@@ -144,7 +154,7 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 	}
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
-	words := strings.Fields(args)
+	words := words(args)
 	for i := range words {
 		if format, file, ok := strings.Cut(words[i], "="); ok && i > 0 && words[i-1] == "-o" {
 			words[i] = format + "=" + filepath.Join(t.TempDir(), file)

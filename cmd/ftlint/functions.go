@@ -15,7 +15,7 @@ import (
 	"github.com/ftlint/ftlint/tracing"
 )
 
-func functionsCommand(stdout, stderr io.Writer) *cobra.Command {
+func functionsCommand(terminal openTerminal, stderr io.Writer) *cobra.Command {
 	var format, debugFile string
 	cmd := &cobra.Command{
 		Use:   "functions [FILE|FOLDER...] [NAME|PATTERN...]",
@@ -33,6 +33,10 @@ status: 2 if a name is not that of a function, or if an input was bad.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(report.FunctionFormats, format) {
 				return fmt.Errorf("-f %s: want %s", format, strings.Join(report.FunctionFormats, ", "))
+			}
+			stdout, err := terminal()
+			if err != nil {
+				return err
 			}
 			files, names := filesAndNames(args, cmd.ArgsLenAtDash())
 			if len(files) == 0 {

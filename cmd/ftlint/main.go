@@ -91,11 +91,12 @@ func (w untilClosed) Write(b []byte) (int, error) {
 
 // lintFlags are the flags of the command itself.
 type lintFlags struct {
-	format              string
+	format, template    string
 	outputs             []string
 	srctree, debugFile  string
 	maxPerRule, workers int
 	maxPerRuleSet       bool
+	templateSet         bool
 	quiet, verbose      bool
 	noGroup             bool
 	exhaustive          bool
@@ -134,6 +135,10 @@ call was bad.`,
 			if f.quiet && f.verbose {
 				return errors.New("--quiet and --verbose: name one")
 			}
+			f.templateSet = cmd.Flags().Changed("format-template")
+			if f.templateSet && cmd.Flags().Changed("format") {
+				return errors.New("--format and --format-template: name one")
+			}
 			if cmd.Flags().Changed("jobs") && f.workers < 1 {
 				return fmt.Errorf("--jobs %d: want 1 or more", f.workers)
 			}
@@ -150,6 +155,7 @@ call was bad.`,
 	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
+	fl.StringVar(&f.template, "format-template", "", "Go template that is run for each finding, in place of a format: '{{.path}}:{{.line}} {{.rule}}'; the fields are those of JSON")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
 	f.setup.add(fl)
 	f.setup.addWriting(fl)
@@ -165,8 +171,8 @@ call was bad.`,
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "summarise each rule on a line of its own")
 	f.patch.add(fl)
 	root.PersistentFlags().StringVar(&color, "color", "auto", "colour the output: auto, always or never")
-	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(stdout, stderr), diffCommand(stdout),
-		reviewCommand(stdout, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
+	root.AddCommand(rulesCommand(terminal), explainCommand(terminal), showCommand(terminal), functionsCommand(terminal, stderr), diffCommand(terminal),
+		reviewCommand(terminal, stderr), configCommand(terminal), versionCommand(stdout), manCommand(stdout))
 	addCompletions(root)
 	return root
 }
@@ -175,10 +181,11 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if err := f.patch.check(files); err != nil {
 		return err
 	}
-	format, err := report.LookupFormat(f.format)
+	format, err := f.formatOf()
 	if err != nil {
-		return fmt.Errorf("-f %s: %w", f.format, err)
+		return err
 	}
+	f.format = format.Name
 	outputs, err := parseOutputs(f.outputs)
 	if err != nil {
 		return err
@@ -274,6 +281,22 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	return nil
 }
 
+// formatOf returns the format of the report on standard output.
+func (f *lintFlags) formatOf() (report.Format, error) {
+	if !f.templateSet {
+		format, err := report.LookupFormat(f.format)
+		if err != nil {
+			err = fmt.Errorf("-f %s: %w", f.format, err)
+		}
+		return format, err
+	}
+	t, err := report.ParseTemplate(f.template)
+	if err != nil {
+		return report.Format{}, fmt.Errorf("--format-template: %w", err)
+	}
+	return report.FormatOf(t), nil
+}
+
 // errNoFile is the error of a call that names no file in a folder without a
 // vmlinux.
 var errNoFile = errors.New("no file was named, and there is no ./vmlinux here")
@@ -288,13 +311,19 @@ func misspelled(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%s: no such file, and no such command: did you mean ftlint %s?", args[0], strings.Join(near, " or ftlint "))
+		return fmt.Errorf("%s: no such file, and no such command: did you mean %[2]s %[3]s?", args[0], cmd.CommandPath(), strings.Join(near, " or "+cmd.CommandPath()+" "))
 	}
 	return nil
 }
 
 // flagError says what a flag expects whose value cannot be read.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {
+			return fmt.Errorf("unknown flag --%s: did you mean --%s?", unknown.GetSpecifiedName(), near)
+		}
+		return err
+	}
 	bad := (*pflag.InvalidValueError)(nil)
 	if !errors.As(err, &bad) {
 		return err
@@ -313,6 +342,18 @@ func flagError(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%s %s: want a time with its unit, as %s", name, value, example)
 	}
 	return err
+}
+
+// nearestFlag returns the flag of cmd whose name is a letter or two away from name; "" for
+// none, or for a flag of one letter.
+func nearestFlag(cmd *cobra.Command, name string) (nearest string) {
+	most := min(2, len(name)/2)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if d := rules.EditDistance(name, f.Name); d <= most && len(name) > 1 {
+			nearest, most = f.Name, d-1
+		}
+	})
+	return nearest
 }
 
 // parseFailOn returns the lowest severity that fails; nil for never.

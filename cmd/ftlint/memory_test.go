@@ -76,7 +76,7 @@ func TestMemoryLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(module, packed.Bytes())
-	if stderr, status := limited(module); status != 2 || !bytes.Contains(stderr, []byte("bomb.ko.gz: unpacks to more than the limit of 8388608 bytes\n")) {
+	if stderr, status := limited(module); status != 2 || !bytes.Contains(stderr, []byte("bomb.ko.gz: unpacks to more than the limit of 8,388,608 bytes\n")) {
 		t.Errorf("a bomb: status %d\n%s", status, stderr)
 	} else {
 		bounded(stderr, module)

@@ -13,7 +13,7 @@ import (
 	"github.com/ftlint/ftlint/report"
 )
 
-func reviewCommand(stdout, stderr io.Writer) *cobra.Command {
+func reviewCommand(terminal openTerminal, stderr io.Writer) *cobra.Command {
 	var setup setupFlags
 	cmd := &cobra.Command{
 		Use:   "review FILE...",
@@ -25,6 +25,10 @@ findings gets one mail; several mails are a mailbox. Nothing is sent. Exit
 status: 0, or 2 if an input was bad.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
+			stdout, err := terminal()
+			if err != nil {
+				return err
+			}
 			s, err := setup.setup(files)
 			if err != nil {
 				return err
@@ -47,7 +51,7 @@ type reviewed struct {
 }
 
 // review writes the replies to the patches in files.
-func review(files []string, cfg lint.Config, stdout, stderr io.Writer) error {
+func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.Writer) error {
 	bad := false
 	say := func(err error) {
 		bad = true

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -19,7 +20,10 @@ const (
 	btfFDByID         = 19
 	btfNextID         = 23
 	rawTracepointOpen = 17
+	progTestRun       = 10
+	btfLoad           = 18
 	linkCreate        = 28
+	socketFilter      = 1
 	mapArray          = 2
 	progTracing       = 26
 	progLSM           = 29
@@ -76,14 +80,24 @@ func moduleBTF(module string) int {
 // number in BTF: in the types of a module if btf is their descriptor, in the kernel's if it
 // is 0. attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier says if it refuses.
 func loadTracing(prog []insn, attach, id uint32, btf int) (fd int, log string, err error) {
+	kind := uint32(progTracing)
+	if attach == lsmHook {
+		kind = progLSM
+	}
+	return loadProgram(kind, prog, func(attr []byte) {
+		binary.LittleEndian.PutUint32(attr[68:], attach)
+		binary.LittleEndian.PutUint32(attr[108:], id)
+		binary.LittleEndian.PutUint32(attr[112:], uint32(btf))
+	})
+}
+
+// loadProgram loads a program. set sets the attributes that only some have.
+func loadProgram(kind uint32, prog []insn, set func(attr []byte)) (fd int, log string, err error) {
 	license := []byte("GPL\x00")
 	said := make([]byte, 4096)
 	attr := make([]byte, 120)
 	le := binary.LittleEndian
-	le.PutUint32(attr[0:], progTracing)
-	if attach == lsmHook {
-		le.PutUint32(attr[0:], progLSM)
-	}
+	le.PutUint32(attr[0:], kind)
 	le.PutUint32(attr[4:], uint32(len(prog)))
 	le.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&prog[0]))))
 	le.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&license[0]))))
@@ -91,9 +105,7 @@ func loadTracing(prog []insn, attach, id uint32, btf int) (fd int, log string, e
 	le.PutUint32(attr[28:], uint32(len(said)))
 	le.PutUint64(attr[32:], uint64(uintptr(unsafe.Pointer(&said[0]))))
 	copy(attr[48:], "probe")
-	le.PutUint32(attr[68:], attach)
-	le.PutUint32(attr[108:], id)
-	le.PutUint32(attr[112:], uint32(btf))
+	set(attr)
 	fd, err = bpf(progLoad, attr)
 	n := 0
 	for n < len(said) && said[n] != 0 {
@@ -146,4 +158,79 @@ func lookUp(fd int, value []byte) error {
 	binary.LittleEndian.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&value[0]))))
 	_, err := bpf(mapLookupElem, attr)
 	return err
+}
+
+// A target is a BPF program that others are attached to.
+type target struct{ prog, btf int }
+
+// targetID is the number of a target's function in its BTF, targetRet what it returns.
+const (
+	targetID  = 5
+	targetRet = 42
+)
+
+// newTarget loads a program of which BTF says that it is int target(struct __sk_buff *ctx).
+func newTarget() (t target, err error) {
+	names := "\x00int\x00__sk_buff\x00ctx\x00target\x00"
+	at := func(name string) uint32 { return uint32(strings.Index(names, "\x00"+name+"\x00") + 1) }
+	const kindInt, kindPtr, kindStruct, kindFunc, kindProto, signed = 1 << 24, 2 << 24, 4 << 24, 12 << 24, 13 << 24, 1 << 24
+	types := []uint32{
+		at("int"), kindInt, 4, signed | 32, // 1
+		at("__sk_buff"), kindStruct, 0, // 2
+		0, kindPtr, 2, // 3: a pointer to it
+		0, kindProto | 1, 1, at("ctx"), 3, // 4
+		at("target"), kindFunc, 4, // 5
+	}
+	le := binary.LittleEndian
+	blob := le.AppendUint16(nil, 0xeb9f)
+	blob = append(blob, 1, 0)
+	for _, v := range []int{24, 0, 4 * len(types), 4 * len(types), len(names)} {
+		blob = le.AppendUint32(blob, uint32(v))
+	}
+	for _, v := range types {
+		blob = le.AppendUint32(blob, v)
+	}
+	blob = append(blob, names...)
+	attr := make([]byte, 32)
+	le.PutUint64(attr[0:], uint64(uintptr(unsafe.Pointer(&blob[0]))))
+	le.PutUint32(attr[16:], uint32(len(blob)))
+	if t.btf, err = bpf(btfLoad, attr); err != nil {
+		return t, err
+	}
+	info := make([]byte, 8)
+	le.PutUint32(info[4:], targetID)
+	t.prog, _, err = loadProgram(socketFilter, []insn{{0xb7, 0, 0, targetRet}, {0x95, 0, 0, 0}}, func(attr []byte) {
+		le.PutUint32(attr[72:], uint32(t.btf))
+		le.PutUint32(attr[76:], uint32(len(info)))
+		le.PutUint64(attr[80:], uint64(uintptr(unsafe.Pointer(&info[0]))))
+		le.PutUint32(attr[88:], 1)
+	})
+	return t, err
+}
+
+func (t target) close() {
+	syscall.Close(t.prog)
+	syscall.Close(t.btf)
+}
+
+// loadTracing loads a program that is to be attached to the target.
+func (t target) loadTracing(prog []insn, attach uint32) (fd int, log string, err error) {
+	return loadProgram(progTracing, prog, func(attr []byte) {
+		binary.LittleEndian.PutUint32(attr[68:], attach)
+		binary.LittleEndian.PutUint32(attr[108:], targetID)
+		binary.LittleEndian.PutUint32(attr[112:], uint32(t.prog))
+	})
+}
+
+// run runs the target.
+func (t target) run() int64 {
+	var packet [64]byte
+	attr := make([]byte, 64)
+	binary.LittleEndian.PutUint32(attr[0:], uint32(t.prog))
+	binary.LittleEndian.PutUint32(attr[8:], uint32(len(packet)))
+	binary.LittleEndian.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&packet[0]))))
+	if _, err := bpf(progTestRun, attr); err != nil {
+		wrong("BPF_PROG_TEST_RUN: %v", err)
+	}
+	return int64(binary.LittleEndian.Uint32(attr[4:]))
 }

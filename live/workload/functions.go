@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -186,15 +185,10 @@ func (e *expected) capabilities() {
 			s.wrong("%s: %t is expected", id, e.can[id])
 		}
 	}
-	tracers, err := readFile(tracing+"available_tracers", 256)
-	if err != nil {
-		s.wrong("%v", err)
-	}
-	list := strings.Fields(tracers)
-	check("function", slices.Contains(list, "function"))
-	check("graph", slices.Contains(list, "function_graph"))
+	check("function", offers("function"))
+	check("graph", offers(graphName))
 	if e.can["graph"] {
-		put("current_tracer", "function_graph") // a tracer's options are there while it is in use
+		put("current_tracer", graphName) // a tracer's options are there while it is in use
 		check("graph-retval", has("options/funcgraph-retval"))
 		put("current_tracer", "nop")
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,8 @@ const (
 	// vfs_read.
 	leaf   = "__arm64_sys_getppid"
 	nested = "__arm64_sys_read"
+
+	graphName = "function_graph" // the tracer's
 )
 
 // wrongs counts what went wrong.
@@ -138,6 +141,15 @@ func put(file, text string) {
 
 func has(file string) bool {
 	return syscall.Access(tracing+file, 0) == nil
+}
+
+// offers reports whether the kernel has a tracer.
+func offers(tracer string) bool {
+	list, err := readFile(tracing+"available_tracers", 256)
+	if err != nil {
+		wrong("available_tracers: %v", err)
+	}
+	return slices.Contains(strings.Fields(list), tracer)
 }
 
 // tracer selects a tracer, and asks for it: writing is not all.
@@ -322,13 +334,16 @@ func instances() {
 // graphTracer selects the graph tracer, and has it leave out interrupts: the slower
 // the machine, the more of them.
 func graphTracer() {
-	tracer("", "function_graph")
+	tracer("", graphName)
 	put("options/funcgraph-irqs", "0")
 	clear("")
 }
 
 // graph traces all calls that read() makes.
 func graph() {
+	if !offers(graphName) {
+		return
+	}
 	put("set_ftrace_filter", "\n")
 	put("set_graph_function", nested)
 	for range 2 {
@@ -350,6 +365,9 @@ func graph() {
 
 // graphFiltered traces two functions beside the function tracer in an instance.
 func graphFiltered() {
+	if !offers(graphName) {
+		return
+	}
 	put("set_ftrace_filter", leaf+" "+nested)
 	retval := has("options/funcgraph-retval")
 	if retval {
@@ -409,6 +427,9 @@ func stacks() {
 		}
 	}
 	own("untraced")
+	if !offers(graphName) {
+		return
+	}
 	put("set_ftrace_filter", "vfs_read ksys_read "+nested+" seq_read seq_read_iter proc_pid_stack proc_single_show")
 	graphTracer()
 	own("under the graph tracer")
@@ -429,6 +450,9 @@ func allFunctions() {
 }
 
 func allGraph() {
+	if !offers(graphName) {
+		return
+	}
 	graphTracer()
 	work()
 	tracer("", "nop")
@@ -445,7 +469,10 @@ func probes() {
 			wrong("%s: %v", p, err)
 		}
 	}
-	for _, with := range []string{"", "function", "function_graph"} {
+	for _, with := range []string{"", "function", graphName} {
+		if with != "" && !offers(with) {
+			continue
+		}
 		if with != "" {
 			put("set_ftrace_filter", "vfs_read "+nested)
 			tracer("", with)
@@ -560,11 +587,13 @@ func module() {
 		lines := trace("")
 		some("a module's function", count(lines, " bm_status_read "), lines)
 		must("another function of a module", count(lines, " bm_fill_super "), 1, lines)
-		graphTracer()
-		clear("")
-		use(3)
-		lines = trace("")
-		some("graph of a module's function", count(lines, " bm_status_read [binfmt_misc]();")+count(lines, " bm_status_read();"), lines)
+		if offers(graphName) {
+			graphTracer()
+			clear("")
+			use(3)
+			lines = trace("")
+			some("graph of a module's function", count(lines, " bm_status_read [binfmt_misc]();")+count(lines, " bm_status_read();"), lines)
+		}
 		tracer("", "nop")
 		clear("")
 	}

@@ -76,9 +76,22 @@ func (c *traced) try() error {
 		return fmt.Errorf("a map: %w", err)
 	}
 	defer syscall.Close(seen)
+	var t target
+	if c.call == "program" {
+		if t, err = newTarget(); err != nil {
+			return fmt.Errorf("a program to attach to: %w", err)
+		}
+		defer t.close()
+		c.id = targetID
+	}
 	for i := len(c.progs) - 1; i >= 0; i-- { // the kernel runs the one that was attached last first
 		p := &c.progs[i]
-		fd, log, err := loadTracing(c.observer(p, seen, i), kinds[p.kind], c.id, 0)
+		observer := c.observer(p, seen, i)
+		load := func() (int, string, error) { return loadTracing(observer, kinds[p.kind], c.id, 0) }
+		if c.call == "program" {
+			load = func() (int, string, error) { return t.loadTracing(observer, kinds[p.kind]) }
+		}
+		fd, log, err := load()
 		if err != nil {
 			return fmt.Errorf("load of %s: %w: %s", p.kind, err, strings.ReplaceAll(log, "\n", "; "))
 		}
@@ -89,7 +102,7 @@ func (c *traced) try() error {
 		}
 		defer syscall.Close(link)
 	}
-	ret := c.use()
+	ret := c.use(t)
 	data := make([]byte, mapSize)
 	if err := lookUp(seen, data); err != nil {
 		return fmt.Errorf("what programs have seen: %w", err)
@@ -143,8 +156,8 @@ func (c *traced) observer(p *attached, seen, slot int) []insn {
 	return append(prog, insn{moveImm, 0, 0, p.ret}, insn{exit, 0, 0, 0})
 }
 
-// use calls the function.
-func (c *traced) use() (ret int64) {
+// use calls the function; t is the program that is one.
+func (c *traced) use(t target) (ret int64) {
 	raw := func(n, a, b, d, e, f uintptr) int64 {
 		r, _, errno := syscall.RawSyscall6(n, a, b, d, e, f, 0)
 		if errno != 0 {
@@ -155,6 +168,8 @@ func (c *traced) use() (ret int64) {
 	switch c.call {
 	case "prctl":
 		return raw(syscall.SYS_PRCTL, 0x7e57, 0x1111, 0x2222_2222_2222, 0x3333, 0x4444)
+	case "program":
+		return t.run()
 	case "sync":
 		return raw(syscall.SYS_SYNC, 0, 0, 0, 0, 0)
 	case "read":

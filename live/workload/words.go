@@ -150,7 +150,10 @@ func compareCallsites() {
 	compare("during", function)
 	tracer("", "nop")
 	compare("after", off)
-	tracer("", "function_graph")
+	if !offers(graphName) {
+		return
+	}
+	tracer("", graphName)
 	compare("during graph", graph)
 	tracer("", "nop")
 	compare("after graph", off)

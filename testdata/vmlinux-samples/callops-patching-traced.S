@@ -1,0 +1,16 @@
+// Without kprobes nothing keeps the functions that patch text from having callsites: here
+// the maker of branches, which ftrace_modify_call() calls while its own is enabled.
+//
+// build: callops-patching-traced
+
+#include "image.inc"
+#include "entry-callops.inc"
+
+	image_head
+	callops_entry_code
+	.text
+	traced	schedule_work_on
+	site_functions adjust=callops, far=caller, traced=1
+	weak_update_trampoline
+
+	ftrace_data

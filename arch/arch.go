@@ -43,6 +43,7 @@ type Arch struct {
 	// function, in order, and reports whether it may take a lock against recursion.
 	TakesLock func() func(code []byte) bool
 	OpInsn    string // such a load, in words
+	OpsArg    string // the register in which a callback gets its ops
 	MaxInsn   int    // size of the largest instruction, in bytes
 
 	Eras   []*Era   // all but None
@@ -161,6 +162,7 @@ type Patching struct {
 	// WriteBytes are called with an address, the address of the bytes that are to stand
 	// there, and their number.
 	WriteBytes    []string
+	Locked        []string // of WriteBytes, those that are called with text_mutex
 	Synced        string   // of Write, the one that maintains the instruction cache, and refuses a misaligned address
 	Makers        []string // makers of instructions that ftrace calls
 	MakerPrefixes []string // beginnings of the names of all makers

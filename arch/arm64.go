@@ -36,6 +36,7 @@ var ARM64 = &Arch{
 	OpLoad:    armOpLoad,
 	TakesLock: armLocks,
 	OpInsn:    "ADRP+LDR pair",
+	OpsArg:    "x2",
 	MaxInsn:   a64.Size,
 
 	// Dyntramp stands before RegsEra because its images have RegsEra's symbols, too.

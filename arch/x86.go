@@ -37,6 +37,7 @@ var X86 = &Arch{
 	Thunk:     "__x86_indirect_",
 	TakesLock: x86Locks,
 	OpInsn:    "MOV into RDX",
+	OpsArg:    "RDX",
 	MaxInsn:   x64.MaxSize,
 
 	Eras:   []*Era{Fentry},
@@ -68,6 +69,8 @@ var X86 = &Arch{
 			"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke_early", "text_poke",
 			"text_poke_copy", "text_poke_copy_locked",
 		},
+		// text_poke_copy() takes the mutex, text_poke_early() is called before others run.
+		Locked: []string{"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke", "text_poke_copy_locked"},
 	},
 	Modules: Modules{
 		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -99,19 +100,22 @@ func cutShort(t *trampoline.Results, situations []trampoline.Situation) (skipped
 
 // modelCheck is builtCheck for a rule about differences from the model, with
 // memory near and after an update. fix says what to do about each of them.
-func modelCheck(id string, fix string) *analysis.Analyzer {
+func modelCheck(id string, fix func(*arch.Arch) string) *analysis.Analyzer {
 	rule, _ := rules.Lookup(id)
 	a := builtCheck(id, func(pass *analysis.Pass, runs []*trampoline.Run, s *spots) {
 		for _, r := range runs {
 			for _, d := range r.Diffs {
 				if rule.Differences.Has(d.Kind) {
-					s.addDiff(r, d, fix)
+					s.addDiff(r, d, fix(s.im.Arch()))
 				}
 			}
 		}
 	}, trampoline.Near, trampoline.Updated)
 	return withModel(a)
 }
+
+// anywhere is a fix that is the same on every architecture.
+func anywhere(fix string) func(*arch.Arch) string { return func(*arch.Arch) string { return fix } }
 
 // withModel makes a rule about differences from the model inconclusive where the
 // image gives no model. It adds the analyzers that the rule requires beside

@@ -67,6 +67,12 @@ var FT113 = check("FT113", func(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, p.Entry, c.Do(fix, labelOf(im, p.Entry)))
 	}
+	lossy := func(label string) bool {
+		return slices.ContainsFunc(runs, func(p entry.Run) bool { return len(p.Diffs) > 0 && labelOf(im, p.Entry) == label })
+	}
+	tramps = slices.DeleteFunc(slices.Clone(tramps), func(p TrampPath) bool { // a faithful copy of what is reported above
+		return len(p.Diffs) > 0 && len(p.Of.Diffs) == 0 && lossy(p.Of.Variant())
+	})
 	stuck = append(stuck, reportTramps(pass, t, tramps)...)
 	skipped := unsureDirect(im, runs, pass.ResultOf[Types].(*callsite.Types))
 	if stuck != nil {
@@ -102,7 +108,10 @@ func reportTramps(pass *analysis.Pass, t *SiteTable, tramps []TrampPath) (stuck 
 		case p.Err != nil:
 			stuck = append(stuck, p.Name+": "+p.Err.Error())
 		case len(p.Diffs) > 0:
-			pc := all.Builder
+			pc := p.Of.Copied()
+			if pc == 0 {
+				pc = all.Builder
+			}
 			for _, d := range p.Of.Diffs {
 				if d.Origin != 0 && d.PC != 0 {
 					pc = d.PC

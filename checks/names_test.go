@@ -18,14 +18,9 @@ var labels = map[string]bool{"ftrace_call": true, "ftrace_common_end": true}
 
 // A message and its notes give an address one name, in all findings about an image.
 func TestOneName(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(samples, "*.elf"))
-	more, err2 := filepath.Glob(filepath.Join(samples, "builders", "*.elf"))
-	if paths = append(paths, more...); err != nil || err2 != nil || len(paths) < 100 {
-		t.Fatalf("%d samples in %s: %v", len(paths), samples, err)
-	}
 	pairs := 0
-	for _, path := range paths {
-		res := lint.File(t.Context(), path, lint.Config{})
+	for _, path := range elfs(t) {
+		res := lint.File(t.Context(), filepath.Join(samples, path), lint.Config{})
 		names := map[string]string{} // by address
 		look := func(f *finding.Finding, text string) {
 			for _, m := range namedAddr.FindAllStringSubmatch(text, -1) {

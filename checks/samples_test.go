@@ -130,7 +130,7 @@ func wantsOf(t *testing.T, elf string) []*want {
 func elfs(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, dir := range []string{"", "builders"} {
+	for _, dir := range []string{"", "builders", "x86"} {
 		paths, err := filepath.Glob(filepath.Join(samples, dir, "*.elf"))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no samples in %s: %v", filepath.Join(samples, dir), err)

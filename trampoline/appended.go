@@ -47,20 +47,25 @@ func (t *builder) appending(template *Template) {
 	}
 }
 
-// watchLock has it noticed where code is patched without text_mutex, and where that is
-// not given back.
+// watchLock has it noticed where code in use is patched without text_mutex, and where
+// that is not given back.
 func (t *builder) watchLock() {
 	mutex, ok := t.Image.Addr("text_mutex")
 	if !ok {
 		return
 	}
+	t.AtCall = func(name string) {
+		if !t.locked && slices.Contains(t.table.Arch.Patching.Locked, name) {
+			t.Fault(t.Caller(), "calls %s() without text_mutex", name)
+		}
+	}
 	t.Hook(func(name string) error {
 		lock := name == "mutex_lock"
 		switch {
 		case t.Arg(0) != mutex:
-			t.Fault(t.PC(), "calls %s() for %#x, text_mutex is at %#x", name, t.Arg(0), mutex)
+			t.Fault(t.Caller(), "calls %s() for %#x, text_mutex is at %#x", name, t.Arg(0), mutex)
 		case lock == t.locked:
-			t.Fault(t.PC(), "calls %s() for text_mutex twice", name)
+			t.Fault(t.Caller(), "calls %s() for text_mutex twice", name)
 		}
 		t.locked = lock
 		return nil
@@ -213,7 +218,7 @@ func (x *appender) compare(r *Run) {
 	c.instructions(size)
 	c.appended(size)
 	c.copies(size)
-	if r.Called && r.X2 != r.Ops {
+	if r.Called && r.X2 != r.Ops && !slices.ContainsFunc(r.Diffs, func(d Diff) bool { return d.Kind == OpsWrong }) {
 		c.find(OpsWrong, cmpOr(r.Literal, r.Trampoline), 0, "the callback gets another ops than the trampoline's own",
 			fmt.Sprintf("RDX is %#x at the callback, the ops is %#x", r.X2, r.Ops))
 	}
@@ -238,8 +243,18 @@ func (c *copied) find(kind DiffKind, at, origin uint64, what string, facts ...st
 	}
 	if e := c.r.Writer(at); e != nil {
 		d.PC = e.PC
+	} else {
+		d.PC = c.r.Copied() // what is missing ought to be behind the copy
 	}
 	c.r.Diffs = append(c.r.Diffs, d)
+}
+
+// blame has the last difference be where the byte at an offset was written. Builders
+// often write an operand alone, whose last byte is the last of its instruction.
+func (c *copied) blame(off uint64) {
+	if e := c.r.Writer(c.r.Trampoline + off); e != nil {
+		c.r.Diffs[len(c.r.Diffs)-1].PC = e.PC
+	}
 }
 
 // text is the instruction at an offset of the trampoline in words, with its place.
@@ -361,6 +376,7 @@ func (c *copied) opLoad(off uint64, got []byte) {
 	c.r.Literal = literal
 	if i := literal - c.r.Trampoline; i >= uint64(len(c.code)) || i+8 > uint64(len(c.code)) {
 		c.find(OpsWrong, at, from, "the load of the ops reads outside the trampoline's memory", fmt.Sprintf("%s reads %s", c.text(off), c.Image.At(literal)))
+		c.blame(off + uint64(len(got)) - 1)
 	} else if v := binary.LittleEndian.Uint64(c.code[i:]); v != c.r.Ops {
 		c.find(OpsWrong, literal, 0, "the literal is not the trampoline's own ops", fmt.Sprintf("trampoline+%#x holds %#x, the ops is %#x", i, v, c.r.Ops))
 	}
@@ -382,6 +398,7 @@ func (c *copied) callSlot(off uint64, got []byte) {
 		}
 	}
 	c.find(WrongSlot, c.r.Trampoline+off, from, "the callback's CALL is not in the slot of the copy", facts...)
+	c.blame(off + uint64(len(got)) - 1)
 }
 
 // appended judges the return behind the copy.

@@ -85,6 +85,18 @@ func (r *Run) Writer(addr uint64) *world.Event {
 	return nil
 }
 
+// Copied is the address of the call that copied the template; 0 if there was none.
+func (r *Run) Copied() uint64 {
+	for _, events := range [][]world.Event{r.Events, r.before} {
+		for i := range events {
+			if e := &events[i]; e.Kind == world.Copy && !e.Err && e.Addr == r.Trampoline {
+				return e.PC
+			}
+		}
+	}
+	return 0
+}
+
 // Built is the trampoline of the run, for execution in another World of the image;
 // nil if the run has no trampoline.
 func (r *Run) Built() *entry.Built {

@@ -130,7 +130,7 @@ func (mem *Memory) hookAllocators() {
 	mem.w.Hook(func(name string) error {
 		perm := emu.Read | emu.Write
 		if typ := uint32(mem.w.Arg(0)); typ >= execmemTypes {
-			mem.w.Fault(mem.w.caller(), "asks %s() for memory of type %#x, which does not exist", name, typ)
+			mem.w.Fault(mem.w.Caller(), "asks %s() for memory of type %#x, which does not exist", name, typ)
 		}
 		if uint32(mem.w.Arg(0)) == execmemKprobes {
 			perm = emu.Read | emu.Exec
@@ -242,7 +242,7 @@ var permChanges = map[string]struct{ clear, set emu.Perm }{
 // alloc stands for an allocation between the addresses lo and hi. reset reports
 // whether freeing the area resets its permissions.
 func (mem *Memory) alloc(name string, size uint64, perm emu.Perm, reset bool, lo, hi uint64) error {
-	e := Event{Kind: Alloc, PC: mem.w.caller(), Size: size, Func: name}
+	e := Event{Kind: Alloc, PC: mem.w.Caller(), Size: size, Func: name}
 	if hi != ^uint64(0) {
 		e.From, e.Value = lo, hi
 	}
@@ -300,7 +300,7 @@ func (mem *Memory) over(addr, size uint64) (section string, ok bool) {
 
 func (mem *Memory) free(name string, addr uint64) {
 	a := mem.areaAt(addr)
-	e := Event{Kind: Free, PC: mem.w.caller(), Addr: addr, Func: name}
+	e := Event{Kind: Free, PC: mem.w.Caller(), Addr: addr, Func: name}
 	if a != nil {
 		for _, p := range a.Perms {
 			e.Perm |= p
@@ -326,7 +326,7 @@ func (mem *Memory) flushReset(name string, a *Area, on bool) {
 // line by line, by address, so that the first page that is not mapped is an
 // error.
 func (mem *Memory) flush(name string, addr, size uint64) error {
-	e := Event{Kind: ICache, PC: mem.w.caller(), Addr: addr, Size: size, Func: name}
+	e := Event{Kind: ICache, PC: mem.w.Caller(), Addr: addr, Size: size, Func: name}
 	for end, b := addr+size, make([]byte, 1); size > 0; {
 		if err := mem.w.Mem.Read(addr, b); err != nil {
 			return err
@@ -347,7 +347,7 @@ func (mem *Memory) copyHook(canFail bool) func(string) error {
 	return func(name string) error {
 		m := mem.w.Mem
 		dst, src, n := mem.w.Arg(0), mem.w.Arg(1), mem.w.Arg(2)
-		e := Event{Kind: Copy, PC: mem.w.caller(), Addr: dst, From: src, Size: n, Func: name}
+		e := Event{Kind: Copy, PC: mem.w.Caller(), Addr: dst, From: src, Size: n, Func: name}
 		a := mem.areaAt(dst)
 		if canFail && a != nil {
 			mem.copies++
@@ -403,14 +403,14 @@ func (mem *Memory) set(name string) error {
 		buf[i] = byte(v >> (8 * (i % 4)))
 	}
 	if a := mem.areaAt(addr); a != nil {
-		mem.w.event(Event{Kind: Store, PC: mem.w.caller(), Addr: addr, Size: n, Value: uint64(v), Perm: a.PermAt(addr), Func: name})
+		mem.w.event(Event{Kind: Store, PC: mem.w.Caller(), Addr: addr, Size: n, Value: uint64(v), Perm: a.PermAt(addr), Func: name})
 	}
 	return m.Write(addr, buf)
 }
 
 func (mem *Memory) protect(name string, change struct{ clear, set emu.Perm }) {
 	addr, size := mem.w.Arg(0)&^(mem.Page-1), mem.w.Arg(1)&0x7fffffff*mem.Page
-	e := Event{Kind: Protect, PC: mem.w.caller(), Addr: addr, Size: size, Func: name}
+	e := Event{Kind: Protect, PC: mem.w.Caller(), Addr: addr, Size: size, Func: name}
 	a := mem.areaAt(addr)
 	if a != nil {
 		e.Perm = a.PermAt(addr)

@@ -27,7 +27,7 @@ func (w *World) readInsn(name string) error {
 	case err != nil || addr%a64.Size != 0:
 		return w.result(efault)
 	case w.fails(name):
-		w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Func: name, Err: true})
+		w.event(Event{Kind: ReadInsn, PC: w.Caller(), Addr: addr, Func: name, Err: true})
 		// A word on the stack that nobody has written can have any value, also the
 		// one that the code expects to read.
 		if v, err := w.M.Read32(to); err == nil && to-Stack < stackSize && unwritten(to, v) {
@@ -35,7 +35,7 @@ func (w *World) readInsn(name string) error {
 		}
 		return w.result(erange) // as copy_from_kernel_nofault() may
 	}
-	w.event(Event{Kind: ReadInsn, PC: w.caller(), Addr: addr, Value: uint64(v), Func: name})
+	w.event(Event{Kind: ReadInsn, PC: w.Caller(), Addr: addr, Value: uint64(v), Func: name})
 	_ = w.result(0)
 	return w.M.Write32(to, v)
 }
@@ -53,10 +53,10 @@ func (w *World) writeInsn(name string) error {
 	case err != nil:
 		return w.result(efault)
 	case w.fails(name):
-		w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
+		w.event(Event{Kind: Patch, PC: w.Caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name, Err: true})
 		return w.result(erange)
 	}
-	w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name})
+	w.event(Event{Kind: Patch, PC: w.Caller(), Addr: addr, Size: 4, Old: uint64(old), Value: uint64(insn), Func: name})
 	_ = w.result(0)
 	return w.M.Write32(addr, insn)
 }
@@ -70,10 +70,10 @@ func (w *World) writeLiteral(name string) error {
 		return w.result(efault)
 	}
 	if w.fails(name) {
-		w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
+		w.event(Event{Kind: PatchLiteral, PC: w.Caller(), Addr: addr, Size: 8, Value: v, Func: name, Err: true})
 		return w.result(erange)
 	}
-	w.event(Event{Kind: PatchLiteral, PC: w.caller(), Addr: addr, Size: 8, Value: v, Func: name})
+	w.event(Event{Kind: PatchLiteral, PC: w.Caller(), Addr: addr, Size: 8, Value: v, Func: name})
 	_ = w.result(0)
 	return w.M.Write64(addr, v)
 }
@@ -129,7 +129,7 @@ func (w *World) writeBytes(name string) error {
 		}
 		return v
 	}
-	w.event(Event{Kind: Patch, PC: w.caller(), Addr: addr, Size: size, Old: number(old), Value: number(code), Func: name})
+	w.event(Event{Kind: Patch, PC: w.Caller(), Addr: addr, Size: size, Old: number(old), Value: number(code), Func: name})
 	w.SetResult(addr) // of text_poke() and text_poke_copy(); the others return nothing
 	return w.Mem.Write(addr, code)
 }

@@ -48,7 +48,7 @@ type World struct {
 	cpu    cpu
 	arch   *arch.Arch
 	flags  bool                // the value of all condition flags after the last call
-	from   uint64              // address of the instruction that runs, or that called the stand-in; 0: see caller
+	from   uint64              // address of the instruction that runs, or that called the stand-in; 0: see Caller
 	calls  map[string]int      // numbers of calls of the functions in Fail
 	funcs  map[uint64]string   // names of the hooked functions, by address
 	strays map[uint64][]string // by function; see straying
@@ -164,10 +164,10 @@ func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
 	return perm, true
 }
 
-// caller is the address of the branch that called the stand-in. A Tracer has seen
+// Caller is the address of the branch that called the stand-in. A Tracer has seen
 // that branch. Otherwise it is the call before the return address, which is wrong
 // for a tail call.
-func (w *World) caller() uint64 {
+func (w *World) Caller() uint64 {
 	if w.from != 0 {
 		return w.from
 	}

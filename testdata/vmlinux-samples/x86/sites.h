@@ -1,0 +1,58 @@
+/*
+ * The functions that turn callsites on and off, without a defect, in steps. They
+ * are in every image: a sample that shows a defect of theirs puts a step of its
+ * own in the place of the correct one.
+ */
+
+#pragma once
+
+#include "builder.h"
+
+#define MCOUNT_ADDR	((unsigned long)__fentry__)
+
+extern char __fentry__[];
+extern int ftrace_poke_late;
+
+void text_poke_early(void *addr, const void *opcode, unsigned long len);
+void text_poke_queue(void *addr, const void *opcode, unsigned long len, const void *emulate);
+void text_poke_finish(void);
+
+struct insn {
+	unsigned char bytes[CALL_SIZE];
+};
+
+static inline struct insn nop_insn(void)
+{
+	return (struct insn){ { 0x0f, 0x1f, 0x44, 0x00, 0x00 } };
+}
+
+static inline struct insn call_insn(unsigned long ip, unsigned long addr)
+{
+	struct insn insn = { { 0xe8 } };
+
+	*(u32 *)(insn.bytes + 1) = addr - ip - CALL_SIZE;
+	return insn;
+}
+
+/* -EINVAL if another instruction than the old one stands there. */
+static inline int verify(unsigned long ip, const struct insn *old)
+{
+	struct insn now;
+	int i;
+
+	if (copy_from_kernel_nofault(&now, (void *)ip, CALL_SIZE))
+		return -EFAULT;
+	for (i = 0; i < CALL_SIZE; i++)
+		if (now.bytes[i] != old->bytes[i])
+			return -EINVAL;
+	return 0;
+}
+
+/* While the kernel boots nobody executes the callsite; later, others may. */
+static inline void write_insn(unsigned long ip, const struct insn *insn)
+{
+	if (ftrace_poke_late)
+		text_poke_queue((void *)ip, insn, CALL_SIZE, NULL);
+	else
+		text_poke_early((void *)ip, insn, CALL_SIZE);
+}

@@ -511,3 +511,75 @@ func TestReachForms(t *testing.T) {
 			fn("p[0] = make(p, to);"), "FT608"},
 	})
 }
+
+// A call of set_memory_ro() or of cache maintenance counts for the buffer that its
+// address may be in.
+func TestBufferForms(t *testing.T) {
+	fn := func(s string) string {
+		s = strings.NewReplacer("RO(", "set_memory_ro((unsigned long)", "ROX(", "set_memory_rox((unsigned long)", "RW(", "set_memory_rw((unsigned long)",
+			"X(", "set_memory_x((unsigned long)", "FLUSH(", "flush_icache_range((unsigned long)").Replace(s)
+		return "static int f(struct tr *tr, const void *tmpl, unsigned long a, size_t n)\n{\n\tvoid *p = module_alloc(4096);\n\tvoid *q = module_alloc(4096);\n\tunsigned long addr;\n\tvoid *r;\n\n\t" +
+			strings.ReplaceAll(s, "; ", ";\n\t") + "\n\treturn 0;\n}\n"
+	}
+	copied := "memcpy(p, tmpl, 4096); "
+	testForms(t, "arch/arm64/kernel/l.c", []string{"FT301", "FT306"}, []form{
+		// The call is on the other buffer.
+		{fn(copied + "RO(q, 1); FLUSH(q, 0); X(p, 1);"), "FT301 FT306"},
+		{fn(copied + "FLUSH(p, 0); RO(q, 1); X(p, 1);"), "FT301"},
+		{fn(copied + "FLUSH(q, 0); ROX(p, 1);"), "FT306"},
+		{fn(copied + "FLUSH(q + n, 0); ROX(p, 1);"), "FT306"},
+		{fn(copied + "flush_icache_range((unsigned long)q & PAGE_MASK, 0); ROX(p, 1);"), "FT306"},
+		{fn(copied + "flush_icache_range(PAGE_ALIGN_DOWN((unsigned long)q), 0); ROX(p, 1);"), "FT306"},
+		{fn(copied + "caches_clean_inval_pou((unsigned long)q, (unsigned long)q + n); ROX(p, 1);"), "FT306"},
+		{fn(copied + "aarch64_insn_copy(q, tmpl, n); ROX(p, 1);"), "FT306"},
+		{fn(copied + "FLUSH(a, n); ROX(p, 1);"), "FT306"}, // the caller's
+		{fn(copied + "r = q; FLUSH(r, 0); ROX(p, 1);"), "FT306"},
+		{fn(copied + "addr = (unsigned long)q + n; flush_icache_range(addr, addr + n); ROX(p, 1);"), "FT306"},
+		{fn(copied + "FLUSH(p, 0); r = q; RO(r, 1); X(p, 1);"), "FT301"},
+		{fn(copied + "FLUSH(p, 0); for (addr = (unsigned long)q; addr < n; addr += PAGE_SIZE) set_memory_ro(addr, 1); X(p, 1);"), "FT301"},
+		{fn(copied + "FLUSH(p, 0); RO(p, 1); RW(q, 1); RW(p, 1); X(p, 1);"), "FT301"},
+		{fn("*(u32 *)(p + 4) = n; FLUSH(q, 0); ROX(p, 1);"), "FT306"},
+		// The store is into the other buffer.
+		{fn(copied + "RO(q, 1); X(q, 1);"), ""},
+		{fn(copied + "ROX(q, 1);"), ""},
+		{fn("*(u32 *)p = n; ROX(q, 1);"), ""},
+		{fn("((u32 *)p)[1] = n; ROX(q, 1);"), ""},
+		{fn("memcpy(q, tmpl, n); FLUSH(q, 0); " + copied + "ROX(q, 1);"), ""},
+		{fn(copied + "FLUSH(p, 0); memcpy(q, tmpl, n); ROX(p, 1);"), ""},
+		// The same buffer by another name.
+		{fn(copied + "FLUSH(p, 0); RO(p, 1); X(p, 1);"), ""},
+		{fn(copied + "FLUSH(p + n, 0); RO(p + n, 1); X(p, 1);"), ""},
+		{fn(copied + "r = p; FLUSH(r, 0); RO(r, 1); X(p, 1);"), ""},
+		{fn("r = p; memcpy(r, tmpl, n); FLUSH(p, 0); RO(p, 1); X(r, 1);"), ""},
+		{fn("r = p; memcpy(r, tmpl, n); ROX(p, 1);"), "FT306"},
+		{fn(copied + "addr = (unsigned long)p; flush_icache_range(addr, addr + n); set_memory_ro(addr, 1); X(p, 1);"), ""},
+		{fn(copied + "r = n ? p : q; FLUSH(r, 0); RO(r, 1); X(p, 1);"), ""},
+		{fn(copied + "r = q; if (n) r = p; FLUSH(r, 0); RO(r, 1); X(p, 1);"), ""},
+		{fn(copied + "r = q + (p - q); FLUSH(r, 0); RO(r, 1); X(p, 1);"), ""},
+		{fn(copied + "swap(p, q); FLUSH(q, 0); RO(q, 1); X(p, 1);"), ""},
+		{fn(copied + "exchange(&q, p); FLUSH(q, 0); RO(q, 1); X(p, 1);"), ""},
+		{fn(copied + "for (addr = (unsigned long)p; addr < n; addr += PAGE_SIZE) flush_icache_range(addr, addr + PAGE_SIZE); ROX(p, 1);"), ""},
+		{fn("struct code *c = p; c->insns[0] = n; flush_icache_range((unsigned long)&c->insns, 0); RO(c, 1); X(p, 1);"), ""},
+		{fn("struct code *c = p; memcpy(&c->insns, tmpl, n); flush_icache_range((unsigned long)&c->insns[0], 0); RO(p, 1); X(p, 1);"), ""},
+		// The buffer cannot be told.
+		{fn(copied + "tr->image = p; FLUSH(tr->image, 0); RO(tr->image, 1); X(p, 1);"), ""},
+		{fn("tr->image = p; r = tr->image; memcpy(r, tmpl, n); FLUSH(r, 0); RO(r, 1); X(tr->image, 1);"), ""},
+		{fn("void *image = tr->image; tr->image = p; memcpy(image, tmpl, n); FLUSH(tr->image, 0); RO(tr->image, 1); ROX(image, 1);"), ""},
+		{fn(copied + "flush_icache_range(start_of(tr), 0); ROX(p, 1);"), ""},
+		{fn(copied + "r = lookup(q); FLUSH(r, 0); ROX(p, 1);"), ""},
+		{fn(copied + "FLUSH(*tr->slot, 0); ROX(p, 1);"), ""},
+		{fn(copied + "FLUSH(pool, 0); ROX(p, 1);"), ""},
+		{fn(copied + "icache_inval_all_pou(); ROX(p, 1);"), ""},
+		{fn("memcpy(tr->image, tmpl, n); tr->image = p; ROX(p, 1);"), "FT306"}, // as a member, it may be p
+		{fn(copied+"sync(q); ROX(p, 1);") + "static void sync(void *q)\n{\n\tflush_icache_range(start, end);\n}\n", ""},
+	})
+	// Values that double with each copy end the search.
+	chain := "void *v0 = p; "
+	for i := range 60 {
+		v := "v" + strconv.Itoa(i)
+		chain += "void *v" + strconv.Itoa(i+1) + " = " + v + " + (long)" + v + "; "
+	}
+	testForms(t, "arch/arm64/kernel/l.c", []string{"FT301", "FT306"}, []form{
+		{fn(copied + chain + "FLUSH(v60, 0); RO(v60, 1); X(p, 1);"), ""},
+	})
+}

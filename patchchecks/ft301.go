@@ -85,8 +85,9 @@ func (fl *flow) executableWhileWritable(j *judge, x patchscan.Call) {
 	why := "no set_memory_ro() comes before set_memory_x()"
 	var related []analysis.RelatedInformation
 	readOnly := len(fl.given) > 0 && j.setsReadOnly(fl) // another function that has the memory sets that
+	memory := fl.placeOf(x)
 	for _, ro := range fl.calls {
-		if (ro.Name != "set_memory_ro" && ro.Name != "set_memory_rox") || len(ro.Args) == 0 || !fl.pointsInto(ro.Args[0]) {
+		if (ro.Name != "set_memory_ro" && ro.Name != "set_memory_rox") || len(ro.Args) == 0 || !fl.pointsInto(ro.Args[0]) || apart(fl.placeOf(ro), memory) {
 			continue
 		}
 		switch {
@@ -122,13 +123,13 @@ func (fl *flow) stateBefore(x patchscan.Call) (last patchscan.Call, ok bool) {
 	if x.Name == "set_memory_rw" {
 		of = []string{"set_memory_x", "set_memory_nx", "set_memory_rox"}
 	}
-	memory := fl.origins(x.Args[0], x.At)
+	names, memory := fl.origins(x.Args[0], x.At), fl.placeOf(x)
 	for _, c := range fl.calls {
 		if c.At >= x.At {
 			break
 		}
 		for _, name := range of {
-			if c.Name == name && len(c.Args) > 0 && fl.Always(c.At, x.At) && mentions(c.Args[0], memory) {
+			if c.Name == name && len(c.Args) > 0 && fl.Always(c.At, x.At) && mentions(c.Args[0], names) && !apart(fl.placeOf(c), memory) {
 				last, ok = c, true
 			}
 		}

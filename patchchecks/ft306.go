@@ -115,14 +115,20 @@ var FT306 = check("FT306", func(j *judge) tally {
 		}
 		stores := fl.stores()
 		for _, x := range fl.calls {
-			if x.Name != "set_memory_x" && x.Name != "set_memory_rox" || len(x.Args) == 0 || !fl.pointsInto(x.Args[0]) || len(stores) == 0 {
+			if x.Name != "set_memory_x" && x.Name != "set_memory_rox" || len(x.Args) == 0 || !fl.pointsInto(x.Args[0]) {
+				continue
+			}
+			memory := fl.placeOf(x)
+			into := slices.DeleteFunc(slices.Clone(stores), func(st store) bool { return apart(fl.placeStored(st), memory) })
+			if len(into) == 0 {
 				continue
 			}
 			n++
-			last := stores[len(stores)-1]
+			last := into[len(into)-1]
 			cached, early := false, false
 			for _, c := range fl.calls {
-				if maintain[c.Name] {
+				// A function of the input may maintain the caches for more than its argument.
+				if maintain[c.Name] && !(cacheCalls[c.Name] && apart(fl.placeOf(c), memory)) {
 					cached = cached || c.At > last.index
 					early = true
 				}

@@ -175,15 +175,15 @@ func bindsLess(op string) bool {
 	return false
 }
 
-// closing is the index of the parenthesis that closes the one at i; len(v) if
-// there is none.
+// closing is the index of the parenthesis or bracket that closes the one at i;
+// len(v) if there is none.
 func closing(v []patchscan.Token, i int) int {
 	depth := 0
 	for ; i < len(v); i++ {
 		switch v[i].Text {
-		case "(":
+		case "(", "[":
 			depth++
-		case ")":
+		case ")", "]":
 			if depth--; depth == 0 {
 				return i
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
+	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -91,8 +92,8 @@ func TestKernels(t *testing.T) {
 // prototype that functions of the kernel have. Those that are refused are refused by
 // the kernel's rules.
 func TestKernelsExhaustive(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes seconds")
+	if testing.Short() || race.Enabled {
+		t.Skip("SKIPPED: -short, or under the race detector: it takes seconds without it")
 	}
 	for suite, refused := range map[string]bool{"bookworm": true, "trixie": true, "sid": false} {
 		t.Run(suite, func(t *testing.T) {

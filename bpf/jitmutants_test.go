@@ -3,6 +3,8 @@ package bpf
 import (
 	"bytes"
 	"testing"
+
+	"github.com/ftlint/ftlint/internal/race"
 )
 
 // TestJITMutants changes single instructions of the JIT's functions that make ways into
@@ -11,8 +13,8 @@ import (
 // that it reads only where it writes none (which no program may); or they leave out the NOP
 // between a program's end and its PLT, which nothing executes.
 func TestJITMutants(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
+	if testing.Short() || race.Enabled {
+		t.Skip("SKIPPED: -short, or under the race detector: it takes half a minute without it")
 	}
 	k := open(t, "trixie")
 	some, all := newBench(k).jitCases(false), newBench(k).jitCases(true)

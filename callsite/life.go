@@ -428,6 +428,10 @@ func (f *Executor) Run(entry uint64) Run {
 	return r
 }
 
+// Traces reports whether the runs until now have executed the function of the callsite
+// itself. Some kernels trace the functions that patch text.
+func (f *Executor) Traces(s Site) bool { return f.w.M.Executed(s.Call + a64.Size) }
+
 // good reports whether nothing was wrong so far.
 func (r *Run) good() bool {
 	return r.Err == nil && (len(r.Steps) == 0 || r.Steps[len(r.Steps)-1].OK)

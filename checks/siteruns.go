@@ -143,9 +143,13 @@ var SiteRuns = &analysis.Analyzer{
 		if err := settings.stopped(); err != nil {
 			return res, err
 		}
-		res.Borders = first.Borders(sites[0].Entry)
+		corner := sites[0] // not one where what is executed comes by, for other words are put there
+		if i := slices.IndexFunc(sites, func(s callsite.Site) bool { return !first.Traces(s) }); i >= 0 {
+			corner = sites[i]
+		}
+		res.Borders = first.Borders(corner.Entry)
 		types := pass.ResultOf[Types].(*callsite.Types)
-		res.Corners, res.Skipped = first.Corners(sites[0].Entry, types)
+		res.Corners, res.Skipped = first.Corners(corner.Entry, types)
 		res.InitFar, res.InitUntried = first.InitFar(types)
 		return res, nil
 	},

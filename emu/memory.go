@@ -362,6 +362,13 @@ func (m *Core) outdate(p *page) {
 	}
 }
 
+// Executed reports whether the instruction at addr was executed, and not written
+// since, in a page that is still in use.
+func (m *Core) Executed(addr uint64) bool {
+	p := m.pages[addr&^pageMask]
+	return p != nil && p.code != nil && p.code[addr/4%opsPerPage].code > opHook
+}
+
 // forgetAt forgets the decoded code of n bytes at addr.
 func (m *Core) forgetAt(addr uint64, n int) {
 	if p := m.pages[addr&^pageMask]; p != nil {

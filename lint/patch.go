@@ -61,8 +61,9 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 // A readPatch is what came of one file: its result or, if the file is a patch of a
 // series that has files of its own, what was read.
 type readPatch struct {
-	res *finding.Result
-	in  *patchscan.Input
+	res    *finding.Result
+	in     *patchscan.Input
+	letter bool // it holds no patch: a cover letter, or an empty file
 }
 
 // coverLetters returns the mails in files of a series that hold no patch: empty if
@@ -116,14 +117,22 @@ func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*findi
 				}()
 			}
 		}()
-		var series []*patchscan.Input // read, not judged yet
+		// What waits for the rest of a series: its patches, and files without a patch
+		// between them.
+		var waiting []readPatch
+		var series []*patchscan.Input
 		flush := func() bool {
-			for _, res := range d.series(ctx, series) {
+			judged := d.series(ctx, series)
+			for _, w := range waiting {
+				res := w.res
+				if w.in != nil {
+					res, judged = judged[0], judged[1:]
+				}
 				if !yield(res) {
 					return false
 				}
 			}
-			series = nil
+			waiting, series = nil, nil
 			return true
 		}
 		for done := range results {
@@ -131,13 +140,20 @@ func (d *driver) patchFiles(ctx context.Context, files []string) iter.Seq[*findi
 			case <-ctx.Done():
 				return
 			case read := <-done:
-				if n := len(series); n > 0 && (read.in == nil || !read.in.Follows(series[n-1])) && !flush() {
+				n := len(series)
+				goesOn := n > 0 && (read.letter || read.in != nil && read.in.Follows(series[n-1]))
+				if n > 0 && !goesOn && !flush() {
 					return
 				}
+				if read.in == nil && !goesOn {
+					if !yield(read.res) {
+						return
+					}
+					continue
+				}
+				waiting = append(waiting, read)
 				if read.in != nil {
 					series = append(series, read.in)
-				} else if !yield(read.res) {
-					return
 				}
 			}
 		}
@@ -159,7 +175,7 @@ func (d *driver) patchFile(ctx context.Context, path string) (read readPatch) {
 	defer catch(&res)
 	if _, ok := d.letters[path]; ok {
 		res.Patch = &finding.PatchFacts{}
-		return readPatch{}
+		return readPatch{letter: true}
 	}
 	in, err := patchscan.Open(path)
 	if err != nil {

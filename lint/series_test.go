@@ -173,3 +173,29 @@ func TestNoSeries(t *testing.T) {
 		}
 	}
 }
+
+// An empty file, as an empty commit gives one, does not end a series. Its result is
+// between those of its neighbours.
+func TestEmptyFileInSeries(t *testing.T) {
+	dir := t.TempDir()
+	box := mails([]change{{"arch/arm64/kernel/lib.c", added("void *alloc_tramp(int n)\n{\n\treturn module_alloc(n);\n}")},
+		{tramp, added(strings.Replace(makeTramp, "module_alloc", "alloc_tramp", 1))}})
+	var files []string
+	for i, text := range []string{box[0], "", box[1]} {
+		files = append(files, filepath.Join(dir, fmt.Sprintf("%d.patch", i)))
+		if err := os.WriteFile(files[i], []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	_, err := lint.Run(t.Context(), lint.Inputs{Patches: files}, lint.Config{}, func(res *finding.Result) {
+		one := filepath.Base(res.Path)
+		for _, f := range res.Findings {
+			one += " " + f.Rule.ID
+		}
+		got = append(got, one)
+	})
+	if diff := cmp.Diff([]string{"0.patch", "1.patch", "2.patch FT301 FT306"}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -66,8 +67,15 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 			series = nil
 		}
 	}
+	// A cover letter is no patch; its figures count for the patches behind it.
+	var letters []*patchscan.Patch
+	var noPatch error
 	for _, file := range files {
 		in, err := patchscan.Open(file)
+		if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
+			letters, noPatch = append(letters, none.Letters...), err
+			continue
+		}
 		if err == nil && in.Source != nil {
 			err = fmt.Errorf("%s: a source file, not a patch: there is nothing to reply to", file)
 		}
@@ -75,12 +83,16 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 			say(err)
 			continue
 		}
+		in.Letters = letters
 		if n := len(series); n > 0 && !in.Follows(series[n-1]) {
 			flush()
 		}
 		series = append(series, in)
 	}
 	flush()
+	if len(all) == 0 && noPatch != nil {
+		say(noPatch)
+	}
 	mails := 0
 	for _, r := range all {
 		mails += report.Answered(r.in, r.results)

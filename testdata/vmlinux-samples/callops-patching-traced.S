@@ -1,5 +1,6 @@
 // Without kprobes nothing keeps the functions that patch text from having callsites: here
-// the maker of branches, which ftrace_modify_call() calls while its own is enabled.
+// the maker of branches, which ftrace_modify_call() calls while its own is enabled. It is
+// the first callsite, and not one where other words may be put.
 //
 // build: callops-patching-traced
 
@@ -9,8 +10,8 @@
 	image_head
 	callops_entry_code
 	.text
-	traced	schedule_work_on
 	site_functions adjust=callops, far=caller, traced=1
 	weak_update_trampoline
+	traced	schedule_work_on
 
 	ftrace_data

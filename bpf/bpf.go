@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/entry"
@@ -77,6 +78,9 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 	im := table.Image
 	lack := func(format string, args ...any) (*Kernel, error) {
 		return nil, &world.Lack{What: fmt.Sprintf(format, args...)}
+	}
+	if table.Arch != arch.ARM64 {
+		return lack("BPF trampolines of %s are not executed yet", table.Arch.Name)
 	}
 	fn, ok := im.Lookup(symbol)
 	switch _, jit := im.Addr("bpf_int_jit_compile"); {

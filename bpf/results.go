@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/parallel"
@@ -48,9 +47,6 @@ const maxFailed = 64
 // Run executes the image's generator, in all cases if all is true. It ends early with
 // the error that stopped returns.
 func Run(table *callsite.Table, types *callsite.Types, guarded, all bool, stopped func() error) (*Results, error) {
-	if table.Arch != arch.ARM64 {
-		return &Results{None: &world.Lack{What: "BPF trampolines of " + table.Arch.Name + " are not executed yet"}}, nil
-	}
 	k, err := Open(table, types, guarded)
 	if err != nil {
 		var lack *world.Lack

@@ -1,4 +1,4 @@
-// Ftlint checks ftrace's machine code in arm64 Linux kernel images.
+// Ftlint checks ftrace's machine code in Linux kernel images for arm64 and x86-64.
 package main
 
 import (
@@ -112,8 +112,8 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	terminal := func() (report.Terminal, error) { return terminalOf(color, stdout) }
 	root := &cobra.Command{
 		Use:   "ftlint [flags] [FILE|FOLDER...]",
-		Short: "Check ftrace's machine code in arm64 Linux kernel images, and patches to it",
-		Long: `Check ftrace's machine code in arm64 Linux kernel images, and patches to it.
+		Short: "Check ftrace's machine code in Linux kernel images for arm64 and x86-64, and patches to it",
+		Long: `Check ftrace's machine code in Linux kernel images for arm64 and x86-64, and patches to it.
 
 FILE is a vmlinux or a module, plain or packed with gzip, xz or zstd; without
 one, ./vmlinux is checked. A FOLDER is searched for modules. Modules are
@@ -474,6 +474,9 @@ what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fent
 			if len(args) > 0 {
 				path = args[0]
 			} else if _, err := os.Stat(path); err != nil {
+				if _, err := os.Stat(proto); proto != "" && err == nil {
+					return fmt.Errorf("show: --bpf wants the prototype or the name of a function; %q is a file", proto)
+				}
 				return fmt.Errorf("show: %w", errNoFile)
 			}
 			if len(args) > 1 && proto == "" {

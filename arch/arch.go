@@ -43,6 +43,7 @@ type Arch struct {
 	// function, in order, and reports whether it may take a lock against recursion.
 	TakesLock func() func(code []byte) bool
 	OpInsn    string // such a load, in words
+	ArgRegs   uint64 // number of registers in which functions get their arguments
 	OpsArg    string // the register in which a callback gets its ops
 	MaxInsn   int    // size of the largest instruction, in bytes
 
@@ -81,6 +82,14 @@ type Arch struct {
 	Patching Patching
 	Modules  Modules
 	Returns  Returns
+	Options  Options
+}
+
+// Options are, in words, what a kernel must be built with to have what is said.
+type Options struct {
+	CallOps   string // an ops for each callsite; "" if no kernel of the architecture has that
+	Direct    string // direct calls
+	Livepatch string
 }
 
 // An Insn is an instruction, as far as the flow of execution is concerned.

@@ -7,6 +7,9 @@ import (
 	"github.com/ftlint/ftlint/a64"
 )
 
+// callOps is what kernels need for ops of callsites, and for direct calls by these.
+const callOps = "CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS (Linux 6.4 on, with -fpatchable-function-entry=4,2: gcc without CONFIG_CC_OPTIMIZE_FOR_SIZE, or clang without CONFIG_CFI_CLANG)"
+
 // ARM64 is the arm64 architecture.
 var ARM64 = &Arch{
 	Name:     "arm64",
@@ -37,6 +40,7 @@ var ARM64 = &Arch{
 	TakesLock: armLocks,
 	OpInsn:    "ADRP+LDR pair",
 	OpsArg:    "x2",
+	ArgRegs:   8,
 	MaxInsn:   a64.Size,
 
 	// Dyntramp stands before RegsEra because its images have RegsEra's symbols, too.
@@ -98,6 +102,7 @@ var ARM64 = &Arch{
 		InitPLT:  ".init.text.ftrace_trampoline",
 		PLTEntry: 3 * a64.Size, // ADRP, ADD, BR
 	},
+	Options: Options{callOps, callOps, "CONFIG_LIVEPATCH, which arm64 has where stack traces are reliable (CONFIG_HAVE_RELIABLE_STACKTRACE)"},
 	Returns: Returns{
 		Prepare:       []string{"arch_prepare_kretprobe", "arch_rethook_prepare"},
 		Trampolines:   []string{"__kretprobe_trampoline", "kretprobe_trampoline", "arch_rethook_trampoline"},

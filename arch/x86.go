@@ -38,6 +38,7 @@ var X86 = &Arch{
 	TakesLock: x86Locks,
 	OpInsn:    "MOV into RDX",
 	OpsArg:    "RDX",
+	ArgRegs:   6,
 	MaxInsn:   x64.MaxSize,
 
 	Eras:   []*Era{Fentry},
@@ -76,6 +77,7 @@ var X86 = &Arch{
 		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
 		Tables: []string{"__mcount_loc"},
 	},
+	Options: Options{Direct: "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS (Linux 5.5 on)", Livepatch: "CONFIG_LIVEPATCH"},
 }
 
 // CallFentry is the shape of x86's callsites: a CALL in front of the prologue (gcc's

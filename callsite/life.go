@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
@@ -162,10 +161,10 @@ func NewExecutor(t *Table) (*Executor, error) {
 	f.ops.nop, _ = im.Addr("ftrace_nop_ops")
 	f.ops.list, _ = im.Addr("ftrace_list_ops")
 	switch {
-	case t.Arch != arch.ARM64:
-		return nil, &world.Lack{What: "it is not executed on x86 yet"}
 	case t.Shape == nil:
 		return nil, &world.Lack{What: "no ftrace in this image"}
+	case t.Shape.Size != 0:
+		return nil, &world.Lack{What: "callsites of one instruction are executed in the kernel, not in modules"}
 	case f.fn.makeCall == 0 || f.fn.makeNop == 0:
 		return nil, &world.Lack{What: "the image has no ftrace_make_call and ftrace_make_nop"}
 	case f.fn.caller == 0:

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -8,6 +9,8 @@ import (
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // siteFuncs are the kernel's functions that a callsite goes through in its life,
@@ -20,6 +23,9 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	kernel, none := kernelOf(pass)
 	if kernel == nil {
 		return notApplicable("%v", none)
+	}
+	if runs := pass.ResultOf[SiteRuns].(*SiteResults).Insns; runs != nil {
+		return judgeInsns(pass, runs)
 	}
 	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
@@ -56,6 +62,36 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 		reportRun(pass, kernel, step.Func, run.Site, c, more)
 	})
 }, Sites, SiteRuns, InKernel)
+
+// judgeInsns judges the life of callsites that are one instruction.
+func judgeInsns(pass *analysis.Pass, runs []callsite.InsnRun) (any, error) {
+	im := image(pass)
+	t, _ := sitesOf(pass)
+	reported := map[string]bool{} // functions
+	calls := 0
+	var stuck error
+	for _, r := range runs {
+		calls += r.Steps
+		if r.Err != nil && stuck == nil {
+			stuck = fmt.Errorf("callsite %s: %w", t.name(im, r.Site.Entry), r.Err)
+		}
+		st := r.Failed
+		if st == nil || reported[st.Func] {
+			continue
+		}
+		reported[st.Func] = true
+		c, rest := misdeed(st.Func, "does with a callsite what it must not", st.Diffs)
+		c = c.Because("executed on callsite %s: %s", t.name(im, r.Site.Entry), st.Case)
+		for _, d := range firstOf(rest, 3) {
+			c = c.Because("%s", itDoes(d))
+		}
+		reportRun(pass, im, st.Func, r.Site, c.Do("Let %s check what stands there, and write the call or the NOP", st.Func), "")
+	}
+	if stuck != nil {
+		return finding.Outcome{Status: finding.Inconclusive, Why: stuck}, nil
+	}
+	return examined("%s of the functions that change callsites, executed on %s", plural.Of(calls, "call"), plural.Of(len(runs), "callsite"))
+}
 
 // siteState is the state of a callsite as its ops and its instructions.
 func siteState(im *elfscan.Image, s callsite.Site, t *SiteTable, st callsite.State) string {

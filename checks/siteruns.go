@@ -81,6 +81,8 @@ type SiteResults struct {
 	InitFar     []callsite.InitRun // callsites in init text of a module that is far from everything
 	InitUntried error              // why these could not be executed: a *world.Lack, or nil
 
+	Insns []callsite.InsnRun // of callsites that are one instruction: their life, which is another
+
 	kinds []moduleKind // of a module: the kinds of its callsites that can be executed
 }
 
@@ -127,6 +129,10 @@ var SiteRuns = &analysis.Analyzer{
 			return res, nil
 		}
 		res.Unfit = unfit(len(t.Callsites) - len(sites))
+		if t.Shape.Size != 0 {
+			res.None = res.insns(t.Table, oneOfEach(im, sites))
+			return res, nil
+		}
 		first, err := callsite.NewExecutor(t.Table)
 		if err != nil {
 			res.None = err
@@ -154,6 +160,20 @@ var SiteRuns = &analysis.Analyzer{
 		return res, nil
 	},
 	ResultType: reflect.TypeFor[*SiteResults](),
+}
+
+// insns executes the life of callsites that are one instruction. The error is a
+// *world.Lack if nothing could be executed.
+func (r *SiteResults) insns(t *callsite.Table, sites []callsite.Site) error {
+	const most = 4 // their functions have no reason to treat one otherwise than another
+	for _, s := range sites[:min(most, len(sites))] {
+		run, err := callsite.RunInsn(t, s.Entry)
+		if err != nil {
+			return err
+		}
+		r.Insns = append(r.Insns, run)
+	}
+	return &world.Lack{What: "callsites of one instruction are judged by FT409 alone"}
 }
 
 // runnable are the callsites that can be executed: in text, with the words that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
@@ -30,7 +31,7 @@ type Row struct {
 // A Line is one instruction, or a piece of data among instructions.
 type Line struct {
 	Addr uint64
-	Word uint32
+	Word string // the word in hex or, where instructions differ in size, their bytes
 	Text string
 
 	key    string // what is compared: it has no address
@@ -53,7 +54,7 @@ var archFunctions = []string{
 // code compares the entry code, the architecture's functions, and the functions of
 // their files that these call.
 func code(old, new *elfscan.Image) (list []Code) {
-	names := slices.Concat(arch.ARM64.EntryPoints, archFunctions)
+	names := slices.Concat(old.Arch().EntryPoints, archFunctions)
 	for i := 0; i < len(names); i++ {
 		o, has1 := old.Lookup(names[i])
 		n, has2 := new.Lookup(names[i])
@@ -86,10 +87,11 @@ func code(old, new *elfscan.Image) (list []Code) {
 // callees are the local functions that the lines call: helpers of the same file.
 func callees(im *elfscan.Image, list []Line) (names []string) {
 	for _, l := range list {
-		if a64.Classify(l.Word) != a64.Call {
+		in, _ := im.Insn(l.Addr)
+		if in.Flow != arch.Calls {
 			continue
 		}
-		to, _ := a64.Target(l.Word, l.Addr)
+		to := in.Target
 		if s, ok := im.SymbolAt(to); ok && s.Bind == elf.STB_LOCAL && s.Addr == to && s.Type == elf.STT_FUNC {
 			names = append(names, s.Name)
 		}
@@ -138,7 +140,54 @@ func stringAt(im *elfscan.Image, addr uint64) (string, bool) {
 }
 
 // lines are the instructions of a function.
-func lines(im *elfscan.Image, fn elfscan.Symbol) (list []Line) {
+func lines(im *elfscan.Image, fn elfscan.Symbol) []Line {
+	if im.Arch().InsnSize == a64.Size {
+		return words(im, fn)
+	}
+	return instructions(im, fn)
+}
+
+// address is a number in an instruction's words that can be an address.
+var address = regexp.MustCompile(`-?0x[0-9a-f]{7,16}`)
+
+// instructions are those of a function of an architecture whose instructions differ in
+// size. An operand that is the address of something is compared by its name.
+func instructions(im *elfscan.Image, fn elfscan.Symbol) (list []Line) {
+	for addr := fn.Addr; addr < fn.End(); {
+		code := im.Code(addr, int(min(fn.End()-addr, uint64(im.Arch().MaxInsn))))
+		if len(code) == 0 {
+			break
+		}
+		l := Line{Addr: addr}
+		size := 0
+		l.Text, size = im.Arch().Text(code, addr, im.Name)
+		l.key, _ = im.Arch().Text(code, addr, func(a uint64) string {
+			if fn.Addr <= a && a < fn.End() {
+				l.target = a
+				return "."
+			}
+			return place(im, a)
+		})
+		l.key = address.ReplaceAllStringFunc(l.key, func(number string) string {
+			digits, negative := strings.CutPrefix(number, "-")
+			v, _ := strconv.ParseUint(digits, 0, 64)
+			if negative {
+				v = -v
+			}
+			if _, ok := im.SectionAt(v); !ok {
+				return number
+			}
+			return place(im, v)
+		})
+		l.Word = fmt.Sprintf("% x", code[:size])
+		list = append(list, l)
+		addr += uint64(size)
+	}
+	return list
+}
+
+// words are the instructions of a function of arm64.
+func words(im *elfscan.Image, fn elfscan.Symbol) (list []Line) {
 	data := literals(im, fn)
 	pages := map[int]uint64{} // of registers, by ADRP
 	for addr := fn.Addr; addr < fn.End(); addr += a64.Size {
@@ -146,7 +195,7 @@ func lines(im *elfscan.Image, fn elfscan.Symbol) (list []Line) {
 		if !ok {
 			break
 		}
-		l := Line{Addr: addr, Word: w}
+		l := Line{Addr: addr, Word: fmt.Sprintf("%#08x", w)}
 		if size := data[addr]; size > 0 {
 			l.key = literal(im, addr, size)
 			l.Text = l.key

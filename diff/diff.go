@@ -29,6 +29,8 @@ type Side struct {
 	Result *finding.Result // of the rules, with picture.Distances
 }
 
+func (s *Side) arch() *arch.Arch { return s.Kernel.Image.Arch() }
+
 // A Diff is what changed.
 type Diff struct {
 	Old, New     *finding.ImageFacts
@@ -86,7 +88,12 @@ func Files(ctx context.Context, paths [2]string, use func(*Diff) error) error {
 		return errors.Join(append(errs, err)...)
 	}
 	return open(0, func() error {
-		return open(1, func() error { return use(Of(sides[0], sides[1])) })
+		return open(1, func() error {
+			if a, b := sides[0].arch(), sides[1].arch(); a != b {
+				return fmt.Errorf("%s is a kernel for %s, %s is one for %s: kernels of one architecture were expected", paths[0], a.Name, paths[1], b.Name)
+			}
+			return use(Of(sides[0], sides[1]))
+		})
 	})
 }
 
@@ -173,7 +180,7 @@ func margins(old, new Side) (list []Margin) {
 			list = append(list, Margin{name, o, n, limit})
 		}
 	}
-	reach := arch.ARM64.Call.Max
+	reach, modules := old.arch().Call.Max, old.arch().Modules
 	add("callsites that do not reach the entry code", 0, 1, func(s Side) (int64, bool) {
 		d := picture.Of(s.Result).Distances
 		if d == nil {
@@ -194,7 +201,10 @@ func margins(old, new Side) (list []Margin) {
 		end, ok2 := im.Addr("_end")
 		return int64(end - start), ok1 && ok2
 	})
-	for _, section := range []string{arch.ARM64.Modules.PLT, arch.ARM64.Modules.InitPLT} {
+	for _, section := range []string{modules.PLT, modules.InitPLT} {
+		if section == "" {
+			continue
+		}
 		add("bytes of PLT room for ftrace in a module, "+section, 0, 1, func(s Side) (int64, bool) {
 			v, err := callsite.ViewOfLoader(s.Kernel.Image)
 			return int64(v.Sizes[section]), err == nil

@@ -36,12 +36,30 @@ func TestSame(t *testing.T) {
 		{"changes-moved.elf", "changes-old.elf"},
 		{"callops-good.elf", "callops-good-rela.elf"},
 		{"builders/sites-callops-good.elf", "builders/sites-callops-good.elf"},
+		{"x86/good.elf", "x86/good-moved.elf"},
 	} {
 		compare(t, pair[0], pair[1], func(d *Diff) {
 			if !d.Same() || d.Lost() {
 				t.Errorf("%v: %+v", pair, d)
 			}
 		})
+	}
+}
+
+// TestX64 compares a builder for x86-64 with one that differs in one step: at other
+// addresses, and so with other operands in nearly every instruction.
+func TestX64(t *testing.T) {
+	compare(t, "x86/good-moved.elf", "x86/slot-next.elf", func(d *Diff) {
+		if len(d.Code) != 1 || d.Code[0].Name != "arch_ftrace_update_trampoline" || len(d.Functions)+len(d.Capabilities)+len(d.Margins) > 0 {
+			t.Errorf("%+v", d)
+		}
+		if !slices.ContainsFunc(d.Rules, func(r Rule) bool { return r.ID == "FT111" && len(r.Came) > 0 }) {
+			t.Errorf("FT111 has not come: %+v", d.Rules)
+		}
+	})
+	err := Files(context.Background(), [2]string{filepath.Join(samples, "regs-good.elf"), filepath.Join(samples, "x86/good.elf")}, func(*Diff) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "kernels of one architecture were expected") {
+		t.Errorf("kernels of two architectures: %v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/report"
@@ -180,6 +181,9 @@ func TestKernelSources(t *testing.T) {
 				for _, f := range res.Findings {
 					if m := twin.FindStringSubmatch(f.Text()); m != nil && trueInMainline[filepath.Base(file)+":"+m[1]] != "" && !strings.Contains(rel, "ftrace") {
 						continue
+					}
+					if images.True[suite.name][f.Rule.ID] > 0 && filepath.Base(file) == "bpf_jit_comp.c" {
+						continue // what is found in the image, too
 					}
 					t.Errorf("%s:%d: %s [%s]", rel, f.Line, f.Text(), f.Rule.ID)
 				}

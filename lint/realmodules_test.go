@@ -16,6 +16,7 @@ import (
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/internal/race"
 	"github.com/ftlint/ftlint/lint"
 )
@@ -86,11 +87,11 @@ func TestRealModules(t *testing.T) {
 						continue
 					case id == "FT409" && strings.HasSuffix(r.Examined, "the module placed near and far"):
 						executed++
-					case id == "FT409" && !strings.HasPrefix(r.Examined, fmt.Sprintf("%d callsites by the model", n)):
+					case id == "FT409" && !strings.HasPrefix(r.Examined, plural.Of(n, "callsite")+" by the model"):
 						t.Errorf("%s: FT409 examined %q", res.Path, r.Examined)
-					case id == "FT403" && r.Examined != fmt.Sprintf("%d entries, 0 of them blank", n):
+					case id == "FT403" && r.Examined != plural.Of(n, "entry")+", 0 of them blank":
 						t.Errorf("%s: FT403 examined %q", res.Path, r.Examined)
-					case (id == "FT401" || id == "FT404" || id == "FT407" || id == "FT410") && r.Examined != fmt.Sprintf("%d callsites", n):
+					case (id == "FT401" || id == "FT404" || id == "FT407" || id == "FT410") && r.Examined != plural.Of(n, "callsite"):
 						t.Errorf("%s: %s examined %q of %d callsites", res.Path, id, r.Examined, n)
 					}
 				}

@@ -13,7 +13,7 @@ import (
 // A real x86-64 kernel has every callsite judged, its builder and its entry code
 // executed, and no defect that would break it. No rule is inconclusive.
 func TestX64Kernels(t *testing.T) {
-	executed := []string{"FT103", "FT105", "FT106", "FT108", "FT111", "FT113", "FT116", "FT301", "FT302", "FT305", "FT307", "FT308"}
+	executed := []string{"FT103", "FT105", "FT106", "FT108", "FT111", "FT113", "FT116", "FT301", "FT302", "FT305", "FT307", "FT308", "FT409"}
 	for _, suite := range []string{"bookworm-amd64", "trixie-amd64"} {
 		t.Run(suite, func(t *testing.T) {
 			res := run(t, filepath.Join(needKernel(t, suite, false), "vmlinux"), lint.Config{})

@@ -132,5 +132,5 @@ func insnOf(l *diff.Line) *jsonInsn {
 	if l == nil {
 		return nil
 	}
-	return &jsonInsn{fmt.Sprintf("%#x", l.Addr), fmt.Sprintf("%#08x", l.Word), l.Text}
+	return &jsonInsn{fmt.Sprintf("%#x", l.Addr), l.Word, l.Text}
 }

@@ -189,6 +189,7 @@ type verifier struct {
 	w       *world.World
 	distill uint64
 	size    uint64 // address of arch_bpf_trampoline_size; 0 if the image has none
+	prepare uint64 // address of the builder, which is asked where that is 0; 0 if there is nothing to ask
 	btf     uint64 // address of a struct btf
 	model   uint64 // address of a struct btf_func_model
 	bytes   uint64 // its size
@@ -207,6 +208,8 @@ const (
 	typesSize   = 64 << 10
 	linksMemory = 0xffff_0000_4800_0000 // the lists of programs, which are empty
 	linksSize   = 16 << 10
+	imageMemory = 0xffff_0000_5000_0000 // for a trampoline
+	imageSize   = 4096
 	maxTypes    = 256
 )
 
@@ -230,7 +233,9 @@ func (v *verifier) setUp(types *ktypes.Types, c *capabilities) error {
 		return &world.Lack{What: "the image has no " + name + "()"}
 	}
 	if c.direct && c.builder {
-		v.size, _ = c.im.Addr("arch_bpf_trampoline_size")
+		if v.size, ok = c.im.Addr("arch_bpf_trampoline_size"); !ok { // before 6.8
+			v.prepare, _ = c.im.Addr(builderName)
+		}
 	}
 	btf, err := types.Struct("btf")
 	if err != nil {
@@ -243,8 +248,9 @@ func (v *verifier) setUp(types *ktypes.Types, c *capabilities) error {
 	v.bytes = model.Size
 	v.w = world.New(c.im)
 	v.w.Hook(v.log, "bpf_log")
-	v.w.M.Map(typesMemory, typesSize, emu.Read|emu.Write)
-	v.w.M.Map(linksMemory, linksSize, emu.Read|emu.Write)
+	v.w.Mem.Map(typesMemory, typesSize, emu.Read|emu.Write)
+	v.w.Mem.Map(linksMemory, linksSize, emu.Read|emu.Write)
+	v.w.Mem.Map(imageMemory, imageSize, emu.Read|emu.Write)
 	v.btf, v.model, v.name = v.w.Object(btf.Size), v.w.Object(v.bytes), v.w.Object(8)
 	for member, value := range map[string]uint64{"types": typesMemory, "nr_types": maxTypes} {
 		m, err := types.Member(btf, member)
@@ -252,11 +258,11 @@ func (v *verifier) setUp(types *ktypes.Types, c *capabilities) error {
 			return err
 		}
 		b := binary.LittleEndian.AppendUint64(nil, value)
-		if err := v.w.M.Write(v.btf+m.Offset, b[:m.Type.Size]); err != nil {
+		if err := v.w.Mem.Write(v.btf+m.Offset, b[:m.Type.Size]); err != nil {
 			return err
 		}
 	}
-	return v.w.M.Write(v.name, []byte(nameMark))
+	return v.w.Mem.Write(v.name, []byte(nameMark))
 }
 
 // log is the stand-in for bpf_log(log, format, ...).
@@ -288,7 +294,7 @@ func (v *verifier) log(string) error {
 func (v *verifier) text(addr uint64) string {
 	const longest = 256
 	var out []byte
-	for b := []byte{0}; len(out) < longest && v.w.M.Read(addr+uint64(len(out)), b) == nil && b[0] != 0; {
+	for b := []byte{0}; len(out) < longest && v.w.Mem.Read(addr+uint64(len(out)), b) == nil && b[0] != 0; {
 		out = append(out, b[0])
 	}
 	return string(out)
@@ -393,10 +399,10 @@ func (v *verifier) write(p ktypes.Prototype) (proto uint64, err error) {
 	types = le.AppendUint32(types, 13<<24|count)
 	types = le.AppendUint32(types, result)
 	types = append(types, params...)
-	if err := v.w.M.Write(typesMemory, pointers); err != nil {
+	if err := v.w.Mem.Write(typesMemory, pointers); err != nil {
 		return 0, err
 	}
-	return proto, v.w.M.Write(area, types)
+	return proto, v.w.Mem.Write(area, types)
 }
 
 func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
@@ -407,7 +413,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 		return Answer{}
 	}
 	v.said = ""
-	_ = w.M.Write(v.model, make([]byte, v.bytes)) // mapped
+	_ = w.Mem.Write(v.model, make([]byte, v.bytes)) // mapped
 	w.Enter()
 	ret, err := w.Call(v.distill, 0, v.btf, proto, v.name, v.model)
 	switch {
@@ -418,26 +424,31 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 		return Answer{Prototype, fmt.Sprintf("btf_distill_func_proto() returns %d", int32(ret))}
 	case int32(ret) != 0:
 		return Answer{Prototype, v.said}
-	case v.size == 0:
+	case v.size == 0 && v.prepare == 0:
 		return Answer{Why: Can}
 	}
 	w.Enter()
 	const restoreRegs = 1 // BPF_TRAMP_F_RESTORE_REGS, as for fentry
-	ret, err = w.Call(v.size, v.model, restoreRegs, linksMemory, 0)
+	asked := "arch_bpf_trampoline_size"
+	if v.size != 0 {
+		ret, err = w.Call(v.size, v.model, restoreRegs, linksMemory, 0)
+	} else {
+		asked = builderName
+		ret, err = w.Call(v.prepare, 0, imageMemory, imageMemory+imageSize, v.model, restoreRegs, linksMemory, 0)
+	}
 	switch {
 	case err != nil:
-		v.k.unknown("arch_bpf_trampoline_size() for "+name+"()", err)
+		v.k.unknown(asked+"() for "+name+"()", err)
 		return Answer{}
 	case int32(ret) == -ENOTSUP:
-		return Answer{Arguments, arguments(p)}
+		return Answer{Arguments, arguments(p, v.k.caps.table.Arch.ArgRegs)}
 	}
 	return Answer{Why: Can}
 }
 
-// arguments says which argument does not fit the 8 registers for arguments (AAPCS64,
-// 6.8.2).
-func arguments(p ktypes.Prototype) string {
-	const registers = 8
+// arguments says which argument does not fit the registers for arguments (AAPCS64,
+// 6.8.2; psABI, "Parameter Passing").
+func arguments(p ktypes.Prototype, registers uint64) string {
 	used := uint64(0)
 	for i, a := range p.Params {
 		used += max(1, (a.Type.Size+7)/8)

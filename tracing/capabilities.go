@@ -19,6 +19,7 @@ type capabilities struct {
 	bpf, builder, btf, lsm, structOps, modify bool
 	kprobes, kretprobes, livepatch            bool
 	builderSays                               string
+	onFtrace                                  bool        // kprobes at callsites use ftrace
 	onNotrace                                 func() bool // kprobe_events takes functions without a callsite
 }
 
@@ -26,9 +27,6 @@ type capabilities struct {
 func Capabilities(im *elfscan.Image) ([]finding.Capability, error) {
 	table, err := callsite.Of(im)
 	if err != nil {
-		return nil, err
-	}
-	if err := judged(table); err != nil {
 		return nil, err
 	}
 	return capabilitiesOf(table).list(), nil
@@ -46,6 +44,7 @@ func capabilitiesOf(t *callsite.Table) *capabilities {
 		structOps:  has("bpf_struct_ops_map_alloc") || has("bpf_struct_ops_find") || has("bpf_struct_ops_map_ops"),
 		lsm:        has("bpf_lsm_verify_prog"),
 		kprobes:    has("register_kprobe"),
+		onFtrace:   has("kprobe_ftrace_handler"),
 		kretprobes: has("register_kretprobe"),
 		livepatch:  has("klp_enable_patch"),
 		modify:     has("__start_error_injection_whitelist"),
@@ -117,7 +116,7 @@ func (c *capabilities) list() []finding.Capability {
 		}
 		return no
 	}
-	const callOps = "CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS (Linux 6.4 on, with -fpatchable-function-entry=4,2: gcc without CONFIG_CC_OPTIMIZE_FOR_SIZE, or clang without CONFIG_CFI_CLANG)"
+	options := c.table.Arch.Options
 	fentry := c.direct && c.builder && c.bpf && c.btf && c.tracing
 	var list []finding.Capability
 	add := func(id, name string, has bool, why, change string) {
@@ -133,9 +132,9 @@ func (c *capabilities) list() []finding.Capability {
 	add("graph-retval", "function graph with return values", c.graphValue,
 		yes(c.graphValue, "the graph tracer has option funcgraph-retval", "the graph tracer has no option funcgraph-retval"), "CONFIG_FUNCTION_GRAPH_RETVAL (Linux 6.5 on)")
 	add("ops", "ops for each callsite", c.ops,
-		yes(c.ops, "a pointer to the ops stands before each function (era "+era.Name+")", "no pointer to the ops stands before functions (era "+era.Name+")"), callOps)
+		yes(c.ops, "a pointer to the ops stands before each function (era "+era.Name+")", "no pointer to the ops stands before functions (era "+era.Name+")"), options.CallOps)
 	add("direct", "direct calls", c.direct,
-		yes(c.direct, "the image has register_ftrace_direct()", "the image has no register_ftrace_direct() (era "+era.Name+")"), "what ops for each callsite need")
+		yes(c.direct, "the image has register_ftrace_direct()", "the image has no register_ftrace_direct() (era "+era.Name+")"), yes(options.Direct == options.CallOps, "what ops for each callsite need", options.Direct))
 	no := ""
 	switch {
 	case fentry:
@@ -151,12 +150,12 @@ func (c *capabilities) list() []finding.Capability {
 	default:
 		no = "the image has no callsites"
 	}
-	change := callOps
+	change := options.Direct
 	switch {
 	case !c.bpf:
-		change = "CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF, and " + callOps
+		change = "CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF, and " + options.Direct
 	case !c.btf:
-		change = "CONFIG_DEBUG_INFO_BTF, and " + callOps
+		change = "CONFIG_DEBUG_INFO_BTF, and " + options.Direct
 	}
 	add("fentry", "BPF fentry and fexit", fentry, no, change)
 	const likeFentry = "what fentry needs"
@@ -172,6 +171,6 @@ func (c *capabilities) list() []finding.Capability {
 		"Linux 6.0 on, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF")
 	add("kprobes", "kprobes", c.kprobes, yes(c.kprobes, "the image has register_kprobe()", "the image has no register_kprobe()"), "CONFIG_KPROBES")
 	add("kretprobes", "kretprobes", c.kretprobes, yes(c.kretprobes, "the image has register_kretprobe()", "the image has no register_kretprobe()"), "CONFIG_KPROBES and CONFIG_KRETPROBES")
-	add("livepatch", "livepatch", c.livepatch, yes(c.livepatch, "the image has klp_enable_patch()", "the image has no klp_enable_patch()"), "CONFIG_LIVEPATCH, which arm64 has where stack traces are reliable (CONFIG_HAVE_RELIABLE_STACKTRACE)")
+	add("livepatch", "livepatch", c.livepatch, yes(c.livepatch, "the image has klp_enable_patch()", "the image has no klp_enable_patch()"), options.Livepatch)
 	return list
 }

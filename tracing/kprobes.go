@@ -51,7 +51,7 @@ func (k *Kernel) kprobe(u *unit, f, whole *Function) Answer {
 		return Answer{Why: NotText}
 	case black:
 		return Answer{Blacklisted, by}
-	case strings.HasPrefix(f.Name, "__cfi_") || strings.HasPrefix(f.Name, "__pfx_"):
+	case strings.HasPrefix(f.Name, "__cfi_"):
 		return Answer{Why: CFI}
 	case u.labels[f.Addr]:
 		return Answer{Why: JumpLabel}
@@ -60,13 +60,20 @@ func (k *Kernel) kprobe(u *unit, f, whole *Function) Answer {
 	case u.fixups[f.Addr]:
 		return Answer{Why: Fixup}
 	}
+	if f.Ftrace.OK() && k.caps.onFtrace && f.Call-f.Addr <= landingPad {
+		return Answer{Why: Can} // by its callsite: no instruction is stepped
+	}
 	word, _ := u.im.Word(f.Addr)
 	a := k.decoder.decode(word)
-	if a.OK() && !f.Ftrace.OK() && !k.caps.onNotrace() && (whole == nil || !whole.Ftrace.OK()) {
+	if (a.OK() || a.Why == Unknown) && !f.Ftrace.OK() && !k.caps.onNotrace() && (whole == nil || !whole.Ftrace.OK()) {
 		return Answer{Why: NoEvent}
 	}
 	return a
 }
+
+// landingPad bounds the size of a landing pad, in bytes. A kprobe at a function's entry
+// is put behind it.
+const landingPad = 4
 
 // A blacklist is what kprobes must not probe.
 type blacklist struct {
@@ -192,6 +199,9 @@ func newDecoder(k *Kernel) *decoder {
 	d := &decoder{k: k, known: map[uint32]Answer{}}
 	fn, ok := k.Image.Addr(decoderName)
 	if !ok {
+		if k.caps.kprobes {
+			k.unknown("kprobes at instructions other than callsites", &world.Lack{What: "the architecture's decoder is not executed"})
+		}
 		return d
 	}
 	d.fn, d.w = fn, world.New(k.Image)

@@ -9,6 +9,7 @@ package tracing
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
@@ -134,9 +135,6 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := judged(table); err != nil {
-		return nil, err
-	}
 	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
 	k.Capabilities = k.caps.list()
 	if k.types, err = ktypes.FromBTF(im); err != nil {
@@ -156,14 +154,6 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	u.fixups = relative(im, "__start___ex_table", "__stop___ex_table", k.sizeOf("exception_table_entry"))
 	k.Functions, k.Stray = k.answer(u)
 	return k, nil
-}
-
-// judged is an error for kernels of other architectures: some answers are executed.
-func judged(t *callsite.Table) error {
-	if t.Arch != arch.ARM64 {
-		return fmt.Errorf("what can be traced in %s kernels is not judged yet, only in those of %s", t.Arch.Name, arch.ARM64.Name)
-	}
-	return nil
 }
 
 // Shape is the shape of the kernel's callsites; nil if it is not known.
@@ -233,6 +223,9 @@ func (k *Kernel) answer(u *unit) ([]Function, []uint64) {
 	u.functions = make([]Function, 0, len(symbols))
 	count := make(map[string]int, len(symbols))
 	for _, s := range symbols {
+		if strings.HasPrefix(s.Name, "__pfx_") {
+			continue // the padding in front of a function
+		}
 		u.functions = append(u.functions, Function{Name: s.Name, Addr: s.Addr, Size: s.Size})
 		count[s.Name]++
 	}

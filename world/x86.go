@@ -44,8 +44,19 @@ func (c cpuX64) enter() {
 	c.Flags = x64.FlagIF | x64.FlagZF
 }
 
+// call puts the seventh argument and those behind it on the stack, which is aligned to
+// 16 bytes at the call (psABI, "The Stack Frame").
 func (c cpuX64) call(fn uint64, args []uint64) (uint64, error) {
 	c.R[x64.RSP] = StackTop
+	if n := len(args) - len(x64.Args); n > 0 {
+		c.R[x64.RSP] -= uint64(8*n+15) &^ 15
+		for i, v := range args[len(x64.Args):] {
+			if err := c.Write64(c.R[x64.RSP]+8*uint64(i), v); err != nil {
+				return 0, err
+			}
+		}
+		args = args[:len(x64.Args)]
+	}
 	return c.Call(fn, args...)
 }
 

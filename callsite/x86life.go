@@ -1,0 +1,302 @@
+package callsite
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/world"
+	"github.com/ftlint/ftlint/x64"
+)
+
+// This file is about the life of a callsite that is one CALL or a NOP of the same size:
+// x86-64's. ftrace_make_nop() removes the compiler's call while the kernel boots, or a
+// module is loaded; ftrace_make_call() turns a callsite on. Both check what stands there
+// before they write. Neither is called for what is on: ftrace_replace_code() changes
+// that, and ftrace_modify_call() refuses.
+
+// An InsnStep is one of ftrace's functions, executed on such a callsite.
+type InsnStep struct {
+	Func     string
+	Case     string // what is special about this call; "" if nothing is
+	Returned int32
+	Diffs    []string // what the function does, or returns, other than it must
+}
+
+// An InsnRun is the life of such a callsite, executed up to the first step that is wrong.
+type InsnRun struct {
+	Site   Site
+	Steps  int       // that were executed
+	Failed *InsnStep // nil: none was wrong
+	Err    error     // not nil: it could not be executed to the end
+}
+
+// An insnExecutor executes the life of such a callsite.
+type insnExecutor struct {
+	w    *world.World
+	run  *InsnRun
+	rec  uint64 // address of a struct dyn_ftrace: the first object of each world
+	late uint64 // address of ftrace_poke_late; 0 if the image has none
+
+	now      insnCall
+	updated  int  // calls of ftrace_update_record()
+	finished bool // text_poke_finish() was called
+	bug      bool // ftrace_bug() was called
+}
+
+// An insnCall is a call of one of ftrace's functions. The function finds before at the
+// callsite, must leave after there, and must return ret, unless that is void.
+type insnCall struct {
+	name, special string
+	args          []uint64
+	before, after []byte
+	ret           int32
+	empty         bool   // of ftrace_replace_code(): there are no records
+	update        int32  // of ftrace_replace_code(): what the core has done with the callsite
+	curr, next    uint64 // of ftrace_replace_code(): where the callsite calls, and where it is to call
+}
+
+const (
+	void   = 1 // no function returns it
+	einval = -22
+)
+
+// What ftrace_test_record() returns (include/linux/ftrace.h).
+const (
+	updateIgnore = iota
+	updateMakeCall
+	updateModifyCall
+	updateMakeNop
+)
+
+// RunInsn executes the life of the callsite at entry. The error is a *world.Lack if the
+// image lacks a function.
+func RunInsn(t *Table, entry uint64) (run InsnRun, err error) {
+	x := &insnExecutor{w: world.New(t.Image), run: &run, rec: world.Heap}
+	run.Site = t.Site(entry)
+	fn := map[string]uint64{}
+	for _, name := range []string{"ftrace_make_call", "ftrace_make_nop", "ftrace_caller", "ftrace_regs_caller", t.Shape.Tracer} {
+		a, ok := t.Image.Addr(name)
+		if !ok || !t.Image.IsText(a) {
+			return run, &world.Lack{What: "the image has no " + name}
+		}
+		fn[name] = a
+	}
+	x.late, _ = t.Image.Addr("ftrace_poke_late")
+	_ = world.NewMemory(x.w) // its stand-ins copy from the callsite
+	x.hookCore()
+	x.life(fn[t.Shape.Tracer], fn["ftrace_caller"], fn["ftrace_regs_caller"])
+	return run, nil
+}
+
+// life executes all calls, up to the first that goes wrong.
+func (x *insnExecutor) life(compiled, caller, regs uint64) {
+	call := func(target uint64) []byte {
+		code, _ := x64.EncodeCall(x.run.Site.Call, target)
+		return code[:]
+	}
+	off, alien := x64.Nop5[:], []byte{0x90, 0x90, 0x90, 0x90, 0x90}
+	other := slices.Clone(off)
+	other[4] = 1 // another NOP, which differs in its last byte alone
+	const makeCall, makeNop, modify, replace = "ftrace_make_call", "ftrace_make_nop", "ftrace_modify_call", "ftrace_replace_code"
+	toCaller, toRegs, compiledOff := []uint64{x.rec, caller}, []uint64{x.rec, regs}, []uint64{0, x.rec, compiled}
+	on := []uint64{1}
+	for _, c := range []insnCall{
+		{name: makeNop, args: compiledOff, before: call(compiled), after: off},
+		{name: makeCall, args: toCaller, before: off, after: call(caller)},
+		{name: makeCall, special: "registers are asked for", args: toRegs, before: off, after: call(regs)},
+		{name: makeCall, special: "another instruction stands there", args: toCaller, before: alien, after: alien, ret: einval},
+		{name: makeCall, special: "another NOP stands there", args: toCaller, before: other, after: other, ret: einval},
+		{name: makeNop, special: "another instruction stands there", args: compiledOff, before: alien, after: alien, ret: einval},
+		{name: makeNop, special: "another function is called there", args: compiledOff, before: call(caller), after: call(caller), ret: einval},
+		{name: modify, args: []uint64{x.rec, caller, regs}, before: call(caller), after: call(caller), ret: einval},
+		{name: makeNop, special: "it is asked to remove another call than the compiler's", args: []uint64{0, x.rec, caller}, before: call(caller), after: call(caller), ret: einval},
+		{name: replace, special: "there are no callsites", args: on, before: off, after: off, ret: void, empty: true, update: updateMakeCall, next: caller},
+		{name: replace, special: "the callsite stays", args: on, before: off, after: off, ret: void, update: updateIgnore, next: caller},
+		{name: replace, special: "the callsite is turned on", args: on, before: off, after: call(caller), ret: void, update: updateMakeCall, next: caller},
+		{name: replace, special: "the callsite is to call another entry code", args: on, before: call(caller), after: call(regs), ret: void,
+			update: updateModifyCall, curr: caller, next: regs},
+		{name: replace, special: "the callsite is turned off", args: []uint64{0}, before: call(regs), after: off, ret: void, update: updateMakeNop, curr: regs},
+		{name: replace, special: "another instruction stands where the callsite is turned on", args: on, before: alien, after: alien, ret: void,
+			update: updateMakeCall, next: caller},
+		{name: replace, special: "another function is called where the callsite is turned off", args: on, before: call(caller), after: call(caller), ret: void,
+			update: updateMakeNop, curr: regs},
+	} {
+		if fn, ok := x.w.Image.Lookup(c.name); !ok || fn.Bind == elf.STB_WEAK {
+			continue // the core's own does not write
+		}
+		for _, late := range []bool{false, true} {
+			if late && x.late == 0 || !late && c.ret == void {
+				continue // nobody changes callsites by ftrace_replace_code() while the kernel boots
+			}
+			if !x.step(c, late) {
+				return
+			}
+		}
+	}
+}
+
+// Addresses of the core's iterator for the first record, which is rec, and of the one for
+// the second, with which nothing is done.
+const (
+	firstIter  = world.Heap + 64
+	secondIter = world.Heap + 128
+	secondRec  = world.Heap + 192
+)
+
+// hookCore makes the stand-ins for what ftrace_replace_code() calls of the core. Each
+// checks its arguments.
+func (x *insnExecutor) hookCore() {
+	w := x.w
+	want := func(name string, arg int, values ...uint64) {
+		got := w.Arg(arg)
+		if arg > 0 {
+			got &= 0xffff_ffff // an int
+		}
+		if !slices.Contains(values, got) {
+			w.Fault(w.Caller(), "calls %s() with %#x as argument %d, %#x was expected", name, got, arg+1, values[0])
+		}
+	}
+	hook := func(f func(name string) uint64, names ...string) {
+		w.Hook(func(name string) error { w.SetResult(f(name)); return nil }, names...)
+	}
+	// of is the value for rec, or the one for the second record.
+	of := func(name string, first, second uint64) uint64 {
+		want(name, 0, x.rec, secondRec)
+		if w.Arg(0) == x.rec {
+			return first
+		}
+		return second
+	}
+	hook(func(string) uint64 {
+		if x.now.empty {
+			return 0
+		}
+		return firstIter
+	}, "ftrace_rec_iter_start")
+	hook(func(name string) uint64 {
+		want(name, 0, firstIter, secondIter)
+		if w.Arg(0) == firstIter {
+			return secondIter
+		}
+		return 0
+	}, "ftrace_rec_iter_next")
+	hook(func(name string) uint64 {
+		want(name, 0, firstIter, secondIter)
+		if w.Arg(0) == firstIter {
+			return x.rec
+		}
+		return secondRec
+	}, "ftrace_rec_iter_record")
+	hook(func(name string) uint64 {
+		want(name, 1, x.now.args[0])
+		return of(name, uint64(x.now.update), updateIgnore)
+	}, "ftrace_test_record")
+	hook(func(name string) uint64 {
+		want(name, 1, x.now.args[0])
+		want(name, 0, x.rec)
+		x.updated++
+		return uint64(x.now.update)
+	}, "ftrace_update_record")
+	hook(func(name string) uint64 { return of(name, x.now.curr, 0) }, "ftrace_get_addr_curr")
+	hook(func(name string) uint64 { return of(name, x.now.next, 0) }, "ftrace_get_addr_new")
+	hook(func(name string) uint64 {
+		if got := int32(w.Arg(0)); got != einval || w.Arg(1) != x.rec {
+			w.Fault(w.Caller(), "calls %s() with %d and %#x, %d and the record, %#x, were expected", name, got, w.Arg(1), einval, x.rec)
+		}
+		x.bug = true
+		return 0
+	}, "ftrace_bug")
+	hook(func(string) uint64 { x.finished = true; return 0 }, "text_poke_finish", "smp_text_poke_batch_finish")
+	w.AtCall = func(name string) {
+		if queues[name] && w.Arg(3) != 0 {
+			w.Fault(w.Caller(), "has %s() emulate %#x, not what it writes", name, w.Arg(3))
+		}
+	}
+}
+
+// queues are the functions that keep a change until the queue is finished.
+var queues = map[string]bool{"text_poke_queue": true, "smp_text_poke_batch_add": true}
+
+// step executes a call, while the kernel boots or later, when others may execute the
+// callsite at the time. It reports whether all was as it must be.
+func (x *insnExecutor) step(c insnCall, late bool) bool {
+	w, r := x.w, x.run
+	fn, _ := w.Image.Addr(c.name)
+	w.Reset()
+	x.now, x.updated, x.finished, x.bug = c, 0, false, false
+	w.Object(64)                                             // at rec
+	err := w.Mem.Write64(secondRec+recIP, r.Site.Call+1<<20) // nothing may be written there
+	when, poke := "while the kernel boots", uint32(0)
+	err = errors.Join(err, w.Mem.Write64(x.rec+recIP, r.Site.Call), w.Mem.Write(r.Site.Call, c.before))
+	if late {
+		when, poke = "after boot", 1
+	}
+	if x.late != 0 {
+		err = errors.Join(err, w.Mem.Write32(x.late, poke))
+	}
+	_ = w.Mem.Protect(world.Heap, emu.PageSize, emu.Read)
+	if c.special != "" {
+		when = c.special + ", " + when
+	}
+	got, returned := uint64(0), false
+	if err == nil {
+		got, returned, err = w.Execute(world.Subject{Name: c.name, Fn: fn, Args: c.args})
+	}
+	if err != nil {
+		r.Err = &FuncError{c.name, when, err}
+		return false
+	}
+	r.Steps++
+	if diffs := x.compare(&c, late, int32(got), returned); len(diffs) > 0 {
+		r.Failed = &InsnStep{c.name, when, int32(got), diffs}
+		return false
+	}
+	return true
+}
+
+// compare says what a call did other than it must.
+func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool) (diffs []string) {
+	w, site := x.w, x.run.Site
+	diff := func(format string, args ...any) { diffs = append(diffs, fmt.Sprintf(format, args...)) }
+	for _, f := range w.Faults {
+		diff("%s", f.What)
+	}
+	now := make([]byte, len(c.before))
+	text := func(code []byte) string { return x64.Text(code, site.Call, w.Image.Name) }
+	if err := w.Mem.Read(site.Call, now); err != nil {
+		diff("leaves a callsite that cannot be read: %v", err)
+	} else if !bytes.Equal(now, c.after) {
+		diff("leaves `%s` (% x) at the callsite, `%s` (% x) was expected", text(now), now, text(c.after), c.after)
+	}
+	changes := !bytes.Equal(c.before, c.after)
+	switch {
+	case !returned: // a fault says why
+	case c.ret != void && got != c.ret:
+		diff("returns %d, %d was expected", got, c.ret)
+	case c.ret == void && changes && x.updated != 1:
+		diff("calls ftrace_update_record() %d times for a callsite that it changes", x.updated)
+	case c.ret == void && changes && !x.finished:
+		diff("does not call text_poke_finish(): the change stays in the queue")
+	case c.ret == void && !changes && c.update != updateIgnore && !c.empty && !x.bug:
+		diff("does not call ftrace_bug() for a callsite that it cannot change")
+	case c.ret == void && !changes && x.updated > 0:
+		diff("calls ftrace_update_record() for a callsite that it does not change")
+	}
+	for _, e := range w.Events {
+		switch {
+		case e.Kind == world.Trap && (c.ret == 0 || c.ret == void && changes):
+			diff("warns at %s", w.Image.At(e.PC))
+		case e.Kind == world.Patch && e.Addr != site.Call:
+			diff("writes to %s, outside the callsite", w.Image.At(e.Addr))
+		case e.Kind == world.Patch && !late && queues[e.Func] && x.late != 0:
+			diff("calls %s() while the kernel boots, when nobody finishes the queue", e.Func)
+		case e.Kind == world.Patch && late && e.Func == "text_poke_early":
+			diff("calls text_poke_early(), which is for boot: another processor may execute the callsite meanwhile")
+		}
+	}
+	return diffs
+}

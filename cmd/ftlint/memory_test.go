@@ -32,12 +32,25 @@ func TestMemoryLimit(t *testing.T) {
 		return b.Bytes(), cmd.ProcessState.ExitCode()
 	}
 
-	bounded := func(stderr []byte, args ...string) {
-		t.Helper()
+	over := func(stderr []byte) (most int) {
 		for _, m := range collected.FindAllSubmatch(stderr, -1) {
 			if mb, _ := strconv.Atoi(string(m[1])); mb > limit {
-				t.Errorf("%v: a heap of %d MB with GOMEMLIMIT=%dMiB", args, mb, limit)
+				most = max(most, mb)
 			}
+		}
+		return most
+	}
+	// bounded fails the test if the heap is over the limit in each of three runs. The
+	// collector lags behind where other programs have the processors.
+	bounded := func(stderr []byte, args ...string) {
+		t.Helper()
+		most := over(stderr)
+		for try := 0; try < 2 && most > 0; try++ {
+			stderr, _ = limited(args...)
+			most = over(stderr)
+		}
+		if most > 0 {
+			t.Errorf("%v: a heap of %d MB with GOMEMLIMIT=%dMiB", args, most, limit)
 		}
 	}
 

@@ -124,16 +124,15 @@ func (b *bench) translated(prog uint64) (addr, size uint64) {
 type Compiled struct {
 	Addr    uint64
 	Literal uint64 // address of the 64-bit literal that its PLT loads
-	Store   uint64 // the instruction that writes the literal
-	Width   uint64 // of that store, in bytes
+	Store   uint64 // the instruction that writes the first bytes of the literal
 	Alloc   uint64 // the call in bpf_int_jit_compile() that allocated the program's memory, 0 if that is not known
 	Diffs   []Diff
 	WX      []WXMoment
 }
 
 // Torn reports whether a processor that loads the literal can get a part of it, while
-// another writes it: see "Single-copy atomicity" in the Arm ARM, B2.
-func (c *Compiled) Torn() bool { return c.Literal%8 != 0 || c.Width != 8 }
+// another writes it by one store: see "Single-copy atomicity" in the Arm ARM, B2.
+func (c *Compiled) Torn() bool { return c.Literal%8 != 0 }
 
 // compiles has a program compiled at several offsets in its memory, with all at every
 // offset that random numbers lead to, and attaches a trampoline that is far away.
@@ -191,7 +190,9 @@ func (b *bench) compileOnce(insns []uint64, random uint32, seen map[uint64]bool)
 		e := &b.w.Events[i]
 		switch {
 		case (e.Kind == world.Store || e.Kind == world.PatchLiteral) && e.Addr-p.addr < p.size+64:
-			c.Literal, c.Store, c.Width = e.Addr, e.PC, e.Size
+			if c.Store == 0 || e.Addr < c.Literal {
+				c.Literal, c.Store = e.Addr, e.PC
+			}
 		case e.Kind == world.Patch:
 			call = e.Addr
 		}

@@ -255,10 +255,10 @@ func (b *bench) pokeOnce(t *tracee, c change, kind uint64) (p Poke, stuck error)
 		switch {
 		case e.Kind == world.Trap:
 			diff(Detach, e.PC, "warns (brk #%#x)", e.Value)
-		case e.Kind == world.Store && e.Addr != t.addr+targetOff:
+		case e.Kind == world.Store && (e.Addr < t.addr+targetOff || e.Addr+e.Size > t.addr+programEnd):
 			diff(Detach, e.PC, "writes to %+d of the program", int64(e.Addr-t.addr))
 		case e.Kind == world.Store && e.Size != 8:
-			diff(Misaligned, e.PC, "writes the PLT's target by stores of %d bytes: a processor that reads it meanwhile sees a part", e.Size)
+			diff(Torn, e.PC, "writes the PLT's target by stores of %d bytes: a processor that reads it meanwhile sees a part", e.Size)
 		case e.Kind == world.Store && e.Perm&emu.Write == 0:
 			diff(Detach, e.PC, "stores to the program's memory, which is read-only")
 		}

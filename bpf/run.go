@@ -31,7 +31,7 @@ const (
 	Detach                     // what was patched does not run right
 	ICache                     // code is not made visible to instruction fetch
 	Failing                    // the generator fails badly
-	Misaligned                 // a literal is not aligned
+	Torn                       // a literal is written in parts
 	Frame                      // a compiled program loses registers, its frame or its stack
 )
 

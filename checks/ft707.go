@@ -15,6 +15,10 @@ var FT707 = check("FT707", func(pass *analysis.Pass) (any, error) {
 		return out, nil
 	}
 	im := image(pass)
+	parts := bpfDefects(im, res, []bpf.DiffKind{bpf.Torn})
+	for i := range parts {
+		reportBPF(pass, &parts[i], "writes the literal of a program's PLT in parts", "Write the literal by one store of 8 bytes")
+	}
 	var torn *bpf.Compiled
 	n := 0
 	for i := range res.Compiled {
@@ -26,7 +30,7 @@ var FT707 = check("FT707", func(pass *analysis.Pass) (any, error) {
 		}
 	}
 	switch {
-	case torn != nil && torn.Literal%8 != 0:
+	case torn != nil:
 		at, fn := torn.Alloc, "bpf_int_jit_compile"
 		if at == 0 {
 			at = torn.Store
@@ -37,10 +41,7 @@ var FT707 = check("FT707", func(pass *analysis.Pass) (any, error) {
 			Because("%d of %d programs are so, by the random offset in their memory", n, len(res.Compiled)).
 			Do("Ask for memory that is aligned to 8 bytes (\"bpf, arm64: Force 8-byte alignment for JIT buffer\")"),
 			related(im, torn.Store, "the store: %s", im.At(torn.Store)))
-	case torn != nil:
-		report(pass, torn.Store, say("bpf_arch_text_poke writes the literal of a program's PLT in parts").
-			Because("the store has %d bytes of 8", torn.Width).
-			Do("Write the literal by one store of 8 bytes"))
+	case len(parts) > 0:
 	case len(res.Compiled) == 0 && len(res.Stuck) > 0:
 		return inconclusive("%s", stuckOf(res))
 	case len(res.Compiled) == 0:

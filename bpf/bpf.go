@@ -8,6 +8,7 @@
 package bpf
 
 import (
+	"debug/elf"
 	"fmt"
 	"slices"
 
@@ -101,7 +102,8 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 	k := &Kernel{Image: im, Table: table, Types: btf, Guarded: guarded, Prepare: fn.Addr}
 	k.Size, _ = im.Addr("arch_bpf_trampoline_size")
 	k.Poke, _ = im.Addr("bpf_arch_text_poke")
-	_, k.copies = im.Addr("arch_alloc_bpf_trampoline")
+	alloc, ok := im.Lookup("arch_alloc_bpf_trampoline")
+	k.copies = ok && alloc.Bind != elf.STB_WEAK // in 6.8 it is the core's: "arm64, bpf: Use bpf_prog_pack for arm64 bpf trampoline"
 	if err := k.readLayouts(); err != nil {
 		return nil, err
 	}

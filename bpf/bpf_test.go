@@ -111,7 +111,7 @@ func TestKernelsExhaustive(t *testing.T) {
 }
 
 func TestSamples(t *testing.T) {
-	for _, name := range []string{"builders/bpf-good.elf", "builders/bpf-good-bti.elf", "builders/bpf-no-direct.elf"} {
+	for _, name := range []string{"builders/bpf-good.elf", "builders/bpf-good-bti.elf", "builders/bpf-good-in-place.elf", "builders/bpf-no-direct.elf"} {
 		t.Run(name, func(t *testing.T) {
 			res := run(t, images.Sample(t, name), false)
 			clean(t, res)

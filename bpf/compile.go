@@ -267,8 +267,7 @@ func (b *bench) permAt(addr uint64) (perm emu.Perm) {
 }
 
 // packs executes what a trampoline's memory goes through: it is allocated from a pack of
-// the JIT, written, protected, executed and freed. The result is empty in kernels where
-// the core allocates pages.
+// the JIT, written, protected, executed and freed.
 func (b *bench) packs(c *Case) (p Poke, stuck error) {
 	p.What = "to allocate the trampoline for " + c.String() + ", write it, and free it"
 	alloc, _ := b.Image.Addr("arch_alloc_bpf_trampoline")

@@ -67,11 +67,8 @@ const (
 	flagIndirect     = 1 << 8 // it is called through a pointer (struct_ops)
 )
 
-// Bits of btf_func_model.arg_flags: BTF_FMODEL_* of include/linux/bpf.h.
-const (
-	structArg = 1 << 0
-	signedArg = 1 << 1
-)
+// structArg is BTF_FMODEL_STRUCT_ARG of include/linux/bpf.h, a bit of btf_func_model.arg_flags.
+const structArg = 1 << 0
 
 // Open finds what the execution of the image's generator needs. The error is a
 // *world.Lack if the kernel has no BPF trampolines, or none that can be executed.
@@ -85,7 +82,7 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 	}
 	fn, ok := im.Lookup(symbol)
 	switch _, jit := im.Addr("bpf_int_jit_compile"); {
-	case !jit || !ok && !jit:
+	case !jit:
 		return lack("no BPF JIT")
 	case !ok || !im.IsText(fn.Addr):
 		return lack("the kernel has no BPF trampolines (%s)", symbol)
@@ -149,8 +146,8 @@ func (k *Kernel) readLayouts() (err error) {
 		}
 		return l
 	}
-	k.image = of("bpf_tramp_image", "ip_after_call?", "ip_epilogue?", "image", "size?", "nr_skips?", "skips?")
-	k.model = of("btf_func_model", "ret_size", "ret_flags?", "nr_args", "arg_size", "arg_flags")
+	k.image = of("bpf_tramp_image", "ip_after_call?", "ip_epilogue?", "nr_skips?", "skips?")
+	k.model = of("btf_func_model", "ret_size", "nr_args", "arg_size", "arg_flags")
 	if l, e := layoutOf(k.Types, "bpf_tramp_nodes", "nodes", "nr_nodes"); e == nil {
 		k.nodes, k.list = true, l
 		k.item = of("bpf_tramp_node", "link", "cookie")
@@ -160,7 +157,7 @@ func (k *Kernel) readLayouts() (err error) {
 	}
 	k.link = of("bpf_link", "prog", "type")
 	k.prog = of("bpf_prog", "jited", "jited_len", "jit_requested", "type", "expected_attach_type", "len", "bpf_func", "aux", "sleepable?",
-		"call_session_cookie?", "call_get_func_ip?", "is_func")
+		"call_session_cookie?", "is_func")
 	k.aux = of("bpf_prog_aux", "sleepable?", "prog", "jits_use_priv_stack?", "func_idx", "stack_depth",
 		"func?", "func_cnt?", "real_func_cnt?", "exception_boundary?", "exception_cb?", "arena?", "num_exentries?", "priv_stack_ptr?")
 	k.array, _ = layoutOf(k.Types, "bpf_array", "map.max_entries", "ptrs")

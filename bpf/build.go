@@ -194,7 +194,6 @@ func (b *bench) build(c *Case, record bool) *Built {
 			b.must(b.w.M.Watch(t.im, b.image.size))
 		}
 	}
-	b.w.Faults = nil
 	t.Size = int32(b.mem.Page)
 	if b.Size != 0 {
 		ret, returned, err := b.w.Execute(world.Subject{Name: "arch_bpf_trampoline_size", Fn: b.Size, Args: []uint64{t.model, uint64(c.Flags), t.lists, t.fn}})

@@ -21,7 +21,6 @@ type Poke struct {
 type WXMoment struct {
 	PC    uint64 // of the call
 	Func  string // "set_memory_rw"
-	What  string // the page, in words
 	Stays bool   // it is still so at the end
 }
 
@@ -324,7 +323,6 @@ func (b *bench) badPokes() (out []Poke, stuck error) {
 	} {
 		b.reset()
 		t := b.makeTracee(true)
-		b.w.Fail = nil
 		if s.fail != "" {
 			b.w.FailCall(s.fail, 1)
 		}

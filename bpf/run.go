@@ -24,7 +24,6 @@ const (
 	Size                       // more is emitted than was computed
 	Outside                    // a write outside of the buffer
 	Reach                      // a branch does not arrive
-	WX                         // memory is writable and executable
 	Unwind                     // no stack trace comes back to the caller
 	LandingPad                 // an indirect branch lands on no pad
 	Hooks                      // enter and exit functions are not called as they must be

@@ -84,7 +84,6 @@ func (b *bench) makeCase(c *Case) *Built {
 // makeProg makes the struct bpf_prog of a program.
 func (b *bench) makeProg(t *Built, c *Case, i int) {
 	p := &c.Progs[i]
-	prog, aux := b.prog.object(64), b.aux.object(0)
 	attach := [...]uint64{Fentry: b.fentry, ModifyReturn: b.modifyReturn, Fexit: b.fexit}[p.Kind]
 	typ := b.tracing
 	switch p.Type {
@@ -97,25 +96,17 @@ func (b *bench) makeProg(t *Built, c *Case, i int) {
 	}
 	if p.Session > 0 {
 		attach = b.session
-		prog.set("call_session_cookie", 1)
-	}
-	prog.set("type", typ)
-	prog.set("expected_attach_type", attach)
-	prog.set("jit_requested", 1)
-	prog.set("len", 2)
-	if !p.Interp {
-		prog.set("jited", 1)
-	}
-	if p.Sleepable {
-		prog.set("sleepable", 1)
-		aux.set("sleepable", 1)
 	}
 	code := b.codeOf(c, i)
-	prog.set("bpf_func", code)
-	auxAddr := b.put(aux)
-	prog.set("aux", auxAddr)
-	addr := b.put(prog)
-	b.must(b.w.M.Write64(auxAddr+b.aux.members["prog"].Offset, addr))
+	addr := b.makeProgram(make([]uint64, 2), func(prog, aux object) {
+		prog.set("type", typ)
+		prog.set("expected_attach_type", attach)
+		prog.set("call_session_cookie", b2u(p.Session > 0))
+		prog.set("jited", b2u(!p.Interp))
+		prog.set("sleepable", b2u(p.Sleepable))
+		aux.set("sleepable", b2u(p.Sleepable))
+		prog.set("bpf_func", code)
+	})
 	t.progs, t.codes, t.insns = append(t.progs, addr), append(t.codes, code), append(t.insns, addr+b.insnsOff())
 }
 

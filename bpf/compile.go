@@ -18,12 +18,6 @@ type compiled struct {
 	alloc uint64 // the call in bpf_int_jit_compile() that allocated its memory, 0 if that is not known
 }
 
-// Instructions of BPF programs, of 64 bits each (Documentation/bpf/standardization).
-const (
-	bpfReturn0 = 0xb7 // r0 = 0
-	bpfExit    = 0x95
-)
-
 // fillHole fills memory for code with instructions that trap.
 const fillHole = "jit_fill_hole"
 
@@ -137,7 +131,11 @@ func (c *Compiled) Torn() bool { return c.Literal%8 != 0 }
 // compiles has a program compiled at several offsets in its memory, with all at every
 // offset that random numbers lead to, and attaches a trampoline that is far away.
 func (b *bench) compiles(all bool) (out []Compiled, stuck error) {
-	short, long := []uint64{bpfReturn0, bpfExit}, []uint64{bpfReturn0, bpfReturn0, bpfExit}
+	var short, long code
+	short.imm(0, 0)
+	short.exit()
+	long.imm(0, 0)
+	long = append(long, short...)
 	seen := map[uint64]bool{}
 	one := func(insns []uint64, random uint32) (addr uint64) {
 		if stuck != nil {

@@ -353,7 +353,6 @@ func (r *jitRun) setUp() {
 	b.must(m.Write(r.sp, r.above[:]))
 	m.X, m.SP, m.PC = r.before, r.sp, r.progs[0].addr
 	if r.c.jumped { // from the PLT of the program that it replaces: see leadProgram
-		const brX10 = 0xd61f0140
 		b.must(m.Write32(near+thunkOff, brX10))
 		m.X[10], m.X[9], m.PC = r.progs[0].addr, b.caller(), near+thunkOff
 	}

@@ -74,7 +74,30 @@ const (
 	pltOff     = 0x40 // LDR X10, target; BR X10
 	targetOff  = 0x48 // 64 bits, behind the program's last instruction
 	programEnd = 0x50
+
+	ldrX10 = 0x5800004a // LDR X10, 8 bytes from here
+	brX10  = 0xd61f0140
 )
+
+// programCode is the code of a program that is traced, as the JIT makes it: NOPs, and at
+// its end a PLT that branches to target. call is the offset of the NOP that is patched.
+func (k *Kernel) programCode(target uint64) (code []byte, call uint64) {
+	add := func(words ...uint32) {
+		for _, w := range words {
+			code = binary.LittleEndian.AppendUint32(code, w)
+		}
+	}
+	if k.Guarded {
+		add(a64.BTIc)
+	}
+	add(a64.EncodeMOV(9, a64.LR))
+	call = uint64(len(code))
+	for len(code) < pltOff {
+		add(a64.NOP)
+	}
+	add(ldrX10, brX10)
+	return binary.LittleEndian.AppendUint64(code, target), call
+}
 
 // A tracee is a BPF program whose entry is poked.
 type tracee struct {
@@ -83,34 +106,19 @@ type tracee struct {
 	dummy            uint64    // address of dummy_tramp
 }
 
-// names of the targets.
+// targetNames are the targets in words.
 var targetNames = [4]string{"a near trampoline", "another near trampoline", "a trampoline beyond 128 MiB", "another trampoline beyond 128 MiB"}
 
-// program makes a program as the JIT makes it: with a PLT at its end. above reports
-// whether targets that are far away are above it.
+// makeTracee makes a program that is traced. above reports whether targets that are far
+// away are above it.
 func (b *bench) makeTracee(above bool) *tracee {
 	t := &tracee{addr: b.program()}
 	area, err := b.mem.Give(t.addr, programEnd, emu.Read|emu.Exec, true)
 	b.must(err)
-	code := make([]byte, 0, emu.PageSize)
-	add := func(words ...uint32) {
-		for _, w := range words {
-			code = binary.LittleEndian.AppendUint32(code, w)
-		}
-	}
-	if b.Guarded {
-		add(a64.BTIc)
-	}
-	add(a64.EncodeMOV(9, a64.LR))
-	t.call = t.addr + uint64(len(code))
-	t.body = t.call + a64.Size
-	for len(code) < pltOff {
-		add(a64.NOP)
-	}
-	const ldrX10, brX10 = 0x5800004a, 0xd61f0140
-	add(ldrX10, brX10)
 	t.dummy, _ = b.Image.Addr("dummy_tramp")
-	code = binary.LittleEndian.AppendUint64(code, t.dummy)
+	code, call := b.programCode(t.dummy)
+	t.call = t.addr + call
+	t.body = t.call + a64.Size
 	b.must(b.w.M.Write(area.Addr, code))
 	b.symbols = append(b.symbols[:0], symbolRange{t.addr, targetOff})
 	away := b.text[1] + far
@@ -182,7 +190,7 @@ func (b *bench) enter(t *tracee, kind uint64, want uint64) string {
 }
 
 // A change is one call of bpf_arch_text_poke() in a program's life: from one target
-// to another; -1 is none.
+// to another. -1 stands for a NOP.
 type change struct{ from, to int }
 
 // life is what happens to a program's entry.

@@ -274,29 +274,17 @@ func (r *runner) lead() {
 func (r *runner) leadProgram() {
 	b, m := r.b, r.b.w.M
 	at := b.program()
-	words := []uint32{a64.EncodeMOV(9, a64.LR), 0}
-	if b.Guarded {
-		words = append([]uint32{a64.BTIc}, words...)
-	}
-	call := at + uint64(len(words)-1)*a64.Size
+	code, off := b.programCode(r.t.Addr)
+	call := at + off
 	r.body, r.entered = call+a64.Size, at
-	plt := at + 0x40
 	bl, err := a64.EncodeBL(call, r.t.Addr)
 	if err != nil {
-		bl, err = a64.EncodeBL(call, plt)
+		bl, err = a64.EncodeBL(call, at+pltOff)
 		b.must(err)
 	}
-	words[len(words)-1] = bl
-	m.Map(at, 0x80, emu.Read|emu.Exec)
-	var code []byte
-	for _, w := range words {
-		code = binary.LittleEndian.AppendUint32(code, w)
-	}
+	m.Map(at, programEnd, emu.Read|emu.Exec)
 	b.must(m.Write(at, code))
-	const ldrX10, brX10 = 0x5800004a, 0xd61f0140 // ldr x10, plt+8; br x10
-	b.must(m.Write32(plt, ldrX10))
-	b.must(m.Write32(plt+4, brX10))
-	b.must(m.Write64(plt+8, r.t.Addr))
+	b.must(m.Write32(call, bl))
 	m.PC = at
 }
 

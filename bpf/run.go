@@ -62,7 +62,6 @@ type runner struct {
 	sp      uint64
 	above   [96]byte // the stack from sp on, behind the arguments
 	body    uint64   // address where the traced function goes on behind its callsite
-	entered uint64   // address where its caller calls it
 	runCtx  uint64   // that the enter function got
 	enter   string   // the enter function that was called
 	cookies map[int]uint64
@@ -251,12 +250,12 @@ func (r *runner) lead() {
 	b, m := r.b, r.b.w.M
 	switch r.c.From {
 	case Indirect:
-		m.PC, r.entered = r.t.Addr, r.t.Addr
+		m.PC = r.t.Addr
 	case Program:
 		r.leadProgram()
 	case Site:
 		s := b.site
-		r.body, r.entered = s.Call+a64.Size, s.Func
+		r.body = s.Call + a64.Size
 		target, _ := b.Image.Addr("ftrace_caller")
 		bl, err := a64.EncodeBL(s.Call, target)
 		b.must(err)
@@ -276,7 +275,7 @@ func (r *runner) leadProgram() {
 	at := b.program()
 	code, off := b.programCode(r.t.Addr)
 	call := at + off
-	r.body, r.entered = call+a64.Size, at
+	r.body = call + a64.Size
 	bl, err := a64.EncodeBL(call, r.t.Addr)
 	if err != nil {
 		bl, err = a64.EncodeBL(call, at+pltOff)

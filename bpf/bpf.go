@@ -31,7 +31,7 @@ type Kernel struct {
 
 	Prepare uint64 // address of arch_prepare_bpf_trampoline()
 	Size    uint64 // of arch_bpf_trampoline_size(), 0 before 6.8
-	Poke    uint64 // of bpf_arch_text_poke(), 0 if there is none
+	Poke    uint64 // of bpf_arch_text_poke(), 0 if the kernel has no such function
 
 	site      callsite.Site // that is traced; see HasSite
 	HasSite   bool          // functions are traced by direct calls of ftrace, from 6.4 on

@@ -157,7 +157,8 @@ func TestPlaces(t *testing.T) {
 		{[]Arg{long, long, long, long, long, long, long, pair, num}, []where{{0, 0, 8}, {1, 0, 8}, {2, 0, 8}, {3, 0, 8}, {4, 0, 8}, {5, 0, 8}, {6, 0, 8},
 			{-1, 0, 8}, {-1, 8, 8}, {-1, 16, 4}}, 24},
 		// C.14: on the stack it is aligned to 16 bytes.
-		{[]Arg{long, long, long, long, long, long, long, long, num, wide}, []where{{0, 0, 8}, {1, 0, 8}, {2, 0, 8}, {3, 0, 8}, {4, 0, 8}, {5, 0, 8}, {6, 0, 8}, {7, 0, 8},
+		{[]Arg{long, long, long, long, long, long, long, long, num, wide}, []where{
+			{0, 0, 8}, {1, 0, 8}, {2, 0, 8}, {3, 0, 8}, {4, 0, 8}, {5, 0, 8}, {6, 0, 8}, {7, 0, 8},
 			{-1, 0, 4}, {-1, 16, 8}, {-1, 24, 8}}, 32},
 	} {
 		got, stack := (Proto{Args: test.args}).places()

@@ -59,8 +59,8 @@ func (p Proto) Slots() (n int) {
 	return n
 }
 
-// A where is the place of one word of an argument: register reg, or the stack at
-// SP+off where reg is -1. size is how many of its bytes have a meaning.
+// A where is the place of one word of an argument: register reg or, where reg is -1,
+// the stack at SP+off. size is how many of the word's bytes have a meaning.
 type where struct {
 	reg  int
 	off  uint64
@@ -123,7 +123,7 @@ type Prog struct {
 	Cookie    uint64
 	Sleepable bool
 	Interp    bool // it is not compiled: the interpreter gets its instructions
-	Session   int  // from 1: this fentry and a fexit of the same number are a session with a cookie of its own; 0: neither
+	Session   int  // not 0: this fentry and the fexit of the same number are a session, which has a cookie of its own
 }
 
 // A ProgType is what a program is attached as.
@@ -150,9 +150,15 @@ const (
 	Apart                    // the trampoline and the programs are near each other, beyond +128 MiB of the kernel
 )
 
-var placeNames = [...]string{"", "the trampoline beyond +128 MiB of the kernel", "the trampoline beyond -128 MiB of the kernel",
-	"the programs beyond 128 MiB", "the traced program beyond 128 MiB", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address", "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address",
-	"the trampoline and the programs beyond 128 MiB of the kernel"}
+var placeNames = [...]string{
+	ImageAbove:  "the trampoline beyond +128 MiB of the kernel",
+	ImageBelow:  "the trampoline beyond -128 MiB of the kernel",
+	ProgsFar:    "the programs beyond 128 MiB",
+	FuncFar:     "the traced program beyond 128 MiB",
+	TaggedImage: "the trampoline beyond +128 MiB, struct bpf_tramp_image at a tagged address",
+	WideImage:   "the trampoline beyond +128 MiB, struct bpf_tramp_image at a 52-bit address",
+	Apart:       "the trampoline and the programs beyond 128 MiB of the kernel",
+}
 
 func (p Place) String() string { return placeNames[p] }
 

@@ -27,7 +27,7 @@ var protos = []Proto{
 	{[]Arg{long, long, long, long, long, long, long, long, dozen, {Size: 3, Struct: true}}, 8},
 }
 
-// more are prototypes that add little to those, for --exhaustive.
+// moreProtos are prototypes that add little to protos, for --exhaustive.
 func moreProtos() (more []Proto) {
 	for n := range 13 {
 		var longs, nums, mixed []Arg
@@ -49,7 +49,7 @@ func moreProtos() (more []Proto) {
 	return more
 }
 
-// cookie values take from one to four instructions to load, or none.
+// cookieValues take from one to four instructions to load. Without a cookie nothing is loaded.
 var cookieValues = []uint64{0, 1, 0x12345, 0x1_2345_6789, 0xffff_0000_1234_5678, ^uint64(0), 0x1234_5678_9abc_def0}
 
 // progSets are sets of programs.
@@ -80,7 +80,10 @@ func (k *Kernel) progSets() (sets [][]Prog) {
 		sets = append(sets, []Prog{{Kind: ModifyReturn, Type: LSMCgroup}})
 	}
 	if k.session != 0 {
-		sets = append(sets, []Prog{{Kind: Fentry, Session: 1}, {Kind: Fentry}, {Kind: Fentry, Session: 2}, {Kind: Fexit, Session: 1}, {Kind: Fexit}, {Kind: Fexit, Session: 2}})
+		sets = append(sets, []Prog{
+			{Kind: Fentry, Session: 1}, {Kind: Fentry}, {Kind: Fentry, Session: 2},
+			{Kind: Fexit, Session: 1}, {Kind: Fexit}, {Kind: Fexit, Session: 2},
+		})
 	}
 	return sets
 }

@@ -200,7 +200,8 @@ func (b *bench) compileOnce(insns []uint64, random uint32, seen map[uint64]bool)
 	}
 	if bad := b.enterCompiled(p, call, b.text[1]+far); bad != "" {
 		fn, _ := b.Image.Addr("bpf_int_jit_compile")
-		c.Diffs = append(c.Diffs, Diff{Kind: Reach, Text: "makes a program to which a trampoline that is far away is attached, and then " + bad, Emitter: Emitter{PC: fn}})
+		text := "makes a program to which a trampoline that is far away is attached, and then " + bad
+		c.Diffs = append(c.Diffs, Diff{Kind: Reach, Text: text, Emitter: Emitter{PC: fn}})
 	}
 	return c, nil
 }

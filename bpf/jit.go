@@ -426,7 +426,7 @@ func (r *jitRun) noteSP(pc, before uint64) {
 	}
 }
 
-// progAt is the program that an address lies in, -1 if there is none.
+// progAt is the program that an address lies in, -1 if the address is outside of all.
 func (r *jitRun) progAt(pc uint64) int {
 	for i, p := range r.progs {
 		if pc-p.addr < p.size {

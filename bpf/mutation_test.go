@@ -23,11 +23,12 @@ import (
 // generators are the functions that make a trampoline or patch it, by the beginnings
 // of their names.
 var generators = []string{
-	"arch_prepare_bpf_trampoline", "arch_bpf_trampoline_size", "arch_bpf_trampoline_skip", "prepare_trampoline", "invoke_bpf_", "emit_a64_", "emit_addr_mov_i64", "emit_call",
-	"emit_bti", "emit_stack_arg", "save_args", "restore_args", "store_func_meta", "calc_arg_aux", "is_long_jump", "gen_branch_or_nop", "bpf_arch_text_poke", "emit.",
+	"arch_prepare_bpf_trampoline", "arch_bpf_trampoline_size", "arch_bpf_trampoline_skip", "prepare_trampoline", "invoke_bpf_",
+	"emit_a64_", "emit_addr_mov_i64", "emit_call", "emit_bti", "emit_stack_arg", "save_args", "restore_args", "store_func_meta",
+	"calc_arg_aux", "is_long_jump", "gen_branch_or_nop", "bpf_arch_text_poke", "emit.",
 }
 
-// words are the mutants of the generators.
+// generatorMutants are the mutants of the generators.
 func generatorMutants(im *elfscan.Image) (list []mutants.Mutant) {
 	for _, s := range im.Functions() {
 		if !slices.ContainsFunc(generators, func(prefix string) bool { return strings.HasPrefix(s.Name, prefix) }) || !im.IsText(s.Addr) {
@@ -162,10 +163,12 @@ func TestMutation(t *testing.T) {
 				if v == survives || v == stuck {
 					w, _ := im.Word(m.Addr)
 					l, _ := im.Line(m.Addr)
-					t.Logf("%s %s: %s, %s:%d, not noticed (%d): now %s", im.At(m.Addr), m.How, a64.Text(w, m.Addr, im.Name), l.File, l.Line, v, a64.Text(m.Words[0], m.Addr, im.Name))
+					t.Logf("%s %s: %s, %s:%d, not noticed (%d): now %s", im.At(m.Addr), m.How, a64.Text(w, m.Addr, im.Name),
+						l.File, l.Line, v, a64.Text(m.Words[0], m.Addr, im.Name))
 				}
 			})
-			t.Logf("%d of %d mutants: %d do the same, %d are noticed, %d without a verdict, %d survive", n, len(list), counts[same], counts[noticed], counts[stuck], counts[survives])
+			t.Logf("%d of %d mutants: %d do the same, %d are noticed, %d without a verdict, %d survive",
+				n, len(list), counts[same], counts[noticed], counts[stuck], counts[survives])
 			if changing := n - counts[same]; counts[noticed]*100 < changing*95 {
 				t.Errorf("%d of %d mutants that do something else are noticed", counts[noticed], changing)
 			}

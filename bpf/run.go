@@ -67,7 +67,7 @@ type runner struct {
 	cookies map[int]uint64
 	segment int                                           // see Listing.watch
 	watch   func(r *runner, pc uint64, before [31]uint64) // called behind each instruction, if blame is not nil
-	blame   *blame                                        // not nil: it is known what wrote each register and each word of the stack
+	blame   *blame                                        // nil: what wrote registers and the stack is not noted
 }
 
 // A blame is what last wrote each register and each word of the stack.
@@ -152,7 +152,7 @@ func (b *bench) execute(c *Case, t *Built, s *Scenario, watch func(*runner, uint
 		m.Hook(r.body, nil)
 	}()
 	m.Hook(r.body, func(*emu.Machine) error { return r.atFunction() })
-	err := r.go_()
+	err := r.follow()
 	switch {
 	case err == nil:
 		r.atEnd()
@@ -165,9 +165,9 @@ func (b *bench) execute(c *Case, t *Built, s *Scenario, watch func(*runner, uint
 	return r.diffs, nil
 }
 
-// go_ executes up to the end. With blame it executes one instruction after the
+// follow executes up to the end. With blame it executes one instruction after the
 // other.
-func (r *runner) go_() error {
+func (r *runner) follow() error {
 	m, end := r.b.w.M, r.b.caller()
 	if r.blame == nil {
 		return m.Run(end)
@@ -299,8 +299,8 @@ func (r *runner) diff(kind DiffKind, blamed uint64, format string, args ...any) 
 	r.diffs = append(r.diffs, d)
 }
 
-// reg is the instruction that wrote a register, mem the one that wrote a word of
-// the stack, call the one that is executed: what a difference is blamed on.
+// reg is the instruction that wrote a register. A difference is blamed on that, on mem or
+// on call, each of which is 0 where it is not known.
 func (r *runner) reg(i int) uint64 {
 	if r.blame == nil {
 		return 0
@@ -351,6 +351,7 @@ func loadedFrom(w uint32, i int, x [31]uint64, sp uint64) uint64 {
 	return 0
 }
 
+// mem is the instruction that wrote a word of the stack.
 func (r *runner) mem(addr uint64) uint64 {
 	if r.blame == nil {
 		return 0
@@ -358,6 +359,7 @@ func (r *runner) mem(addr uint64) uint64 {
 	return r.blame.stack[addr&^7] // 0 if nothing has written there
 }
 
+// call is the trampoline's instruction that was executed last.
 func (r *runner) call() uint64 {
 	if r.blame == nil {
 		return 0
@@ -493,8 +495,8 @@ func (r *runner) atTramp(kind stepKind, name string) error {
 	return nil
 }
 
-// progOf is the index of the program whose struct bpf_prog is at addr, -1 if there
-// is none.
+// progOf is the index of the program whose struct bpf_prog is at addr, -1 if no
+// program's is.
 func (r *runner) progOf(addr uint64) int {
 	for i, p := range r.t.progs {
 		if p == addr {

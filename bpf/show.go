@@ -265,7 +265,8 @@ func (k *Kernel) parseType(text string) (a Arg, err error) {
 		}
 	}
 	if !ok {
-		return a, fmt.Errorf("the type %q is not known: it can be one of C, one of the kernel's short names (u32), a pointer, or a structure that BTF has", strings.TrimSpace(text))
+		return a, fmt.Errorf("the type %q is not known: it can be one of C, one of the kernel's short names (u32), "+
+			"a pointer, or a structure that BTF has", strings.TrimSpace(text))
 	}
 	return Arg{Size: size, Wide: size == 16}, nil
 }

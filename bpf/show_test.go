@@ -99,9 +99,13 @@ func TestShow(t *testing.T) {
 	if !slices.Equal(labels, want) {
 		t.Errorf("the labels are %q, want %q", labels, want)
 	}
-	for _, want := range []string{"landing pad", "saves x29 of the caller and the address in the function's caller", "saves word 1 of the arguments", "loads word 0 of the arguments",
-		"saves the number of words of the arguments", "goes to fmod_ret program 1", "goes to the function's body", "saves the return value", "ip_epilogue", "goes to the function's caller",
-		"saves what fmod_ret program 1 has returned", "ip_after_call: becomes a branch to ip_epilogue when the trampoline is given up"} {
+	for _, want := range []string{
+		"landing pad", "saves x29 of the caller and the address in the function's caller",
+		"saves word 1 of the arguments", "loads word 0 of the arguments", "saves the number of words of the arguments",
+		"goes to fmod_ret program 1", "saves what fmod_ret program 1 has returned",
+		"goes to the function's body", "saves the return value", "goes to the function's caller",
+		"ip_epilogue", "ip_after_call: becomes a branch to ip_epilogue when the trampoline is given up",
+	} {
 		if !slices.Contains(notes, want) {
 			t.Errorf("no instruction has the note %q", want)
 		}

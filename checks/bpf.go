@@ -39,8 +39,8 @@ var BPF = &analysis.Analyzer{
 // generates: the differences of a kind that the same line is to blame for.
 type bpfDefect struct {
 	fn     string        // the function that is to blame
-	first  *bpf.Failed   // a case that shows it; nil if it is not shown by a trampoline
-	jitted *bpf.Jitted   // compiled programs that show it; nil if none do
+	first  *bpf.Failed   // a case whose trampoline shows it, or nil
+	jitted *bpf.Jitted   // compiled programs that show it, or nil
 	while  string        // what was executed, if first and jitted are nil
 	diffs  []bpf.Diff    // of the first case
 	cases  []*bpf.Failed // all that show it

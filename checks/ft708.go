@@ -57,5 +57,6 @@ var FT708 = check("FT708", func(pass *analysis.Pass) (any, error) {
 	if len(res.Stuck) > 0 && len(calls) == 0 {
 		return inconclusive("%s", stuckOf(res))
 	}
-	return finding.Outcome{Examined: plural.Of(len(res.Pokes), "change") + " of programs' entries, " + plural.Of(len(res.Compiled), "compiled program"), Grave: grave}, nil
+	what := plural.Of(len(res.Pokes), "change") + " of programs' entries, " + plural.Of(len(res.Compiled), "compiled program")
+	return finding.Outcome{Examined: what, Grave: grave}, nil
 }, BPF)

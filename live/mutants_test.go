@@ -36,7 +36,8 @@ const leftover = "FT407"
 var mutated = []string{
 	"ftrace_call_adjust", "ftrace_init_nop", "ftrace_make_call", "ftrace_modify_call", "ftrace_make_nop", "ftrace_modify_code",
 	"ftrace_find_callable_addr", "get_ftrace_plt", "reachable_by_bl", "arm64_rec_", "ftrace_rec_",
-	"ftrace_update_ftrace_func", "arch_ftrace_update_code", "arch_ftrace_update_trampoline", "arch_ftrace_trampoline_free", "arch_ftrace_trampoline_func", "arch_ftrace_get_symaddr", "ftrace_enable_ftrace_graph_caller", "ftrace_disable_ftrace_graph_caller",
+	"ftrace_update_ftrace_func", "arch_ftrace_update_code", "arch_ftrace_update_trampoline", "arch_ftrace_trampoline_free",
+	"arch_ftrace_trampoline_func", "arch_ftrace_get_symaddr", "ftrace_enable_ftrace_graph_caller", "ftrace_disable_ftrace_graph_caller",
 	"ftrace_modify_graph_caller", "ftrace_graph_func", "prepare_ftrace_return",
 	"aarch64_insn_patch_text_nosync", "aarch64_insn_write", "__aarch64_insn_write", "aarch64_insn_write_literal_u64", "aarch64_insn_read",
 	"patch_map", "patch_unmap", "aarch64_insn_gen_", "aarch64_insn_encode_", "aarch64_insn_decode_", "label_imm_common", "branch_imm_common",

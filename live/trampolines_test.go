@@ -42,7 +42,8 @@ func attachments() (list []attachment) {
 	prctl := attachment{fn: "security_task_prctl", call: "prctl", proto: bpf.Proto{Args: []bpf.Arg{num, long, long, long, long}, Ret: 4},
 		args: []uint64{0x7e57, 0x1111, 0x2222_2222_2222, 0x3333, 0x4444}, ret: -enosys, result: -einval}
 	sync := attachment{fn: "ksys_sync", call: "sync"}
-	read := attachment{fn: "vfs_read", call: "read", proto: bpf.Proto{Args: []bpf.Arg{long, long, long, long}, Ret: 8}, args: []uint64{0, 0, 77, 0}, ret: 77, result: 77}
+	read := attachment{fn: "vfs_read", call: "read", proto: bpf.Proto{Args: []bpf.Arg{long, long, long, long}, Ret: 8},
+		args: []uint64{0, 0, 77, 0}, ret: 77, result: 77}
 	add := func(to attachment, name string, rets []int32, kinds ...bpf.Kind) {
 		to.name, to.rets = to.fn+":"+name, make([]int32, len(kinds))
 		copy(to.rets, rets)
@@ -74,8 +75,8 @@ func attachments() (list []attachment) {
 func (a *attachment) isProgram() bool { return a.call == "program" }
 
 // TestTrampolines boots Debian's kernels, attaches BPF programs to functions and to a BPF
-// program, and calls these. The words of each trampoline, and what programs and the caller see, are what
-// ftlint says.
+// program, and calls these. The words of each trampoline, and what programs and the caller
+// see, are what ftlint says.
 func TestTrampolines(t *testing.T) {
 	number(t)
 	needQemu(t)

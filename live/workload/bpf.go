@@ -43,8 +43,8 @@ type insn struct {
 // nothing is the program that returns 0.
 var nothing = []insn{{0xb7, 0, 0, 0}, {0x95, 0, 0, 0}} // r0 = 0; exit
 
-// moduleBTF is a descriptor of the types of a module that is loaded; -1 if the kernel has
-// none.
+// moduleBTF is a descriptor of the types of a module that is loaded, or -1 if the kernel
+// has no types of that module.
 func moduleBTF(module string) int {
 	for id := uint32(0); ; {
 		attr := make([]byte, 16)
@@ -77,8 +77,9 @@ func moduleBTF(module string) int {
 }
 
 // loadTracing loads a program that is to be attached to the kernel's function with that
-// number in BTF: in the types of a module if btf is their descriptor, in the kernel's if it
-// is 0. attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier says if it refuses.
+// number in BTF. btf is the descriptor of the types of a module, or 0 for the kernel's.
+// attach is traceFentry, traceFexit, modifyReturn or lsmHook. log is what the verifier
+// says of a program that it refuses.
 func loadTracing(prog []insn, attach, id uint32, btf int) (fd int, log string, err error) {
 	kind := uint32(progTracing)
 	if attach == lsmHook {

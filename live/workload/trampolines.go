@@ -111,9 +111,10 @@ func (c *traced) try() error {
 	fmt.Printf("LIVE trampoline %s returned %#x\n", c.name, uint64(ret))
 	for i := range c.progs {
 		slot := data[i*slotSize:]
-		text := fmt.Sprintf("LIVE trampoline %s saw %d %d %d %#x %#x", c.name, i, le.Uint64(slot[slotRuns:]), le.Uint64(slot[slotOrder:]), le.Uint64(slot[slotIP:]), le.Uint64(slot[slotCookie:]))
+		word := func(off int) uint64 { return le.Uint64(slot[off:]) }
+		text := fmt.Sprintf("LIVE trampoline %s saw %d %d %d %#x %#x", c.name, i, word(slotRuns), word(slotOrder), word(slotIP), word(slotCookie))
 		for j := range c.args + 1 {
-			text += fmt.Sprintf(" %#x", le.Uint64(slot[slotArgs+8*j:]))
+			text += fmt.Sprintf(" %#x", word(slotArgs+8*j))
 		}
 		fmt.Println(text)
 	}
@@ -156,7 +157,7 @@ func (c *traced) observer(p *attached, seen, slot int) []insn {
 	return append(prog, insn{moveImm, 0, 0, p.ret}, insn{exit, 0, 0, 0})
 }
 
-// use calls the function; t is the program that is one.
+// use calls the function, which is t if it is a BPF program.
 func (c *traced) use(t target) (ret int64) {
 	raw := func(n, a, b, d, e, f uintptr) int64 {
 		r, _, errno := syscall.RawSyscall6(n, a, b, d, e, f, 0)

@@ -50,6 +50,14 @@ func clean(t *testing.T, res *Results) {
 			t.Errorf("a program at %#x: %s", c.Addr, d.Text)
 		}
 	}
+	for _, j := range res.Jitted {
+		for _, d := range j.Diffs {
+			t.Errorf("%s: %s", j.What, d.Text)
+		}
+	}
+	for _, err := range res.StuckJIT {
+		t.Error(err)
+	}
 	if res.Builds < 25 || res.Runs < 90 || len(res.Pokes) < 36 || len(res.Compiled) < 6 {
 		t.Errorf("%d trampolines, executed %d times, %d changes, %d programs", res.Builds, res.Runs, len(res.Pokes), len(res.Compiled))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ftlint/ftlint/callsite"
+	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestKernelsJIT(t *testing.T) {
 	for suite, some := range map[string]int{"bookworm": 5, "trixie": 7, "sid": 9} {
 		t.Run(suite, func(t *testing.T) {
-			k := open(t, suite)
+			k := open(t, images.Kernel(t, suite))
 			b := newBench(k)
 			for _, all := range []bool{false, true} {
 				start := time.Now()
@@ -37,10 +38,9 @@ func TestKernelsJIT(t *testing.T) {
 	}
 }
 
-// open opens one of Debian's kernels.
-func open(t testing.TB, suite string) *Kernel {
+// open opens the generator of an image.
+func open(t testing.TB, im *elfscan.Image) *Kernel {
 	t.Helper()
-	im := images.Kernel(t, suite)
 	table, err := callsite.Of(im)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func open(t testing.TB, suite string) *Kernel {
 func TestOffsets(t *testing.T) {
 	for suite, step := range map[string]uint64{"bookworm": 4, "trixie": 8} {
 		t.Run(suite, func(t *testing.T) {
-			b := newBench(open(t, suite))
+			b := newBench(open(t, images.Kernel(t, suite)))
 			list, err := b.compiles(true)
 			if err != nil {
 				t.Fatal(err)

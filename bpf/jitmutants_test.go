@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/internal/race"
 )
 
@@ -16,7 +17,7 @@ func TestJITMutants(t *testing.T) {
 	if testing.Short() || race.Enabled {
 		t.Skip("SKIPPED: -short, or under the race detector: it takes half a minute without it")
 	}
-	k := open(t, "trixie")
+	k := open(t, images.Kernel(t, "trixie"))
 	some, all := newBench(k).jitCases(false), newBench(k).jitCases(true)
 	want := made(k, some)
 	changed, missed := 0, 0

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
-	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/internal/mutants"
@@ -128,14 +127,7 @@ func TestMutation(t *testing.T) {
 	for _, suite := range []string{"bookworm", "trixie", "sid"} {
 		t.Run(suite, func(t *testing.T) {
 			im := images.Kernel(t, suite)
-			table, err := callsite.Of(im)
-			if err != nil {
-				t.Fatal(err)
-			}
-			k, err := Open(table, callsite.ReadTypes(im, false), false)
-			if err != nil {
-				t.Fatal(err)
-			}
+			k := open(t, im)
 			cases := k.cases(false)
 			var more []Case
 			for i, c := range k.cases(true) {

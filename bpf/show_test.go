@@ -5,27 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/internal/images"
 )
 
-// kernel opens a sample's generator.
-func kernel(t *testing.T, name string) *Kernel {
-	t.Helper()
-	im := images.Sample(t, name)
-	table, err := callsite.Of(im)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := Open(table, callsite.ReadTypes(im, false), strings.Contains(name, "bti"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
 func TestParseProto(t *testing.T) {
-	k := kernel(t, "builders/bpf-good.elf")
+	k := open(t, images.Sample(t, "builders/bpf-good.elf"))
 	for text, want := range map[string]string{
 		"void f(void)":                                           "void f(void)",
 		"int f(struct bpf_tramp_run_ctx, long)":                  "int f(struct of 16 bytes, long)",
@@ -52,7 +36,7 @@ func TestParseProto(t *testing.T) {
 }
 
 func TestParsePrograms(t *testing.T) {
-	k := kernel(t, "builders/bpf-good.elf")
+	k := open(t, images.Sample(t, "builders/bpf-good.elf"))
 	proto := Proto{[]Arg{long}, 4}
 	c, err := k.ParsePrograms(proto, "fexit, fentry,fmod_ret,fexit")
 	if err != nil {
@@ -74,7 +58,7 @@ func TestParsePrograms(t *testing.T) {
 // Each word of a trampoline has the call that it leads to, and those that move what has
 // a meaning say what it is.
 func TestShow(t *testing.T) {
-	k := kernel(t, "builders/bpf-good-bti.elf")
+	k := open(t, images.Sample(t, "builders/bpf-good-bti.elf"))
 	c, err := k.ParsePrograms(Proto{[]Arg{long, num}, 4}, "fentry,fmod_ret,fexit")
 	if err != nil {
 		t.Fatal(err)

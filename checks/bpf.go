@@ -38,12 +38,12 @@ var BPF = &analysis.Analyzer{
 // A bpfDefect is one kind of defect in the generator of BPF trampolines, or in what it
 // generates: the differences of a kind that the same line is to blame for.
 type bpfDefect struct {
-	fn     string        // the function that is to blame
-	first  *bpf.Failed   // a case whose trampoline shows it, or nil
-	jitted *bpf.Jitted   // compiled programs that show it, or nil
-	while  string        // what was executed, if first and jitted are nil
-	diffs  []bpf.Diff    // of the first case
-	cases  []*bpf.Failed // all that show it
+	fn     string      // the function that is to blame
+	first  *bpf.Failed // a case whose trampoline shows it, or nil
+	jitted *bpf.Jitted // compiled programs that show it, or nil
+	while  string      // what was executed, if first and jitted are nil
+	diffs  []bpf.Diff  // of the first case
+	cases  int         // whose trampolines show it
 }
 
 // bpfCheck makes the analyzer of a rule that looks at the executed generator. The rule
@@ -51,12 +51,9 @@ type bpfDefect struct {
 // does, fix what to do about it.
 func bpfCheck(id, does, fix string, kinds ...bpf.DiffKind) *analysis.Analyzer {
 	return check(id, func(pass *analysis.Pass) (any, error) {
-		res := pass.ResultOf[BPF].(*bpf.Results)
-		if res.None != nil {
-			return notApplicable("%v", res.None)
-		}
-		if res.Err != nil {
-			return inconclusive("%w", res.Err)
+		res, out, done := bpfRun(pass)
+		if done {
+			return out, nil
 		}
 		defects := bpfDefects(image(pass), res, kinds)
 		for i := range defects {
@@ -65,7 +62,8 @@ func bpfCheck(id, does, fix string, kinds ...bpf.DiffKind) *analysis.Analyzer {
 		if len(res.Stuck) > 0 && len(defects) == 0 {
 			return inconclusive("%s", stuckOf(res))
 		}
-		return bpfExamined(res)
+		return examined("%s, executed %d times; %s of code patched",
+			plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))
 	}, BPF)
 }
 
@@ -78,15 +76,10 @@ func stuckOf(res *bpf.Results) string {
 	return text
 }
 
-// bpfExamined says what was executed.
-func bpfExamined(res *bpf.Results) (any, error) {
-	return examined("%s, executed %d times; %s of code patched", plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))
-}
-
 // bpfDefects groups the differences of the kinds by the line that is to blame.
 func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list []bpfDefect) {
 	index := map[string]int{}
-	add := func(d bpfDefect, f *bpf.Failed) {
+	add := func(d bpfDefect) {
 		first := d.diffs[0]
 		key := d.fn
 		if pc := first.Emitter.PC; pc != 0 {
@@ -98,8 +91,8 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 			index[key] = i
 			list = append(list, d)
 		}
-		if f != nil {
-			list[i].cases = append(list[i].cases, f)
+		if d.first != nil {
+			list[i].cases++
 		}
 	}
 	of := func(diffs []bpf.Diff) (out []bpf.Diff) {
@@ -113,25 +106,25 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 	for i := range res.Failed {
 		f := &res.Failed[i]
 		if diffs := of(f.Diffs); len(diffs) > 0 {
-			add(bpfDefect{fn: blamed(im, diffs[0], "arch_prepare_bpf_trampoline"), first: f, diffs: diffs}, f)
+			add(bpfDefect{fn: blamed(im, diffs[0], "arch_prepare_bpf_trampoline"), first: f, diffs: diffs})
 		}
 	}
 	for i := range res.Pokes {
 		p := &res.Pokes[i]
 		if diffs := of(p.Diffs); len(diffs) > 0 {
-			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_arch_text_poke"), while: p.What, diffs: diffs}, nil)
+			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_arch_text_poke"), while: p.What, diffs: diffs})
 		}
 	}
 	for i := range res.Compiled {
 		c := &res.Compiled[i]
 		if diffs := of(c.Diffs); len(diffs) > 0 {
-			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), while: "for a program of two instructions", diffs: diffs}, nil)
+			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), while: "for a program of two instructions", diffs: diffs})
 		}
 	}
 	for i := range res.Jitted {
 		j := &res.Jitted[i]
 		if diffs := of(j.Diffs); len(diffs) > 0 {
-			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), jitted: j, diffs: diffs}, nil)
+			add(bpfDefect{fn: blamed(im, diffs[0], "bpf_int_jit_compile"), jitted: j, diffs: diffs})
 		}
 	}
 	return list
@@ -178,8 +171,8 @@ func reportBPF(pass *analysis.Pass, d *bpfDefect, does, fix string) {
 			c = c.Because("emitted in a call at %s", im.At(pc))
 		}
 	}
-	if n := len(d.cases); n > 1 {
-		c = c.Because("seen in %s", plural.Of(n, "case"))
+	if d.cases > 1 {
+		c = c.Because("seen in %s", plural.Of(d.cases, "case"))
 	}
 	pc := cmp.Or(first.Emitter.PC, addrOf(im, d.fn))
 	pos := im.Pos(pc)
@@ -195,8 +188,7 @@ func addrOf(im *elfscan.Image, name string) uint64 {
 	return addr
 }
 
-// bpfRun is the common beginning of the rules on what was executed for BPF that look
-// at it themselves. done reports whether out and err are the rule's outcome.
+// bpfRun is the common beginning of the rules on what was executed for BPF. done reports whether out and err are the rule's outcome.
 func bpfRun(pass *analysis.Pass) (res *bpf.Results, out any, done bool) {
 	res = pass.ResultOf[BPF].(*bpf.Results)
 	switch {

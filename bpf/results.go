@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -341,8 +342,8 @@ func (b *bench) judgeWrites(t *Built, diff func(kind DiffKind, pc uint64, format
 
 // words are the instructions of code.
 func words(code []byte) (out []uint32) {
-	for i := 0; i+4 <= len(code); i += 4 {
-		out = append(out, uint32(code[i])|uint32(code[i+1])<<8|uint32(code[i+2])<<16|uint32(code[i+3])<<24)
+	for i := 0; i+a64.Size <= len(code); i += a64.Size {
+		out = append(out, binary.LittleEndian.Uint32(code[i:]))
 	}
 	return out
 }

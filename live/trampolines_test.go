@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,7 +106,7 @@ func attachAll(t *testing.T, im *elfscan.Image) {
 		t.Fatal(err)
 	}
 	list := slices.DeleteFunc(attachments(), func(a attachment) bool { return !a.isProgram() && !k.HasSite })
-	var file_ bytes.Buffer
+	var lines bytes.Buffer
 	built := map[string][]*bpf.Built{}
 	for i := range list {
 		a := &list[i]
@@ -129,16 +130,16 @@ func attachAll(t *testing.T, im *elfscan.Image) {
 				id = f.BTF
 			}
 		}
-		fmt.Fprintf(&file_, "case %s %d %d %d %s %d\n", a.name, id, len(a.args), min(a.proto.Ret, 1), a.call, size)
+		fmt.Fprintf(&lines, "case %s %d %d %d %s %d\n", a.name, id, len(a.args), min(a.proto.Ret, 1), a.call, size)
 		for i, prog := range a.progs {
-			fmt.Fprintf(&file_, "prog %v %#x %d\n", prog.Kind, prog.Cookie, a.rets[i])
+			fmt.Fprintf(&lines, "prog %v %#x %d\n", prog.Kind, prog.Cookie, a.rets[i])
 		}
 	}
 	image := filepath.Join(t.TempDir(), "Image")
 	if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	m := machine{initrd: initrd(t, "", file{"trampolines", isFile, file_.Bytes()}), bad: misbehaves, args: "nokaslr"}
+	m := machine{initrd: initrd(t, "", file{"trampolines", isFile, lines.Bytes()}), bad: misbehaves, args: "nokaslr"}
 	v, err := m.boot(t, image)
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +283,7 @@ func (a *attachment) compareWords(t *testing.T, im *elfscan.Image, text string, 
 	for _, b := range built {
 		var predicted []uint32
 		for i := 0; i+4 <= len(b.Code); i += 4 {
-			predicted = append(predicted, uint32(b.Code[i])|uint32(b.Code[i+1])<<8|uint32(b.Code[i+2])<<16|uint32(b.Code[i+3])<<24)
+			predicted = append(predicted, binary.LittleEndian.Uint32(b.Code[i:]))
 		}
 		want := units(predicted, b.Addr)
 		got := units(words, at)

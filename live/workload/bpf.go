@@ -108,11 +108,8 @@ func loadProgram(kind uint32, prog []insn, set func(attr []byte)) (fd int, log s
 	copy(attr[48:], "probe")
 	set(attr)
 	fd, err = bpf(progLoad, attr)
-	n := 0
-	for n < len(said) && said[n] != 0 {
-		n++
-	}
-	return fd, string(said[:n]), err
+	text, _, _ := bytes.Cut(said, []byte{0})
+	return fd, string(text), err
 }
 
 // attachTracing attaches a program that loadTracing has loaded. Closing link detaches

@@ -120,12 +120,15 @@ func (r *Functions) one(t Terminal, f tracing.Listed) {
 	}
 }
 
-// Missing says why an image has no function of a name, as far as DWARF or other names
-// say it. all are its functions. Missing reads all of DWARF.
+// Missing says why an image has no function of a name, as far as symbols or DWARF say
+// it. all are its functions. Missing reads all of DWARF, unless a symbol has the name.
 func Missing(k *tracing.Kernel, all []tracing.Listed, name string) string {
 	s := fmt.Sprintf("%s: %s has no function of this name", printable(name), printable(k.Image.Path))
 	if strings.ContainsAny(name, "*?[") {
 		return s
+	}
+	if what := k.NotFunction(name); what != "" {
+		return s + ": it is " + what
 	}
 	if where, into := tracing.Inlined(k.Image, name); where != "" {
 		s += fmt.Sprintf(": each call of %s() (%s) was inlined", printable(name), OneLine(where))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -56,11 +57,26 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	return res
 }
 
+// openBuilt opens an image that was built with patches. Patches are judged as code of
+// arm64, so that an image of another architecture confirms nothing and has none of the
+// patches' lines.
+func openBuilt(path, debugFile string) (*elfscan.Image, error) {
+	im, err := elfscan.Open(path, debugFile)
+	if err != nil {
+		return nil, err
+	}
+	if a := im.Arch(); a != arch.ARM64 {
+		im.Close()
+		return nil, &elfscan.Error{Path: path, What: fmt.Sprintf("is an image for %s: patches are judged for arm64, so name the arm64 vmlinux that was built with them", a.Name)}
+	}
+	return im, nil
+}
+
 // symbolNames are the names of an image's symbols; none if the image cannot be read,
 // which its own result says.
 func symbolNames(path, debugFile string) map[string]bool {
 	names := map[string]bool{}
-	im, err := elfscan.Open(path, debugFile)
+	im, err := openBuilt(path, debugFile)
 	if err != nil {
 		return names
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +54,7 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=",
 		"log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
 		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
-	if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && len(none.Letters) > 0 {
+	if _, ok := patchscan.PassedOver(err); ok {
 		return &finding.Result{Path: name, Patch: &finding.PatchFacts{Notes: []finding.Note{{Text: "the commits change no file"}}}}
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"go/token"
 	"iter"
@@ -79,9 +78,9 @@ func coverLetters(files []string) map[string][]*patchscan.Patch {
 		if err != nil || bytes.Contains(b, []byte("\n@@ -")) {
 			continue
 		}
-		none := (*patchscan.NoPatch)(nil)
-		if _, err := patchscan.Parse(file, string(b)); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
-			letters[file] = none.Letters
+		_, err = patchscan.Parse(file, string(b))
+		if mails, ok := patchscan.PassedOver(err); ok {
+			letters[file] = mails
 		}
 	}
 	if len(letters) == len(files) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -72,8 +71,8 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 	var noPatch error
 	for _, file := range files {
 		in, err := patchscan.Open(file)
-		if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
-			letters, noPatch = append(letters, none.Letters...), err
+		if mails, ok := patchscan.PassedOver(err); ok {
+			letters, noPatch = append(letters, mails...), err
 			continue
 		}
 		if err == nil && in.Source != nil {

@@ -30,7 +30,7 @@ var FunctionFormats = []string{"text", "json", "csv"}
 // Write writes the answers in one of FunctionFormats.
 func (r *Functions) Write(to Terminal, format string) error {
 	var err error
-	return cmp.Or(to.buffered(func(t Terminal) {
+	unwritten := to.buffered(func(t Terminal) {
 		switch {
 		case format == "json":
 			err = r.json(t)
@@ -43,7 +43,8 @@ func (r *Functions) Write(to Terminal, format string) error {
 		default:
 			r.table(t)
 		}
-	}), err)
+	})
+	return cmp.Or(unwritten, err)
 }
 
 // counts writes what the kernel can do, and for each use how many functions it has and

@@ -180,9 +180,10 @@ func (r *reply) quote(text string) {
 	fmt.Fprintln(&r.body, r.paint(dim, strings.TrimRight("> "+strings.Join(oneLines(strings.Split(text, "\t")), "\t"), " ")))
 }
 
-// say writes a finding as the words of a mail.
+// say writes a finding as the words of a mail, in lines of at most 72 characters.
 func (r *reply) say(f *finding.Finding) {
-	r.fill("", fmt.Sprintf("%s. (%s %s)", OneLine(f.Headline), f.Rule.ID, f.Rule.Name))
+	text := Terminal{&r.body, false, 72}
+	text.wrap("", "", fmt.Sprintf("%s. (%s %s)", OneLine(f.Headline), f.Rule.ID, f.Rule.Name))
 	lines := oneLines(slices.Clone(f.Evidence))
 	for _, rel := range f.Related {
 		if !rel.Same {
@@ -190,26 +191,10 @@ func (r *reply) say(f *finding.Finding) {
 		}
 	}
 	for _, l := range lines {
-		r.fill(" - ", l)
+		text.wrap(" - ", "   ", l)
 	}
 	if f.Fix != "" {
-		r.fill("", OneLine(f.Fix)+".")
+		text.wrap("", "", OneLine(f.Fix)+".")
 	}
 	fmt.Fprintln(&r.body)
-}
-
-// fill writes a text in lines of at most 72 characters. lead stands before the
-// first, and blanks before the others.
-func (r *reply) fill(lead, text string) {
-	line := lead
-	for i, word := range strings.Fields(text) {
-		if i > 0 && len(line)+1+len(word) > 72 {
-			fmt.Fprintln(&r.body, line)
-			line = strings.Repeat(" ", len(lead))
-		} else if i > 0 {
-			line += " "
-		}
-		line += word
-	}
-	fmt.Fprintln(&r.body, line)
 }

@@ -50,7 +50,8 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 		run := &res.Rules[i]
 		run.Known, run.Suppressed = known[run.Rule.ID], suppressed[run.Rule.ID]
 		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
-			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; not shown, because the patch has them or they are elsewhere: %s", run.Examined, plural.Of(n, "finding")), "; ")
+			hidden := "not shown, because the patch has them or they are elsewhere: " + plural.Of(n, "finding")
+			run.Examined = strings.TrimPrefix(run.Examined+"; "+hidden, "; ")
 		}
 		run.Findings = kept[run.Rule.ID]
 	}
@@ -67,7 +68,8 @@ func openBuilt(path, debugFile string) (*elfscan.Image, error) {
 	}
 	if a := im.Arch(); a != arch.ARM64 {
 		im.Close()
-		return nil, &elfscan.Error{Path: path, What: fmt.Sprintf("is an image for %s: patches are judged for arm64, so name the arm64 vmlinux that was built with them", a.Name)}
+		what := "is an image for " + a.Name + ": patches are judged for arm64, so name the arm64 vmlinux that was built with them"
+		return nil, &elfscan.Error{Path: path, What: what}
 	}
 	return im, nil
 }

@@ -37,7 +37,8 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 			err = rootless(ctx, rng)
 		}
 		if err != nil {
-			err = fmt.Errorf("%w: this clone is shallow and lacks older commits: run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", err)
+			err = fmt.Errorf("%w: this clone is shallow and lacks older commits: "+
+				"run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", err)
 		}
 	}
 	if err != nil {

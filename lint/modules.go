@@ -241,7 +241,8 @@ func (d *driver) moduleSet(in Inputs) *moduleSet {
 		m.debugFile = d.DebugFile
 	}
 	for _, path := range in.Images {
-		m.kernels = append(m.kernels, &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}, reported: map[culprit]string{}})
+		k := &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}, reported: map[culprit]string{}}
+		m.kernels = append(m.kernels, k)
 	}
 	for _, a := range imageAnalyzers(d.Checks) {
 		if rule := d.rule(a); rule.On&rules.Modules != 0 {

@@ -92,6 +92,7 @@ func (fl *flow) returnAddress(reg string, at, depth int) string {
 			continue
 		}
 		where := fl.src.where(fl.Tokens[c.At])
+		isSaved := func(t patchscan.Token) bool { return savedReturn.MatchString(t.Text) }
 		switch {
 		case c.Name == "A64_MOV" && i == 2:
 			continue // only read
@@ -99,7 +100,7 @@ func (fl *flow) returnAddress(reg string, at, depth int) string {
 			return fl.returnAddress(text(c.Args[2]), c.At, depth+1)
 		case c.Name == "A64_POP" && i == 1 && text(c.Args[0]) == "A64_FP":
 			return "it is loaded from a frame record (" + where + ")"
-		case strings.HasPrefix(c.Name, "A64_LDR64I") && i == 0 && slices.ContainsFunc(c.Args[len(c.Args)-1], func(t patchscan.Token) bool { return savedReturn.MatchString(t.Text) }):
+		case strings.HasPrefix(c.Name, "A64_LDR64I") && i == 0 && slices.ContainsFunc(c.Args[len(c.Args)-1], isSaved):
 			return "it is loaded from `" + text(c.Args[len(c.Args)-1]) + "` (" + where + ")"
 		}
 		return ""

@@ -38,7 +38,8 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return &noPatch{in.Path, fmt.Sprintf("no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", plural.Of(len(lines), "line"), notes), in.Patches, false}
+		what := "no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s"
+		return &noPatch{path: in.Path, what: fmt.Sprintf(what, plural.Of(len(lines), "line"), notes), letters: in.Patches}
 	}
 	if without > 0 {
 		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))

@@ -74,8 +74,8 @@ func openBuilt(path, debugFile string) (*elfscan.Image, error) {
 	return im, nil
 }
 
-// symbolNames are the names of an image's symbols; none if the image cannot be read,
-// which its own result says.
+// symbolNames are the names of an image's symbols. The map is empty if the image cannot
+// be read; the image's own result says so.
 func symbolNames(path, debugFile string) map[string]bool {
 	names := map[string]bool{}
 	im, err := openBuilt(path, debugFile)

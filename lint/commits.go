@@ -88,7 +88,7 @@ func rootless(ctx context.Context, rng string) error {
 	return git(ctx, rng, func(stdout io.Reader) error {
 		id := ""
 		if _, err := fmt.Fscan(stdout, &id); err != nil {
-			return nil // none
+			return nil // each commit has a parent here
 		}
 		return fmt.Errorf("git %s: the parent of %.12s is not here", rng, id)
 	}, "rev-list", "--max-parents=0", "--max-count=1")

@@ -58,7 +58,8 @@ var FT603 = check("FT603", func(j *judge) tally {
 
 // reportMasked reports an offset that the statement at a token cuts to a number of
 // bits, or to a field of unknown width if bits is 0. alignment is the place at which
-// only the alignment of the offset is tested, or nil.
+// the alignment of the offset is tested and the range is not. It is nil if no place
+// tests the alignment.
 func (fl *flow) reportMasked(j *judge, m masked, bits, at int, alignment *patchscan.Token) {
 	field, holds := "a field", ""
 	if bits > 0 {

@@ -526,7 +526,7 @@ what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fent
 }
 
 // bpfListings are the BPF trampoline for a function of that prototype and the programs
-// of the command's second argument: fentry if there is none.
+// of the command's second argument. Without that argument the program is fentry.
 func bpfListings(path, debugFile, proto string, args []string) ([]picture.Listing, error) {
 	programs := "fentry"
 	if len(args) > 1 {

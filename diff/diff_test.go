@@ -65,14 +65,16 @@ func TestX64(t *testing.T) {
 
 func TestSameKernel(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a kernel takes seconds")
+		t.Skip("SKIPPED: -short: a kernel takes seconds")
 	}
 	for _, suite := range images.Kernels {
-		path := images.Kernel(t, suite).Path
-		files(t, path, path, func(d *Diff) {
-			if !d.Same() {
-				t.Errorf("%s: %+v", suite, d)
-			}
+		t.Run(suite, func(t *testing.T) {
+			path := images.Kernel(t, suite).Path
+			files(t, path, path, func(d *Diff) {
+				if !d.Same() {
+					t.Errorf("%+v", d)
+				}
+			})
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -49,18 +50,35 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 		run := &res.Rules[i]
 		run.Known, run.Suppressed = known[run.Rule.ID], suppressed[run.Rule.ID]
 		if n := run.Findings - kept[run.Rule.ID]; n > 0 {
-			run.Examined = strings.TrimPrefix(fmt.Sprintf("%s; not shown, because the patch has them or they are elsewhere: %s", run.Examined, plural.Of(n, "finding")), "; ")
+			hidden := "not shown, because the patch has them or they are elsewhere: " + plural.Of(n, "finding")
+			run.Examined = strings.TrimPrefix(run.Examined+"; "+hidden, "; ")
 		}
 		run.Findings = kept[run.Rule.ID]
 	}
 	return res
 }
 
-// symbolNames are the names of an image's symbols; none if the image cannot be read,
-// which its own result says.
+// openBuilt opens an image that was built with patches. Patches are judged as code of
+// arm64, so that an image of another architecture confirms nothing and has none of the
+// patches' lines.
+func openBuilt(path, debugFile string) (*elfscan.Image, error) {
+	im, err := elfscan.Open(path, debugFile)
+	if err != nil {
+		return nil, err
+	}
+	if a := im.Arch(); a != arch.ARM64 {
+		im.Close()
+		what := "is an image for " + a.Name + ": patches are judged for arm64, so name the arm64 vmlinux that was built with them"
+		return nil, &elfscan.Error{Path: path, What: what}
+	}
+	return im, nil
+}
+
+// symbolNames are the names of an image's symbols. The map is empty if the image cannot
+// be read; the image's own result says so.
 func symbolNames(path, debugFile string) map[string]bool {
 	names := map[string]bool{}
-	im, err := elfscan.Open(path, debugFile)
+	im, err := openBuilt(path, debugFile)
 	if err != nil {
 		return names
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +37,8 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 			err = rootless(ctx, rng)
 		}
 		if err != nil {
-			err = fmt.Errorf("%w: this clone is shallow and lacks older commits: run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", err)
+			err = fmt.Errorf("%w: this clone is shallow and lacks older commits: "+
+				"run git fetch --unshallow, or have CI fetch them all (fetch-depth: 0, GIT_DEPTH: 0)", err)
 		}
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (d *driver) commits(ctx context.Context, rng string) (res *finding.Result) 
 	}, "-c", "diff.mnemonicPrefix=false", "-c", "diff.noprefix=false", "-c", "format.attach=",
 		"log", "-p", "--reverse", "--no-merges", "--no-color", "--no-ext-diff", "--no-textconv",
 		"--src-prefix=a/", "--dst-prefix=b/", "--no-show-signature", "--format=mboxrd")
-	if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && len(none.Letters) > 0 {
+	if _, ok := patchscan.PassedOver(err); ok {
 		return &finding.Result{Path: name, Patch: &finding.PatchFacts{Notes: []finding.Note{{Text: "the commits change no file"}}}}
 	}
 	if err != nil {
@@ -88,7 +88,7 @@ func rootless(ctx context.Context, rng string) error {
 	return git(ctx, rng, func(stdout io.Reader) error {
 		id := ""
 		if _, err := fmt.Fscan(stdout, &id); err != nil {
-			return nil // none
+			return nil // each commit has a parent here
 		}
 		return fmt.Errorf("git %s: the parent of %.12s is not here", rng, id)
 	}, "rev-list", "--max-parents=0", "--max-count=1")

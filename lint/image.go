@@ -19,13 +19,17 @@ import (
 	"github.com/ftlint/ftlint/tracing"
 )
 
-// imageFile lints the image at path. partial says that only findings in some
-// places will be kept.
-func (d *driver) imageFile(ctx context.Context, path string, partial bool) *finding.Result {
+// imageFile lints the image at path. built says that the image was built with patches,
+// so that only findings in some places will be kept.
+func (d *driver) imageFile(ctx context.Context, path string, built bool) *finding.Result {
 	began := time.Now()
-	res := &finding.Result{Path: path, Partial: partial}
+	res := &finding.Result{Path: path, Partial: built}
 	defer func() { res.Elapsed = time.Since(began) }()
-	im, err := elfscan.Open(path, d.DebugFile)
+	open := elfscan.Open
+	if built {
+		open = openBuilt
+	}
+	im, err := open(path, d.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))
 		return res

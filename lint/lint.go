@@ -109,7 +109,7 @@ type driver struct {
 
 	symbol func(name string) bool // reports whether the image built with the patches has a symbol; nil for none
 
-	letters map[string][]*patchscan.Patch // of files of a series without a patch
+	letters map[string][]*patchscan.Patch // the files that are passed over, each with its cover letters
 
 	allPlaces bool // look up the source positions of all findings, counted or not
 }

@@ -241,7 +241,8 @@ func (d *driver) moduleSet(in Inputs) *moduleSet {
 		m.debugFile = d.DebugFile
 	}
 	for _, path := range in.Images {
-		m.kernels = append(m.kernels, &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}, reported: map[culprit]string{}})
+		k := &kernel{path: path, loader: &checks.ModuleKernel{None: errKernelUnread}, executed: map[string]bool{}, reported: map[culprit]string{}}
+		m.kernels = append(m.kernels, k)
 	}
 	for _, a := range imageAnalyzers(d.Checks) {
 		if rule := d.rule(a); rule.On&rules.Modules != 0 {
@@ -327,8 +328,8 @@ func (m *moduleSet) likely(path string) *kernel {
 }
 
 // kernelOf is the kernel that a module belongs to: the nearest one with the
-// module's vermagic. It is nil if there is none, unless the run has but one
-// kernel.
+// module's vermagic. It is nil if no kernel has that vermagic. The only kernel of a
+// run is taken whatever its vermagic is.
 func (m *moduleSet) kernelOf(im *elfscan.Image) *kernel {
 	if len(m.kernels) == 1 {
 		return m.kernels[0]

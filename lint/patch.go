@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"go/token"
 	"iter"
@@ -63,11 +62,12 @@ func (d *driver) patches(ctx context.Context, in Inputs, total *Total, emit func
 type readPatch struct {
 	res    *finding.Result
 	in     *patchscan.Input
-	letter bool // it holds no patch: a cover letter, or an empty file
+	letter bool // the file is passed over: it is a cover letter, or empty
 }
 
-// coverLetters returns the mails in files of a series that hold no patch: empty if
-// there is no series, or no patch in it. An empty file has none.
+// coverLetters returns the files that are passed over, each with its cover letters. An
+// empty file is passed over, and has no letters. The result is nil if all files are
+// such: each is an error then.
 func coverLetters(files []string) map[string][]*patchscan.Patch {
 	const most = 1 << 20 // bytes; a letter is text
 	letters := map[string][]*patchscan.Patch{}
@@ -79,9 +79,9 @@ func coverLetters(files []string) map[string][]*patchscan.Patch {
 		if err != nil || bytes.Contains(b, []byte("\n@@ -")) {
 			continue
 		}
-		none := (*patchscan.NoPatch)(nil)
-		if _, err := patchscan.Parse(file, string(b)); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
-			letters[file] = none.Letters
+		_, err = patchscan.Parse(file, string(b))
+		if mails, ok := patchscan.PassedOver(err); ok {
+			letters[file] = mails
 		}
 	}
 	if len(letters) == len(files) {

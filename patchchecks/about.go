@@ -7,8 +7,8 @@ import (
 )
 
 // The rules about how a patch is written (FT604, FT606, FT607) look at patches that
-// have to do with tracing, entry code, text patching or memory for code. Elsewhere
-// the same words and likenesses are nobody's concern here.
+// have to do with tracing, entry code, text patching or memory for code. The rules
+// ignore the same words and likenesses elsewhere.
 var (
 	codePath = regexp.MustCompile(`(^|/)arch/arm64/(kernel/(entry|insn|patching|probes/|jump_label|alternative|module)|lib/insn|net/|include/asm/(insn|patching|text-patching|module|jump_label|alternative))` +
 		`|(^|/)[^/]*(ftrace|mcount|fgraph|tramp|kprobe|uprobe|fprobe|rethook|livepatch|execmem|bpf_jit|text-patching|static_call)[^/]*$` +

@@ -87,11 +87,11 @@ func (fl *flow) address(value []patchscan.Token, at int, l *lookup) place {
 		case t.Text == "*" && i+1 < len(value) && (next == "(" || value[i+1].Kind == patchscan.Ident) && (!binary(value, i) || value[i-1].Text == ")"):
 			return place{unknown: true} // what a pointer points to
 		case t.Text == "sizeof" && next == "(":
-			i = closing(value, i+1)
+			i = patchscan.Closing(value, i+1)
 		case t.Kind != patchscan.Ident || typeWords[t.Text]:
 		case next == "(" && allocators[t.Text]:
 			out.sites[t] = true
-			i = closing(value, i+1)
+			i = patchscan.Closing(value, i+1)
 		case next == "(":
 			if !aligning[t.Text] {
 				return place{unknown: true}
@@ -105,7 +105,7 @@ func (fl *flow) address(value []patchscan.Token, at int, l *lookup) place {
 				return place{unknown: true}
 			}
 			if next == "[" {
-				if i = closing(value, i+1); i+1 < len(value) && (value[i+1].Text == "->" || value[i+1].Text == ".") {
+				if i = patchscan.Closing(value, i+1); i+1 < len(value) && (value[i+1].Text == "->" || value[i+1].Text == ".") {
 					return place{unknown: true}
 				}
 			} else {

@@ -115,9 +115,9 @@ func (fl *flow) executableWhileWritable(j *judge, x patchscan.Call) {
 		Do("Call set_memory_ro() before set_memory_x(), or set_memory_rox() in place of both"), related...)
 }
 
-// stateBefore is the last call before x that sets what x concerns, of the same
-// memory: whether it is writable, if x makes it executable, and the other way
-// round. ok is false if there is none.
+// stateBefore is the last call before x that sets the other permission of x's memory:
+// whether the memory is writable, if x makes it executable, and whether it is
+// executable, if x makes it writable. ok is false if there is no such call.
 func (fl *flow) stateBefore(x patchscan.Call) (last patchscan.Call, ok bool) {
 	of := []string{"set_memory_ro", "set_memory_rw", "set_memory_rox"}
 	if x.Name == "set_memory_rw" {

@@ -82,8 +82,8 @@ func (j *judge) callersMaintain(fl *flow, maintain map[string]bool, seen map[str
 	return callers > 0 && all
 }
 
-// FT306 finds code that becomes executable with no cache maintenance behind
-// the last plain store, and text that is written through an alias with none.
+// FT306 finds code that becomes executable, and text that is written through an alias,
+// where no cache maintenance follows the last plain store.
 var FT306 = check("FT306", func(j *judge) tally {
 	// A function of the input that calls one of cacheCalls maintains the caches for
 	// its callers.

@@ -58,7 +58,8 @@ var FT603 = check("FT603", func(j *judge) tally {
 
 // reportMasked reports an offset that the statement at a token cuts to a number of
 // bits, or to a field of unknown width if bits is 0. alignment is the place at which
-// only the alignment of the offset is tested, or nil.
+// the alignment of the offset is tested and the range is not. It is nil if no place
+// tests the alignment.
 func (fl *flow) reportMasked(j *judge, m masked, bits, at int, alignment *patchscan.Token) {
 	field, holds := "a field", ""
 	if bits > 0 {
@@ -107,7 +108,7 @@ func masks(v []patchscan.Token) []masked {
 				out = append(out, m)
 			}
 		case (t.Text == "FIELD_PREP" || strings.HasSuffix(t.Text, "32_encode_bits")) && i+1 < len(v) && v[i+1].Text == "(":
-			end := closing(v, i+1)
+			end := patchscan.Closing(v, i+1)
 			if args := patchscan.SplitArgs(v[i+2 : end]); len(args) == 2 {
 				m := masked{all: v[i:min(end+1, len(v))], offset: args[1], mask: args[0]}
 				if t.Text != "FIELD_PREP" {
@@ -154,7 +155,7 @@ func maskAt(v []patchscan.Token, i int) (m masked, ok bool) {
 		if end+1 < len(v) && v[end].Text == "<<" {
 			last := end + 2
 			if v[end+1].Text == "(" {
-				last = min(closing(v, end+1)+1, len(v))
+				last = min(patchscan.Closing(v, end+1)+1, len(v))
 			}
 			m.all, m.shift = v[begin:last], v[end+1:last]
 			break
@@ -173,23 +174,6 @@ func bindsLess(op string) bool {
 		return true
 	}
 	return false
-}
-
-// closing is the index of the parenthesis or bracket that closes the one at i;
-// len(v) if there is none.
-func closing(v []patchscan.Token, i int) int {
-	depth := 0
-	for ; i < len(v); i++ {
-		switch v[i].Text {
-		case "(", "[":
-			depth++
-		case ")", "]":
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return len(v)
 }
 
 // isMask reports whether tokens look like a mask: GENMASK(18, 0), 0x7ffff.

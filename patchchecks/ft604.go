@@ -136,7 +136,8 @@ const (
 var shapeWords = map[string]uint32{}
 
 func init() {
-	for i, w := range []string{"if", "else", "for", "while", "do", "switch", "case", "default", "return", "goto", "break", "continue", "sizeof", "struct", "const"} {
+	words := []string{"if", "else", "for", "while", "do", "switch", "case", "default", "return", "goto", "break", "continue", "sizeof", "struct", "const"}
+	for i, w := range words {
 		shapeWords[w] = uint32(i) + 16
 	}
 }
@@ -256,5 +257,6 @@ func (a *shape) compare(b *shape, alike likeness) (d *difference, ok bool) {
 		}
 	}
 	slices.SortFunc(d.pairs, func(p, q [2]string) int { return strings.Compare(p[0]+" "+p[1], q[0]+" "+q[1]) })
-	return d, float64(shapes) >= alike.shape*float64(longer) && float64(d.same) >= alike.tokens*float64(longer) && float64(namesSame) >= alike.names*float64(namesOf)
+	return d, float64(shapes) >= alike.shape*float64(longer) && float64(d.same) >= alike.tokens*float64(longer) &&
+		float64(namesSame) >= alike.names*float64(namesOf)
 }

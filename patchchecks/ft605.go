@@ -149,7 +149,7 @@ func isDiagram(t string) bool {
 // letter changed, left out or put in, or two letters swapped. A changed digit is
 // meant, and an s at the end is a plural. In a drawing a part of the name may be
 // short. In a sentence a short part may make the name of something else: pmd_offset
-// beside pud_offset. A letter that is typed twice makes none.
+// beside pud_offset. A letter that is typed twice does not make such a name.
 func isTypo(word, name string, drawing bool) bool {
 	twice := false
 	longer, shorter := word, name

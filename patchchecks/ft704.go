@@ -72,8 +72,8 @@ func (fl *flow) movesVariably(c patchscan.Call) []patchscan.Token {
 		images["im"] = true // its declaration is not shown
 	}
 	for _, arg := range c.Args {
-		if len(arg) == 1 && !slices.ContainsFunc(fl.assigns, func(a patchscan.Assign) bool { return a.At < c.At && a.Name == arg[0].Text && castsToInteger(a.Value) }) ||
-			len(arg) > 1 && !castsToInteger(arg) {
+		madeInteger := func(a patchscan.Assign) bool { return a.At < c.At && a.Name == arg[0].Text && castsToInteger(a.Value) }
+		if len(arg) == 1 && !slices.ContainsFunc(fl.assigns, madeInteger) || len(arg) > 1 && !castsToInteger(arg) {
 			continue
 		}
 		_, values := fl.trace(arg, c.At)
@@ -128,7 +128,8 @@ func (fl *flow) emitsByValue() bool {
 		values[name] = true
 	}
 	for _, b := range fl.branchings() {
-		if asks, _ := asksForImage(b.cond); asks || !mentions(b.cond, values) || slices.ContainsFunc(b.cond, func(t patchscan.Token) bool { return t.Text == "ctx" }) {
+		ofPass := slices.ContainsFunc(b.cond, func(t patchscan.Token) bool { return t.Text == "ctx" })
+		if asks, _ := asksForImage(b.cond); asks || ofPass || !mentions(b.cond, values) {
 			continue
 		}
 		if _, ok := fl.emitsIn(b.then); ok && b.els[0] == b.els[1] {

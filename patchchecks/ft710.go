@@ -58,8 +58,8 @@ var FT710 = check("FT710", func(j *judge) tally {
 	return examined("%s", some(n, "generated branch"))
 })
 
-// branchRegister is the register of an indirect branch that a call makes, and the
-// branch's mnemonic; "" if the call makes none. A return is no such branch.
+// branchRegister is the register of the BR or BLR that a call makes, and the branch's
+// mnemonic. Both are "" if the call makes neither.
 func branchRegister(c patchscan.Call) (reg, op string) {
 	switch {
 	case c.Name == "A64_BR" && len(c.Args) == 1:
@@ -92,6 +92,7 @@ func (fl *flow) returnAddress(reg string, at, depth int) string {
 			continue
 		}
 		where := fl.src.where(fl.Tokens[c.At])
+		isSaved := func(t patchscan.Token) bool { return savedReturn.MatchString(t.Text) }
 		switch {
 		case c.Name == "A64_MOV" && i == 2:
 			continue // only read
@@ -99,7 +100,7 @@ func (fl *flow) returnAddress(reg string, at, depth int) string {
 			return fl.returnAddress(text(c.Args[2]), c.At, depth+1)
 		case c.Name == "A64_POP" && i == 1 && text(c.Args[0]) == "A64_FP":
 			return "it is loaded from a frame record (" + where + ")"
-		case strings.HasPrefix(c.Name, "A64_LDR64I") && i == 0 && slices.ContainsFunc(c.Args[len(c.Args)-1], func(t patchscan.Token) bool { return savedReturn.MatchString(t.Text) }):
+		case strings.HasPrefix(c.Name, "A64_LDR64I") && i == 0 && slices.ContainsFunc(c.Args[len(c.Args)-1], isSaved):
 			return "it is loaded from `" + text(c.Args[len(c.Args)-1]) + "` (" + where + ")"
 		}
 		return ""
@@ -113,8 +114,8 @@ func (fl *flow) returnAddress(reg string, at, depth int) string {
 	return ""
 }
 
-// branchOfPLT is the index of a generated BR by the register into which a literal
-// was loaded, if BTI C does not accept that register; -1 if there is none.
+// branchOfPLT is the index of a generated BR by the register into which a literal was
+// loaded. BTI C does not accept that register. The index is -1 if no BR is like that.
 func (fl *flow) branchOfPLT() int {
 	loaded := map[string]bool{}
 	for _, c := range fl.calls {

@@ -46,18 +46,7 @@ func (fl *flow) branchings() []branching {
 
 // closing is the index behind what closes the parenthesis or brace at i.
 func (fl *flow) closing(i int) int {
-	depth := 0
-	for ; i < len(fl.Tokens); i++ {
-		switch fl.Tokens[i].Text {
-		case "(", "{":
-			depth++
-		case ")", "}":
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return i
+	return min(patchscan.Closing(fl.Tokens, i)+1, len(fl.Tokens))
 }
 
 // behind is the index behind the statement at i.

@@ -121,7 +121,7 @@ var FT607 = check("FT607", func(j *judge) tally {
 	if j.In.Source != nil {
 		return notApplicable(noPatch)
 	}
-	letters := j.In.Letters
+	letters := slices.Clip(j.In.Letters) // inputs may share it
 	for _, c := range j.Patches {
 		if len(c.Patch.Files) == 0 {
 			letters = append(letters, c.Patch)

@@ -290,14 +290,26 @@ func matching(tokens []Token, i int) int {
 	if i >= len(tokens) || tokens[i].Text != "(" {
 		return i
 	}
-	depth := 0
+	return min(Closing(tokens, i)+1, len(tokens))
+}
+
+// closes has for each bracket the one that closes it.
+var closes = map[string]string{"(": ")", "[": "]", "{": "}"}
+
+// Closing is the index of the bracket that closes the one at i. It is len(tokens) if no
+// bracket does. Brackets of other kinds do not count: a patch may not show all of them.
+func Closing(tokens []Token, i int) int {
+	if i >= len(tokens) {
+		return len(tokens)
+	}
+	open, depth := tokens[i].Text, 0
 	for ; i < len(tokens); i++ {
 		switch tokens[i].Text {
-		case "(":
+		case open:
 			depth++
-		case ")":
+		case closes[open]:
 			if depth--; depth == 0 {
-				return i + 1
+				return i
 			}
 		}
 	}

@@ -286,7 +286,7 @@ func Parse(name, text string) (*Input, error) {
 		text = decoded
 	}
 	if strings.TrimSpace(text) == "" {
-		return nil, &NoPatch{Path: name, What: "it is empty", Empty: true}
+		return nil, &noPatch{path: name, what: "it is empty", empty: true}
 	}
 	var err error
 	switch what := "the patches, mails or sources that are read here"; {

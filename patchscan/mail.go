@@ -3,6 +3,7 @@ package patchscan
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -37,7 +38,8 @@ func (in *Input) readPatches(text string) error {
 			}
 			notes += fmt.Sprintf("; line %d: %s", n.Line, n.Text)
 		}
-		return &NoPatch{in.Path, fmt.Sprintf("no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s", plural.Of(len(lines), "line"), notes), in.Patches, false}
+		what := "no patch in %s: want a diff (diff --git, or --- and +++); a source file ends in .c, .h, .S or .s%s"
+		return &noPatch{path: in.Path, what: fmt.Sprintf(what, plural.Of(len(lines), "line"), notes), letters: in.Patches}
 	}
 	if without > 0 {
 		in.note(0, "not judged: %s without a patch", plural.Of(without, "mail"))
@@ -45,15 +47,26 @@ func (in *Input) readPatches(text string) error {
 	return nil
 }
 
-// NoPatch is the error of an input that has no patch in it.
-type NoPatch struct {
-	Path    string
-	What    string
-	Letters []*Patch // cover letters, and other mails that are no replies
-	Empty   bool     // there is nothing in the input, as in git's patch of an empty commit
+// noPatch is the error of an input that has no patch in it.
+type noPatch struct {
+	path    string
+	what    string
+	letters []*Patch // cover letters, and other mails that are no replies
+	empty   bool     // there is nothing in the input, as in git's patch of an empty commit
 }
 
-func (e *NoPatch) Error() string { return e.Path + ": " + e.What }
+func (e *noPatch) Error() string { return e.path + ": " + e.what }
+
+// PassedOver reports whether an error of Open, Read or Parse is about an input that is
+// passed over if other inputs have patches: an empty one, or one that has cover letters
+// alone. letters are the cover letters.
+func PassedOver(err error) (letters []*Patch, ok bool) {
+	none := (*noPatch)(nil)
+	if !errors.As(err, &none) {
+		return nil, false
+	}
+	return none.letters, none.empty || len(none.letters) > 0
+}
 
 // A lineRange is the lines from start to before end.
 type lineRange struct{ start, end int }

@@ -265,3 +265,26 @@ func TestMacros(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The closing bracket is that of the same kind, whatever else is open.
+func TestClosing(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{"( a ( b ) c ) d", 6},
+		{"[ a ( b ] c", 4},
+		{"{ ( { } }", 4},
+		{"( a", 2},
+		{"a )", 2},
+		{"", 0},
+	} {
+		var tokens []Token
+		for _, word := range strings.Fields(c.text) {
+			tokens = append(tokens, Token{Text: word})
+		}
+		if got := Closing(tokens, 0); got != c.want {
+			t.Errorf("%q: %d, want %d", c.text, got, c.want)
+		}
+	}
+}

@@ -27,7 +27,7 @@ var DiffFormats = []string{"text", "json", "html", "markdown"}
 // Write writes the comparison in one of DiffFormats.
 func (c *Comparison) Write(to Terminal, format string) error {
 	var err error
-	return cmp.Or(to.buffered(func(t Terminal) {
+	unwritten := to.buffered(func(t Terminal) {
 		switch format {
 		case "json":
 			err = encode(t, c.document())
@@ -38,7 +38,8 @@ func (c *Comparison) Write(to Terminal, format string) error {
 		default:
 			c.text(t)
 		}
-	}), err)
+	})
+	return cmp.Or(unwritten, err)
 }
 
 // A diffSection is a part of the comparison.

@@ -30,7 +30,7 @@ var FunctionFormats = []string{"text", "json", "csv"}
 // Write writes the answers in one of FunctionFormats.
 func (r *Functions) Write(to Terminal, format string) error {
 	var err error
-	return cmp.Or(to.buffered(func(t Terminal) {
+	unwritten := to.buffered(func(t Terminal) {
 		switch {
 		case format == "json":
 			err = r.json(t)
@@ -43,7 +43,8 @@ func (r *Functions) Write(to Terminal, format string) error {
 		default:
 			r.table(t)
 		}
-	}), err)
+	})
+	return cmp.Or(unwritten, err)
 }
 
 // counts writes what the kernel can do, and for each use how many functions it has and
@@ -120,12 +121,15 @@ func (r *Functions) one(t Terminal, f tracing.Listed) {
 	}
 }
 
-// Missing says why an image has no function of a name, as far as DWARF or other names
-// say it. all are its functions. Missing reads all of DWARF.
+// Missing says why an image has no function of a name, as far as symbols or DWARF say
+// it. all are its functions. Missing reads all of DWARF, unless a symbol has the name.
 func Missing(k *tracing.Kernel, all []tracing.Listed, name string) string {
 	s := fmt.Sprintf("%s: %s has no function of this name", printable(name), printable(k.Image.Path))
 	if strings.ContainsAny(name, "*?[") {
 		return s
+	}
+	if what := k.NotFunction(name); what != "" {
+		return s + ": it is " + what
 	}
 	if where, into := tracing.Inlined(k.Image, name); where != "" {
 		s += fmt.Sprintf(": each call of %s() (%s) was inlined", printable(name), OneLine(where))

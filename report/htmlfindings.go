@@ -172,7 +172,7 @@ const contextLines = 2
 // fewSpots is the number of a card's other findings that are shown unfolded.
 const fewSpots = 4
 
-// writeFindings writes the cards, and how many findings have none.
+// writeFindings writes the cards, and how many findings have no card.
 func (v *pageView) writeFindings(p htmlWriter) error {
 	for _, c := range v.cards {
 		if err := v.writeCard(p, c); err != nil {

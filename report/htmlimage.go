@@ -200,7 +200,7 @@ func (fig *figure) write(p htmlWriter, id string) error {
 	return htmlTemplates.ExecuteTemplate(p.w, fig.template, fig.data)
 }
 
-// figure returns the picture for findings of a rule; nil if there is none.
+// figure returns the picture for findings of a rule. It is nil if the rule has none.
 func (in *inputView) figure(rule rules.Rule) *figure {
 	im := in.Image
 	if im == nil {

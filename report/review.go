@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -11,11 +10,10 @@ import (
 	"github.com/ftlint/ftlint/patchscan"
 )
 
-// Review writes the findings in patches as mails that answer the patches: the lines
-// are quoted, and a finding stands below its line. Several mails (many) make a
-// mailbox. Lines of mails have their own width; quoted lines are dimmed where there is
-// colour. Review returns the number of mails.
-func Review(to Terminal, in *patchscan.Input, results []*finding.Result, many bool) (mails int, err error) {
+// Replies are mails that answer the patches with findings: the lines are quoted, and a
+// finding stands below its line. Lines of mails have their own width; quoted lines are
+// dimmed if there is colour.
+func Replies(in *patchscan.Input, results []*finding.Result, color bool) (mails []string) {
 	at := map[patchLine][]*finding.Finding{}
 	for _, res := range results {
 		for i := range res.Findings {
@@ -29,28 +27,29 @@ func Review(to Terminal, in *patchscan.Input, results []*finding.Result, many bo
 			at[line] = append(at[line], f)
 		}
 	}
-	b := bufio.NewWriter(to.Writer)
 	for _, p := range in.Patches {
-		r := reply{Terminal: Terminal{b, to.Color, 0}, in: in, at: at}
+		var mail strings.Builder
+		r := reply{Terminal: Terminal{&mail, color, 0}, in: in, at: at}
 		r.patch(p)
-		if r.body.Len() == 0 {
-			continue
+		if r.body.Len() > 0 {
+			r.header(p)
+			mails = append(mails, mail.String()+r.body.String())
 		}
-		mails++
-		if many {
-			fmt.Fprintln(b, "From mboxrd@z Thu Jan  1 00:00:00 1970")
-		}
-		r.header(p)
-		b.WriteString(r.body.String())
-		fmt.Fprintln(b)
 	}
-	return mails, b.Flush()
+	return mails
 }
 
-// Answered is the number of patches that Review would answer.
-func Answered(in *patchscan.Input, results []*finding.Result) int {
-	n, _ := Review(Terminal{Writer: io.Discard}, in, results, false)
-	return n
+// WriteMails writes mails. Several mails are a mailbox.
+func WriteMails(w io.Writer, mails []string) error {
+	for _, mail := range mails {
+		if len(mails) > 1 {
+			mail = "From mboxrd@z Thu Jan  1 00:00:00 1970\n" + mail
+		}
+		if _, err := fmt.Fprintln(w, mail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A patchLine is a line of a file with patches.
@@ -180,9 +179,10 @@ func (r *reply) quote(text string) {
 	fmt.Fprintln(&r.body, r.paint(dim, strings.TrimRight("> "+strings.Join(oneLines(strings.Split(text, "\t")), "\t"), " ")))
 }
 
-// say writes a finding as the words of a mail.
+// say writes a finding as the words of a mail, in lines of at most 72 characters.
 func (r *reply) say(f *finding.Finding) {
-	r.fill("", fmt.Sprintf("%s. (%s %s)", OneLine(f.Headline), f.Rule.ID, f.Rule.Name))
+	text := Terminal{&r.body, false, 72}
+	text.wrap("", "", fmt.Sprintf("%s. (%s %s)", OneLine(f.Headline), f.Rule.ID, f.Rule.Name))
 	lines := oneLines(slices.Clone(f.Evidence))
 	for _, rel := range f.Related {
 		if !rel.Same {
@@ -190,26 +190,10 @@ func (r *reply) say(f *finding.Finding) {
 		}
 	}
 	for _, l := range lines {
-		r.fill(" - ", l)
+		text.wrap(" - ", "   ", l)
 	}
 	if f.Fix != "" {
-		r.fill("", OneLine(f.Fix)+".")
+		text.wrap("", "", OneLine(f.Fix)+".")
 	}
 	fmt.Fprintln(&r.body)
-}
-
-// fill writes a text in lines of at most 72 characters. lead stands before the
-// first, and blanks before the others.
-func (r *reply) fill(lead, text string) {
-	line := lead
-	for i, word := range strings.Fields(text) {
-		if i > 0 && len(line)+1+len(word) > 72 {
-			fmt.Fprintln(&r.body, line)
-			line = strings.Repeat(" ", len(lead))
-		} else if i > 0 {
-			line += " "
-		}
-		line += word
-	}
-	fmt.Fprintln(&r.body, line)
 }

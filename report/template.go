@@ -26,7 +26,7 @@ func ParseTemplate(text string) (*Template, error) {
 	if text == "" {
 		return nil, errors.New("an empty template writes nothing")
 	}
-	parsed, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"join": joinTexts, "json": compactJSON}).Parse(text)
+	parsed, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"join": strings.Join, "json": compactJSON}).Parse(text)
 	if err != nil {
 		return nil, templateError(err)
 	}
@@ -97,8 +97,6 @@ func fieldsByName(v reflect.Value) map[string]any {
 	}
 	return m
 }
-
-func joinTexts(list []string, sep string) string { return strings.Join(list, sep) }
 
 // compactJSON returns v as JSON on one line.
 func compactJSON(v any) (string, error) {

@@ -2,11 +2,13 @@ package tracing
 
 import (
 	"debug/dwarf"
+	"debug/elf"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 )
 
@@ -38,6 +40,24 @@ func Inlined(im *elfscan.Image, name string) (where string, into []string) {
 		return read < unitsRead && len(into) < NamedInto
 	})
 	return where, into[:min(len(into), NamedInto)]
+}
+
+// NotFunction says what the symbol of a name is, if the name is that of data or of a
+// label in code: "a label of ftrace's entry code". It is "" for functions, and for names
+// that the kernel does not have.
+func (k *Kernel) NotFunction(name string) string {
+	s, ok := k.Image.Lookup(name)
+	section, in := k.Image.SectionAt(s.Addr)
+	isName := func(l arch.Label) bool { return l.Name == name }
+	switch {
+	case !ok || !in || s.Type == elf.STT_FUNC:
+		return ""
+	case !section.Executable():
+		return "data"
+	case slices.ContainsFunc(k.caps.table.Era.Labels, isName), slices.Contains(k.Image.Arch().EntryPoints, name):
+		return "a label of ftrace's entry code"
+	}
+	return "a label in code"
 }
 
 // abstract is the entry of a function that is inlined, and where the source has it.

@@ -26,7 +26,6 @@ const CallSize = 5
 // Opcodes of instructions that ftrace writes.
 const (
 	OpCall  = 0xe8 // CALL rel32
-	OpJump  = 0xe9 // JMP rel32
 	OpInt3  = 0xcc
 	OpRet   = 0xc3
 	OpShort = 0xeb // JMP rel8
@@ -175,19 +174,13 @@ func reaches(next, target uint64) bool {
 	return MinReach <= d && d <= MaxReach
 }
 
-// branch encodes an instruction of an opcode and a 32-bit displacement.
-func branch(opcode byte, pc, target uint64) (code [CallSize]byte, ok bool) {
+// EncodeCall is CALL at pc to target. ok is false if target is out of reach.
+func EncodeCall(pc, target uint64) (code [CallSize]byte, ok bool) {
 	next := pc + CallSize
-	code[0] = opcode
+	code[0] = OpCall
 	binary.LittleEndian.PutUint32(code[1:], uint32(target-next))
 	return code, reaches(next, target)
 }
-
-// EncodeCall is CALL at pc to target. ok is false if target is out of reach.
-func EncodeCall(pc, target uint64) (code [CallSize]byte, ok bool) { return branch(OpCall, pc, target) }
-
-// EncodeJump is JMP at pc to target. ok is false if target is out of reach.
-func EncodeJump(pc, target uint64) (code [CallSize]byte, ok bool) { return branch(OpJump, pc, target) }
 
 // Retarget changes code, the bytes of a PC-relative instruction at pc, so that the
 // instruction refers to target. ok is false if the instruction is not PC-relative or

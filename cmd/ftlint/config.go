@@ -32,7 +32,8 @@ type setupFlags struct {
 func (f *setupFlags) add(fl *pflag.FlagSet) {
 	fl.StringSliceVar(&f.only, "rules", nil, "run only these rules: IDs, names, or beginnings of IDs (FT4)")
 	fl.StringSliceVar(&f.disable, "disable", nil, "do not run these rules")
-	fl.StringArrayVar(&f.ignore, "ignore", nil, "findings whose line in text (path:line:col: severity: headline [ID name]) this regular expression matches do not count (repeatable)")
+	fl.StringArrayVar(&f.ignore, "ignore", nil,
+		"findings whose line in text (path:line:col: severity: headline [ID name]) this regular expression matches do not count (repeatable)")
 	fl.StringVar(&f.failOn, "fail-on", "", "lowest severity that makes the exit status 1: error, warning, note or never (default error)")
 	fl.StringVar(&f.config, "config", "", "configuration file, or none (default: the "+policy.SetupName+" nearest to the input, upwards)")
 	fl.StringVar(&f.baseline, "baseline", "", "findings that are known, as --write-baseline wrote them, or none: only others count")

@@ -78,7 +78,7 @@ status: 2 if a name is not that of a function, or if an input was bad.`,
 
 // filesAndNames sorts arguments into files and folders, and names of functions. An
 // argument names a file if there is one of that name, or if it has a slash or the name
-// of a module. dash is the number of arguments before --; -1 for no --.
+// of a module. dash is the number of arguments before --. It is -1 if there is no --.
 func filesAndNames(args []string, dash int) (files, names []string) {
 	for i, arg := range args {
 		_, err := os.Stat(arg)

@@ -61,7 +61,8 @@ func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) err
 		if s.flags.format == "text" && failed == nil && !shared {
 			failed = s.text.Write(res)
 		}
-		if one := !(many && res.IsModule) && !(kernels && !res.IsModule && res.Patch == nil) && !(patches && res.Patch != nil); !s.flags.quiet && (one || s.flags.verbose && !res.IsModule) {
+		together := many && res.IsModule || kernels && !res.IsModule && res.Patch == nil || patches && res.Patch != nil
+		if !s.flags.quiet && (!together || s.flags.verbose && !res.IsModule) {
 			bar.clear()
 			report.Summary(s.stderr, res, s.flags.verbose)
 		}

@@ -155,12 +155,14 @@ call was bad.`,
 	root.SetVersionTemplate("ftlint {{.Version}}\n")
 	fl := root.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format of the report on standard output: "+formatNames())
-	fl.StringVar(&f.template, "format-template", "", "Go template that is run for each finding, in place of a format: '{{.path}}:{{.line}} {{.rule}}'; the fields are those of JSON")
+	fl.StringVar(&f.template, "format-template", "",
+		"Go template that is run for each finding, in place of a format: '{{.path}}:{{.line}} {{.rule}}'; the fields are those of JSON")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write a report to a file: FORMAT=FILE (repeatable)")
 	f.setup.add(fl)
 	f.setup.addWriting(fl)
 	fl.IntVar(&f.maxPerRule, "max-per-rule", 20, "findings shown of each rule; 0 for all, which is the default of formats other than text")
-	fl.StringVar(&f.srctree, "srctree", "", "kernel source tree, to show the lines of findings and to look up what patches mention (default: the current folder, if it is one)")
+	fl.StringVar(&f.srctree, "srctree", "",
+		"kernel source tree, to show the lines of findings and to look up what patches mention (default: the current folder, if it is one)")
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
@@ -218,16 +220,8 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if !f.maxPerRuleSet && (format.Name != "text" || slices.ContainsFunc(outputs, func(o output) bool { return o.format.Name != "text" })) {
 		keep = 0 // programs want all
 	}
-	if f.maxPerRule < 0 {
-		return fmt.Errorf("--max-per-rule %d: want a number of findings, or 0 for all", f.maxPerRule)
-	}
-	for _, dir := range f.debugDirs {
-		if _, err := os.Stat(dir); err != nil {
-			return fmt.Errorf("--debug-dir %s: %w", dir, pathless(err))
-		}
-	}
-	if f.timeout < 0 {
-		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
+	if err := f.checkValues(); err != nil {
+		return err
 	}
 	cfg := lint.Config{MaxPerRule: keep, DebugFile: f.debugFile, Workers: f.workers,
 		DebugDirs: f.debugDirs, Settings: checks.Settings{Exhaustive: f.exhaustive},
@@ -255,7 +249,8 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	if err := s.lint(ctx, in, cfg); err != nil {
 		return err
 	}
-	all := &report.Run{Results: s.results, Version: buildVersion(), Date: date, SrcTree: f.srctree, FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup, Errors: s.errs}
+	all := &report.Run{Results: s.results, Errors: s.errs, Version: buildVersion(), Date: date, SrcTree: f.srctree,
+		FailOn: failOn, MaxPerRule: f.maxPerRule, NoGroup: f.noGroup}
 	if f.format != "text" { // text was written as it came
 		if err := format.Write(stdout, all); err != nil {
 			return err
@@ -277,6 +272,22 @@ func lintFiles(f lintFlags, files []string, stdout report.Terminal, stderr io.Wr
 	}
 	if worst, found := report.Worst(s.results); found && failOn != nil && worst >= *failOn {
 		return errFindings
+	}
+	return nil
+}
+
+// checkValues returns an error if a flag has a value that it cannot have.
+func (f *lintFlags) checkValues() error {
+	if f.maxPerRule < 0 {
+		return fmt.Errorf("--max-per-rule %d: want a number of findings, or 0 for all", f.maxPerRule)
+	}
+	for _, dir := range f.debugDirs {
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("--debug-dir %s: %w", dir, pathless(err))
+		}
+	}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %v: want a time, or 0 for none", f.timeout)
 	}
 	return nil
 }
@@ -311,7 +322,8 @@ func misspelled(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%s: no such file, and no such command: did you mean %[2]s %[3]s?", args[0], cmd.CommandPath(), strings.Join(near, " or "+cmd.CommandPath()+" "))
+		meant := strings.Join(near, " or "+cmd.CommandPath()+" ")
+		return fmt.Errorf("%s: no such file, and no such command: did you mean %s %s?", args[0], cmd.CommandPath(), meant)
 	}
 	return nil
 }
@@ -514,7 +526,7 @@ what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fent
 }
 
 // bpfListings are the BPF trampoline for a function of that prototype and the programs
-// of the command's second argument: fentry if there is none.
+// of the command's second argument. Without that argument the program is fentry.
 func bpfListings(path, debugFile, proto string, args []string) ([]picture.Listing, error) {
 	programs := "fentry"
 	if len(args) > 1 {

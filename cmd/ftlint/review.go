@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/patchscan"
 	"github.com/ftlint/ftlint/report"
@@ -45,12 +43,6 @@ status: 0, or 2 if an input was bad.`,
 	return cmd
 }
 
-// A reviewed is a series, or one input, and what was found in it.
-type reviewed struct {
-	in      *patchscan.Input
-	results []*finding.Result
-}
-
 // review writes the replies to the patches in files.
 func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.Writer) error {
 	bad := false
@@ -58,22 +50,32 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 		bad = true
 		fmt.Fprintf(stderr, "ftlint: %s\n", report.OneLine(err.Error()))
 	}
-	var all []reviewed
+	var mails []string
 	var series []*patchscan.Input
 	flush := func() {
-		if len(series) > 0 {
-			in, results := lint.Series(context.Background(), series, cfg)
-			all = append(all, reviewed{in, results})
-			series = nil
+		if len(series) == 0 {
+			return
 		}
+		in, results := lint.Series(context.Background(), series, cfg)
+		for _, res := range results {
+			for _, err := range res.Errors {
+				say(err)
+			}
+			for _, line := range report.NoteLines(res) {
+				fmt.Fprintln(stderr, report.OneLine(line))
+			}
+		}
+		mails = append(mails, report.Replies(in, results, stdout.Color)...)
+		series = nil
 	}
 	// A cover letter is no patch; its figures count for the patches behind it.
 	var letters []*patchscan.Patch
-	var noPatch error
+	var noPatch error // of the last of them
+	patches := false
 	for _, file := range files {
 		in, err := patchscan.Open(file)
-		if none := (*patchscan.NoPatch)(nil); errors.As(err, &none) && (none.Empty || len(none.Letters) > 0) {
-			letters, noPatch = append(letters, none.Letters...), err
+		if none, ok := patchscan.PassedOver(err); ok {
+			letters, noPatch = append(letters, none...), err
 			continue
 		}
 		if err == nil && in.Source != nil {
@@ -83,6 +85,7 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 			say(err)
 			continue
 		}
+		patches = true
 		in.Letters = letters
 		if n := len(series); n > 0 && !in.Follows(series[n-1]) {
 			flush()
@@ -90,30 +93,16 @@ func review(files []string, cfg lint.Config, stdout report.Terminal, stderr io.W
 		series = append(series, in)
 	}
 	flush()
-	if len(all) == 0 && noPatch != nil {
+	if !patches && noPatch != nil {
 		say(noPatch)
 	}
-	mails := 0
-	for _, r := range all {
-		mails += report.Answered(r.in, r.results)
-	}
-	for _, r := range all {
-		for _, res := range r.results {
-			for _, err := range res.Errors {
-				say(err)
-			}
-			for _, line := range report.NoteLines(res) {
-				fmt.Fprintln(stderr, report.OneLine(line))
-			}
-		}
-		if _, err := report.Review(stdout, r.in, r.results, mails > 1); err != nil {
-			return err
-		}
+	if err := report.WriteMails(stdout, mails); err != nil {
+		return err
 	}
 	switch {
 	case bad:
 		return errSaid
-	case mails == 0:
+	case len(mails) == 0:
 		fmt.Fprintln(stderr, "nothing was found, so there is nothing to say")
 	}
 	return nil

@@ -39,6 +39,12 @@ func TestX64Lost(t *testing.T) {
 		{"the flags of a direct call", "ftrace_regs_caller_end",
 			"\x48\x8b\xbc\x24\xa8\x00\x00\x00\x48\x89\xbc\x24\xa0\x00\x00\x00", // mov 0xa8(%rsp),%rdi; mov %rdi,0xa0(%rsp)
 			"ftrace_regs_caller, direct call set by the callback", "flags come back as"},
+		{"RSP in regs", "return_to_handler", "\x48\x89\xbc\x24\x98\x00\x00\x00", // mov %rdi,0x98(%rsp)
+			"return_to_handler", "rsp in regs (+0x98) is"},
+		{"RSP", "return_to_handler", "\x48\x89\xe7", // mov %rsp,%rdi
+			"return_to_handler", "rsp in regs (+0x98) is"},
+		{"RAX in regs", "return_to_handler", "\x48\x89\x44\x24\x50", // mov %rax,0x50(%rsp)
+			"return_to_handler", "rax in regs (+0x50) is"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			label, ok := im.Addr(c.label)

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"iter"
 )
 
 // A relFile is the file of a module, a relocatable ELF file.
@@ -113,6 +114,25 @@ func (f relFile) looksAt() []stretch {
 func (f relFile) isOfCode(i int) bool {
 	h := f.header(i)
 	return h.typ() == elf.SHT_RELA && f.header(h.info()).flags()&elf.SHF_EXECINSTR != 0
+}
+
+// ofCode are the sections that isOfCode, by number, with the part of the module that
+// their code is in: 1 for a section of inits, else 0.
+func (f relFile) ofCode(inits []bool) iter.Seq2[int, int] {
+	return func(yield func(i, part int) bool) {
+		for i := range f.sections() {
+			if !f.isOfCode(i) {
+				continue
+			}
+			part := 0
+			if inits[f.header(i).info()] {
+				part = 1
+			}
+			if !yield(i, part) {
+				return
+			}
+		}
+	}
 }
 
 // symbols is the number of the section with the symbols; 0 if there is none.

@@ -303,15 +303,8 @@ func (p *PLTMaker) judgeRoom(r *RoomRun, before, after relFile, erratum bool) (p
 	adrps := [2]int{}
 	symbols := before.content(before.symbols())
 	inits := p.inits(before)
-	for i := range before.sections() {
+	for i, part := range before.ofCode(inits) {
 		h := before.header(i)
-		if !before.isOfCode(i) {
-			continue
-		}
-		part := 0
-		if inits[h.info()] {
-			part = 1
-		}
 		align := after.header(h.info()).align()
 		slack[part]++
 		before.each(i, func(_ int, rel rela) {
@@ -432,15 +425,8 @@ func (p *PLTMaker) fill(r *RoomRun, f relFile, plts [2]pltRoom, erratum bool) {
 	}
 	var all []written
 	var branches [2][]uint64 // the arguments for the last branch of a part
-	for i := range f.sections() {
+	for i, part := range f.ofCode(inits) {
 		h := f.header(i)
-		if !f.isOfCode(i) {
-			continue
-		}
-		part := 0
-		if inits[h.info()] {
-			part = 1
-		}
 		var last written
 		f.each(i, func(n int, rel rela) {
 			loc := places[h.info()] + rel.offset()
@@ -578,15 +564,8 @@ func lastInPage(f relFile, inits []bool) (entries [2]uint64) {
 	symbols := f.content(f.symbols())
 	var number, last [2]uint64
 	found := [2]bool{}
-	for i := range f.sections() {
+	for i, part := range f.ofCode(inits) {
 		h := f.header(i)
-		if !f.isOfCode(i) {
-			continue
-		}
-		part := 0
-		if inits[h.info()] {
-			part = 1
-		}
 		f.each(i, func(_ int, rel rela) {
 			if !rel.isBranch() || f.section(symbols, rel.sym()) == h.info() || found[part] {
 				return

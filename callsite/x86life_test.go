@@ -73,9 +73,9 @@ func TestInsnMutants(t *testing.T) {
 					if in.Flow != arch.DoesNought && in.Flow != arch.Traps {
 						text, _ := im.Text(a)
 						code := append([]byte(nil), im.Code(a, int(in.Size))...)
-						fill(t, im, a, bytes.Repeat([]byte{0x90}, len(code)))
+						images.Poke(t, im, a, bytes.Repeat([]byte{0x90}, len(code)))
 						r := insnRuns(t, im, 1)[0]
-						fill(t, im, a, code)
+						images.Poke(t, im, a, code)
 						all++
 						if r.Failed != nil || r.Err != nil {
 							noticed++
@@ -91,20 +91,5 @@ func TestInsnMutants(t *testing.T) {
 				t.Errorf("%d of %d mutants are noticed, at least 85 of 100 were expected", noticed, all)
 			}
 		})
-	}
-}
-
-// fill changes bytes of the image.
-func fill(t *testing.T, im *elfscan.Image, addr uint64, code []byte) {
-	t.Helper()
-	for i, c := range code {
-		at := addr + uint64(i) - 3
-		w, ok := im.Word(at)
-		if !ok {
-			t.Fatalf("no bytes at %#x", at)
-		}
-		if err := im.SetWord(at, w&0xff_ffff|uint32(c)<<24); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

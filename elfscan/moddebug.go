@@ -93,7 +93,7 @@ func (im *Image) debugSection(s *elf.Section, data []byte) []byte {
 		}
 		out := append([]byte(nil), data...)
 		at := &Range{Name: s.Name, Size: uint64(len(out)), number: i}
-		im.eachModReloc(i, at.Size, func(r modReloc) { im.applyTo(out, at, r) })
+		im.eachModReloc(i, at.Size, func(r modReloc) { im.applyTo(out[r.off:], at, r) })
 		return out
 	}
 	return data

@@ -162,11 +162,7 @@ func (im *Image) relocated(r *Range) []byte {
 	}
 	out := make([]byte, len(r.data))
 	copy(out, r.data)
-	apply := im.applyTo
-	if im.arch == arch.X86 {
-		apply = im.applyX86
-	}
-	im.eachModReloc(r.number, r.Size, func(m modReloc) { apply(out, r, m) })
+	im.eachModReloc(r.number, r.Size, func(m modReloc) { im.applyTo(out[m.off:], r, m) })
 	r.patched = out
 	return out
 }
@@ -174,23 +170,33 @@ func (im *Image) relocated(r *Range) []byte {
 // relocating guards Range.patched.
 type relocating struct{ sync.Mutex }
 
-// applyTo applies one relocation to out, the bytes of section r (AAELF64,
-// "Relocation"). A relocation whose value does not fit is left alone, as the
-// loader refuses the module.
-func (im *Image) applyTo(out []byte, r *Range, m modReloc) {
-	le := binary.LittleEndian
+// applyTo applies one relocation to rest, the bytes of section r from its place on. A
+// relocation whose value does not fit is left alone, as the loader refuses the module.
+func (im *Image) applyTo(rest []byte, r *Range, m modReloc) {
 	place := r.Addr + m.off
 	value := im.modSymbol(m.sym) + m.addend
-	rest := out[m.off:]
-	switch typ := elf.R_AARCH64(m.typ); typ {
-	case elf.R_AARCH64_ABS64, elf.R_AARCH64_PREL64:
-		if typ == elf.R_AARCH64_PREL64 {
+	known := &im.arch.Relocs
+	delta := slices.Contains(known.Delta, m.typ)
+	switch {
+	case delta || m.typ == known.Absolute[0]:
+		if delta {
 			value -= place
 		}
 		if len(rest) >= 8 {
-			le.PutUint64(rest, value)
+			binary.LittleEndian.PutUint64(rest, value)
 		}
-		return
+	case im.arch == arch.X86:
+		applyX86(rest, elf.R_X86_64(m.typ), place, value)
+	default:
+		im.applyARM64(rest, r, m, value)
+	}
+}
+
+// applyARM64 applies a relocation of less than 64 bits (AAELF64, "Relocation").
+func (im *Image) applyARM64(rest []byte, r *Range, m modReloc, value uint64) {
+	le := binary.LittleEndian
+	place := r.Addr + m.off
+	switch typ := elf.R_AARCH64(m.typ); typ {
 	case elf.R_AARCH64_ABS16, elf.R_AARCH64_PREL16:
 		if typ == elf.R_AARCH64_PREL16 {
 			value -= place
@@ -287,27 +293,16 @@ func (im *Image) pltSymbol(addr uint64) (sym uint32, ok bool) {
 	return 0, false
 }
 
-// applyX86 is applyTo for x86-64 (psABI, "Relocation Types").
-func (im *Image) applyX86(out []byte, r *Range, m modReloc) {
+// applyX86 applies a relocation of less than 64 bits (psABI, "Relocation Types").
+func applyX86(rest []byte, typ elf.R_X86_64, place, value uint64) {
 	le := binary.LittleEndian
-	place := r.Addr + m.off
-	value := im.modSymbol(m.sym) + m.addend
-	rest := out[m.off:]
-	switch typ := elf.R_X86_64(m.typ); typ {
-	case elf.R_X86_64_64, elf.R_X86_64_PC64:
-		if typ == elf.R_X86_64_PC64 {
-			value -= place
-		}
-		if len(rest) >= 8 {
-			le.PutUint64(rest, value)
-		}
+	if len(rest) < 4 {
+		return
+	}
+	switch typ {
 	case elf.R_X86_64_PC32, elf.R_X86_64_PLT32:
-		if len(rest) >= 4 {
-			le.PutUint32(rest, uint32(value-place))
-		}
+		le.PutUint32(rest, uint32(value-place))
 	case elf.R_X86_64_32, elf.R_X86_64_32S:
-		if len(rest) >= 4 {
-			le.PutUint32(rest, uint32(value))
-		}
+		le.PutUint32(rest, uint32(value))
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
-	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/internal/images"
@@ -115,21 +114,6 @@ func TestX64Kernels(t *testing.T) {
 	}
 }
 
-// poke changes bytes of the image.
-func poke(t *testing.T, im *elfscan.Image, addr uint64, code []byte) {
-	t.Helper()
-	for i, c := range code {
-		a := addr + uint64(i)
-		w, ok := im.Word(a - 3)
-		if !ok {
-			t.Fatalf("no bytes at %#x", a)
-		}
-		if err := im.SetWord(a-3, w&0xff_ffff|uint32(c)<<24); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // Of the mutants of a real kernel's code, which lack one instruction, most are noticed.
 // Those that survive are logged: about half of them change nothing that anybody can
 // see, such as a test for what does not happen.
@@ -152,9 +136,9 @@ func TestX64Mutants(t *testing.T) {
 				for i := range nops {
 					nops[i] = 0x90
 				}
-				poke(t, im, at, nops)
+				images.Poke(t, im, at, nops)
 				wrong, undecided := judgedX64(table, site)
-				poke(t, im, at, code)
+				images.Poke(t, im, at, code)
 				all++
 				if len(wrong)+len(undecided) > 0 {
 					noticed++

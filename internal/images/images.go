@@ -92,6 +92,21 @@ func kernel(t testing.TB, name string, inCI bool, script string) *elfscan.Image 
 	return open(t, path)
 }
 
+// Poke changes bytes of the image.
+func Poke(t testing.TB, im *elfscan.Image, addr uint64, code []byte) {
+	t.Helper()
+	for i, c := range code {
+		at := addr + uint64(i) - 3 // the word that ends with the byte
+		w, ok := im.Word(at)
+		if !ok {
+			t.Fatalf("no bytes at %#x", at)
+		}
+		if err := im.SetWord(at, w&0xff_ffff|uint32(c)<<24); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Each runs the test on all kernels and good samples.
 func Each(t *testing.T, test func(t *testing.T, im *elfscan.Image)) {
 	for _, suite := range Kernels {

@@ -221,21 +221,13 @@ func (r *runner) setUp() {
 		pads = append(pads, 0xdf, 0x24, 0x03, 0xd5) // BTI jc
 	}
 	r.must(m.Write(r.page, pads))
-	r.ops = w.Object(callsite.OpsSize)
-	if t := r.built; t != nil {
-		r.ops = t.Ops
-		m.Map(t.Addr, uint64(len(t.Code)), emu.Read|emu.Exec)
-		r.must(m.Write(t.Addr, t.Code))
-	}
-	for i := range r.before {
-		r.before[i] = 0xc0de_0000_0000_0000 | uint64(i)<<40 | 0x5a5a_0000 | uint64(i)
-	}
-	r.sp = world.StackTop - 512
-	r.must(m.Write(r.sp-1024, world.Poison(r.sp-1024, 1024, world.StackMark)))
-	for i := range r.above {
-		r.above[i] = world.StackMark<<48 | uint64(i)
-		r.must(m.Write64(r.sp+uint64(i)*8, r.above[i]))
-	}
+	var err error
+	r.ops, err = place(w, r.built)
+	r.must(err)
+	mark(r.before[:])
+	r.sp = spAtSite
+	r.above, err = fillStack(w.Mem, r.sp)
+	r.must(err)
 	r.before[29] = r.sp + 16*8 // a frame record of the caller
 	r.before[30] = r.page + OffCaller
 	r.after = r.before
@@ -243,6 +235,39 @@ func (r *runner) setUp() {
 	m.SP = r.sp
 	m.N, m.Z, m.C, m.V = true, false, true, false
 	m.Hook(r.callbackAddr(), func(*emu.Machine) error { r.atCallback(); return nil })
+}
+
+// spAtSite is SP at the callsite.
+const spAtSite = world.StackTop - 512
+
+// place puts the trampoline, if the callsite calls one, into the world. ops is the
+// address of the ftrace_ops, which the trampoline has or a new one.
+func place(w *world.World, built *Built) (ops uint64, err error) {
+	ops = w.Object(callsite.OpsSize)
+	if built != nil {
+		ops = built.Ops
+		w.Mem.Map(built.Addr, uint64(len(built.Code)), emu.Read|emu.Exec)
+		err = w.Mem.Write(built.Addr, built.Code)
+	}
+	return ops, err
+}
+
+// mark gives each register a value of its own.
+func mark(regs []uint64) {
+	for i := range regs {
+		regs[i] = 0xc0de_0000_0000_0000 | uint64(i)<<40 | 0x5a5a_0000 | uint64(i)
+	}
+}
+
+// fillStack gives each word of the stack around sp a value of its own. above are those
+// from sp on.
+func fillStack(m *emu.Core, sp uint64) (above [64]uint64, err error) {
+	err = m.Write(sp-1024, world.Poison(sp-1024, 1024, world.StackMark))
+	for i := range above {
+		above[i] = world.StackMark<<48 | uint64(i)
+		err = errors.Join(err, m.Write64(sp+uint64(i)*8, above[i]))
+	}
+	return above, err
 }
 
 // must notes an error of an access by the runner itself.

@@ -164,29 +164,20 @@ func (r *runnerX64) setUp() {
 	m.Guarded = r.guarded
 	m.MaxSteps = 1 << 16
 	m.Map(r.page, emu.PageSize, emu.Read|emu.Exec)
-	r.ops = w.Object(callsite.OpsSize)
-	if t := r.built; t != nil {
-		r.ops = t.Ops
-		m.Map(t.Addr, uint64(len(t.Code)), emu.Read|emu.Exec)
-		r.must(m.Write(t.Addr, t.Code))
-	}
-	for i := range r.before {
-		r.before[i] = 0xc0de_0000_0000_0000 | uint64(i)<<40 | 0x5a5a_0000 | uint64(i)
-	}
-	r.sp = world.StackTop - 512
-	r.must(m.Write(r.sp-1024, world.Poison(r.sp-1024, 1024, world.StackMark)))
-	for i := range r.above {
-		r.above[i] = world.StackMark<<48 | uint64(i)
-	}
+	r.diffs, r.err, r.called = nil, nil, false
+	var err error
+	r.ops, err = place(w, r.built)
+	r.must(err)
+	mark(r.before[:])
+	r.sp = spAtSite
+	r.above, err = fillStack(w.Mem, r.sp)
+	r.must(err)
 	r.above[0] = r.page + OffCaller
-	for i, v := range r.above {
-		r.must(m.Write64(r.sp+8*uint64(i), v))
-	}
+	r.must(m.Write64(r.sp, r.above[0]))
 	r.before[emux64.RSP] = r.sp
 	r.before[emux64.RBP] = r.sp + 16*8
 	r.flags = emux64.FlagIF | emux64.FlagCF | emux64.FlagZF
 	r.after, m.R, m.Flags = r.before, r.before, r.flags
-	r.diffs, r.err, r.called = nil, nil, false
 }
 
 // enable has the callsite call target, and the path begin at the callsite.

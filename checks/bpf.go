@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -62,16 +63,22 @@ func bpfCheck(id, does, fix string) *analysis.Analyzer {
 		if done {
 			return out, nil
 		}
-		defects := bpfDefects(image(pass), res, id)
-		for i := range defects {
-			reportBPF(pass, &defects[i], does, fix)
-		}
-		if len(res.Stuck) > 0 && len(defects) == 0 {
-			return inconclusive("%s", stuckOf(res))
-		}
-		return examined("%s, executed %d times; %s of code patched",
-			plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))
+		outcome, _ := bpfJudge(pass, res, id, does, fix)
+		return outcome, nil
 	}, BPF)
+}
+
+// bpfJudge reports the defects that a rule of bpfCheck is about.
+func bpfJudge(pass *analysis.Pass, res *bpf.Results, id, does, fix string) (out finding.Outcome, defects int) {
+	list := bpfDefects(image(pass), res, id)
+	for i := range list {
+		reportBPF(pass, &list[i], does, fix)
+	}
+	if len(res.Stuck) > 0 && len(list) == 0 {
+		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(stuckOf(res))}, 0
+	}
+	return finding.Outcome{Examined: fmt.Sprintf("%s, executed %d times; %s of code patched",
+		plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))}, len(list)
 }
 
 // stuckOf says why cases have no verdict.

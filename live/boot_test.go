@@ -62,8 +62,7 @@ type board struct {
 	args    []string // that choose the machine and its processor
 	console string   // as the kernel calls it
 	goarch  string   // as Go calls its architecture
-	// quiet is for how long a kernel may use the processor without a line on the console.
-	quiet time.Duration
+	slow    int      // see machine
 	// kaslr are the arguments of a kernel that is booted at various addresses.
 	kaslr []string
 }
@@ -71,12 +70,11 @@ type board struct {
 var boards = map[*arch.Arch]*board{
 	arch.ARM64: {
 		qemu: "qemu-system-aarch64", args: []string{"-M", "virt", "-cpu", "max,pauth-impdef=on"}, console: "ttyAMA0", goarch: "arm64",
-		quiet: 8 * time.Second, kaslr: []string{"nokaslr", ""},
+		slow: 1, kaslr: []string{"nokaslr", ""},
 	},
-	// Each change of all callsites takes 15 s, because qemu forgets what it has translated.
 	arch.X86: {
 		qemu: "qemu-system-x86_64", args: []string{"-cpu", "max"}, console: "ttyS0", goarch: "amd64",
-		quiet: 60 * time.Second, kaslr: []string{""},
+		slow: 8, kaslr: []string{""}, // each change of all callsites has qemu forget what it has translated
 	},
 }
 
@@ -118,7 +116,7 @@ func (b *board) initrd(t *testing.T, modules string, more ...file) string {
 func bootable(t *testing.T, im *elfscan.Image, files ...file) (m machine, kernel string) {
 	t.Helper()
 	b := boards[im.Arch()]
-	m = machine{board: b, initrd: b.initrd(t, "", files...), bad: misbehaves, args: "nokaslr"}
+	m = machine{board: b, initrd: b.initrd(t, "", files...), bad: misbehaves, args: "nokaslr", slow: b.slow}
 	if im.Arch() == arch.X86 {
 		kernel = filepath.Join(filepath.Dir(im.Path), "vmlinuz")
 		if _, err := os.Stat(kernel); err != nil {
@@ -141,6 +139,7 @@ type machine struct {
 	qemu   []string // more arguments of qemu
 	trace  func(line string)
 	bad    *regexp.Regexp // what a line of the console holds if something is wrong
+	slow   int            // how many times longer than others the kernel may be silent while it is busy
 }
 
 // misbehaves is what a kernel prints when something is wrong, and what the workload
@@ -158,10 +157,11 @@ type verdict struct {
 	cpu     time.Duration // that qemu took
 }
 
-// Limits of a boot, beside board.quiet, which counts processor time, as other programs may
-// keep qemu from its own.
+// Limits of a boot. The first counts processor time, as other programs may keep
+// qemu from its own.
 const (
-	silentIdle = 60 * time.Second  // without a line on the console, with next to no processor time
+	silentCPU  = 8 * time.Second   // without a line on the console
+	silentIdle = 60 * time.Second  // likewise, with next to no processor time
 	silent     = 300 * time.Second // likewise, in any case
 	afterwards = 2 * time.Second   // from the first sign of a defect
 )
@@ -186,7 +186,7 @@ func (m *machine) boot(t *testing.T, path string) (v verdict, err error) {
 	var found atomic.Bool
 	ended := make(chan struct{})
 	over := make(chan string, 1)
-	go func() { over <- watch(cmd, m.board.quiet, &lines, &found, &v.cpu, ended) }()
+	go func() { over <- watch(cmd, m.slow, &lines, &found, &v.cpu, ended) }()
 	done := false
 	in := bufio.NewScanner(out)
 	in.Buffer(nil, 1<<20)
@@ -227,7 +227,7 @@ func (m *machine) boot(t *testing.T, path string) (v verdict, err error) {
 
 // watch kills qemu when the guest hangs, and returns why; and when something is
 // wrong already, for which it has no words.
-func watch(cmd *exec.Cmd, quiet time.Duration, lines *atomic.Int64, found *atomic.Bool, cpu *time.Duration, ended chan struct{}) string {
+func watch(cmd *exec.Cmd, slow int, lines *atomic.Int64, found *atomic.Bool, cpu *time.Duration, ended chan struct{}) string {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	last, since, sinceCPU := int64(-1), time.Now(), time.Duration(0)
@@ -256,11 +256,11 @@ func watch(cmd *exec.Cmd, quiet time.Duration, lines *atomic.Int64, found *atomi
 			if now.Sub(bad) < afterwards {
 				continue
 			}
-		case used-sinceCPU > quiet:
+		case used-sinceCPU > time.Duration(slow)*silentCPU:
 			why = fmt.Sprintf("hangs, busy: no line for %.0f s of processor time", (used - sinceCPU).Seconds())
 		case now.Sub(since) > silentIdle && now.Sub(idle) > silentIdle:
 			why = fmt.Sprintf("hangs, idle: no line for %.0f s", now.Sub(since).Seconds())
-		case now.Sub(since) > silent:
+		case now.Sub(since) > time.Duration(slow)*silent:
 			why = fmt.Sprintf("hangs: no line for %.0f s", now.Sub(since).Seconds())
 		default:
 			continue

@@ -79,7 +79,7 @@ func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
 	}
 	k.text = text
 	b := boards[im.Arch()]
-	k.machine = machine{board: b, initrd: b.initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves}
+	k.machine = machine{board: b, initrd: b.initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves, slow: max(b.slow, slow[name])}
 	return k, im
 }
 

@@ -176,6 +176,7 @@ func TestCallsites(t *testing.T) {
 			needQemu(t, im)
 			p := predict(t, im)
 			m, image := bootable(t, im, file{"callsites", isFile, p.data})
+			m.slow = max(m.slow, slow[name])
 			for _, args := range m.board.kaslr {
 				m.args = args
 				v, err := m.boot(t, image)

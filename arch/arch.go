@@ -39,6 +39,8 @@ type Arch struct {
 	// Thunk begins the names of the functions by which compilers call through a
 	// register; "" if they do so by an instruction.
 	Thunk string
+	// ReturnThunk is what compilers jump to instead of returning; "" if they do not.
+	ReturnThunk string
 	// TakesLock gives a function that is called with the code of each instruction of a
 	// function, in order, and reports whether it may take a lock against recursion.
 	TakesLock func() func(code []byte) bool

@@ -32,9 +32,12 @@ var X86 = &Arch{
 		return x64.Text(code, pc, name), x64.Size(code)
 	},
 
-	Insn:      x86Insn,
-	OpLoad:    x86OpLoad,
-	Thunk:     "__x86_indirect_",
+	Insn:   x86Insn,
+	OpLoad: x86OpLoad,
+	Thunk:  "__x86_indirect_",
+
+	ReturnThunk: "__x86_return_thunk",
+
 	TakesLock: x86Locks,
 	OpInsn:    "MOV into RDX",
 	Args:      []string{"rdi", "rsi", "rdx", "rcx", "r8", "r9"},

@@ -271,6 +271,31 @@ func TestCoverLetter(t *testing.T) {
 	}
 }
 
+// What a patch of a series puts back as it was is not judged; what it puts back with
+// changes is.
+func TestRestored(t *testing.T) {
+	mail := func(n int, hunk string) string {
+		return fmt.Sprintf("From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: [PATCH %d/2] arm64: ftrace: x\n\nx\n---\n"+
+			"--- a/arch/arm64/kernel/ftrace.c\n+++ b/arch/arm64/kernel/ftrace.c\n%s", n, hunk)
+	}
+	removed := mail(1, "@@ -1,5 +1,3 @@\n {\n-\tu32 insn = 0xd503201f;\n-\temit(tramp, __fentry__);\n \treturn 0;\n }\n")
+	for back, want := range map[string]int{
+		"+\tu32 insn = 0xd503201f;\n+\temit(tramp, __fentry__);\n":  0,
+		"+\tu32 insn = 0xd503201f;\n+\temit(second, __fentry__);\n": 1,
+	} {
+		res := lintText(t, "x.mbox", removed+mail(2, "@@ -1,3 +1,5 @@\n {\n"+back+" \treturn 0;\n }\n"), lint.Config{})
+		n := 0
+		for _, f := range res.Findings {
+			if strings.Contains(f.Text(), "__fentry__") {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d findings, want %d: %v", back, n, want, res.Findings)
+		}
+	}
+}
+
 // A file whose path names no architecture is judged if its words are arm64's.
 func TestUnknownArch(t *testing.T) {
 	for _, test := range []struct {

@@ -91,11 +91,11 @@ func (s *Source) span(tokens []patchscan.Token) patchscan.Token {
 	return span
 }
 
-// Added reports whether the token stands on a line that is judged. A line that a
-// later patch of the series removes is not judged.
+// Added reports whether the token stands on a line that is judged. A line that the
+// series as a whole does not add is not judged.
 func (s *Source) Added(t patchscan.Token) bool {
 	l := &s.Lines[t.Line]
-	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || !s.series.Gone(l)) && !s.In.FromTree(l)
+	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || s.series.Adds(l)) && !s.In.FromTree(l)
 }
 
 // where names the line of a token, for messages: "ftrace.c:82".

@@ -337,6 +337,7 @@ func FuzzChecks(f *testing.F) {
 		"int f(void) { return ftrace_modify_code(a + b, 0, aarch64_insn_gen_branch_imm(tramp, c, 1), false); }\n",
 		"SYM_CODE_START(f)\n\tbl g\nf_end:\n\tret\nSYM_CODE_END(f)\n",
 		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1 +1,2 @@\n int a;\n+/* TODO: f_oo => f_o1 */\n",
+		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1,2 +1,3 @@\n int a;\n+/* as __fentry__\nand %rip */\n int b;\n",
 	} {
 		f.Add(seed, false)
 		f.Add(seed, true)
@@ -357,8 +358,12 @@ func FuzzChecks(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, f := range res.Findings {
-				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.EndCol <= f.Col || f.EndCol > len(f.Source)+1 || f.Headline == "" || utf8.RuneCountInString(f.Headline) > finding.MaxHeadline || !strings.Contains(text, f.Source) {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.EndCol <= f.Col || f.EndCol > len(f.Source)+1 || f.Headline == "" || utf8.RuneCountInString(f.Headline) > finding.MaxHeadline {
 					t.Fatalf("%+v", f)
+				}
+				// A line that a mail program wrapped is joined.
+				if lower := strings.ToLower(text); !strings.Contains(text, f.Source) && !holdsInOrder(text, f.Source) && !strings.Contains(lower, "charset") && !strings.Contains(lower, "transfer-encoding") {
+					t.Fatalf("the input does not have %q: %+v", f.Source, f)
 				}
 				for _, r := range f.Related {
 					if r.Path == "" || r.Line < 1 || r.Col < 1 {
@@ -374,6 +379,19 @@ func FuzzChecks(f *testing.F) {
 			t.Fatal("two runs differ")
 		}
 	})
+}
+
+// holdsInOrder reports whether the text has the bytes of part, one behind the other,
+// with others between them or not.
+func holdsInOrder(text, part string) bool {
+	for ; part != ""; part = part[1:] {
+		i := strings.IndexByte(text, part[0])
+		if i < 0 {
+			return false
+		}
+		text = text[i+1:]
+	}
+	return true
 }
 
 // What a check looked at in the mails of a mailbox is added up.

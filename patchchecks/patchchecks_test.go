@@ -362,7 +362,7 @@ func FuzzChecks(f *testing.F) {
 					t.Fatalf("%+v", f)
 				}
 				// A line that a mail program wrapped is joined.
-				if lower := strings.ToLower(text); !strings.Contains(text, f.Source) && !holdsInOrder(text, f.Source) && !strings.Contains(lower, "charset") && !strings.Contains(lower, "transfer-encoding") {
+				if lower := strings.ToLower(text); !strings.Contains(text, f.Source) && !holdsInOrder(text, strings.ReplaceAll(f.Source, " ", "")) && !strings.Contains(lower, "charset") && !strings.Contains(lower, "transfer-encoding") {
 					t.Fatalf("the input does not have %q: %+v", f.Source, f)
 				}
 				for _, r := range f.Related {

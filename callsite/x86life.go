@@ -211,11 +211,6 @@ func (x *insnExecutor) hookCore() {
 		return 0
 	}, "ftrace_bug")
 	hook(func(string) uint64 { x.finished = true; return 0 }, "text_poke_finish", "smp_text_poke_batch_finish")
-	w.AtCall = func(name string) {
-		if queues[name] && w.Arg(3) != 0 {
-			w.Fault(w.Caller(), "has %s() emulate %#x, not what it writes", name, w.Arg(3))
-		}
-	}
 }
 
 // queues are the functions that keep a change until the queue is finished.

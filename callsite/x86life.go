@@ -353,6 +353,8 @@ func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool)
 			diff("warns at %s", w.Image.At(e.PC))
 		case e.Kind == world.Patch && e.Addr != site.Call && (e.Addr != x.secondSite() || c.second == updateIgnore):
 			diff("writes to %s, outside the callsite", w.Image.At(e.Addr))
+		case e.Kind == world.Patch && e.Size != uint64(len(c.after)):
+			diff("writes %s at the callsite, which has %d", plural.Of(e.Size, "byte"), len(c.after))
 		case e.Kind == world.Patch && !late && queues[e.Func] && x.late != 0:
 			diff("calls %s() while the kernel boots, when nobody finishes the queue", e.Func)
 		case e.Kind == world.Patch && late && e.Func == "text_poke_early":

@@ -25,7 +25,7 @@ func (m *X64) String() string { return fmt.Sprintf("%#x %s % x", m.Addr, m.How, 
 // ModRM's other register. What is then no instruction of the same size is left out.
 func OfX64(addr uint64, code []byte) (out []X64) {
 	in, ok := x64.Decode(code)
-	if !ok || in.Kind == x64.Nop || in.Kind == x64.Trap {
+	if !ok || in.Kind == x64.Nop || in.Kind == x64.Landing || in.Kind == x64.Trap {
 		return nil
 	}
 	own, next := code[:in.Len], code[in.Len:]

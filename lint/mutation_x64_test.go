@@ -160,8 +160,11 @@ func mutateX64(t *testing.T, path string) {
 	}
 	fates := x64Mutants(im)
 	total, every := len(fates), x64Every
-	if os.Getenv("FTLINT_MUTANTS") == "all" {
+	switch {
+	case os.Getenv("FTLINT_MUTANTS") == "all":
 		every = 1
+	case testing.Short():
+		every *= 4
 	}
 	n := 0
 	fates = slices.DeleteFunc(fates, func(x64Fate) bool { n++; return n%every != 0 })
@@ -237,7 +240,7 @@ func tabulateX64(t *testing.T, im *elfscan.Image, fates []x64Fate) {
 		case counted.why == "" && !f.found && !f.stuck:
 			missed = append(missed, words())
 		}
-		if os.Getenv("FTLINT_MUTATION") != "" {
+		if os.Getenv("FTLINT_MUTATION") != "" { // for humans: every fate
 			t.Logf("fate: found=%v stuck=%v same=%v %s", f.found, f.stuck, f.same, words())
 		}
 	}

@@ -236,12 +236,7 @@ func (x *insnExecutor) hookCore() {
 		return 0
 	}, "ftrace_bug")
 	hook(func(string) uint64 { x.finished = true; return 0 }, "text_poke_finish", "smp_text_poke_batch_finish")
-	w.AtCall = func(name string) {
-		x.stood++
-		if queues[name] && w.Arg(3) != 0 {
-			w.Fault(w.Caller(), "has %s() emulate %#x, not what it writes", name, w.Arg(3))
-		}
-	}
+	w.AtCall = func(string) { x.stood++ }
 }
 
 // anInt is an int in a register, whose upper half has no meaning.

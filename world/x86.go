@@ -32,6 +32,7 @@ func newX64(w *World) {
 		c.canary = a + canary
 	}
 	w.Mem, w.cpu = &w.X.Core, c
+	w.current, _ = w.PerCPU(w.arch.Current)
 }
 
 // ud2 is the instruction of BUG() and WARN(), as insn names it.
@@ -42,6 +43,9 @@ func (c cpuX64) reset() {
 	c.R[x64.RSP] = StackTop
 	if c.canary != 0 {
 		_ = c.Write64(c.canary, canary) // an image without per-CPU data has none
+	}
+	if c.w.current != 0 {
+		_ = c.Write64(c.w.current, Task) // an image without that page has no code that reads it
 	}
 }
 
@@ -97,6 +101,8 @@ func (c cpuX64) arg(i int) uint64 {
 	return c.R[x64.Args[i]]
 }
 
+func (c cpuX64) guard(on bool) { c.Guarded = on }
+
 func (c cpuX64) pagePerm(prot uint64) emu.Perm {
 	const writable, noExec = 1 << 1, 1 << 63 // SDM, volume 3, 4.5
 	perm := emu.Read
@@ -109,6 +115,7 @@ func (c cpuX64) pagePerm(prot uint64) emu.Perm {
 	return perm
 }
 
+func (c cpuX64) result() uint64     { return c.R[x64.RAX] }
 func (c cpuX64) setResult(v uint64) { c.R[x64.RAX] = v }
 func (c cpuX64) sp() uint64         { return c.R[x64.RSP] }
 

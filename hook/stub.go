@@ -61,7 +61,7 @@ func (x *executor) stub(s stubHook) {
 }
 
 // bracket executes a hook that the core calls before it changes callsites, or
-// after, unless the architecture has one of its own. Up to 5.16 it returns 0, since
+// after, unless the architecture has one of its own. Up to 5.18 it returns 0, since
 // then nothing. Which of them holds, the counterpart says.
 func (x *executor) bracket(counterpart string) {
 	x.in("", func() {

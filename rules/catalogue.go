@@ -143,7 +143,6 @@ var catalogue = []Rule{
 		ID: "FT117", Name: "arch-hook-wrong", Severity: Error,
 		Title: "a function that the core of ftrace calls, executed, does or returns other than its contract",
 		On:    Kernels,
-		NotOn: onX86("it is not executed on x86 yet"),
 		Sees:  Execution,
 	},
 	{

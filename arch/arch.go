@@ -222,8 +222,9 @@ type Relocs struct {
 
 // Modules names the parts of a module that are for ftrace.
 type Modules struct {
-	// Base is the lowest address of modules; 0 if that depends on the image.
-	Base uint64
+	// Base is the lowest address of modules, End the first behind them; 0 if that
+	// depends on the image.
+	Base, End uint64
 	// Tables are the sections that can list a module's callsites. The loader
 	// takes the first of them that the module has.
 	Tables []string

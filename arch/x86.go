@@ -116,7 +116,8 @@ var X86 = &Arch{
 		Finish:    []string{"text_poke_finish", "smp_text_poke_batch_finish"},
 	},
 	Modules: Modules{
-		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
+		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR with KASLR
+		End:    0xffff_ffff_ff00_0000, // MODULES_END
 		Tables: []string{"__mcount_loc"},
 		Called: []string{"init_module", "cleanup_module"},
 	},

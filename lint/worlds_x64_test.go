@@ -134,7 +134,9 @@ func (j *x64Worlds) run(i int, m *mutants.X64) []uint64 {
 	j.seen, j.done, j.stores, j.refused = j.seen[:0], false, 0, false
 	j.iter = nil
 	clear(j.updates)
-	j.must(j.w.Mem.Write64(0x28, j.r.Uint64())) // the canary of the stack protector, at GS
+	if canary, ok := j.w.PerCPU(arch.X86.Canary); ok {
+		j.must(j.w.Mem.Write64(canary, j.r.Uint64()))
+	}
 	if m != nil {
 		j.must(j.w.Mem.Write(m.Addr, m.Code))
 	}
@@ -444,7 +446,7 @@ func playX64Site(j *x64Worlds) {
 			j.iter = nil
 		}
 		j.set("ftrace_poke_late", 1)
-		j.call(name, 0, uint64(pick(r, uint32(0), 1, 1, 2, r.Uint32())))
+		j.call(name, 0, r.Uint64N(2))
 	}
 	look()
 }

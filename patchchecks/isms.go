@@ -29,7 +29,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 			table[ism.Token] = ism
 		}
 	}
-	return check(rule, func(j *judge) tally {
+	return codeCheck(rule, func(j *judge) tally {
 		if len(j.Files) == 0 {
 			return notApplicable(noCode)
 		}
@@ -189,7 +189,7 @@ func eachWord(s string, do func(word string, col int)) {
 }
 
 // FT503 finds x86 opcodes and their sizes in code.
-var FT503 = check("FT503", func(j *judge) tally {
+var FT503 = codeCheck("FT503", func(j *judge) tally {
 	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}

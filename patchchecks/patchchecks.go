@@ -66,6 +66,17 @@ func check(id string, run func(*judge) tally) *analysis.Analyzer {
 	}
 }
 
+// codeCheck is check for a rule that judges code alone, which applies where code is
+// added.
+func codeCheck(id string, run func(*judge) tally) *analysis.Analyzer {
+	return check(id, func(j *judge) tally {
+		if len(j.Files) > 0 && !j.adds {
+			return notApplicable(nothingAdded)
+		}
+		return run(j)
+	})
+}
+
 // A judge is the pass of one check, with the series that the check judges.
 type judge struct {
 	pass *analysis.Pass
@@ -143,8 +154,11 @@ func (t *tally) outcome() finding.Outcome {
 	return finding.Outcome{Examined: fmt.Sprintf(t.form, numbers...)}
 }
 
-// noCode says why a rule about code is not applicable.
-const noCode = "no C or assembly of arm64"
+// These say why a rule about code is not applicable.
+const (
+	noCode       = "no C or assembly of arm64"
+	nothingAdded = "no line is added to code of arm64"
+)
 
 // text is tokens in the form of messages: as they stand, with one blank for any
 // number of blanks and line ends.

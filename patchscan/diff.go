@@ -146,6 +146,7 @@ type diffReader struct {
 	hasMessage bool           // the text before the diff is the commit's message
 	taken      map[int32]bool // rows that are not read again with other quoting
 	v          []shown        // the rows that are read
+	end        int            // index behind the last of them that is not empty
 	lost       int            // number of context lines that have lost their first blank
 	lostAt     int32          // row of the first of them
 	joined     int            // number of lines that a mail program wrapped
@@ -195,6 +196,8 @@ func isCommit(t string) bool { return strings.HasPrefix(t, "commit ") && commit.
 
 // read reads the patches.
 func (r *diffReader) read() {
+	for r.end = len(r.v); r.end > 0 && r.v[r.end-1].text == ""; r.end-- {
+	}
 	p := r.patch()
 	begin := 0 // of the message
 	for i := 0; i < len(r.v); {
@@ -532,11 +535,12 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 
 // wrapped reports whether a mail program has wrapped lines of the hunk whose first
 // line is v[i]: without the lines that begin as no line of a hunk does, the hunk is
-// as long as its header says, and ends there.
+// as long as its header says, and ends there. Empty lines at the end of the text prove
+// nothing: mail programs add and drop them.
 func (r *diffReader) wrapped(h hunkHeader, i int) bool {
 	oldLeft, newLeft, rest := h.oldLines, h.newLines, 0
 	first := i
-	for ; i < len(r.v) && (oldLeft > 0 || newLeft > 0); i++ {
+	for ; i < r.end && (oldLeft > 0 || newLeft > 0); i++ {
 		t := r.v[i].text
 		if _, header := parseHunkHeader(t); header || r.ends(i) || isSignature(t) && r.lastWords(i) {
 			return false

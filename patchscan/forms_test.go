@@ -242,6 +242,8 @@ func TestHardWrapped(t *testing.T) {
 		// An archive ate the blanks of context lines: nothing is joined.
 		{"@@ -1,3 +1,4 @@\nint a;\n+int x;\nint b;\nint c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
 		{"@@ -1,3 +1,4 @@\n int a;\n+int x;\nint b;\n int c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
+		// An empty line at the end of the mail proves nothing.
+		{"@@ -1,2 +1,3 @@\n int a;\n+int x;\nint b;\n\n", "int a;|int x;|int b;", "white space is not as it was sent"},
 		// Words behind the last line are not a part of it.
 		{"@@ -1,1 +1,2 @@\n int a;\n+int x;\nThanks\n", "int a;|int x;", ""},
 	} {

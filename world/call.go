@@ -193,6 +193,8 @@ func (w *World) Misdeed(err error) string {
 		return "writes where it must not: " + err.Error()
 	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && (w.byLR(stop.Addr) || stop.Addr >= errorPointers):
 		return "uses an address that it was not given: " + err.Error()
+	case stop.Reason == emu.Unmapped && w.X != nil && userSpace(stop.Addr):
+		return "uses an address of user space: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.SP():
@@ -206,6 +208,11 @@ func (w *World) Misdeed(err error) string {
 	}
 	return ""
 }
+
+// userSpace reports whether addr is one of user space on x86-64, which kernel code uses by
+// uaccess functions alone. Addresses that a pointer that is zero in the image leads to, and
+// those of per-CPU data, which may begin at zero, are not.
+func userSpace(addr uint64) bool { return 16<<20 <= addr && addr < 1<<47 }
 
 // errorPointers is the first of the addresses that are error numbers, or next to one.
 const errorPointers = ^uint64(0xffff)

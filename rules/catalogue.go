@@ -5,7 +5,8 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// onX86 is Rule.NotOn for a rule that says nothing of x86-64, with the reason.
+// onX86 is Rule.NotOn, or Rule.PatchesNotOn, for a rule that says nothing of x86-64,
+// with the reason.
 func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 
 // catalogue holds every rule, in ID order. The hundreds are groups:
@@ -14,7 +15,7 @@ func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 //	FT2xx reach
 //	FT3xx W^X and caches
 //	FT4xx callsites
-//	FT5xx x86-isms
+//	FT5xx words of another architecture: x86-isms in arm64 code, and the reverse
 //	FT6xx the builder's source and the patch
 //	FT7xx BPF trampolines
 //
@@ -57,11 +58,12 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT106", Name: "pcrel-escapes-copy", Severity: Error,
-		Title:       "a PC-relative instruction aims outside the copied region and is copied unrewritten, so the copy aims elsewhere",
-		On:          Kernels | Patches,
-		Sees:        Model | Execution,
-		Picture:     BesideModel,
-		Differences: differences(trampoline.Escapes),
+		Title:        "a PC-relative instruction aims outside the copied region and is copied unrewritten, so the copy aims elsewhere",
+		On:           Kernels | Patches,
+		PatchesNotOn: onX86("x86's assembly is not read for addresses that count from an instruction: the image is judged"),
+		Sees:         Model | Execution,
+		Picture:      BesideModel,
+		Differences:  differences(trampoline.Escapes),
 	},
 	{
 		ID: "FT107", Name: "op-load-mislabelled", Severity: Error,
@@ -368,24 +370,23 @@ var catalogue = []Rule{
 
 	{
 		ID: "FT501", Name: "x86-mnemonic", Severity: Warning,
-		Title: "an x86 instruction in arm64 code or its comments",
+		Title: "an x86 instruction in arm64 code or its comments, or an arm64 one in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT502", Name: "x86-register", Severity: Warning,
-		Title: "an x86 register in arm64 code or its comments",
+		Title: "an x86 register in arm64 code or its comments, or an arm64 one in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT503", Name: "x86-opcode", Severity: Warning,
-		Title: "x86 opcode bytes or sizes in an arm64 builder",
+		Title: "x86 opcode bytes or sizes in an arm64 builder, or A64 words or sizes in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT504", Name: "x86-symbol", Severity: Warning,
-		Title: "a symbol or helper that only x86 has, in an arm64 image or patch",
+		Title: "a symbol or helper that only x86 has, in an arm64 image or patch, or one that only arm64 has, in one of x86",
 		On:    Kernels | Patches,
-		NotOn: onX86("the names of the table are those of x86"),
 		Sees:  Symbols,
 	},
 
@@ -437,6 +438,7 @@ var catalogue = []Rule{
 		ID: "FT608", Name: "long-jump-missing", Severity: Warning,
 		Title: "a patch that allocates code memory and branches to or from it has no PLT or range check",
 		On:    Patches,
+		NotOn: onX86("CALL reaches 2 GiB, in which the image and all memory for code lie"),
 	},
 
 	{
@@ -459,9 +461,10 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
-		Title: "the generator of BPF trampolines emits more bytes than it has computed",
-		On:    Kernels | Patches,
-		Sees:  Execution,
+		Title:        "the generator of BPF trampolines emits more bytes than it has computed",
+		On:           Kernels | Patches,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
 	},
 	{
 		ID: "FT705", Name: "bpf-writes-outside", Severity: Error,
@@ -477,9 +480,10 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
-		Title: "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
-		On:    Kernels | Patches,
-		Sees:  Execution,
+		Title:        "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
+		On:           Kernels | Patches,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
 	},
 	{
 		ID: "FT708", Name: "bpf-transiently-wx", Severity: Warning,
@@ -495,9 +499,10 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
-		Title: "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
-		On:    Kernels | Patches,
-		Sees:  Execution,
+		Title:        "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
+		On:           Kernels | Patches,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
 	},
 	{
 		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,

@@ -38,7 +38,8 @@ the labels of a builder.`},
 	{"FT2", "Reach", `BL reaches -128 MiB .. +128 MiB-4. Image, modules and trampolines can be farther apart than that.`},
 	{"FT3", "W^X and caches", `Permissions to write and to execute pages, and the caches that must see new code.`},
 	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
-	{"FT5", "x86-isms", `Words of x86 in arm64 code. The table is data: [rules/x86.go](../rules/x86.go).`},
+	{"FT5", "x86-isms", `Words of x86 in arm64 code, and words of arm64 in x86 code. The names of the rules are those of the first table. The tables are
+data: [rules/x86.go](../rules/x86.go), [rules/arm64.go](../rules/arm64.go).`},
 	{"FT6", "The builder's source and the patch", `The way in which a builder's code is written. FT601 to FT603 are also seen in an image, by executing the builder.`},
 	{"FT7", "BPF trampolines", `The code that arm64 kernels from 6.0 on generate for BPF programs that trace functions: fentry, fexit, fmod_ret, LSM and
 struct_ops. The kernel's generator is executed, and what it generates. Not applicable to a kernel without a BPF JIT or

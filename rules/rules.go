@@ -1,5 +1,6 @@
 // Package rules is the catalogue: one value a rule, which holds everything
-// about the rule, and the table of x86-isms that rules share.
+// about the rule, and the tables of one architecture's words in another's code that
+// rules share.
 //
 // The package is data. The checks are in packages checks and patchchecks: a check
 // names its rule by the ID. Checks, driver and reports take every fact about a
@@ -113,7 +114,9 @@ type Rule struct {
 
 	On    Inputs   // the inputs that the rule is about
 	Sees  Evidence // the things that the rule looks at in an image; empty if On is Patches alone
-	NotOn Absence  // the architecture to whose images the rule does not apply, if there is one
+	NotOn Absence  // the architecture to which the rule does not apply, if there is one
+
+	PatchesNotOn Absence // the same, of a rule that applies to its images and not to patches of its code
 
 	Picture     Picture     // shows a finding in an image
 	Differences Differences // the kinds of difference from the model that the rule is about
@@ -166,6 +169,12 @@ func (a Absence) Why(name string) string {
 		return ""
 	}
 	return absences[a-1].why
+}
+
+// WhyNotInPatches is the reason why the rule does not judge patches of the code of
+// the architecture of that name; "" if it does.
+func (r Rule) WhyNotInPatches(name string) string {
+	return cmp.Or(r.NotOn.Why(name), r.PatchesNotOn.Why(name))
 }
 
 // Lookup finds a rule by its ID or its name; case is ignored.

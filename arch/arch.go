@@ -42,10 +42,15 @@ type Arch struct {
 	// TakesLock gives a function that is called with the code of each instruction of a
 	// function, in order, and reports whether it may take a lock against recursion.
 	TakesLock func() func(code []byte) bool
-	OpInsn    string // such a load, in words
-	ArgRegs   uint64 // number of registers in which functions get their arguments
-	OpsArg    string // the register in which a callback gets its ops
-	MaxInsn   int    // size of the largest instruction, in bytes
+	OpInsn    string   // such a load, in words
+	Args      []string // the registers in which functions get their arguments
+	OpsArg    string   // that in which a callback gets its ops
+	MaxInsn   int      // size of the largest instruction, in bytes
+
+	// EncodeCall and EncodeJump are the branches that ftrace writes to slots, at pc. ok
+	// is false if target is out of reach. Nop has their size, and does nothing.
+	EncodeCall, EncodeJump func(pc, target uint64) (code []byte, ok bool)
+	Nop                    []byte
 
 	Eras   []*Era   // all but None
 	Shapes []*Shape // the shapes that callsites can have
@@ -54,7 +59,12 @@ type Arch struct {
 	EntryPoints []string
 	// CallSlot and GraphSlot are the labels of the two instructions that ftrace
 	// patches in entry code: the call of the callback, and the branch to fgraph.
+	// CallSlots are all of the first kind.
 	CallSlot, GraphSlot string
+	CallSlots           []string
+	// GraphOff is where GraphSlot jumps to while fgraph is off; "" if a NOP is there
+	// then. The switch refuses to change anything else.
+	GraphOff string
 	// GraphHook is the callback of the graph tracer, where that is a callback like
 	// any other. GraphEnter are the names of the core's function that it, or an older
 	// hook, asks whether a traced call is recorded. A kernel has one or two of them.
@@ -79,10 +89,22 @@ type Arch struct {
 	// to its caller.
 	Live, Saved []int
 
+	// Current and Preempt are the places, in the memory that the kernel copies for each
+	// processor, of the pointer to the task that runs, and of the number of reasons not
+	// to schedule another, which has 4 bytes. They are empty if neither is there.
+	Current, Preempt []PerCPU
+
 	Patching Patching
 	Modules  Modules
 	Returns  Returns
 	Options  Options
+}
+
+// PerCPU is a variable of a processor, by a symbol and an offset in bytes. Of several,
+// the first whose symbol the image has counts.
+type PerCPU struct {
+	Symbol string
+	Offset uint64
 }
 
 // Options are, in words, what a kernel must be built with to have what is said.
@@ -172,7 +194,13 @@ type Patching struct {
 	// WriteBytes are called with an address, the address of the bytes that are to stand
 	// there, and their number.
 	WriteBytes    []string
-	Locked        []string // of WriteBytes, those that are called with text_mutex
+	Locked        []string // of WriteBytes, those that are called with Lock
+	Emulating     []string // of WriteBytes, those whose fourth argument is what to emulate: NULL, or the bytes again
+	Early         []string // of WriteBytes, those that are for code that no other processor executes
+	Lock          string   // the mutex that the core has taken where it changes code; "" if its callers need none
+	Late          string   // a variable that says, while Lock is taken, that other processors may execute callsites
+	Finish        []string // the functions that finish what is kept in a queue
+	Sleeps        bool     // the architecture has the core sleep while it changes callsites
 	Synced        string   // of Write, the one that maintains the instruction cache, and refuses a misaligned address
 	Makers        []string // makers of instructions that ftrace calls
 	MakerPrefixes []string // beginnings of the names of all makers
@@ -326,6 +354,7 @@ type Regs struct {
 	FP, LR, SP, PC uint64 // X0 and the registers after it are at 0, 8, and so on
 	Direct         uint64 // the address of the direct trampoline; 0 if the era has no such member
 	PState         uint64 // 0 if the era has no such member
+	Stacked        bool   // there is no LR: the return address is on the stack, at SP
 }
 
 // A Path is a way through the entry code.

@@ -39,9 +39,13 @@ var ARM64 = &Arch{
 	OpLoad:    armOpLoad,
 	TakesLock: armLocks,
 	OpInsn:    "ADRP+LDR pair",
+	Args:      []string{"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"},
 	OpsArg:    "x2",
-	ArgRegs:   8,
 	MaxInsn:   a64.Size,
+
+	EncodeCall: func(pc, target uint64) ([]byte, bool) { return armCode(a64.EncodeBL(pc, target)) },
+	EncodeJump: func(pc, target uint64) ([]byte, bool) { return armCode(a64.EncodeB(pc, target)) },
+	Nop:        binary.LittleEndian.AppendUint32(nil, a64.NOP),
 
 	// Dyntramp stands before RegsEra because its images have RegsEra's symbols, too.
 	Eras:   []*Era{Dyntramp, RegsEra, Mcount, Args, Callops},
@@ -53,6 +57,7 @@ var ARM64 = &Arch{
 		"_mcount", "return_to_handler",
 	},
 	CallSlot:   "ftrace_call",
+	CallSlots:  []string{"ftrace_call"},
 	GraphSlot:  "ftrace_graph_call",
 	GraphHook:  "ftrace_graph_func",
 	GraphEnter: []string{"function_graph_enter", "function_graph_enter_regs", "function_graph_enter_ops"},
@@ -92,6 +97,7 @@ var ARM64 = &Arch{
 		Interface:     "aarch64_insn_patch_text_nosync",
 		Copy:          "aarch64_insn_copy",
 		Synced:        "aarch64_insn_patch_text_nosync",
+		Sleeps:        true,
 		WriteLiteral:  []string{"aarch64_insn_write_literal_u64"},
 		Branch:        "aarch64_insn_gen_branch_imm",
 		Makers:        []string{"aarch64_insn_gen_branch_imm", "aarch64_insn_gen_nop", "aarch64_insn_gen_move_reg"},
@@ -121,6 +127,10 @@ var ARM64 = &Arch{
 		Saved:     Saved{Return: 32, Frame: 40},
 		HashSaved: Saved{Return: 24, Frame: 40},
 	},
+}
+
+func armCode(w uint32, err error) ([]byte, bool) {
+	return binary.LittleEndian.AppendUint32(nil, w), err == nil
 }
 
 func armInsn(code []byte, pc uint64) (in Insn, ok bool) {

@@ -37,15 +37,22 @@ var X86 = &Arch{
 	Thunk:     "__x86_indirect_",
 	TakesLock: x86Locks,
 	OpInsn:    "MOV into RDX",
+	Args:      []string{"rdi", "rsi", "rdx", "rcx", "r8", "r9"},
 	OpsArg:    "RDX",
-	ArgRegs:   6,
 	MaxInsn:   x64.MaxSize,
+
+	EncodeCall: func(pc, target uint64) ([]byte, bool) { code, ok := x64.EncodeCall(pc, target); return code[:], ok },
+	EncodeJump: func(pc, target uint64) ([]byte, bool) { code, ok := x64.EncodeJump(pc, target); return code[:], ok },
+	Nop:        x64.Nop5[:],
 
 	Eras:   []*Era{Fentry},
 	Shapes: []*Shape{CallFentry},
 
 	EntryPoints: []string{"ftrace_regs_caller", "ftrace_caller", "ftrace_stub_direct_tramp", "__fentry__", "return_to_handler"},
 	CallSlot:    "ftrace_call",
+	CallSlots:   []string{"ftrace_call", "ftrace_regs_call"},
+	GraphSlot:   "ftrace_graph_call", // up to 5.15
+	GraphOff:    "ftrace_stub",
 	GraphHook:   "ftrace_graph_func",
 	GraphEnter:  []string{"function_graph_enter", "function_graph_enter_regs", "function_graph_enter_ops"},
 	Regions: []Region{
@@ -64,6 +71,10 @@ var X86 = &Arch{
 	// mark_rodata_ro() in arch/x86/mm/init_64.c rounds _etext up.
 	Boundaries: []string{"_text", "__start_rodata", "__end_rodata", "_sdata", "__init_begin", "__init_end", "_end"},
 
+	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both.
+	Current: []PerCPU{{"current_task", 0}, {"pcpu_hot", 0}},
+	Preempt: []PerCPU{{"__preempt_count", 0}, {"pcpu_hot", 8}},
+
 	Patching: Patching{
 		Interface: "text_poke_bp",
 		Copy:      "text_poke_copy",
@@ -72,7 +83,12 @@ var X86 = &Arch{
 			"text_poke_copy", "text_poke_copy_locked",
 		},
 		// text_poke_copy() takes the mutex, text_poke_early() is called before others run.
-		Locked: []string{"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke", "text_poke_copy_locked"},
+		Locked:    []string{"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke", "text_poke_copy_locked"},
+		Emulating: []string{"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add"},
+		Early:     []string{"text_poke_early", "text_poke", "text_poke_copy", "text_poke_copy_locked"},
+		Lock:      "text_mutex",
+		Late:      "ftrace_poke_late",
+		Finish:    []string{"text_poke_finish", "smp_text_poke_batch_finish"},
 	},
 	Modules: Modules{
 		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
@@ -85,9 +101,12 @@ var X86 = &Arch{
 // -mfentry), behind the landing pad if there is one.
 var CallFentry = &Shape{Text: "`call __fentry__`, or a 5-byte NOP, at the function's entry", Tracer: "__fentry__", Size: x64.CallSize}
 
+// X86Regs are the offsets of struct pt_regs of x86-64 (arch/x86/include/asm/ptrace.h).
+var X86Regs = &Regs{FP: 32, PC: 128, SP: 152, Direct: 120, PState: 144, Stacked: true}
+
 // Fentry is the era of x86-64 kernels with dynamic trampolines: 3.19 and later.
 var Fentry = &Era{
-	Name: "fentry", Shape: CallFentry, Regs: nil, Slot: true, Template: true, Unknown: true,
+	Name: "fentry", Shape: CallFentry, Regs: X86Regs, Slot: true, Template: true, Unknown: true,
 	Paths: []Path{
 		{Callback, "ftrace_caller"}, {Redirect, "ftrace_caller"}, {Graph, "ftrace_caller"},
 		{Callback, "ftrace_regs_caller"}, {Redirect, "ftrace_regs_caller"}, {Graph, "ftrace_regs_caller"}, {LateDirect, "ftrace_regs_caller"},

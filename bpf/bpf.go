@@ -8,13 +8,13 @@
 package bpf
 
 import (
-	"debug/elf"
 	"fmt"
 	"slices"
 
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/ktypes"
 	"github.com/ftlint/ftlint/world"
@@ -86,7 +86,7 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 		return lack("no BPF JIT")
 	case !ok || !im.IsText(fn.Addr):
 		return lack("the kernel has no BPF trampolines (%s)", symbol)
-	case isStub(im, fn):
+	case IsStub(im, fn.Addr):
 		return lack("the kernel has no BPF trampolines: its %s is the core's stub", symbol)
 	}
 	btf, err := ktypes.FromBTF(im)
@@ -99,8 +99,6 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 	k := &Kernel{Image: im, Table: table, Types: btf, Guarded: guarded, Prepare: fn.Addr}
 	k.Size, _ = im.Addr("arch_bpf_trampoline_size")
 	k.Poke, _ = im.Addr("bpf_arch_text_poke")
-	alloc, ok := im.Lookup("arch_alloc_bpf_trampoline")
-	k.copies = ok && alloc.Bind != elf.STB_WEAK // in 6.8 it is the core's: "arm64, bpf: Use bpf_prog_pack for arm64 bpf trampoline"
 	if err := k.readLayouts(); err != nil {
 		return nil, err
 	}
@@ -111,14 +109,28 @@ func Open(table *callsite.Table, types *callsite.Types, guarded bool) (*Kernel, 
 	k.findSite()
 	sections := im.Sections()
 	k.text = [2]uint64{sections[0].Addr &^ 0xffff, (sections[len(sections)-1].End() + 0xffff) &^ 0xffff}
-	return k, nil
+	k.copies, err = k.copiesCode()
+	return k, err
 }
 
-// isStub reports whether the function is the core's own, which is weak and returns
-// -ENOTSUPP.
-func isStub(im *elfscan.Image, fn elfscan.Symbol) bool {
-	_, hasHelper := im.Addr("prepare_trampoline")
-	return fn.Size > 0 && fn.Size <= 32 && !hasHelper
+// IsStub reports whether the function at an address is a stub of the core of BPF, which
+// kernels without a function of their own have: executed, it refuses at once.
+func IsStub(im *elfscan.Image, fn uint64) bool {
+	const most = 16 // instructions; a generator needs thousands
+	w := world.New(im)
+	w.Mem.MaxSteps = most
+	ret, err := w.Call(fn, 0, 0, 0, 0, 0, 0)
+	return err == nil && int32(ret) == enotsupp
+}
+
+// copiesCode reports whether a trampoline is made in a buffer, and copied: memory for
+// trampolines is not writable. Until 6.8 it is, which the core allocates ("arm64, bpf:
+// Use bpf_prog_pack for arm64 bpf trampoline").
+func (k *Kernel) copiesCode() (bool, error) {
+	b := newBench(k)
+	b.reset()
+	addr, err := b.allocate(64)
+	return err == nil && addr != 0 && b.permAt(addr)&emu.Write == 0, err
 }
 
 // findSite takes the first callsite from which a trampoline can be executed.

@@ -77,6 +77,9 @@ func TestKernels(t *testing.T) {
 		t.Run(k.suite, func(t *testing.T) {
 			res := run(t, images.Kernel(t, k.suite), false)
 			clean(t, res)
+			if res.Kernel.copies != (k.suite != "bookworm") {
+				t.Errorf("copies is %v", res.Kernel.copies)
+			}
 			if res.Kernel.HasSite != k.site {
 				t.Errorf("HasSite is %v", res.Kernel.HasSite)
 			}
@@ -119,7 +122,8 @@ func TestKernelsExhaustive(t *testing.T) {
 }
 
 func TestSamples(t *testing.T) {
-	for _, name := range []string{"builders/bpf-good.elf", "builders/bpf-good-bti.elf", "builders/bpf-good-in-place.elf", "builders/bpf-no-direct.elf"} {
+	for _, name := range []string{"builders/bpf-good.elf", "builders/bpf-good-bti.elf", "builders/bpf-good-in-place.elf", "builders/bpf-no-direct.elf",
+		"builders/bpf-small-entry.elf"} {
 		t.Run(name, func(t *testing.T) {
 			res := run(t, images.Sample(t, name), false)
 			clean(t, res)
@@ -143,6 +147,7 @@ func TestNone(t *testing.T) {
 	}
 	none(t, images.Sample(t, "callops-good.elf"), "no BPF JIT")
 	none(t, images.Sample(t, "builders/bpf-no-btf.elf"), "no BTF")
+	none(t, images.Sample(t, "builders/bpf-stub.elf"), "the kernel has no BPF trampolines")
 	t.Run("bullseye", func(t *testing.T) {
 		none(t, images.Kernel(t, "bullseye"), "the kernel has no BPF trampolines")
 	})

@@ -3,6 +3,7 @@ package bpf
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/ftlint/ftlint/a64"
@@ -271,9 +272,6 @@ func (b *bench) packs(c *Case) (p Poke, stuck error) {
 	p.What = "to allocate the trampoline for " + c.String() + ", write it, and free it"
 	alloc, _ := b.Image.Addr("arch_alloc_bpf_trampoline")
 	b.reset()
-	b.w.Hook(b.w.Returns(0), fillHole)
-	defer b.w.Unhook(fillHole)
-	b.onePack()
 	diff := func(k DiffKind, fn uint64, format string, args ...any) {
 		p.Diffs = append(p.Diffs, Diff{Kind: k, Text: fmt.Sprintf(format, args...), Emitter: Emitter{PC: fn}})
 	}
@@ -294,11 +292,12 @@ func (b *bench) packs(c *Case) (p Poke, stuck error) {
 	if stuck == nil && int32(size) <= 0 {
 		return p, nil // the generator does not support the function
 	}
-	t.Addr = call("arch_alloc_bpf_trampoline", size)
+	if stuck == nil {
+		t.Addr, stuck = b.allocate(size)
+	}
 	if stuck != nil || t.Addr == 0 {
 		return p, cmp.Or(stuck, fmt.Errorf("arch_alloc_bpf_trampoline() returns NULL"))
 	}
-	b.w.Unhook(fillHole)
 	t.Ret = int32(call(symbol, t.im, t.Addr, t.Addr+size, t.model, uint64(c.Flags), t.lists, t.fn))
 	call("arch_protect_bpf_trampoline", t.Addr, size)
 	p.WX = b.moments()
@@ -319,6 +318,7 @@ func (b *bench) packs(c *Case) (p Poke, stuck error) {
 		return p, err
 	}
 	b.w.Hook(b.w.Returns(0), fillHole)
+	defer b.w.Unhook(fillHole)
 	free, _ := b.Image.Addr("arch_free_bpf_trampoline")
 	call("arch_free_bpf_trampoline", t.Addr, size)
 	p.WX = append(p.WX, b.moments()...)
@@ -327,6 +327,27 @@ func (b *bench) packs(c *Case) (p Poke, stuck error) {
 		diff(Detach, free, "leaves the code of a trampoline that is free, and executable")
 	}
 	return p, stuck
+}
+
+// allocate has the kernel allocate memory for a trampoline. The address is 0 if the kernel
+// has no function for that.
+func (b *bench) allocate(size uint64) (addr uint64, err error) {
+	const name = "arch_alloc_bpf_trampoline"
+	fn, ok := b.Image.Addr(name)
+	if !ok {
+		return 0, nil
+	}
+	b.w.Hook(b.w.Returns(0), fillHole)
+	defer b.w.Unhook(fillHole)
+	b.onePack()
+	addr, returned, err := b.w.Execute(world.Subject{Name: name, Fn: fn, Args: []uint64{size}})
+	if err == nil && !returned {
+		err = errors.New(b.w.Faults[0].What)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return addr, nil
 }
 
 // onePack makes a pack of the JIT as small as it is: it is for all possible nodes, which

@@ -24,6 +24,7 @@ type Results struct {
 	Builds, Runs int // how many trampolines were built, and how often they were executed
 	Refused      int // cases that the generator does not support
 	Failed       []Failed
+	Roomy        []Roomy // cases for which far too much memory is computed
 	Stuck        []error // cases without a verdict, each with the reason
 	Pokes        []Poke  // bpf_arch_text_poke(), executed
 	Compiled     []Compiled
@@ -41,6 +42,17 @@ type Failed struct {
 	While string // what happens while it runs: "fentry program 1 skipped"; "" for nothing special
 	Diffs []Diff
 }
+
+// Roomy is a case with everything out of reach, in which each part of a trampoline is as
+// long as it can be, and the size of the trampoline in bytes.
+type Roomy struct {
+	Case              Case
+	Computed, Emitted int32
+}
+
+// roomy is how many times as many bytes as are emitted are far too many. Kernels compute
+// exactly what they emit where everything is out of reach.
+const roomy = 2
 
 // maxFailed bounds the number of cases that are kept.
 const maxFailed = 64
@@ -164,6 +176,7 @@ func (res *Results) add(one Results) {
 	res.Prototypes += one.Prototypes
 	res.Unsupported = append(res.Unsupported, one.Unsupported...)
 	res.Failed = append(res.Failed, one.Failed...)
+	res.Roomy = append(res.Roomy, one.Roomy...)
 	res.Stuck = append(res.Stuck, one.Stuck...)
 	res.Failed = res.Failed[:min(len(res.Failed), maxFailed)]
 }
@@ -184,6 +197,9 @@ func (b *bench) try(c *Case, all bool) (one Results) {
 	case t.refused || t.Ret <= 0:
 		one.Refused = 1
 		return one
+	}
+	if b.Size != 0 && c.Place == TaggedImage && t.Size >= roomy*t.Ret {
+		one.Roomy = []Roomy{{*c, t.Size, t.Ret}}
 	}
 	for _, s := range c.scenarios(all) {
 		one.Runs++

@@ -14,14 +14,36 @@ type Part struct {
 	Word    uint32
 	Label   string // not "": here begins what leads to this call
 	Note    string
+	Purpose Purpose
+	Name    string  // of the stretch that the word belongs to: "save", "fentry 1"; "" if Purpose is Unused
+	Leaves  bool    // execution went from here out of the trampoline
 	Emitter Emitter // the instruction of the generator that emitted it
 }
+
+// A Purpose is what a stretch of a trampoline is for.
+type Purpose uint8
+
+const (
+	Unused  Purpose = iota // it was not executed
+	Saving                 // saves the arguments and registers, as the callsite left them
+	Holding                // calls __bpf_tramp_enter() or __bpf_tramp_exit(), which hold the trampoline and let it go
+	Running                // calls a program, with its enter and exit function
+	Calling                // calls the traced function
+	Ending                 // restores registers, and returns
+)
+
+// purposes are those of the stretches that lead to the kinds of steps.
+var purposes = [...]Purpose{trampEnter: Holding, trampExit: Holding, progEnter: Running, progRun: Running, progExit: Running, function: Calling, back: Ending}
 
 // A Listing is a trampoline, laid out.
 type Listing struct {
 	Case  Case
 	Size  int32 // what arch_bpf_trampoline_size() returned, in bytes
 	Parts []Part
+	While string // what happened in the first execution that differs from the model, as in Failed
+	Diffs []Diff // its differences
+
+	saved uint64 // index behind the last part that saves a register as the callsite left it
 }
 
 // Show builds the trampoline of a case and executes it, to see what each of its words
@@ -45,8 +67,17 @@ func (k *Kernel) Show(c *Case) (*Listing, error) {
 		l.Parts = append(l.Parts, Part{Addr: addr, Word: w, Emitter: b.emit[addr]})
 	}
 	for _, s := range c.scenarios(false) {
-		if _, err := b.execute(c, t, &s, l.watch); err != nil {
+		diffs, err := b.execute(c, t, &s, l.watch)
+		if err != nil {
 			return nil, err
+		}
+		if len(l.Diffs) == 0 {
+			l.While, l.Diffs = c.while(&s), diffs
+		}
+	}
+	for i := range l.Parts[:l.saved] {
+		if p := &l.Parts[i]; p.Purpose != Unused {
+			p.Purpose, p.Name = Saving, "save"
 		}
 	}
 	for _, note := range []struct {
@@ -74,9 +105,54 @@ func (l *Listing) watch(r *runner, pc uint64, before [31]uint64) {
 			p.Label = "to " + r.name(due)
 		}
 	}
+	if p.Purpose == Unused {
+		p.Purpose, p.Name = purposes[due.kind], r.stretch(due)
+	}
+	p.Leaves = p.Leaves || r.b.w.M.PC-r.t.Addr >= uint64(len(r.t.Code))
 	if p.Note == "" {
 		p.Note = r.meaning(p.Word, pc, before)
 	}
+	if regs, load := moved(p.Word); r.next == 0 && !load {
+		for _, reg := range regs {
+			if before[reg] == r.before[reg] {
+				l.saved = max(l.saved, i+1)
+			}
+		}
+	}
+}
+
+// stretch is the name of what leads to a step, and of a program with its enter and
+// exit function.
+func (r *runner) stretch(s step) string {
+	switch s.kind {
+	case trampEnter:
+		return "enter"
+	case trampExit:
+		return "exit"
+	case function:
+		return "function"
+	case back:
+		return "return"
+	}
+	return strings.Replace(r.progName(s.prog), " program", "", 1)
+}
+
+// moved are the registers that an instruction stores or loads, of 64 bits with an
+// immediate offset; none if it is another instruction.
+func moved(w uint32) (regs []int, load bool) {
+	regs = []int{a64.Rd(w)}
+	switch {
+	case w&0xffc00000 == 0xf9000000: // STR
+	case w&0xffc00000 == 0xf9400000: // LDR
+		load = true
+	case w&0xfe400000 == 0xa8000000: // STP
+		regs = append(regs, int(w>>10&31))
+	case w&0xfe400000 == 0xa8400000: // LDP
+		regs, load = append(regs, int(w>>10&31)), true
+	default:
+		return nil, false
+	}
+	return slices.DeleteFunc(regs, func(reg int) bool { return reg > 30 }), load
 }
 
 // meaning is what an instruction was for, by the values that it moved; "" if they have
@@ -89,24 +165,9 @@ func (r *runner) meaning(w uint32, pc uint64, before [31]uint64) string {
 	case m.PC-r.t.Addr >= uint64(len(r.t.Code)) && (kind == a64.Call || kind == a64.BLR || kind == a64.BR || kind == a64.Ret || kind == a64.Branch):
 		return "goes to " + r.target(m.PC)
 	}
-	reg, pair := a64.Rd(w), -1
-	load := false
-	switch {
-	case w&0xffc00000 == 0xf9000000: // STR
-	case w&0xffc00000 == 0xf9400000: // LDR
-		load = true
-	case w&0xfe400000 == 0xa8000000: // STP
-		pair = int(w >> 10 & 31)
-	case w&0xfe400000 == 0xa8400000: // LDP
-		pair, load = int(w>>10&31), true
-	default:
-		return ""
-	}
+	regs, load := moved(w)
 	var parts []string
-	for _, reg := range []int{reg, pair} {
-		if reg < 0 || reg > 30 {
-			continue
-		}
+	for _, reg := range regs {
 		v := before[reg]
 		if load {
 			v = m.X[reg]

@@ -67,8 +67,18 @@ func TestShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var labels, notes []string
-	for _, p := range l.Parts {
+	var labels, notes, stretches []string
+	purposes := map[Purpose]int{}
+	for i, p := range l.Parts {
+		if purposes[p.Purpose]++; i == 0 || p.Name != l.Parts[i-1].Name {
+			stretches = append(stretches, p.Name)
+		}
+		if strings.HasPrefix(p.Note, "saves ") && strings.Contains(p.Note, " the caller") && p.Purpose != Saving {
+			t.Errorf("+%#x, which %s, belongs to %q", 4*i, p.Note, p.Name)
+		}
+		if leaves := strings.HasPrefix(p.Note, "goes to "); leaves != p.Leaves {
+			t.Errorf("+%#x: leaves the trampoline: %v, %q", 4*i, p.Leaves, p.Note)
+		}
 		if p.Label != "" {
 			labels = append(labels, p.Label)
 		}
@@ -82,6 +92,12 @@ func TestShow(t *testing.T) {
 		"to __bpf_tramp_exit", "to the caller of the traced function")
 	if !slices.Equal(labels, want) {
 		t.Errorf("the labels are %q, want %q", labels, want)
+	}
+	if want := []string{"save", "enter", "fentry 1", "fmod_ret 1", "function", "fexit 1", "exit", "return"}; !slices.Equal(stretches, want) {
+		t.Errorf("the stretches are %q, want %q", stretches, want)
+	}
+	if purposes[Unused] != 0 || purposes[Saving] < 8 || purposes[Running] < 3*10 || purposes[Holding] < 4 || purposes[Calling] < 3 || purposes[Ending] < 4 {
+		t.Errorf("instructions by purpose: %v", purposes)
 	}
 	for _, want := range []string{
 		"landing pad", "saves x29 of the caller and the address in the function's caller",

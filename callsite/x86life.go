@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/world"
 	"github.com/ftlint/ftlint/x64"
 )
@@ -42,6 +43,7 @@ type insnExecutor struct {
 	late uint64 // address of ftrace_poke_late; 0 if the image has none
 
 	now      insnCall
+	stood    int  // calls of stand-ins
 	updated  int  // calls of ftrace_update_record()
 	finished bool // text_poke_finish() was called
 	bug      bool // ftrace_bug() was called
@@ -54,13 +56,17 @@ type insnCall struct {
 	args          []uint64
 	before, after []byte
 	ret           int32
+	unmapped      bool   // the callsite cannot be read: its text was freed
 	empty         bool   // of ftrace_replace_code(): there are no records
 	update        int32  // of ftrace_replace_code(): what the core has done with the callsite
 	curr, next    uint64 // of ftrace_replace_code(): where the callsite calls, and where it is to call
+	second        int32  // of ftrace_replace_code(): what the core has done with a second callsite, which is off
+	alien         bool   // another instruction stands at the second callsite
 }
 
 const (
 	void   = 1 // no function returns it
+	efault = -14
 	einval = -22
 )
 
@@ -112,6 +118,8 @@ func (x *insnExecutor) life(compiled, caller, regs uint64) {
 		{name: makeCall, special: "another NOP stands there", args: toCaller, before: other, after: other, ret: einval},
 		{name: makeNop, special: "another instruction stands there", args: compiledOff, before: alien, after: alien, ret: einval},
 		{name: makeNop, special: "another function is called there", args: compiledOff, before: call(caller), after: call(caller), ret: einval},
+		{name: makeCall, special: "the callsite cannot be read", args: toCaller, before: off, after: off, ret: efault, unmapped: true},
+		{name: makeNop, special: "the callsite cannot be read", args: compiledOff, before: off, after: off, ret: efault, unmapped: true},
 		{name: modify, args: []uint64{x.rec, caller, regs}, before: call(caller), after: call(caller), ret: einval},
 		{name: makeNop, special: "it is asked to remove another call than the compiler's", args: []uint64{0, x.rec, caller}, before: call(caller), after: call(caller), ret: einval},
 		{name: replace, special: "there are no callsites", args: on, before: off, after: off, ret: void, empty: true, update: updateMakeCall, next: caller},
@@ -124,13 +132,23 @@ func (x *insnExecutor) life(compiled, caller, regs uint64) {
 			update: updateMakeCall, next: caller},
 		{name: replace, special: "another function is called where the callsite is turned off", args: on, before: call(caller), after: call(caller), ret: void,
 			update: updateMakeNop, curr: regs},
+		{name: replace, special: "another function is called where the callsite is to call another entry code", args: on, before: call(compiled), after: call(compiled), ret: void,
+			update: updateModifyCall, curr: caller, next: regs},
+		{name: replace, special: "two callsites are turned on", args: on, before: off, after: call(caller), ret: void,
+			update: updateMakeCall, next: caller, second: updateMakeCall},
+		{name: replace, special: "another instruction stands at the second of two callsites that are turned on", args: on, before: off, after: off, ret: void,
+			update: updateMakeCall, next: caller, second: updateMakeCall, alien: true},
 	} {
 		if fn, ok := x.w.Image.Lookup(c.name); !ok || fn.Bind == elf.STB_WEAK {
 			continue // the core's own does not write
 		}
-		for _, late := range []bool{false, true} {
-			if late && x.late == 0 || !late && c.ret == void {
-				continue // nobody changes callsites by ftrace_replace_code() while the kernel boots
+		for _, second := range []bool{false, true} {
+			late := second || c.ret == void // nobody changes callsites by ftrace_replace_code() while the kernel boots
+			if late && x.late == 0 {
+				continue
+			}
+			if second && x.stood%2 == 0 {
+				x.w.FlipFlags() // each call of a stand-in leaves the other flags than in the first
 			}
 			if !x.step(c, late) {
 				return
@@ -139,13 +157,17 @@ func (x *insnExecutor) life(compiled, caller, regs uint64) {
 	}
 }
 
-// Addresses of the core's iterator for the first record, which is rec, and of the one for
-// the second, with which nothing is done.
+// The core's iterator for the first record, which is rec, and the one for the second.
+// They are the core's own: their lower halves are zero, so that a test of a part of the
+// pointer takes them for NULL. The second callsite lies among the modules.
 const (
-	firstIter  = world.Heap + 64
-	secondIter = world.Heap + 128
+	firstIter  = 0xffff_0001_0000_0000
+	secondIter = 0xffff_0002_0000_0000
 	secondRec  = world.Heap + 192
 )
+
+// secondSite is the address of the second callsite.
+func (x *insnExecutor) secondSite() uint64 { return x.w.Image.Arch().Modules.Base + 64 }
 
 // hookCore makes the stand-ins for what ftrace_replace_code() calls of the core. Each
 // checks its arguments.
@@ -193,30 +215,35 @@ func (x *insnExecutor) hookCore() {
 	}, "ftrace_rec_iter_record")
 	hook(func(name string) uint64 {
 		want(name, 1, x.now.args[0])
-		return of(name, uint64(x.now.update), updateIgnore)
+		return anInt(of(name, uint64(x.now.update), uint64(x.now.second)))
 	}, "ftrace_test_record")
 	hook(func(name string) uint64 {
 		want(name, 1, x.now.args[0])
-		want(name, 0, x.rec)
 		x.updated++
-		return uint64(x.now.update)
+		return anInt(of(name, uint64(x.now.update), uint64(x.now.second)))
 	}, "ftrace_update_record")
 	hook(func(name string) uint64 { return of(name, x.now.curr, 0) }, "ftrace_get_addr_curr")
-	hook(func(name string) uint64 { return of(name, x.now.next, 0) }, "ftrace_get_addr_new")
+	hook(func(name string) uint64 { return of(name, x.now.next, x.now.next) }, "ftrace_get_addr_new")
 	hook(func(name string) uint64 {
-		if got := int32(w.Arg(0)); got != einval || w.Arg(1) != x.rec {
-			w.Fault(w.Caller(), "calls %s() with %d and %#x, %d and the record, %#x, were expected", name, got, w.Arg(1), einval, x.rec)
+		rec := x.rec
+		if x.now.alien {
+			rec = secondRec
+		}
+		if got := int32(w.Arg(0)); got != einval || w.Arg(1) != rec {
+			w.Fault(w.Caller(), "calls %s() with %d and %#x, %d and the record, %#x, were expected", name, got, w.Arg(1), einval, rec)
 		}
 		x.bug = true
 		return 0
 	}, "ftrace_bug")
 	hook(func(string) uint64 { x.finished = true; return 0 }, "text_poke_finish", "smp_text_poke_batch_finish")
-	w.AtCall = func(name string) {
-		if queues[name] && w.Arg(3) != 0 {
-			w.Fault(w.Caller(), "has %s() emulate %#x, not what it writes", name, w.Arg(3))
-		}
-	}
+	w.AtCall = func(string) { x.stood++ }
 }
+
+// anInt is an int in a register, whose upper half has no meaning.
+func anInt(v uint64) uint64 { return 0xc10b_0000_0000_0000 | v&0xffff_ffff }
+
+// unmapped is an address where nothing is mapped.
+const unmapped = 0xffff_0003_0000_0000
 
 // queues are the functions that keep a change until the queue is finished.
 var queues = map[string]bool{"text_poke_queue": true, "smp_text_poke_batch_add": true}
@@ -227,11 +254,17 @@ func (x *insnExecutor) step(c insnCall, late bool) bool {
 	w, r := x.w, x.run
 	fn, _ := w.Image.Addr(c.name)
 	w.Reset()
-	x.now, x.updated, x.finished, x.bug = c, 0, false, false
-	w.Object(64)                                             // at rec
-	err := w.Mem.Write64(secondRec+recIP, r.Site.Call+1<<20) // nothing may be written there
+	x.now, x.stood, x.updated, x.finished, x.bug = c, 0, 0, false, false
+	w.Object(64) // at rec
+	second := x.secondSite()
+	w.Mem.Map(second, x64.CallSize, emu.Read|emu.Exec)
+	err := errors.Join(w.Mem.Write64(secondRec+recIP, second), w.Mem.Write(second, x.secondCode(&c, false)))
 	when, poke := "while the kernel boots", uint32(0)
-	err = errors.Join(err, w.Mem.Write64(x.rec+recIP, r.Site.Call), w.Mem.Write(r.Site.Call, c.before))
+	ip := r.Site.Call
+	if c.unmapped {
+		ip = unmapped
+	}
+	err = errors.Join(err, w.Mem.Write64(x.rec+recIP, ip), w.Mem.Write(r.Site.Call, c.before))
 	if late {
 		when, poke = "after boot", 1
 	}
@@ -258,6 +291,18 @@ func (x *insnExecutor) step(c insnCall, late bool) bool {
 	return true
 }
 
+// secondCode are the instructions at the second callsite, before the call or after.
+func (x *insnExecutor) secondCode(c *insnCall, after bool) []byte {
+	switch {
+	case c.alien:
+		return []byte{0x90, 0x90, 0x90, 0x90, 0x90}
+	case after && c.second == updateMakeCall:
+		call, _ := x64.EncodeCall(x.secondSite(), c.next)
+		return call[:]
+	}
+	return x64.Nop5[:]
+}
+
 // compare says what a call did other than it must.
 func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool) (diffs []string) {
 	w, site := x.w, x.run.Site
@@ -265,20 +310,31 @@ func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool)
 	for _, f := range w.Faults {
 		diff("%s", f.What)
 	}
-	now := make([]byte, len(c.before))
-	text := func(code []byte) string { return x64.Text(code, site.Call, w.Image.Name) }
-	if err := w.Mem.Read(site.Call, now); err != nil {
-		diff("leaves a callsite that cannot be read: %v", err)
-	} else if !bytes.Equal(now, c.after) {
-		diff("leaves `%s` (% x) at the callsite, `%s` (% x) was expected", text(now), now, text(c.after), c.after)
+	leaves := func(which string, at uint64, want []byte) {
+		now := make([]byte, len(want))
+		text := func(code []byte) string { return x64.Text(code, at, w.Image.Name) }
+		if err := w.Mem.Read(at, now); err != nil {
+			diff("has %s be where nothing can be read: %v", which, err)
+		} else if !bytes.Equal(now, want) {
+			diff("leaves `%s` (% x) at %s, `%s` (% x) was expected", text(now), now, which, text(want), want)
+		}
 	}
+	leaves("the callsite", site.Call, c.after)
+	leaves("the second callsite", x.secondSite(), x.secondCode(c, true))
 	changes := !bytes.Equal(c.before, c.after)
+	updates := 0 // calls of ftrace_update_record() that are due
+	if changes {
+		updates++
+		if c.second != updateIgnore {
+			updates++
+		}
+	}
 	switch {
 	case !returned: // a fault says why
 	case c.ret != void && got != c.ret:
 		diff("returns %d, %d was expected", got, c.ret)
-	case c.ret == void && changes && x.updated != 1:
-		diff("calls ftrace_update_record() %d times for a callsite that it changes", x.updated)
+	case c.ret == void && changes && x.updated != updates:
+		diff("calls ftrace_update_record() %d times, it changes %s", x.updated, plural.Of(updates, "callsite"))
 	case c.ret == void && changes && !x.finished:
 		diff("does not call text_poke_finish(): the change stays in the queue")
 	case c.ret == void && !changes && c.update != updateIgnore && !c.empty && !x.bug:
@@ -290,8 +346,10 @@ func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool)
 		switch {
 		case e.Kind == world.Trap && (c.ret == 0 || c.ret == void && changes):
 			diff("warns at %s", w.Image.At(e.PC))
-		case e.Kind == world.Patch && e.Addr != site.Call:
+		case e.Kind == world.Patch && e.Addr != site.Call && (e.Addr != x.secondSite() || c.second == updateIgnore):
 			diff("writes to %s, outside the callsite", w.Image.At(e.Addr))
+		case e.Kind == world.Patch && e.Size != uint64(len(c.after)):
+			diff("writes %s at the callsite, which has %d", plural.Of(e.Size, "byte"), len(c.after))
 		case e.Kind == world.Patch && !late && queues[e.Func] && x.late != 0:
 			diff("calls %s() while the kernel boots, when nobody finishes the queue", e.Func)
 		case e.Kind == world.Patch && late && e.Func == "text_poke_early":

@@ -2,9 +2,9 @@ package checks
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -46,25 +46,39 @@ type bpfDefect struct {
 	cases  int         // whose trampolines show it
 }
 
-// bpfCheck makes the analyzer of a rule that looks at the executed generator. The rule
-// is about the differences of the kinds. does says what the function that is to blame
-// does, fix what to do about it.
-func bpfCheck(id, does, fix string, kinds ...bpf.DiffKind) *analysis.Analyzer {
+// bpfRules are the IDs of the rules about kinds of differences.
+var bpfRules = [...]string{
+	bpf.Context: "FT701", bpf.Registers: "FT702", bpf.Return: "FT703", bpf.Size: "FT704", bpf.Outside: "FT705", bpf.Reach: "FT706", bpf.Torn: "FT707",
+	bpf.Unwind: "FT709", bpf.LandingPad: "FT710", bpf.Hooks: "FT711", bpf.Detach: "FT712", bpf.Frame: "FT713", bpf.ICache: "FT715", bpf.Failing: "FT716",
+}
+
+// BPFRule is the ID of the rule about a kind of difference.
+func BPFRule(kind bpf.DiffKind) string { return bpfRules[kind] }
+
+// bpfCheck makes the analyzer of a rule that looks at the executed generator. does says
+// what the function that is to blame does, fix what to do about it.
+func bpfCheck(id, does, fix string) *analysis.Analyzer {
 	return check(id, func(pass *analysis.Pass) (any, error) {
 		res, out, done := bpfRun(pass)
 		if done {
 			return out, nil
 		}
-		defects := bpfDefects(image(pass), res, kinds)
-		for i := range defects {
-			reportBPF(pass, &defects[i], does, fix)
-		}
-		if len(res.Stuck) > 0 && len(defects) == 0 {
-			return inconclusive("%s", stuckOf(res))
-		}
-		return examined("%s, executed %d times; %s of code patched",
-			plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))
+		outcome, _ := bpfJudge(pass, res, id, does, fix)
+		return outcome, nil
 	}, BPF)
+}
+
+// bpfJudge reports the defects that a rule of bpfCheck is about.
+func bpfJudge(pass *analysis.Pass, res *bpf.Results, id, does, fix string) (out finding.Outcome, defects int) {
+	list := bpfDefects(image(pass), res, id)
+	for i := range list {
+		reportBPF(pass, &list[i], does, fix)
+	}
+	if len(res.Stuck) > 0 && len(list) == 0 {
+		return finding.Outcome{Status: finding.Inconclusive, Why: errors.New(stuckOf(res))}, 0
+	}
+	return finding.Outcome{Examined: fmt.Sprintf("%s, executed %d times; %s of code patched",
+		plural.Of(res.Builds, "BPF trampoline"), res.Runs, plural.Of(len(res.Pokes), "change"))}, len(list)
 }
 
 // stuckOf says why cases have no verdict.
@@ -76,8 +90,8 @@ func stuckOf(res *bpf.Results) string {
 	return text
 }
 
-// bpfDefects groups the differences of the kinds by the line that is to blame.
-func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list []bpfDefect) {
+// bpfDefects groups the differences that a rule is about by the line that is to blame.
+func bpfDefects(im *elfscan.Image, res *bpf.Results, id string) (list []bpfDefect) {
 	index := map[string]int{}
 	add := func(d bpfDefect) {
 		first := d.diffs[0]
@@ -97,7 +111,7 @@ func bpfDefects(im *elfscan.Image, res *bpf.Results, kinds []bpf.DiffKind) (list
 	}
 	of := func(diffs []bpf.Diff) (out []bpf.Diff) {
 		for _, d := range diffs {
-			if slices.Contains(kinds, d.Kind) {
+			if bpfRules[d.Kind] == id {
 				out = append(out, d)
 			}
 		}

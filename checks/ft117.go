@@ -72,7 +72,7 @@ var FT117 = check("FT117", func(pass *analysis.Pass) (any, error) {
 			if n := len(h.Failed); n > 1 {
 				c = c.Because("and in %s", plural.Of(n-1, "more situation"))
 			}
-			report(pass, h.Addr, c.Do("Compare %s with its contract (ftlint explain FT117) and with arch/arm64/kernel/ftrace.c", h.Func))
+			report(pass, h.Addr, c.Do("Compare %s with its contract (ftlint explain FT117) and with arch/%s/kernel/ftrace.c", h.Func, image(pass).Arch().Name))
 		case h.Err != nil:
 			stuck = append(stuck, h.Func+": "+h.Err.Error())
 		case h.Lack != nil:

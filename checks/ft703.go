@@ -1,7 +1,5 @@
 package checks
 
-import "github.com/ftlint/ftlint/bpf"
-
 // FT703 finds BPF trampolines with a wrong return value.
 var FT703 = bpfCheck("FT703", "makes a wrong return value, or calls the function where it must not",
-	"Keep the return value behind the arguments, 0 before the first fmod_ret, and load it at the end", bpf.Return)
+	"Keep the return value behind the arguments, 0 before the first fmod_ret, and load it at the end")

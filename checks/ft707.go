@@ -15,7 +15,7 @@ var FT707 = check("FT707", func(pass *analysis.Pass) (any, error) {
 		return out, nil
 	}
 	im := image(pass)
-	parts := bpfDefects(im, res, []bpf.DiffKind{bpf.Torn})
+	parts := bpfDefects(im, res, "FT707")
 	for i := range parts {
 		reportBPF(pass, &parts[i], "writes the literal of a program's PLT in parts", "Write the literal by one store of 8 bytes")
 	}

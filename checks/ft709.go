@@ -1,7 +1,5 @@
 package checks
 
-import "github.com/ftlint/ftlint/bpf"
-
 // FT709 finds BPF trampolines through which no stack trace comes back.
 var FT709 = bpfCheck("FT709", "breaks stack traces",
-	"Make a frame record of the caller and one of the traced function, and point x29 at them", bpf.Unwind)
+	"Make a frame record of the caller and one of the traced function, and point x29 at them")

@@ -3,7 +3,6 @@ package checks
 import (
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/ftlint/ftlint/bpf"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
@@ -15,7 +14,7 @@ var FT713 = check("FT713", func(pass *analysis.Pass) (any, error) {
 	}
 	// One defect has many programs lose something, each with another instruction to blame:
 	// the first of them is the simplest.
-	defects := bpfDefects(image(pass), res, []bpf.DiffKind{bpf.Frame})
+	defects := bpfDefects(image(pass), res, "FT713")
 	if len(defects) > 0 {
 		reportBPF(pass, &defects[0], "makes a program that loses registers, its frame or its stack",
 			"Save on the way into a program what the way out of it, a tail call and an exception's callback restore, in the same order")

@@ -1,9 +1,12 @@
 package checks
 
 import (
+	"errors"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/bpf"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
@@ -45,8 +48,8 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 		}
 		reportImage(pass, c.Do("Trace these functions by kprobes"))
 	}
-	if res.Prototypes == 0 {
-		return examined("the way from callsites to BPF trampolines (each function's arguments: with --exhaustive)")
+	if !pass.ResultOf[Options].(Settings).Exhaustive {
+		return finding.Outcome{Examined: "the way from callsites to BPF trampolines", Skipped: []error{errors.New("the prototype of each function (give --exhaustive)")}}, nil
 	}
 	return examined("the way from callsites to BPF trampolines, %s of functions", plural.Of(res.Prototypes, "prototype"))
-}, BPF, Sites)
+}, BPF, Sites, Options)

@@ -165,7 +165,7 @@ var SiteRuns = &analysis.Analyzer{
 // insns executes the life of callsites that are one instruction. The error is a
 // *world.Lack if nothing could be executed.
 func (r *SiteResults) insns(t *callsite.Table, sites []callsite.Site) error {
-	const most = 4 // their functions have no reason to treat one otherwise than another
+	const most = 2 // their functions have no reason to treat one otherwise than another
 	for _, s := range sites[:min(most, len(sites))] {
 		run, err := callsite.RunInsn(t, s.Entry)
 		if err != nil {

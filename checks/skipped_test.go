@@ -58,6 +58,8 @@ func TestSkipped(t *testing.T) {
 		{kernels + "builders/sites-callops-good.elf", "FT206", ``},
 		{without(t, "builders/sites-callops-good.elf", "aarch64_insn_gen_branch_imm"), "FT206", `^aarch64_insn_gen_branch_imm \(the image has no such function\)$`},
 		{kernels + "builders/builder-good.elf", "FT116", ``},
+		{kernels + "builders/bpf-good.elf", "FT714", `^the prototype of each function \(give --exhaustive\)$`},
+		{kernels + "builders/bpf-no-direct.elf", "FT714", ``}, // none can have a program
 		{kernels + "builders/builder-dangling.elf", "FT116", `^the builder for ftrace_caller, with a trampoline asked for again \(with the trampoline released, ops->trampoline stays\)$`},
 	} {
 		t.Run(filepath.Base(test.path)+"/"+test.rule, func(t *testing.T) {

@@ -296,7 +296,7 @@ func (r *runnerX64) changed(regs uint64) {
 		r.must(r.m.Write64(regs+off, r.after[i]))
 	}
 	if r.allRegs {
-		r.flags = emux64.FlagIF | emux64.FlagSF | emux64.FlagOF | 1<<1
+		r.flags = emux64.FlagIF | emux64.FlagSF | emux64.FlagOF | emux64.FlagPF | 1<<1
 		r.must(r.m.Write64(regs+ptFlags, r.flags))
 	}
 }

@@ -16,19 +16,25 @@ import (
 // graphEnter stands for the core's function that decides whether a traced call is
 // recorded: the arguments of its calls, and its result.
 type graphEnter struct {
-	calls   []enterCall
-	returns int32
+	calls     []enterCall
+	returns   int32
+	scheduled int // how often another task was let run
 }
 
 type enterCall struct {
-	name string
-	args [5]uint64
+	name   string
+	args   [5]uint64
+	locked uint64 // trace_recursion of the task then
+	count  uint32 // the number of reasons not to schedule
 }
 
 func (x *executor) hookEnter() {
 	x.w.Hook(func(name string) error {
 		c := enterCall{name: name}
-		copy(c.args[:], x.w.M.X[:])
+		for i := range c.args {
+			c.args[i] = x.w.Arg(i)
+		}
+		c.locked, c.count = x.recursion(), x.count()
 		x.enter.calls = append(x.enter.calls, c)
 		x.w.SetInt(x.enter.returns)
 		return nil
@@ -39,7 +45,7 @@ func (x *executor) hookEnter() {
 // caller and on its stack.
 const (
 	frame    = world.StackTop + 256
-	regsAt   = world.Heap + emu.PageSize // registers of the callsite, or the saved LR
+	regsAt   = world.Heap + emu.PageSize // registers of the callsite, or the saved return address
 	regsSize = 512
 )
 
@@ -94,6 +100,9 @@ func (x *executor) graphReturn(site callsite.Site, regs bool) {
 		running(0, ^uint64(0))
 		g.locked()
 	}
+	g.contexts(func(bits uint64) { running(0, bits) })
+	running(0, 0)
+	g.dead()
 }
 
 // A graphCall is a traced call, as the entry code passes it to the hook.
@@ -103,11 +112,13 @@ type graphCall struct {
 	regs    bool // the hook gets registers
 	handler uint64
 	parent  uint64 // the return address of the traced call: in a module far away
+
+	unlocked bool // trace_recursion of the task was zero while the core was called
 }
 
 // lr is the address where the traced call's return address is saved.
 func (g *graphCall) lr() uint64 {
-	if g.regs {
+	if g.regs && !g.x.era.Regs.Stacked {
 		return regsAt + g.x.era.Regs.LR
 	}
 	return regsAt + regsSize/2
@@ -125,16 +136,19 @@ func (g *graphCall) args(regs bool) []uint64 {
 // call calls the hook. lr is then the saved LR. The rest of the memory that the hook
 // was handed must stay.
 func (g *graphCall) call() (lr uint64, ok bool) {
-	x, m := g.x, g.x.w.M
+	x, m := g.x, g.x.w.Mem
 	before := world.Poison(regsAt, regsSize, world.ObjectMark)
 	x.must(m.Write(regsAt, before))
 	x.must(m.Write64(g.lr(), g.parent))
 	if g.regs {
 		x.must(m.Write64(regsAt+x.era.Regs.FP, frame))
 	}
+	if g.regs && x.era.Regs.Stacked {
+		x.must(m.Write64(regsAt+x.era.Regs.SP, g.lr()))
+	}
 	before = make([]byte, regsSize)
 	x.must(m.Read(regsAt, before))
-	x.enter.calls = nil
+	x.enter.calls, x.enter.scheduled = nil, 0
 	if _, ok := x.call(g.args(g.regs)...); !ok {
 		return 0, false
 	}
@@ -166,6 +180,7 @@ func (g *graphCall) hooked() {
 				return
 			}
 			g.handed(x.enter.calls[0])
+			g.unlocked = x.types.HasRecursion && x.enter.calls[0].locked == 0
 			if lr != g.handler {
 				x.diff("leaves %s as the traced function's return address, return_to_handler was expected", x.im.At(lr))
 			}
@@ -179,12 +194,42 @@ func (g *graphCall) locked() {
 	x.in("trace_recursion of the task is all ones", func() {
 		x.enter.returns = 0
 		lr, ok := g.call()
-		want := g.parent
-		if len(x.enter.calls) > 0 {
-			want = g.handler
+		if !ok {
+			return
 		}
-		if ok && lr != want {
-			x.diff("calls function_graph_enter %s, and leaves %s as the traced function's return address", plural.Of(len(x.enter.calls), "time"), x.im.At(lr))
+		g.consistent(lr)
+		if len(x.enter.calls) == 0 && g.unlocked {
+			x.diff("heeds trace_recursion of the task, and does not set it while it calls function_graph_enter")
+		}
+	})
+}
+
+// consistent judges the saved return address where the hook may leave the core alone.
+func (g *graphCall) consistent(lr uint64) {
+	x, want := g.x, g.parent
+	if len(x.enter.calls) > 0 {
+		want = g.handler
+	}
+	if lr != want {
+		x.diff("calls function_graph_enter %s, and leaves %s as the traced function's return address", plural.Of(len(x.enter.calls), "time"), x.im.At(lr))
+	}
+}
+
+// dead has the graph tracer be stopped for good, of which a hook may take notice: by a
+// jump label of its own.
+func (g *graphCall) dead() {
+	x := g.x
+	switched := x.switched("kill_ftrace_graph", x.hook.Func, "prepare_ftrace_return")
+	if switched == nil {
+		return
+	}
+	x.in("the graph tracer has been stopped (ftrace_graph_stop())", func() {
+		for _, s := range switched {
+			x.must(x.w.Mem.Write(s.at, s.code))
+		}
+		x.enter.returns = 0
+		if lr, ok := g.call(); ok {
+			g.consistent(lr)
 		}
 	})
 }
@@ -216,7 +261,7 @@ func (g *graphCall) pause(fn uint64, args []uint64) (off int, ok bool) {
 	calls := func(zeros int) bool {
 		task := world.Poison(world.Task, taskSize, world.TaskMark)
 		clear(task[:taskInfo+4*zeros])
-		x.must(x.w.M.Write(world.Task, task))
+		x.must(x.w.Mem.Write(world.Task, task))
 		x.enter.calls = nil
 		_, returned := x.aside(fn, args...)
 		return returned && len(x.enter.calls) > 0
@@ -232,16 +277,22 @@ func (g *graphCall) handed(c enterCall) {
 		if slices.Contains(allowed, c.args[i]) {
 			return
 		}
-		x.diff("passes %s to %s as %s (x%d), %s was expected", x.im.At(c.args[i]), c.name, what, i, x.im.At(allowed[0]))
+		x.diff("passes %s to %s as %s (%s), %s was expected", x.im.At(c.args[i]), c.name, what, x.arch.Args[i], x.im.At(allowed[0]))
 	}
 	check(0, "the return address", g.parent)
 	check(1, "the callsite", g.site.Call)
-	check(2, "the frame pointer", frame)
+	retp := uint64(frame)
+	if x.era.Regs != nil && x.era.Regs.Stacked { // no frame pointer is tested there
+		check(2, "the frame pointer", 0, frame)
+		retp = g.lr()
+	} else {
+		check(2, "the frame pointer", frame)
+	}
 	switch {
 	case !x.types.HasRetp:
-		check(3, "retp", frame, 0)
+		check(3, "retp", retp, 0)
 	case x.types.Retp: // otherwise the core drops it
-		check(3, "retp", frame)
+		check(3, "retp", retp)
 	}
 	switch {
 	case c.name != "function_graph_enter_regs":

@@ -70,16 +70,17 @@ type executor struct {
 
 	modify modifyAll
 	enter  graphEnter
+	lock   codeLock
+
+	preempt uint64 // address of the number of reasons not to schedule; 0: it is in the task
 }
 
 // Run executes every hook of the image. sites are callsites of both kinds that the
 // image has, with a landing pad and without.
 func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook {
-	if t.Arch != arch.ARM64 {
-		return nil
-	}
 	x := &executor{im: t.Image, w: world.New(t.Image), arch: t.Arch, era: t.Era, types: types}
-	x.w.M.MaxSteps = maxSteps
+	x.w.Mem.MaxSteps = maxSteps
+	x.preempt, _ = x.w.PerCPU(t.Arch.Preempt)
 	x.guarded = slices.ContainsFunc(sites, func(s callsite.Site) bool { return s.BTI })
 	_, x.shadowed = x.im.Addr("kasan_early_init")
 	x.w.AtCall = func(name string) {
@@ -92,11 +93,14 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 	x.w.ClobberMakers()
 	x.hookModify()
 	x.hookEnter()
+	x.hookLock()
+	x.hookSchedule()
 	var hooks []Hook
-	core := false // the function counts where it is the core's own, which is weak
+	whose := anybody
 	run := func(name string, do func()) {
 		fn, ok := x.im.Lookup(name)
-		if !ok || !x.im.IsText(fn.Addr) || core && fn.Bind != elf.STB_WEAK {
+		weak := fn.Bind == elf.STB_WEAK
+		if !ok || !x.im.IsText(fn.Addr) || whose == theCore && !weak || whose == theArch && weak {
 			return
 		}
 		hooks = append(hooks, Hook{Func: name, Addr: fn.Addr})
@@ -117,14 +121,27 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 		}
 	}
 	for _, s := range stubs {
-		core = s.weak
+		whose = s.whose
 		run(s.name, func() { x.stub(s) })
 	}
-	core = true
-	run("ftrace_arch_code_modify_prepare", func() { x.bracket("ftrace_arch_code_modify_post_process") })
-	run("ftrace_arch_code_modify_post_process", func() { x.bracket("ftrace_arch_code_modify_prepare") })
+	whose = theCore
+	run(prepare, func() { x.bracket(postProcess) })
+	run(postProcess, func() { x.bracket(prepare) })
+	if whose = theArch; x.lock.mutex != 0 {
+		run(prepare, x.opens)
+		run(postProcess, x.closes)
+	}
 	return hooks
 }
+
+// Owner is whose a function is that counts: the core's own is weak.
+type owner uint8
+
+const (
+	anybody owner = iota
+	theCore
+	theArch
+)
 
 // lacks notes that the hook cannot be executed.
 func (x *executor) lacks(format string, args ...any) {
@@ -150,10 +167,11 @@ func (x *executor) in(situation string, body func()) {
 	if x.hook.Err != nil {
 		return
 	}
-	w, m := x.w, x.w.M
+	w, m := x.w, x.w.Mem
 	w.Reset()
-	m.Guarded = x.guarded
+	w.Guard(x.guarded)
 	clear(w.Fail)
+	x.lock.reset(true)
 	x.must(m.Write(world.Task, x.task))
 	x.ops, x.rec = w.Object(callsite.OpsSize), w.Object(64)
 	x.must(m.Write(x.ops, world.Poison(x.ops, callsite.OpsSize+64, world.ObjectMark)))
@@ -185,6 +203,8 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 	w, h := x.w, x.hook
 	w.Events = w.Events[:0]
 	h.Situations++
+	held := x.lock.held
+	count := x.count()
 	ret, ok, err := w.Execute(world.Subject{Name: h.Func, Fn: h.Addr, Args: args})
 	var stop *emu.Stop
 	switch {
@@ -205,12 +225,18 @@ func (x *executor) call(args ...uint64) (ret uint64, ok bool) {
 		x.diff("runs past its end, into %s", x.im.At(past))
 		return 0, false
 	}
-	if x.must(w.M.Read(world.Task, x.current)); !bytes.Equal(x.current, x.task) {
+	if x.must(w.Mem.Read(world.Task, x.current)); !bytes.Equal(x.current, x.task) {
 		i := 0
 		for x.current[i] == x.task[i] {
 			i++
 		}
 		x.diff("leaves the task changed (+%#x)", i&^3)
+	}
+	if now := x.count(); now != count {
+		x.diff("leaves the number of reasons not to schedule at %#x, it was %#x", now, count)
+	}
+	if x.lock.held != held && !x.lock.changes {
+		x.diff("leaves %s %s, as it was not when it was called", x.arch.Patching.Lock, x.lock.state())
 	}
 	return ret, true
 }
@@ -227,7 +253,7 @@ func (x *executor) aside(fn uint64, args ...uint64) (ret uint64, ok bool) {
 // hook's last instruction; 0 if it did not.
 func (x *executor) ranPast() uint64 {
 	s, ok := x.im.SymbolAt(x.hook.Addr)
-	trail := x.w.M.Trail()
+	trail := x.w.Mem.Trail()
 	for i, j := range trail {
 		if inside := ok && s.Size > 0 && s.Addr <= j.To && j.To < s.End(); !inside || i+1 == len(trail) {
 			continue
@@ -265,16 +291,18 @@ func (x *executor) failing(names []string) {
 }
 
 // wroteNothing notes what the hook wrote by the patching interface, and traps.
-func (x *executor) wroteNothing() { x.wroteOnly(0) }
+func (x *executor) wroteNothing() { x.wroteOnly() }
 
-// wroteOnly is wroteNothing, but the word at slot may be written.
-func (x *executor) wroteOnly(slot uint64) {
+// wroteOnly is wroteNothing, but the instructions in the slots may be written.
+func (x *executor) wroteOnly(slots ...uint64) {
 	for _, e := range x.w.Events {
 		switch {
 		case e.Kind == world.Trap:
-			x.diff("warns (brk #%#x at %s)", e.Value, x.im.At(e.PC))
-		case e.Kind == world.PatchLiteral, e.Kind == world.Patch && (slot == 0 || e.Addr != slot):
+			x.diff("warns (%s at %s)", e.InWords(x.im), x.im.At(e.PC))
+		case e.Kind == world.PatchLiteral, e.Kind == world.Patch && (!slices.Contains(slots, e.Addr) || e.Size != x.arch.CallSize):
 			x.diff("writes %#x to %s", e.Value, x.im.At(e.Addr))
+		case e.Kind == world.Patch && slices.Contains(x.arch.Patching.Early, e.Func):
+			x.diff("writes to %s by %s(), which is not for code that other processors may execute", x.im.At(e.Addr), e.Func)
 		}
 	}
 }

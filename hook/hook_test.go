@@ -1,11 +1,13 @@
 package hook_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/hook"
@@ -96,6 +98,7 @@ func TestBroken(t *testing.T) {
 		{"hooks-func-good", "ftrace_graph_func", "str x0, [x19, #88]", 0xf9003260, known, ": writes to the traced function's registers (+0x60)"}, // #96
 		{"hooks-func-good", "ftrace_graph_func", "ldr w2, [x1, #512]", 0xb9420422, known, ": calls function_graph_enter 0 times, once was expected"},
 		{"hooks-func-good", "ftrace_graph_func", "ldr w2, [x1, #512]", 0xb9420422, unknown, ": looks at the task's member at +0x204 for tracing_graph_pause, and prepare_ftrace_return at that at +0x200"},
+		{"hooks-kcov-good-5.18", "ftrace_arch_code_modify_prepare", "mov w0, #0", 0x52800020, unknown, ": returns 0x1, 0 was expected"},
 	} {
 		im := sample(t, c.sample)
 		s, ok := im.Lookup(c.fn)
@@ -175,5 +178,49 @@ func TestLack(t *testing.T) {
 		if lacks != (h.Lack != nil) || lacks && h.Lack.Error() != "the image has no function_graph_enter" || len(h.Failed) > 0 || h.Err != nil {
 			t.Errorf("%s: %v %v %v", h.Func, h.Lack, h.Failed, h.Err)
 		}
+	}
+}
+
+// Of the mutants of the hooks of real kernels for x86-64, which lack one instruction,
+// most are noticed. Those that survive are logged: they are about values that stand there
+// anyway, about a stack that is not the kernel's (before resume), and about a second call
+// in a context, which a hook may refuse.
+func TestX86Mutants(t *testing.T) {
+	for _, suite := range []string{"bookworm-amd64", "trixie-amd64"} {
+		t.Run(suite, func(t *testing.T) {
+			im := images.Kernel(t, suite)
+			types := callsite.ReadTypes(im, false)
+			all, noticed := 0, 0
+			for _, name := range []string{"ftrace_update_ftrace_func", "arch_ftrace_update_code", "prepare_ftrace_return", "ftrace_graph_func",
+				"ftrace_arch_code_modify_prepare", "ftrace_arch_code_modify_post_process", "ftrace_enable_ftrace_graph_caller"} {
+				s, ok := im.Lookup(name)
+				if !ok {
+					t.Errorf("no %s", name)
+				}
+				for a := s.Addr; ok && a < s.End(); {
+					in, known := im.Insn(a)
+					if !known {
+						break
+					}
+					if text, _ := im.Text(a); in.Flow != arch.DoesNought && in.Flow != arch.Traps && text != "endbr64" {
+						code := append([]byte(nil), im.Code(a, int(in.Size))...)
+						images.Poke(t, im, a, bytes.Repeat([]byte{0x90}, len(code)))
+						hooks := run(t, im, types)
+						images.Poke(t, im, a, code)
+						all++
+						if slices.ContainsFunc(hooks, func(h hook.Hook) bool { return h.Err != nil || len(h.Failed) > 0 }) {
+							noticed++
+						} else {
+							t.Logf("survives: without `%s` at %s", text, im.At(a))
+						}
+					}
+					a += in.Size
+				}
+			}
+			t.Logf("%d of %d mutants are noticed", noticed, all)
+			if noticed*100 < all*92 {
+				t.Errorf("%d of %d mutants are noticed, at least 92 of 100 were expected", noticed, all)
+			}
+		})
 	}
 }

@@ -1,41 +1,57 @@
 package hook
 
 import (
+	"bytes"
 	"fmt"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
 // A slot is an instruction of the entry code that ftrace patches.
-func (x *executor) slot(label string) (addr uint64, ok bool) {
-	addr, ok = x.im.Addr(label)
-	return addr, ok && x.im.IsText(addr)
+type slot struct {
+	label string
+	addr  uint64
 }
 
-// word is the instruction in a slot.
-func (x *executor) word(slot uint64) uint32 {
-	w, err := x.w.M.Read32(slot)
-	x.must(err)
-	return w
+// slots are those of the labels that the entry code has.
+func (x *executor) slots(labels ...string) (out []slot) {
+	for _, label := range labels {
+		if a, ok := x.im.Addr(label); ok && x.im.IsText(a) {
+			out = append(out, slot{label, a})
+		}
+	}
+	return out
+}
+
+// code is the instruction in a slot.
+func (x *executor) code(s slot) []byte {
+	code := make([]byte, x.arch.CallSize)
+	x.must(x.w.Mem.Read(s.addr, code))
+	return code
+}
+
+// text is an instruction in a slot in words.
+func (x *executor) text(s slot, code []byte) string {
+	text, _ := x.arch.Text(code, s.addr, x.im.Name)
+	return text
 }
 
 // leaves compares the instruction in a slot with that which the hook must leave
 // there.
-func (x *executor) leaves(label string, slot uint64, want uint32) {
-	if got := x.word(slot); got != want {
-		x.diff("leaves `%s` at %s, `%s` was expected", a64.Text(got, slot, x.im.Name), label, a64.Text(want, slot, x.im.Name))
+func (x *executor) leaves(s slot, want []byte) {
+	if got := x.code(s); !bytes.Equal(got, want) {
+		x.diff("leaves `%s` at %s, `%s` was expected", x.text(s, got), s.label, x.text(s, want))
 	}
 }
 
 // updateFunc executes ftrace_update_ftrace_func(func). Where the callback is called
-// from a slot, it turns the slot into BL func, and returns 0 or the error of the
+// from slots, it turns each into a call of func, and returns 0 or the error of the
 // writer. In other eras the core's callback is not called, and it returns 0.
 func (x *executor) updateFunc() {
-	slot, ok := x.slot(x.arch.CallSlot)
+	slots := x.slots(x.arch.CallSlots...)
 	callbacks := x.labels("ftrace_stub", "arch_ftrace_ops_list_func", "ftrace_ops_list_func", "function_trace_call")
-	if !ok {
+	if len(slots) == 0 {
 		x.in("", func() {
 			for _, fn := range callbacks {
 				if x.returns0(fn); len(x.diffs) > 0 {
@@ -45,10 +61,14 @@ func (x *executor) updateFunc() {
 		})
 		return
 	}
-	// The first and the last address in reach, and the neighbours.
-	for _, off := range []int64{x.arch.Call.Min, x.arch.Call.Max, -a64.Size, a64.Size} {
-		callbacks = append(callbacks, slot+uint64(off))
+	first, last := slots[0].addr, slots[0].addr
+	var addrs []uint64
+	for _, s := range slots {
+		first, last = min(first, s.addr), max(last, s.addr)
+		addrs = append(addrs, s.addr)
 	}
+	// The first and the last address that all slots reach, and the neighbours.
+	callbacks = append(callbacks, last+uint64(x.arch.Call.Min), first+uint64(x.arch.Call.Max), first-x.arch.InsnSize, last+x.arch.InsnSize)
 	patched := func(fn uint64) {
 		ret, ok := x.callInt(fn)
 		if !ok {
@@ -57,10 +77,14 @@ func (x *executor) updateFunc() {
 		if ret != 0 {
 			x.diff("returns %d for a callback in reach, 0 was expected", ret)
 		}
-		bl, err := a64.EncodeBL(slot, fn)
-		x.must(err)
-		x.leaves(x.arch.CallSlot, slot, bl)
-		x.wroteOnly(slot)
+		for _, s := range slots {
+			call, ok := x.arch.EncodeCall(s.addr, fn)
+			if !ok {
+				x.must(fmt.Errorf("%s is out of reach of %s", x.im.At(fn), s.label))
+			}
+			x.leaves(s, call)
+		}
+		x.wroteOnly(addrs...)
 	}
 	x.in("", func() {
 		for i := range 2 * len(callbacks) { // each twice
@@ -69,39 +93,60 @@ func (x *executor) updateFunc() {
 			}
 		}
 	})
-	x.in(x.arch.CallSlot+" cannot be written", func() {
-		before := x.word(slot)
+	if len(x.arch.Patching.Write) == 0 {
+		return // what writes cannot fail
+	}
+	x.in(slots[0].label+" cannot be written", func() {
+		before := x.code(slots[0])
 		x.failing(x.arch.Patching.Write)
-		if ret, ok := x.callInt(slot + 1<<20); ok && !isError(ret) {
+		if ret, ok := x.callInt(slots[0].addr + 1<<20); ok && !isError(ret) {
 			x.diff("returns %d, an error was expected", ret)
 		}
-		x.leaves(x.arch.CallSlot, slot, before)
+		x.leaves(slots[0], before)
 	})
 }
 
+// A graphSlot is the slot of the graph tracer, and the instructions that
+// one of the two switches finds and leaves there.
+type graphSlot struct {
+	slot
+	from, to []byte
+	other    string // the other switch
+}
+
 // graphSwitch executes ftrace_enable_ftrace_graph_caller() or its counterpart.
-// Where the entry code has a slot for the graph tracer, it turns the NOP there into
-// a branch to ftrace_graph_caller, or back. If another word stands there, it
-// refuses. In other eras it returns 0.
+// Where the entry code has a slot for the graph tracer, it turns what is there into
+// a branch to ftrace_graph_caller, or back. In other eras it returns 0.
 func (x *executor) graphSwitch(on bool) {
-	slot, ok := x.slot(x.arch.GraphSlot)
-	if !ok {
+	slots := x.slots(x.arch.GraphSlot)
+	if len(slots) == 0 {
 		x.in("", func() { x.returns0() })
 		return
 	}
-	caller, ok := x.slot("ftrace_graph_caller")
-	if !ok {
+	s := slots[0]
+	off := x.arch.Nop
+	if x.arch.GraphOff != "" {
+		if stub := x.labels(x.arch.GraphOff); len(stub) > 0 {
+			off, _ = x.arch.EncodeJump(s.addr, stub[0])
+		}
+	}
+	caller := x.labels("ftrace_graph_caller")
+	if len(caller) == 0 {
 		x.lacks("the image has no ftrace_graph_caller (FT101)")
 		return
 	}
-	b, err := a64.EncodeB(slot, caller)
-	x.must(err)
-	from, to := uint32(a64.NOP), b
-	other := "ftrace_disable_ftrace_graph_caller"
-	if !on {
-		from, to, other = b, a64.NOP, "ftrace_enable_ftrace_graph_caller"
+	jump, _ := x.arch.EncodeJump(s.addr, caller[0])
+	if on {
+		x.switches(graphSlot{s, off, jump, "ftrace_disable_ftrace_graph_caller"})
+	} else {
+		x.switches(graphSlot{s, jump, off, "ftrace_enable_ftrace_graph_caller"})
 	}
-	set := func(w uint32) { x.must(x.w.M.Write32(slot, w)) }
+}
+
+// switches executes one of the two. Where the architecture looks at what is in the slot
+// first, and something else is there, or cannot be read, it refuses.
+func (x *executor) switches(g graphSlot) {
+	set := func(code []byte) { x.must(x.w.Mem.Write(g.addr, code)) }
 	switched := func() {
 		ret, ok := x.callInt()
 		if !ok {
@@ -110,31 +155,36 @@ func (x *executor) graphSwitch(on bool) {
 		if ret != 0 {
 			x.diff("returns %d, 0 was expected", ret)
 		}
-		x.leaves(x.arch.GraphSlot, slot, to)
-		x.wroteOnly(slot)
+		x.leaves(g.slot, g.to)
+		x.wroteOnly(g.addr)
 	}
-	refused := func(stands uint32) {
+	refused := func(stands []byte) {
 		if ret, ok := x.callInt(); ok && !isError(ret) {
 			x.diff("returns %d, an error was expected", ret)
 		}
-		x.leaves(x.arch.GraphSlot, slot, stands)
+		x.leaves(g.slot, stands)
 	}
-	x.inBoth("", func() { set(from); switched() })
-	if back, ok := x.slot(other); ok {
-		x.inBoth("after "+other, func() {
-			set(to)
-			if _, ok := x.aside(back); ok && x.word(slot) == from { // otherwise the other one breaks its contract
+	x.inBoth("", func() { set(g.from); switched() })
+	if back := x.labels(g.other); len(back) > 0 {
+		x.inBoth("after "+g.other, func() {
+			set(g.to)
+			if _, ok := x.aside(back[0]); ok && bytes.Equal(x.code(g.slot), g.from) { // otherwise the other one breaks its contract
 				switched()
 			}
 		})
 	}
-	x.inBoth("called twice", func() { set(to); refused(to) })
-	for _, bit := range []int{0, 12, 26, 31} {
-		stands := from ^ 1<<bit
-		x.in(fmt.Sprintf("`%s` stands at %s", a64.Text(stands, slot, x.im.Name), x.arch.GraphSlot), func() { set(stands); refused(stands) })
+	if x.arch.GraphOff != "" {
+		x.inBoth("called twice", func() { set(g.to); switched() })
+		return
 	}
-	x.inBoth(x.arch.GraphSlot+" cannot be read", func() { set(from); x.failing(x.arch.Patching.Read); refused(from) })
-	x.inBoth(x.arch.GraphSlot+" cannot be written", func() { set(from); x.failing(x.arch.Patching.Write); refused(from) })
+	x.inBoth("called twice", func() { set(g.to); refused(g.to) })
+	for _, bit := range []int{0, 12, 26, 31} {
+		stands := bytes.Clone(g.from)
+		stands[bit/8] ^= 1 << (bit % 8)
+		x.in(fmt.Sprintf("`%s` stands at %s", x.text(g.slot, stands), g.label), func() { set(stands); refused(stands) })
+	}
+	x.inBoth(g.label+" cannot be read", func() { set(g.from); x.failing(x.arch.Patching.Read); refused(g.from) })
+	x.inBoth(g.label+" cannot be written", func() { set(g.from); x.failing(x.arch.Patching.Write); refused(g.from) })
 }
 
 // modifyAll is what a hook has the core do to all callsites.
@@ -165,7 +215,7 @@ func (x *executor) hookModify() {
 	x.w.Hook(func(string) error { // fn, data, cpus
 		fn, data := x.w.Arg(0), x.w.Arg(1)
 		x.modify.stopping = true
-		ret, err := x.w.M.Call(fn, data)
+		ret, err := x.w.Nested(fn, data)
 		x.modify.stopping = false
 		x.w.SetInt(int32(ret))
 		return err
@@ -186,7 +236,7 @@ func (x *executor) updateCode() {
 		x.lacks("the image has no ftrace_modify_all_code")
 		return
 	}
-	sleeps := x.coreSleeps(core[0])
+	sleeps := x.arch.Patching.Sleeps && x.coreSleeps(core[0])
 	x.in("", func() {
 		for command := range uint32(maySleep << 1) {
 			x.modify = modifyAll{}

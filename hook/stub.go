@@ -7,10 +7,10 @@ import (
 
 // A stubHook is a function that does nothing but return.
 type stubHook struct {
-	name string
-	weak bool // it does nothing only where it is the core's own, which is weak
-	args func(x *executor) []uint64
-	want result
+	name  string
+	whose owner // it does nothing only where it is theirs
+	args  func(x *executor) []uint64
+	want  result
 }
 
 // A result is what a stub returns.
@@ -31,13 +31,13 @@ func noArgs(*executor) []uint64   { return nil }
 func callbackArgs(x *executor) []uint64 { return []uint64{x.ops, x.rec, x.ops, x.rec} }
 
 var stubs = []stubHook{
-	{"arch_ftrace_update_trampoline", true, theOps, nothing},
-	{"arch_ftrace_trampoline_free", true, theOps, nothing},
-	{"arch_ftrace_trampoline_func", true, opsRec, null},
-	{"arch_ftrace_match_adjust", true, opsRec, first},
-	{"ftrace_dyn_arch_init", false, noArgs, zeroInt},
-	{"ftrace_stub", false, callbackArgs, nothing},
-	{"ftrace_stub_graph", false, callbackArgs, nothing},
+	{"arch_ftrace_update_trampoline", theCore, theOps, nothing},
+	{"arch_ftrace_trampoline_free", theCore, theOps, nothing},
+	{"arch_ftrace_trampoline_func", theCore, opsRec, null},
+	{"arch_ftrace_match_adjust", theCore, opsRec, first},
+	{"ftrace_dyn_arch_init", anybody, noArgs, zeroInt},
+	{"ftrace_stub", anybody, callbackArgs, nothing},
+	{"ftrace_stub_graph", anybody, callbackArgs, nothing},
 }
 
 // stub executes a hook that does nothing but return.
@@ -61,7 +61,7 @@ func (x *executor) stub(s stubHook) {
 }
 
 // bracket executes a hook that the core calls before it changes callsites, or
-// after, unless the architecture has one of its own. Up to 5.16 it returns 0, since
+// after, unless the architecture has one of its own. Up to 5.18 it returns 0, since
 // then nothing. Which of them holds, the counterpart says.
 func (x *executor) bracket(counterpart string) {
 	x.in("", func() {
@@ -80,7 +80,7 @@ func (x *executor) bracket(counterpart string) {
 			return
 		}
 		x.w.Enter()
-		untouched := int32(x.w.M.X[0])
+		untouched := int32(x.w.Result())
 		if v, ok := x.aside(other); ret != untouched || ok && int32(v) == 0 {
 			x.diff("returns %#x, 0 was expected", ret)
 		}

@@ -283,8 +283,13 @@ func (in patchSubject) places(pos, end token.Pos) (here, there finding.Place, te
 	p := in.Place(pos)
 	here = finding.Place{Path: p.Path, Line: p.Line, Col: p.Col}
 	there = finding.Place{Path: p.InputPath, Line: p.InputLine, Col: p.InputCol}
-	if n := int(end - pos); n > 0 && p.Col-1+n <= len(p.Text) { // on one line
-		here.EndCol, there.EndCol = p.Col+n, p.InputCol+n
+	if n := int(end - pos); n > 0 { // where all of it is on one line
+		if p.Col-1+n <= len(p.Text) {
+			here.EndCol = p.Col + n
+		}
+		if p.InputCol-1+n <= len(p.InputText) {
+			there.EndCol = p.InputCol + n
+		}
 	}
 	if in.Source != nil {
 		here = there

@@ -93,6 +93,7 @@ type machine struct {
 	qemu   []string // more arguments of qemu
 	trace  func(line string)
 	bad    *regexp.Regexp // what a line of the console holds if something is wrong
+	slow   int            // how many times longer than others the kernel may be silent while it is busy; 0 is 1
 }
 
 // misbehaves is what a kernel prints when something is wrong, and what the workload
@@ -136,7 +137,7 @@ func (m *machine) boot(t *testing.T, path string) (v verdict, err error) {
 	var found atomic.Bool
 	ended := make(chan struct{})
 	over := make(chan string, 1)
-	go func() { over <- watch(cmd, &lines, &found, &v.cpu, ended) }()
+	go func() { over <- watch(cmd, max(m.slow, 1), &lines, &found, &v.cpu, ended) }()
 	done := false
 	in := bufio.NewScanner(out)
 	in.Buffer(nil, 1<<20)
@@ -177,7 +178,7 @@ func (m *machine) boot(t *testing.T, path string) (v verdict, err error) {
 
 // watch kills qemu when the guest hangs, and returns why; and when something is
 // wrong already, for which it has no words.
-func watch(cmd *exec.Cmd, lines *atomic.Int64, found *atomic.Bool, cpu *time.Duration, ended chan struct{}) string {
+func watch(cmd *exec.Cmd, slow int, lines *atomic.Int64, found *atomic.Bool, cpu *time.Duration, ended chan struct{}) string {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	last, since, sinceCPU := int64(-1), time.Now(), time.Duration(0)
@@ -206,11 +207,11 @@ func watch(cmd *exec.Cmd, lines *atomic.Int64, found *atomic.Bool, cpu *time.Dur
 			if now.Sub(bad) < afterwards {
 				continue
 			}
-		case used-sinceCPU > silentCPU:
+		case used-sinceCPU > time.Duration(slow)*silentCPU:
 			why = fmt.Sprintf("hangs, busy: no line for %.0f s of processor time", (used - sinceCPU).Seconds())
 		case now.Sub(since) > silentIdle && now.Sub(idle) > silentIdle:
 			why = fmt.Sprintf("hangs, idle: no line for %.0f s", now.Sub(since).Seconds())
-		case now.Sub(since) > silent:
+		case now.Sub(since) > time.Duration(slow)*silent:
 			why = fmt.Sprintf("hangs: no line for %.0f s", now.Sub(since).Seconds())
 		default:
 			continue

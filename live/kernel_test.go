@@ -77,7 +77,7 @@ func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
 		t.Fatalf("%s has no _text", im.Path)
 	}
 	k.text = text
-	k.machine = machine{initrd: initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves}
+	k.machine = machine{initrd: initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves, slow: slow[name]}
 	return k, im
 }
 

@@ -27,6 +27,11 @@ var kernels = []string{"callops-gcc", "args-clang", "regs-gcc", "callops-clang",
 
 const inCI = 1
 
+// slow is how many times longer than others a kernel may be silent while it is busy.
+var slow = map[string]int{
+	"kasan-gcc": 15, // each load and store is checked, by a call
+}
+
 // leftover is the rule that is right about a kernel as built: before 6.1 or so the
 // callsites of overridden weak functions stay in the table, and are patched.
 const leftover = "FT407"

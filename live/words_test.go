@@ -118,7 +118,7 @@ func TestCallsites(t *testing.T) {
 			if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			m := machine{initrd: initrd(t, "", file{"callsites", isFile, data}), bad: misbehaves}
+			m := machine{initrd: initrd(t, "", file{"callsites", isFile, data}), bad: misbehaves, slow: slow[name]}
 			for _, args := range []string{"nokaslr", ""} {
 				m.args = args
 				v, err := m.boot(t, image)

@@ -6,7 +6,7 @@ import (
 )
 
 // FT104 finds end labels in front of the last instruction of their function.
-var FT104 = check("FT104", func(j *judge) tally {
+var FT104 = codeCheck("FT104", func(j *judge) tally {
 	n := 0
 	for _, s := range j.Files {
 		for _, r := range regions(s) {

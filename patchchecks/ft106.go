@@ -11,7 +11,7 @@ import (
 // region. A region counts as copied if C code of the same input names both its
 // labels. If that code makes instructions, it is trusted to rewrite each
 // instruction behind a label that it names, and the last instruction of the region.
-var FT106 = check("FT106", func(j *judge) tally {
+var FT106 = codeCheck("FT106", func(j *judge) tally {
 	used := map[string]bool{} // identifiers in the bodies of C functions
 	rewrites, relocates := false, false
 	j.funcs(func(s *Source, fl *flow) {

@@ -11,7 +11,7 @@ import (
 )
 
 // FT112 finds a template that is live entry code, patched in place.
-var FT112 = check("FT112", func(j *judge) tally {
+var FT112 = codeCheck("FT112", func(j *judge) tally {
 	builders := 0
 	j.funcs(func(s *Source, fl *flow) {
 		// Names that point at live code: the labels of the entry code, and

@@ -26,7 +26,7 @@ func (j *judge) setsReadOnly(fl *flow) (found bool) {
 // FT301 finds memory for code that is writable and executable at once: it is made
 // executable while it is writable, made writable while it is executable, or both
 // from the beginning.
-var FT301 = check("FT301", func(j *judge) tally {
+var FT301 = codeCheck("FT301", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		for _, x := range fl.calls {

@@ -69,7 +69,7 @@ func (fl *flow) sameMemory(c patchscan.Call, names map[string]bool) bool {
 
 // FT305 finds plain stores to memory for code that is read-only by then, or has been
 // from the beginning: not to the writable alias, nor by the patching interface.
-var FT305 = check("FT305", func(j *judge) tally {
+var FT305 = codeCheck("FT305", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		for _, st := range fl.storesTo(func([]patchscan.Token) bool { return true }) {

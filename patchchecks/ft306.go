@@ -84,7 +84,7 @@ func (j *judge) callersMaintain(fl *flow, maintain map[string]bool, seen map[str
 
 // FT306 finds code that becomes executable, and text that is written through an alias,
 // where no cache maintenance follows the last plain store.
-var FT306 = check("FT306", func(j *judge) tally {
+var FT306 = codeCheck("FT306", func(j *judge) tally {
 	// A function of the input that calls one of cacheCalls maintains the caches for
 	// its callers.
 	maintain := map[string]bool{}

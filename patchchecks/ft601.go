@@ -17,7 +17,7 @@ import (
 // Most 32-bit numbers are an instruction. A constant is judged if it goes where
 // only instructions go, if it is completed with the offset of a branch, or if
 // nothing but an instruction has its value: a NOP, a RET.
-var FT601 = check("FT601", func(j *judge) tally {
+var FT601 = codeCheck("FT601", func(j *judge) tally {
 	constants := 0
 	for _, s := range j.Files {
 		if s.File.Lang != patchscan.LangC || isFramework(s.File.Path) {

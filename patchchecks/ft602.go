@@ -14,7 +14,7 @@ import (
 // FT602 finds instructions that are overwritten without a check of the old
 // instruction. One function gets one finding, at the first of them; the others are
 // related places.
-var FT602 = check("FT602", func(j *judge) tally {
+var FT602 = codeCheck("FT602", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		var at []patchscan.Token

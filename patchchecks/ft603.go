@@ -15,7 +15,7 @@ import (
 
 // FT603 finds offsets that are cut to the width of an instruction's field without
 // a test of their range.
-var FT603 = check("FT603", func(j *judge) tally {
+var FT603 = codeCheck("FT603", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		if isFramework(s.File.Path) {

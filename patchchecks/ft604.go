@@ -30,7 +30,7 @@ var (
 // FT604 finds functions that differ in names and constants alone. Functions that
 // call such functions need to be less alike: what differs below is doubled above.
 // It looks at code that has to do with tracing, entry code, text or memory for code.
-var FT604 = check("FT604", func(j *judge) tally {
+var FT604 = codeCheck("FT604", func(j *judge) tally {
 	n := 0
 	for _, s := range j.Files {
 		var whole []*shape

@@ -83,6 +83,9 @@ var FT605 = check("FT605", func(j *judge) tally {
 	for _, c := range j.Patches {
 		judgeFiles(c.Files, []*Commit{c})
 	}
+	if n == 0 && !j.adds {
+		return notApplicable(nothingAdded)
+	}
 	return examined("%s in comments and diagrams that the code does not have", some(n, "name"))
 })
 

@@ -15,7 +15,7 @@ import (
 // memory with neither a PLT nor a test of the range. The patch makes the branches
 // from the memory. For an ops->trampoline ftrace writes the branches to the memory:
 // the BL of callsites. A PLT counts for the branch whose addresses come from it.
-var FT608 = check("FT608", func(j *judge) tally {
+var FT608 = codeCheck("FT608", func(j *judge) tally {
 	type place struct {
 		s  *Source
 		fl *flow

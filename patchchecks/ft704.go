@@ -11,7 +11,7 @@ import (
 // pass without an image has counted: an address of another value in each pass, moved
 // by as many instructions as the value needs, and instructions that only the pass
 // with an image emits.
-var FT704 = check("FT704", func(j *judge) tally {
+var FT704 = codeCheck("FT704", func(j *judge) tally {
 	n := 0
 	j.funcs(func(s *Source, fl *flow) {
 		if !fl.generates() {

@@ -18,7 +18,7 @@ var literalWords = map[string]bool{"A64_LDR64LIT": true, "PLT_TARGET_SIZE": true
 // FT707 finds 64-bit literals in generated code that may be at 4 mod 8: the code's
 // memory is aligned to 4 bytes, or nothing pads the code in front of the literal. It
 // looks at literals of PLTs, which are written while they may be read.
-var FT707 = check("FT707", func(j *judge) tally {
+var FT707 = codeCheck("FT707", func(j *judge) tally {
 	var literal string // where a literal is generated
 	j.funcs(func(s *Source, fl *flow) {
 		for _, t := range fl.Tokens {

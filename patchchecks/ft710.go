@@ -11,7 +11,7 @@ import (
 
 // FT710 finds generated branches that land on no landing pad: BR and BLR to a return
 // address, and a first instruction that does not accept the branch of a PLT.
-var FT710 = check("FT710", func(j *judge) tally {
+var FT710 = codeCheck("FT710", func(j *judge) tally {
 	n := 0
 	plt := "" // a PLT that branches by a register that BTI C does not accept
 	j.funcs(func(s *Source, fl *flow) {

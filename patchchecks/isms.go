@@ -64,7 +64,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 	for _, isms := range rules.AllIsms {
 		lists[isms] = listOf(isms, rule)
 	}
-	return check(rule, func(j *judge) tally {
+	return codeCheck(rule, func(j *judge) tally {
 		isms := rules.IsmsIn(j.Arch.Name)
 		if len(j.Files) == 0 || isms == nil {
 			return notApplicable(noCode)
@@ -256,7 +256,7 @@ func eachWord(s string, do func(word string, col int)) {
 }
 
 // FT503 finds opcodes of another architecture and their sizes in code.
-var FT503 = check("FT503", func(j *judge) tally {
+var FT503 = codeCheck("FT503", func(j *judge) tally {
 	isms := rules.IsmsIn(j.Arch.Name)
 	if len(j.Files) == 0 || isms == nil {
 		return notApplicable(noCode)

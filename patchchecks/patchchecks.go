@@ -71,6 +71,17 @@ func check(id string, run func(*judge) tally) *analysis.Analyzer {
 	}
 }
 
+// codeCheck is check for a rule that judges code alone, which applies where code is
+// added.
+func codeCheck(id string, run func(*judge) tally) *analysis.Analyzer {
+	return check(id, func(j *judge) tally {
+		if len(j.Files) > 0 && !j.adds {
+			return notApplicable(nothingAdded)
+		}
+		return run(j)
+	})
+}
+
 // A judge is the pass of one check, with the series that the check judges.
 type judge struct {
 	pass *analysis.Pass
@@ -148,8 +159,11 @@ func (t *tally) outcome() finding.Outcome {
 	return finding.Outcome{Examined: fmt.Sprintf(t.form, numbers...)}
 }
 
-// noCode says why a rule about code is not applicable.
-const noCode = "no C or assembly of arm64 or x86"
+// These say why a rule about code is not applicable.
+const (
+	noCode       = "no C or assembly of arm64 or x86"
+	nothingAdded = "no line is added to code of arm64 or x86"
+)
 
 // text is tokens in the form of messages: as they stand, with one blank for any
 // number of blanks and line ends.

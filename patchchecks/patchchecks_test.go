@@ -309,6 +309,31 @@ func TestEachIsm(t *testing.T) {
 	}
 }
 
+// What a patch of a series puts back as it was is not judged; what it puts back with
+// changes is.
+func TestRestored(t *testing.T) {
+	mail := func(n int, hunk string) string {
+		return fmt.Sprintf("From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: [PATCH %d/2] arm64: ftrace: x\n\nx\n---\n"+
+			"--- a/arch/arm64/kernel/ftrace.c\n+++ b/arch/arm64/kernel/ftrace.c\n%s", n, hunk)
+	}
+	removed := mail(1, "@@ -1,5 +1,3 @@\n {\n-\tu32 insn = 0xd503201f;\n-\temit(tramp, __fentry__);\n \treturn 0;\n }\n")
+	for back, want := range map[string]int{
+		"+\tu32 insn = 0xd503201f;\n+\temit(tramp, __fentry__);\n":  0,
+		"+\tu32 insn = 0xd503201f;\n+\temit(second, __fentry__);\n": 1,
+	} {
+		res := lintText(t, "x.mbox", removed+mail(2, "@@ -1,3 +1,5 @@\n {\n"+back+" \treturn 0;\n }\n"), lint.Config{})
+		n := 0
+		for _, f := range res.Findings {
+			if strings.Contains(f.Text(), "__fentry__") {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d findings, want %d: %v", back, n, want, res.Findings)
+		}
+	}
+}
+
 // A file whose path names no architecture is judged if its words are arm64's.
 func TestUnknownArch(t *testing.T) {
 	for _, test := range []struct {
@@ -352,6 +377,7 @@ func FuzzChecks(f *testing.F) {
 		"int f(void) { return ftrace_modify_code(a + b, 0, aarch64_insn_gen_branch_imm(tramp, c, 1), false); }\n",
 		"SYM_CODE_START(f)\n\tbl g\nf_end:\n\tret\nSYM_CODE_END(f)\n",
 		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1 +1,2 @@\n int a;\n+/* TODO: f_oo => f_o1 */\n",
+		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1,2 +1,3 @@\n int a;\n+/* as __fentry__\nand %rip */\n int b;\n",
 	} {
 		f.Add(seed, false)
 		f.Add(seed, true)
@@ -372,8 +398,12 @@ func FuzzChecks(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, f := range res.Findings {
-				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.EndCol <= f.Col || f.EndCol > len(f.Source)+1 || f.Headline == "" || utf8.RuneCountInString(f.Headline) > finding.MaxHeadline || !strings.Contains(text, f.Source) {
+				if f.Line < 1 || f.Line > strings.Count(text, "\n")+1 && res.Patch.Source || f.Col < 1 || f.Col > len(f.Source)+1 || f.EndCol <= f.Col || f.EndCol > len(f.Source)+1 || f.Headline == "" || utf8.RuneCountInString(f.Headline) > finding.MaxHeadline {
 					t.Fatalf("%+v", f)
+				}
+				// A line that a mail program wrapped is joined.
+				if lower := strings.ToLower(text); !strings.Contains(text, f.Source) && !holdsInOrder(text, strings.ReplaceAll(f.Source, " ", "")) && !strings.Contains(lower, "charset") && !strings.Contains(lower, "transfer-encoding") {
+					t.Fatalf("the input does not have %q: %+v", f.Source, f)
 				}
 				for _, r := range f.Related {
 					if r.Path == "" || r.Line < 1 || r.Col < 1 {
@@ -389,6 +419,19 @@ func FuzzChecks(f *testing.F) {
 			t.Fatal("two runs differ")
 		}
 	})
+}
+
+// holdsInOrder reports whether the text has the bytes of part, one behind the other,
+// with others between them or not.
+func holdsInOrder(text, part string) bool {
+	for ; part != ""; part = part[1:] {
+		i := strings.IndexByte(text, part[0])
+		if i < 0 {
+			return false
+		}
+		text = text[i+1:]
+	}
+	return true
 }
 
 // What a check looked at in the mails of a mailbox is added up.

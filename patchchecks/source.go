@@ -51,6 +51,7 @@ type Series struct {
 	Files   []*Source // the architecture's C and assembly, as the whole series leaves it
 	Patches []*Commit // patches that touch the architecture's code; nil for a source file
 
+	adds       bool            // a line of Files is judged
 	allocators map[string]bool // functions that allocate memory for code
 }
 
@@ -95,11 +96,13 @@ func (s *Source) span(tokens []patchscan.Token) patchscan.Token {
 	return span
 }
 
-// Added reports whether the token stands on a line that is judged. A line that a
-// later patch of the series removes is not judged.
-func (s *Source) Added(t patchscan.Token) bool {
-	l := &s.Lines[t.Line]
-	return (s.In.AllLines || s.Code.Added(t)) && (s.series == nil || !s.series.Gone(l)) && !s.In.FromTree(l)
+// Added reports whether the token stands on a line that is judged. A line that the
+// series as a whole does not add is not judged.
+func (s *Source) Added(t patchscan.Token) bool { return s.judged(int(t.Line)) }
+
+func (s *Source) judged(line int) bool {
+	l := &s.Lines[line]
+	return (s.In.AllLines || l.Op == '+') && (s.series == nil || s.series.Adds(l)) && !s.In.FromTree(l)
 }
 
 // where names the line of a token, for messages: "ftrace.c:82".
@@ -216,6 +219,9 @@ func newSource(in *patchscan.Input, f *patchscan.File, series *patchscan.Compose
 func (series *Series) follow() {
 	series.allocators = withWrappers(series.Files)
 	for _, s := range series.Files {
+		for i := 0; i < len(s.Lines) && !series.adds; i++ {
+			series.adds = s.judged(i)
+		}
 		for _, f := range s.Funcs {
 			s.Flows = append(s.Flows, newFlow(s, f, series.allocators))
 		}
@@ -336,7 +342,7 @@ func (set *SourceSet) AddFacts(facts *finding.PatchFacts, of []*patchscan.Patch)
 				facts.Archs = append(facts.Archs, s.Arch.Name)
 			}
 			for i := range s.Lines {
-				if s.Lines[i].Op == '+' || set.In.AllLines {
+				if s.judged(i) {
 					facts.Added++
 				}
 			}

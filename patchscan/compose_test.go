@@ -75,6 +75,12 @@ func TestCompose(t *testing.T) {
 		"lines removed before":   {base, lines(1, 60, map[int]string{40: "forty\n"}), lines(1, 60, map[int]string{5: "", 6: "", 40: "forty\n"}), lines(1, 60, map[int]string{5: "", 6: "", 40: "40\n"})},
 		"two islands made one":   {base, lines(1, 60, map[int]string{10: "one\n", 30: "three\n"}), lines(1, 60, map[int]string{10: "one\n", 30: "three\n", 20: "two\n", 16: "x\n", 24: "y\n"}), lines(1, 60, map[int]string{10: "", 11: "", 12: "", 13: "", 30: "three\n", 20: "two\n", 16: "x\n", 24: "y\n"})},
 		"several hunks in each":  {base, lines(1, 60, map[int]string{3: "a\nb\n", 20: "c\n", 50: "d\n"}), lines(1, 60, map[int]string{3: "a\n", 20: "c\nc\nc\n", 50: ""}), lines(1, 60, map[int]string{3: "", 20: "c\nC\nc\n", 50: "e\n"})},
+		"restored":               {base, lines(1, 60, map[int]string{10: "", 11: ""}), base},
+		"restored in part":       {base, lines(1, 60, map[int]string{10: "", 11: "", 12: "", 13: ""}), lines(1, 60, map[int]string{9: "line 9\none\n", 10: "", 12: "line 12\ntwo\n"})},
+		"restored at the ends":   {base, lines(1, 60, map[int]string{1: "", 60: "", 59: ""}), lines(1, 60, map[int]string{1: "one\nline 1\n", 60: "sixty\n"})},
+		"changed, and back":      {base, lines(1, 60, map[int]string{10: "one\n", 40: "two\n"}), lines(1, 60, map[int]string{10: "one\n", 14: "four\n"}), base},
+		"restored twice":         {base, lines(1, 60, map[int]string{10: ""}), base, lines(1, 60, map[int]string{9: "", 10: "", 11: ""}), lines(1, 60, map[int]string{11: ""})},
+		"deleted, and back":      {base, "", lines(1, 60, map[int]string{10: "one\n"})},
 		"a new file":             {"", "one\ntwo\nthree\n", "one\n2\nthree\nfour\n"},
 		"a new file, then again": {"", "one\ntwo\n", "", "three\n", "three\nfour\n"},
 	} {
@@ -104,8 +110,8 @@ func TestCompose(t *testing.T) {
 						if l.Op == '+' {
 							added = append(added, l.Text)
 						}
-						if c.Gone(&l) {
-							t.Errorf("%q is gone", l.Text)
+						if l.Op == '+' && !c.Adds(&l) {
+							t.Errorf("%q is not added", l.Text)
 						}
 					}
 				}
@@ -128,7 +134,7 @@ func TestCompose(t *testing.T) {
 					for i := range h.Lines {
 						if l := &h.Lines[i]; l.Op == '+' {
 							all++
-							if c.Gone(l) {
+							if !c.Adds(l) {
 								gone++
 							}
 						}
@@ -160,5 +166,26 @@ func TestComposeOther(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{" a", "+b", " c", " d", "+f", "+g"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A line that is removed in one place and added in another is added.
+func TestComposeMoved(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git")
+	}
+	base := lines(1, 60, nil)
+	in := parse(t, "git", commits(t, base, lines(1, 60, map[int]string{10: ""}), lines(1, 60, map[int]string{10: "", 12: "line 12\nline 10\n"})))
+	c := in.Compose(in.Patches)
+	added := 0
+	for _, h := range c.Files[0].Hunks {
+		for i := range h.Lines {
+			if l := &h.Lines[i]; l.Op == '+' && c.Adds(l) {
+				added++
+			}
+		}
+	}
+	if added != 1 {
+		t.Errorf("%d lines are added", added)
 	}
 }

@@ -59,8 +59,8 @@ func (in *Input) readBody(from mailFrom, first int32) {
 		return 0
 	})
 	for _, prefix := range prefixes {
-		r := diffReader{in: in, mailFrom: from, hasMessage: prefix != "" || !reply}
-		r.show(rows, first, prefix, taken)
+		r := diffReader{in: in, mailFrom: from, hasMessage: prefix != "" || !reply, taken: taken}
+		r.show(rows, first, prefix)
 		before := len(in.Patches)
 		r.read()
 		if len(prefixes) == 1 {
@@ -143,22 +143,24 @@ func (m mailFrom) patch() *Patch {
 type diffReader struct {
 	in *Input
 	mailFrom
-	hasMessage bool    // the text before the diff is the commit's message
-	v          []shown // the rows that are read
-	lost       int     // number of context lines that have lost their first blank
-	lostAt     int32   // row of the first of them
-	joined     int     // number of lines that a mail program wrapped
-	joinedAt   int32   // row of the first of them
-	stray      int     // number of added or removed lines outside hunks
-	strayAt    int32   // row of the first of them
+	hasMessage bool           // the text before the diff is the commit's message
+	taken      map[int32]bool // rows that are not read again with other quoting
+	v          []shown        // the rows that are read
+	end        int            // index behind the last of them that is not empty
+	lost       int            // number of context lines that have lost their first blank
+	lostAt     int32          // row of the first of them
+	joined     int            // number of lines that a mail program wrapped
+	joinedAt   int32          // row of the first of them
+	stray      int            // number of added or removed lines outside hunks
+	strayAt    int32          // row of the first of them
 }
 
 // show adds the rows that are quoted with prefix and are not taken.
-func (r *diffReader) show(rows []row, first int32, prefix string, taken map[int32]bool) {
+func (r *diffReader) show(rows []row, first int32, prefix string) {
 	for i := range rows {
 		t := rows[i].text
 		rest, ok := unquote(t, prefix)
-		if !ok || strings.HasPrefix(rest, ">") || taken[first+int32(i)] {
+		if !ok || strings.HasPrefix(rest, ">") || r.taken[first+int32(i)] {
 			continue
 		}
 		r.v = append(r.v, shown{rest, first + int32(i), int32(len(t) - len(rest))})
@@ -194,6 +196,8 @@ func isCommit(t string) bool { return strings.HasPrefix(t, "commit ") && commit.
 
 // read reads the patches.
 func (r *diffReader) read() {
+	for r.end = len(r.v); r.end > 0 && r.v[r.end-1].text == ""; r.end-- {
+	}
 	p := r.patch()
 	begin := 0 // of the message
 	for i := 0; i < len(r.v); {
@@ -491,10 +495,8 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 			add(t[0], i, 1)
 		case t[0] == '\\': // "\ No newline at end of file"
 		case wrapped && len(hunk.Lines) > 0:
-			hunk.Lines[len(hunk.Lines)-1].Text += " " + t
-			if r.joined++; r.joined == 1 {
-				r.joinedAt = r.v[i].row
-			}
+			i = r.unwrap(&hunk.Lines[len(hunk.Lines)-1], i)
+			continue
 		case oldLeft > 0 && newLeft > 0:
 			// An archive ate the blank that a context line begins with.
 			if r.lost++; r.lost == 1 {
@@ -533,11 +535,12 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 
 // wrapped reports whether a mail program has wrapped lines of the hunk whose first
 // line is v[i]: without the lines that begin as no line of a hunk does, the hunk is
-// as long as its header says, and ends there.
+// as long as its header says, and ends there. Empty lines at the end of the text prove
+// nothing: mail programs add and drop them.
 func (r *diffReader) wrapped(h hunkHeader, i int) bool {
 	oldLeft, newLeft, rest := h.oldLines, h.newLines, 0
 	first := i
-	for ; i < len(r.v) && (oldLeft > 0 || newLeft > 0); i++ {
+	for ; i < r.end && (oldLeft > 0 || newLeft > 0); i++ {
 		t := r.v[i].text
 		if _, header := parseHunkHeader(t); header || r.ends(i) || isSignature(t) && r.lastWords(i) {
 			return false
@@ -562,6 +565,38 @@ func (r *diffReader) wrapped(h hunkHeader, i int) bool {
 		}
 	}
 	return rest > 0 && oldLeft == 0 && newLeft == 0 && (i >= len(r.v) || !r.goesOn(i))
+}
+
+// unwrap joins the line with the rows from v[i] on that a mail program has broken off
+// it, and returns the index behind them.
+func (r *diffReader) unwrap(l *Line, i int) int {
+	whole := &r.in.rows[l.row]
+	pieces := r.in.piecesOf(l.row)
+	texts := []string{whole.text}
+	size := int32(len(whole.text))
+	for ; r.text(i) != "" && strings.IndexByte("+- ", r.v[i].text[0]) < 0; i++ {
+		s := r.v[i]
+		if s.text[0] == '\\' { // "\ No newline at end of file"
+			continue
+		}
+		if r.joined++; r.joined == 1 {
+			r.joinedAt = s.row
+		}
+		r.taken[s.row], r.in.rows[s.row].joined = true, true
+		size++ // for a blank
+		for _, p := range r.in.piecesOf(s.row) {
+			quoting := max(s.skip-p.col, 0) // what the piece has of it
+			p.col += quoting + size - s.skip
+			p.skip += quoting
+			pieces = append(pieces, p)
+		}
+		texts = append(texts, s.text)
+		size += int32(len(s.text))
+	}
+	whole.text = strings.Join(texts, " ")
+	r.in.pieces[l.row] = pieces
+	l.Text = whole.text[l.skip:]
+	return i
 }
 
 // goesOn reports whether v[i], behind the last line that a hunk's header counts,

@@ -10,38 +10,54 @@ import (
 // unflow joins the lines that a mail program wrapped (RFC 3676): a line that ends in
 // a blank goes on in the next. delSp has that blank dropped. Mail programs wrap the
 // lines of patches too, and leave the blank of an empty context line at its end. So
-// a line does not go on if what follows looks like a line of a patch. where are the
-// raw lines in which the lines begin, and is joined with them.
-func unflow(lines []string, where []int32, delSp bool) ([]string, []int32) {
+// a line does not go on if what follows looks like a line of a patch. The rows and
+// the pieces that it returns are as those of an Input that begins with the lines, at
+// line 0.
+func unflow(lines []string, delSp bool) (rows []row, pieces map[int32][]piece) {
 	stuffed := true // a line that begins with a blank has one more in front
 	for _, l := range lines {
 		if len(l) > 1 && l[0] == ' ' && l[1] != ' ' && l[1] != '>' && !strings.HasPrefix(l, " From ") {
 			stuffed = false
 		}
 	}
-	var out []string
-	var at []int32
-	open := false // the last line goes on
+	pieces = map[int32][]piece{}
+	var texts []string // what the last row is joined of
+	size := int32(0)   // of them, in bytes
+	depth := 0         // of the row's quoting
+	open := false      // the row goes on
+	flush := func() {
+		if len(texts) > 1 {
+			rows[len(rows)-1].text = strings.Join(texts, "")
+		}
+	}
 	for i, l := range lines {
+		s := row{text: l, at: int32(i)}
 		quote := quotePrefix(l)
 		if stuffed && quote == "" {
-			l = strings.TrimPrefix(l, " ")
+			s.text, s.stuffed = strings.CutPrefix(l, " ")
 		}
-		rest := l[len(quote):]
-		if last := len(out) - 1; open && strings.Count(quotePrefix(out[last]), ">") == strings.Count(quote, ">") && !likePatch(rest) {
-			if delSp {
-				out[last] = out[last][:len(out[last])-1]
+		rest := s.text[len(quote):]
+		if open && depth == strings.Count(quote, ">") && !likePatch(rest) {
+			last := int32(len(rows) - 1)
+			if len(texts) == 1 {
+				pieces[last] = []piece{rows[last].piece()}
 			}
-			out[last] += rest
+			if n := len(texts) - 1; delSp {
+				texts[n] = strings.TrimSuffix(texts[n], " ")
+				size--
+			}
+			pieces[last] = append(pieces[last], piece{col: size, skip: int32(len(l) - len(rest)), at: s.at, text: l})
+			texts = append(texts, rest)
+			size += int32(len(rest))
 		} else {
-			out = append(out, l)
-			if i < len(where) {
-				at = append(at, where[i])
-			}
+			flush()
+			rows = append(rows, s)
+			texts, size, depth = append(texts[:0], s.text), int32(len(s.text)), strings.Count(quote, ">")
 		}
 		open = strings.HasSuffix(l, " ") && strings.TrimSpace(rest) != "" && !isSignature(rest)
 	}
-	return out, at
+	flush()
+	return rows, pieces
 }
 
 // likePatch reports whether a line looks like one of a patch, or of its mail, that

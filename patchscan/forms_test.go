@@ -4,6 +4,7 @@ import (
 	"go/token"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -67,14 +68,22 @@ func TestFlowed(t *testing.T) {
 		if len(in.Notes) > 0 {
 			t.Errorf("%s: notes %q", name, notes(in))
 		}
-		// Lines are where they begin.
+		// Lines begin and end where their text does.
 		in.AddTo(token.NewFileSet())
 		h := in.Files()[0].Hunks[0]
 		for i := range h.Lines {
 			p := in.Place(in.Pos(&h.Lines[i], 0))
 			raw := strings.Split(sent, "\n")[p.InputLine-1]
-			if text := strings.TrimSpace(h.Lines[i].Text); name != "quoted-printable" && !strings.Contains(raw, text[:min(len(text), 20)]) {
+			text := strings.TrimSpace(h.Lines[i].Text)
+			if name == "quoted-printable" || text == "" {
+				continue
+			}
+			if !strings.Contains(raw, text[:min(len(text), 20)]) {
 				t.Errorf("%s: line %d is %q, not %q", name, p.InputLine, raw, text)
+			}
+			end := in.Place(in.Pos(&h.Lines[i], strings.Index(h.Lines[i].Text, text)+len(text)-1))
+			if raw := strings.Split(sent, "\n")[end.InputLine-1]; end.InputCol != len(raw) || !strings.HasSuffix(text, raw[strings.LastIndexAny(raw, " +\t")+1:]) {
+				t.Errorf("%s: %q ends at %d of %q", name, text, end.InputCol, raw)
 			}
 		}
 	}
@@ -233,6 +242,8 @@ func TestHardWrapped(t *testing.T) {
 		// An archive ate the blanks of context lines: nothing is joined.
 		{"@@ -1,3 +1,4 @@\nint a;\n+int x;\nint b;\nint c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
 		{"@@ -1,3 +1,4 @@\n int a;\n+int x;\nint b;\n int c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
+		// An empty line at the end of the mail proves nothing.
+		{"@@ -1,2 +1,3 @@\n int a;\n+int x;\nint b;\n\n", "int a;|int x;|int b;", "white space is not as it was sent"},
 		// Words behind the last line are not a part of it.
 		{"@@ -1,1 +1,2 @@\n int a;\n+int x;\nThanks\n", "int a;|int x;", ""},
 	} {
@@ -254,6 +265,63 @@ func TestHardWrapped(t *testing.T) {
 		}
 		if all := strings.Join(notes, "\n"); !strings.Contains(all, test.note) || test.note == "" && all != "" {
 			t.Errorf("%s\nhas the notes %q, want %q", test.hunk, all, test.note)
+		}
+	}
+}
+
+// Each word of a line that a mail program wrapped is at the line of the mail where it
+// stands, quoted or not. A line that was wrapped is read once, with the quoting that
+// it has.
+func TestPlaceOfWrapped(t *testing.T) {
+	body := "--- a/x.c\n+++ b/x.c\n@@ -1,3 +1,4 @@\n int a;\n+int long_name =\nlonger_value +\nlongest_value;\n int b;\n int c;\n"
+	reply := "Subject: Re: [PATCH] x\n\nOn Monday someone wrote:\n" + quoteWith("> ", body) + "\nI agree.\n"
+	both := body + "-- \n2.39\n\nOn Monday someone wrote:\n" + quoteWith("> ", strings.ReplaceAll(body, "x.c", "y.c"))
+	for name, sent := range map[string]string{
+		"plain":  body,
+		"quoted": reply,
+		"both":   both,
+		"flowed": "From: a@example.org\nContent-Type: text/plain; format=flowed\n\n" + strings.Replace(body, "value +\nlongest", "value + \nlongest", 1),
+	} {
+		in := parse(t, name, sent)
+		for _, f := range in.Files() {
+			const joined = "int long_name = longer_value + longest_value;"
+			l := &f.Hunks[0].Lines[1]
+			if len(f.Hunks[0].Lines) != 4 || l.Text != joined {
+				t.Errorf("%s: %+v", name, f.Hunks[0].Lines)
+				continue
+			}
+			in.AddTo(token.NewFileSet())
+			for _, word := range []string{"int", "long_name", "=", "longer_value", "+", "longest_value", ";"} {
+				at := strings.Index(joined, word)
+				p := in.Place(in.Pos(l, at))
+				raw := strings.Split(sent, "\n")[p.InputLine-1]
+				if !strings.HasPrefix(raw[p.InputCol-1:], word) || raw != p.InputText {
+					t.Errorf("%s: %q of %s is at %d of line %d, %q; the place has %q", name, word, f.Path, p.InputCol, p.InputLine, raw, p.InputText)
+				}
+				if p.Line != 2 || p.Col != at+1 || p.Text != joined {
+					t.Errorf("%s: %q is at %d:%d of %s", name, word, p.Line, p.Col, f.Path)
+				}
+			}
+		}
+	}
+	in := Join([]*Input{parse(t, "one", testdata(t, "simple.patch")), parse(t, "two", reply)})
+	in.AddTo(token.NewFileSet())
+	files := in.Files()
+	if p := in.Place(in.Pos(&files[len(files)-1].Hunks[0].Lines[1], 16)); p.InputPath != "two" || p.InputText != "> longer_value +" || p.InputCol != 3 {
+		t.Errorf("in a series: %+v", p)
+	}
+}
+
+// A line that is wrapped a hundred thousand times is read at once.
+func TestWrappedOften(t *testing.T) {
+	for name, text := range map[string]string{
+		"by hand": "--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,3 @@\n int a;\n+x\n" + strings.Repeat("a long piece of the line, as it may be\n", 100_000) + " int b;\n",
+		"flowed":  "From: a@example.org\nContent-Type: text/plain; format=flowed\n\n" + strings.Repeat("a long piece of the line, as it may be \n", 100_000) + "\n--- a/x.c\n+++ b/x.c\n@@ -1,1 +1,2 @@\n int a;\n+x\n",
+	} {
+		began := time.Now()
+		parse(t, name, text)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: %v", name, took)
 		}
 	}
 }

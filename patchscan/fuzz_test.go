@@ -91,6 +91,19 @@ func read(t *testing.T, name, text string) (in *Input) {
 			t.Fatalf("%+v of %d lines", p, lines)
 		}
 	}
+	// A byte of a line that is not a blank stands where Place says, and the input has
+	// that line as Place says, unless the text was decoded.
+	raw := strings.Split(text, "\n")
+	asItIs := utf8.ValidString(text) && !strings.ContainsAny(text, "\r\x00\ufeff") && !strings.Contains(strings.ToLower(text), "charset")
+	stands := func(l *Line, col int) {
+		p := in.Place(in.Pos(l, col))
+		if p.InputCol > len(p.InputText) || p.InputText[p.InputCol-1] != l.Text[col] {
+			t.Fatalf("byte %d of %q is not at %d of %q", col, l.Text, p.InputCol, p.InputText)
+		}
+		if asItIs && p.Encoding == "" && raw[p.InputLine-1] != p.InputText {
+			t.Fatalf("line %d is %q, not %q", p.InputLine, raw[p.InputLine-1], p.InputText)
+		}
+	}
 	for _, p := range in.Patches {
 		if p.Line < 1 || p.Line > lines {
 			t.Fatalf("a patch at line %d of %d", p.Line, lines)
@@ -121,6 +134,12 @@ func read(t *testing.T, name, text string) (in *Input) {
 				}
 				p := in.Place(in.Pos(l, len(l.Text)))
 				inside(p, l.Text)
+				trimmed := strings.Trim(l.Text, " \t")
+				if trimmed != "" {
+					begin := strings.Index(l.Text, trimmed)
+					stands(l, begin)
+					stands(l, begin+len(trimmed)-1)
+				}
 				if l.Num > 0 && (p.Line != l.Num || p.Text != l.Text || p.Col != len(l.Text)+1) {
 					t.Fatalf("the end of line %d, %q, is at %+v", l.Num, l.Text, p)
 				}

@@ -51,10 +51,11 @@ type Input struct {
 	// None of their lines are judged.
 	Context []*File
 
-	base     map[string]*File // files that the patches touch, as the kernel's tree has them
-	own      int32            // number of rows of the input itself, if rows of the tree follow; else 0
-	rows     []row            // all lines that were read, decoded
-	parts    []part           // of an input that Join made
+	base     map[string]*File  // files that the patches touch, as the kernel's tree has them
+	own      int32             // number of rows of the input itself, if rows of the tree follow; else 0
+	rows     []row             // all lines that were read, decoded and unwrapped
+	pieces   map[int32][]piece // of the rows that a mail program wrapped, by index into rows
+	parts    []part            // of an input that Join made
 	file     *token.File
 	notShown int // number of notes beyond maxNotes
 }
@@ -70,11 +71,14 @@ type part struct {
 // Patches and Notes are valid then. Positions of the new input are lines of the
 // files.
 func Join(inputs []*Input) *Input {
-	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines, Letters: inputs[0].Letters}
+	joined := &Input{Path: inputs[0].Path, AllLines: inputs[0].AllLines, Letters: inputs[0].Letters, pieces: map[int32][]piece{}}
 	for _, in := range inputs {
 		shift := int32(len(joined.rows))
 		joined.parts = append(joined.parts, part{in.Path, shift})
 		joined.rows = append(joined.rows, in.rows...)
+		for r, pieces := range in.pieces {
+			joined.pieces[r+shift] = pieces
+		}
 		joined.Patches = append(joined.Patches, in.Patches...)
 		for _, p := range in.Patches {
 			for _, rows := range [][]TextRow{p.Message, p.Remarks} {
@@ -118,7 +122,7 @@ func (in *Input) add(path, text string) *File {
 	lines := f.Hunks[0].Lines
 	for i := range lines {
 		lines[i].row += shift
-		in.rows = append(in.rows, row{lines[i].Text, int32(i + 1), asItIs})
+		in.rows = append(in.rows, row{text: lines[i].Text, at: int32(i + 1)})
 	}
 	if in.own == 0 {
 		in.own = shift
@@ -154,11 +158,38 @@ func (in *Input) Part(pos token.Pos) int {
 	return n
 }
 
-// A row is one decoded line of the input.
+// A row is one decoded line of the input, or several that a mail program made of one.
 type row struct {
 	text string // without its end
 	at   int32  // the line of the input on which it begins
 	enc  encoding
+
+	stuffed bool // the input's line has a blank before text, put in by the mail program
+	joined  bool // a row before has the text too
+}
+
+// A piece is what one line of the input has of a row.
+type piece struct {
+	col  int32  // byte of the row's text with which the piece begins
+	skip int32  // bytes of the line before the piece
+	at   int32  // the line's number in the input
+	text string // the line, decoded
+}
+
+// piece is the first piece of the row, or all of it.
+func (r *row) piece() piece {
+	if r.stuffed {
+		return piece{skip: 1, at: r.at, text: " " + r.text}
+	}
+	return piece{at: r.at, text: r.text}
+}
+
+// piecesOf are the pieces of a row, in order.
+func (in *Input) piecesOf(r int32) []piece {
+	if pieces, ok := in.pieces[r]; ok {
+		return pieces
+	}
+	return []piece{in.rows[r].piece()}
 }
 
 // An encoding is the transfer encoding in which an input has a line.
@@ -280,7 +311,7 @@ func Read(name string, r io.Reader) (*Input, error) {
 
 // Parse is Open for a text; name is the path of the input.
 func Parse(name, text string) (*Input, error) {
-	in := &Input{Path: name}
+	in := &Input{Path: name, pieces: map[int32][]piece{}}
 	if decoded, ok := fromUTF16(text); ok {
 		in.note(0, "the input is in UTF-16, and is read as such")
 		text = decoded
@@ -325,7 +356,7 @@ func (in *Input) readSource(text string) {
 	}
 	h := &Hunk{Line: 1}
 	for i, l := range splitLines(text) {
-		in.rows = append(in.rows, row{l, int32(i + 1), asItIs})
+		in.rows = append(in.rows, row{text: l, at: int32(i + 1)})
 		h.Lines = append(h.Lines, Line{Op: '+', Text: l, Num: i + 1, row: int32(i)})
 	}
 	f.Hunks = []*Hunk{h}
@@ -351,6 +382,9 @@ func (in *Input) noteBytes() {
 	var nulAt, badAt int32
 	for i := range in.rows {
 		t := in.rows[i].text
+		if in.rows[i].joined {
+			continue
+		}
 		if strings.IndexByte(t, 0) >= 0 {
 			if nul++; nul == 1 {
 				nulAt = in.rows[i].at
@@ -519,15 +553,18 @@ func (in *Input) Place(pos token.Pos) Place {
 		return Place{Path: in.Path, InputPath: in.Path}
 	}
 	r := int32(in.file.Line(pos) - 1)
-	text := in.rows[r].text
 	col := int(pos - in.file.LineStart(int(r)+1))
 	path := in.Path
 	if len(in.parts) > 0 {
 		path = in.parts[in.Part(pos)].path
 	}
-	p := Place{Path: path, Line: int(in.rows[r].at), Col: col + 1, Text: text}
-	p.InputPath = path
-	p.InputLine, p.InputCol, p.InputText, p.Encoding = p.Line, p.Col, text, in.rows[r].enc.String()
+	p := Place{InputPath: path, Encoding: in.rows[r].enc.String()}
+	for _, s := range in.piecesOf(r) {
+		if at := col - int(s.col); at >= 0 {
+			p.InputLine, p.InputCol, p.InputText = int(s.at), min(at+int(s.skip), len(s.text))+1, s.text
+		}
+	}
+	p.Path, p.Line, p.Col, p.Text = path, p.InputLine, p.InputCol, p.InputText
 	if f, l := in.line(r); l != nil && l.Num > 0 {
 		p.Path, p.Line, p.Col, p.Text = f.Path, l.Num, max(col-int(l.skip), 0)+1, l.Text
 	}

@@ -156,7 +156,7 @@ func (in *Input) readMail(lines []string, at int32) {
 		in.readPart(h, lines[min(n+1, len(lines)):], at+int32(n)+1, 0)
 	} else {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
+			in.rows = append(in.rows, row{text: l, at: at + int32(i) + 1})
 		}
 	}
 	in.readBody(from, first)
@@ -283,7 +283,7 @@ func (in *Input) readText(h message.Header, params map[string]string, lines []st
 	}
 	if !encoded && cs == "" && !flowed {
 		for i, l := range lines {
-			in.rows = append(in.rows, row{l, at + int32(i) + 1, asItIs})
+			in.rows = append(in.rows, row{text: l, at: at + int32(i) + 1})
 		}
 		switch enc {
 		case "", "7bit", "8bit", "binary":
@@ -301,10 +301,6 @@ func (in *Input) readText(h message.Header, params map[string]string, lines []st
 		text = in.decode(cs, body, at)
 	}
 	where := rawLines(enc, lines, body)
-	decoded := splitLines(text)
-	if flowed {
-		decoded, where = unflow(decoded, where, delSp)
-	}
 	as := asItIs
 	switch enc {
 	case "quoted-printable":
@@ -312,12 +308,30 @@ func (in *Input) readText(h message.Header, params map[string]string, lines []st
 	case "base64":
 		as = inBase64
 	}
-	for i, l := range decoded {
-		raw := int32(len(lines) - 1)
-		if i < len(where) {
-			raw = where[i]
+	raw := func(line int32) int32 { // the input's line of a decoded one
+		n := int32(len(lines) - 1)
+		if int(line) < len(where) {
+			n = where[line]
 		}
-		in.rows = append(in.rows, row{l, at + max(raw, 0) + 1, as})
+		return at + max(n, 0) + 1
+	}
+	decoded := splitLines(text)
+	if !flowed {
+		for i, l := range decoded {
+			in.rows = append(in.rows, row{text: l, at: raw(int32(i)), enc: as})
+		}
+		return
+	}
+	rows, pieces := unflow(decoded, delSp)
+	for r, of := range pieces {
+		for i := range of {
+			of[i].at = raw(of[i].at)
+		}
+		in.pieces[int32(len(in.rows))+r] = of
+	}
+	for _, r := range rows {
+		r.at, r.enc = raw(r.at), as
+		in.rows = append(in.rows, r)
 	}
 }
 

@@ -3,6 +3,7 @@ package picture_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/picture"
+	"github.com/ftlint/ftlint/rules"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -381,6 +383,41 @@ func TestListingOfManyWords(t *testing.T) {
 		}
 		if len(l.Lines) > 400 || end != tr.Addr+tr.Size {
 			t.Errorf("%s: %d lines, which end at %#x", l.Title, len(l.Lines), end)
+		}
+	}
+}
+
+// A rule that has findings about a BPF trampoline has one that is drawn, and the
+// instruction that the finding blames is marked in it.
+func TestBPFCode(t *testing.T) {
+	for name, res := range drawn(t, "builders/bpf-*.elf") {
+		code := picture.Of(res).BPF
+		for _, f := range res.Findings {
+			if f.Rule.Picture != rules.Generated || !slices.ContainsFunc(f.Evidence, func(fact string) bool { return strings.Contains(fact, " at trampoline+0x") }) {
+				continue
+			}
+			shows := func(g picture.Generated) bool {
+				for i, c := range g.Cells {
+					for _, d := range c.Diffs {
+						at := fmt.Sprintf("the instruction to blame is `%s` at trampoline+%#x", g.Lines[i].Text, 4*i)
+						if g.Diffs[d].Rule == f.Rule.ID && slices.Contains(f.Evidence, at) {
+							return true
+						}
+					}
+				}
+				return false
+			}
+			if !slices.ContainsFunc(code, shows) {
+				t.Errorf("%s: no trampoline shows %s: %q", name, f.Rule.ID, f.Evidence)
+			}
+		}
+		if strings.HasPrefix(name, "bpf-good") && (len(code) != 1 || len(code[0].Diffs) > 0) {
+			t.Errorf("%s: %d trampolines are drawn", name, len(code))
+		}
+		for _, g := range code {
+			if len(g.Cells) != len(g.Lines) {
+				t.Errorf("%s: %d cells, %d lines", name, len(g.Cells), len(g.Lines))
+			}
 		}
 	}
 }

@@ -54,6 +54,8 @@ func pages(t *testing.T) map[string]string {
 		"rfc":         htmlOf(t, builders, sample("rfc-builder.elf")),
 		"good":        htmlOf(t, builders, sample("builder-good.elf")),
 		"short copy":  htmlOf(t, "", sample("builder-copy-short.elf")),
+		"BPF":         htmlOf(t, builders, sample("bpf-start-late.elf")),
+		"BPF, good":   htmlOf(t, builders, sample("bpf-good.elf")),
 		"no reach":    htmlOf(t, "", "../testdata/vmlinux-samples/reach-back.elf"),
 		"no lines":    htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-nodwarf.elf"),
 		"no symbols":  htmlOf(t, "", "../testdata/vmlinux-samples/regs-good-stripped.elf"),
@@ -296,6 +298,44 @@ func TestRFCPage(t *testing.T) {
 			t.Errorf("the page of a good builder has %q", bad)
 		}
 	}
+}
+
+// A finding about a BPF trampoline has its picture: each stretch has a name, the
+// instruction to blame is marked, and what happened is said. Without a finding one
+// stands among the details.
+func TestBPFPage(t *testing.T) {
+	html := htmlOf(t, builders, filepath.Join(builders, "bpf-start-late.elf"))
+	_, card, _ := strings.Cut(html, `<article class="f error r-FT711"`)
+	card, _, _ = strings.Cut(card, "</article>")
+	for _, want := range []string{
+		`<a href="#g1-1">the trampoline</a>`,
+		`It was executed with fentry program 1 skipped.`,
+		`class="callout bad">` + "\u2260" + ` FT711</text>`,
+		`class="callout">save</text>`, `class="callout">fentry 1</text>`, `class="callout">function</text>`,
+		`class="cell common bad"><title>+0x88: mov x1, x20 (fentry 1)</title>`,
+		`class="cell slot"><title>`,
+	} {
+		if !strings.Contains(card, want) {
+			t.Errorf("the card lacks %q", want)
+		}
+	}
+	for _, style := range stylesOf(card) {
+		if !strings.Contains(card, `<i class="`+style+`"></i>`) {
+			t.Errorf("there is no legend for %q", style)
+		}
+	}
+	good := htmlOf(t, builders, filepath.Join(builders, "bpf-good.elf"))
+	if _, rest, ok := strings.Cut(good, `<h4 id="generated-1">BPF trampolines</h4>`); !ok || !strings.Contains(rest, `>fmod_ret 1</text>`) || strings.Contains(good, "badge bad") {
+		t.Error("the page of a good generator has no picture of a trampoline, or one with differences")
+	}
+}
+
+// stylesOf are the styles of the cells in a picture.
+func stylesOf(html string) (styles []string) {
+	for _, m := range regexp.MustCompile(`class="cell (\w+)`).FindAllStringSubmatch(html, -1) {
+		styles = append(styles, m[1])
+	}
+	return styles
 }
 
 // many is a run with n findings in n/10 functions.

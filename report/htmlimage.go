@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
@@ -22,6 +23,7 @@ type imageView struct {
 	NoBuilder   string
 	NoModel     string
 	Trampolines []trampolineView
+	Generated   []generatedView
 	Situations  []situationView
 	Map         *mapView
 
@@ -47,6 +49,20 @@ type trampolineView struct {
 	// was built, are shown with; "" for none.
 	BesideIn, BuildingIn string
 }
+
+// A generatedView is a BPF trampoline.
+type generatedView struct {
+	ID, Title, While string
+	In               string // fragment of the finding that it is shown with; "" for none
+	Marks            int    // cells that differ
+	Strip, Gutter    template.HTML
+	Legend           []stretchView
+	Diffs            []diffView
+	Code             listingView
+}
+
+// A stretchView is a style of cells, and what it stands for.
+type stretchView struct{ Class, Name string }
 
 // maxMoments bounds the steps of building a trampoline that are shown. A builder
 // usually has a few dozen.
@@ -155,7 +171,10 @@ func (v *pageView) draw(in *inputView) {
 			about[r.Addr] = true
 		}
 	}
-	for _, list := range slices.Concat([]picture.Listing(d.Entry), d.Life.Listings, d.BPF) {
+	for i := range d.BPF {
+		im.Generated = append(im.Generated, v.generated(in, &d.BPF[i], i+1, about))
+	}
+	for _, list := range slices.Concat([]picture.Listing(d.Entry), d.Life.Listings) {
 		im.Listings = append(im.Listings, v.listing(in, &list, about))
 	}
 	for i := range d.Excerpts.Listings {
@@ -225,6 +244,13 @@ func (in *inputView) figure(rule rules.Rule) *figure {
 		for i := range im.Trampolines {
 			if t := &im.Trampolines[i]; len(t.Moments) > 0 {
 				return &figure{t.ID + "-time", "how it was built", "building", t, &t.BuildingIn}
+			}
+		}
+	case rules.Generated:
+		for i := range im.Generated {
+			g := &im.Generated[i]
+			if slices.ContainsFunc(g.Diffs, func(d diffView) bool { return d.Rule == rule.ID }) {
+				return &figure{g.ID, "the trampoline", "generated", g, &g.In}
 			}
 		}
 	case rules.Situations:
@@ -316,195 +342,6 @@ func (d *drawing) svg(label string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg width="100%%" height="%g" %s>%s</svg>`, d.height, who, d.b.String()))
 }
 
-// cellClass returns the style of a cell.
-func cellClass(c *trampoline.Cell) string {
-	switch {
-	case c.Literal:
-		return "literal"
-	case c.Role == trampoline.CallSlot || c.Role == trampoline.GraphSlot:
-		return "slot"
-	case c.Role == trampoline.OpLoad || c.Role == trampoline.OpPage:
-		return "op"
-	case c.Role == trampoline.Return:
-		return "ret"
-	case c.Origin == 0:
-		return "pad"
-	case c.Common:
-		return "common"
-	}
-	return "entry"
-}
-
-// cellLabel returns the name of a cell in the picture; "" for none.
-func cellLabel(c *trampoline.Cell) string {
-	switch {
-	case c.Literal:
-		return "ops literal"
-	case c.Label != "":
-		return c.Label
-	case c.Role == trampoline.OpLoad:
-		return "op load"
-	case c.Role == trampoline.Return:
-		return "return"
-	}
-	return ""
-}
-
-// Ordinates of the strip, in pixels.
-const (
-	calloutHeight = 14
-	regionHeight  = 16
-	stripHeight   = 26
-	stripGap      = 5
-)
-
-// A callout names a cell of the strip.
-type callout struct {
-	cell        int
-	text, class string
-}
-
-// callouts returns the names of cells: left are the cells whose text begins at
-// their line, right those whose text ends there. differing is the number of cells
-// that differ from the model.
-func callouts(t *picture.Trampoline) (left, right []callout, differing int) {
-	n := float64(len(t.Cells))
-	for i := range t.Cells {
-		c := &t.Cells[i]
-		s, class := clean(cellLabel(c)), "callout"
-		if c.Differs {
-			differing++
-			s, class = strings.TrimSpace("\u2260 "+s), "callout bad"
-			for _, d := range c.Diffs {
-				s += " " + clean(t.Diffs[d].Rule)
-			}
-			if differing > 8 { // the rows below name them all
-				s = ""
-			}
-		}
-		if s == "" {
-			continue
-		}
-		// Left of its line if there is room: on a narrow screen a character
-		// has some 2 % of the width, and the gutter some 14 %.
-		if (float64(i)+0.5)/n+0.14 < float64(len([]rune(s)))*0.022 {
-			left = append(left, callout{i, s, class})
-		} else {
-			right = append(right, callout{i, s, class})
-		}
-	}
-	return left, right, differing
-}
-
-// regionOf returns the region of the template that a cell belongs to.
-func regionOf(t *picture.Trampoline, c *trampoline.Cell) (name, class string) {
-	switch {
-	case c.Literal:
-		return "", "literal"
-	case c.Origin == 0:
-		return "", "pad"
-	case c.Common:
-		return "ftrace_common", "common"
-	}
-	return clean(t.Variant), "entry"
-}
-
-// strip draws the trampoline beside the model, and the captions left of it.
-func strip(t *picture.Trampoline) (drawn, gutter template.HTML) {
-	left, right, differing := callouts(t)
-	n := float64(len(t.Cells))
-	center := func(i int) float64 { return (float64(i) + 0.5) / n }
-	var d drawing
-	built := float64(len(left)+len(right))*calloutHeight + 4
-	model := built + stripHeight + stripGap
-	regions := model + stripHeight + 3
-	d.height = regions + regionHeight + 16
-	// Texts nearer to an edge stand higher, so that no line crosses a text.
-	for k, c := range right {
-		y := float64(len(right)-k) * calloutHeight
-		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
-		d.text(center(c.cell), y-3, "end", c.class, c.text)
-	}
-	for k, c := range left {
-		y := float64(len(right)+k+1) * calloutHeight
-		d.line(center(c.cell), y-calloutHeight/2, center(c.cell), built, c.class)
-		d.text(center(c.cell), y-3, "start", c.class, c.text)
-	}
-	d.regions(t, regions)
-	d.cells(t, built, model)
-	d.offsets(t)
-	words := fmt.Sprintf("%s of the trampoline beside the model; %d differ. The table below has the same in words.", plural.Of(len(t.Cells), "cell"), differing)
-	g := drawing{height: d.height}
-	g.b.WriteString(fmt.Sprintf(`<text x="0" y="%g" class="tick">built</text><text x="0" y="%g" class="tick">model</text>`, built+17, model+17))
-	return d.svg(words), g.svg("")
-}
-
-// regions draws the regions of the template at an ordinate: cells of one in a
-// row.
-func (d *drawing) regions(t *picture.Trampoline, y float64) {
-	cells := t.Cells
-	n := float64(len(cells))
-	for i := 0; i < len(cells); {
-		name, class := regionOf(t, &cells[i])
-		j := i + 1
-		for ; j < len(cells); j++ {
-			if other, _ := regionOf(t, &cells[j]); other != name || cells[j].Literal {
-				break
-			}
-		}
-		d.rect(float64(i)/n, y, float64(j-i)/n, regionHeight, "region "+class, name)
-		if j-i > 6 {
-			d.text(float64(i)/n, y+12, "start", "region-name", name)
-		}
-		i = j
-	}
-}
-
-// cells draws what was built and what the model has, each at an ordinate.
-func (d *drawing) cells(t *picture.Trampoline, built, model float64) {
-	n := float64(len(t.Cells))
-	for i := range t.Cells {
-		c := &t.Cells[i]
-		x, w := float64(i)/n, 1/n
-		center := (float64(i) + 0.5) / n
-		class := "cell " + cellClass(c)
-		if c.Differs {
-			class += " bad"
-		}
-		if c.At != 0 {
-			d.rect(x, built, w, stripHeight, class, fmt.Sprintf("+%#x: %s", c.At-t.Addr, clean(c.Text)))
-		} else {
-			d.rect(x, built, w, stripHeight, "cell gap bad", "not in the trampoline: "+clean(c.Model))
-			d.text(center, built+18, "middle", "mark", "\u2205")
-		}
-		if c.Rest {
-			d.text(center, built+17, "middle", "tick", "\u22ef")
-		}
-		if c.Model != "" {
-			d.rect(x, model, w, stripHeight, "cell "+cellClass(c), fmt.Sprintf("the model: %s", clean(c.Model)))
-		}
-		if c.Differs && c.At != 0 {
-			d.text(center, built+18, "middle", "mark", "\u2260")
-		}
-	}
-}
-
-// offsets writes offsets at the beginnings of regions and at the end.
-func (d *drawing) offsets(t *picture.Trampoline) {
-	cells := t.Cells
-	tick := func(i int, off uint64, anchor string) {
-		d.text(float64(i)/float64(len(cells)), d.height-4, anchor, "tick", fmt.Sprintf("+%#x", off))
-	}
-	d.text(0, d.height-4, "start", "tick", "+0x0")
-	for i := 1; i < len(cells); i++ {
-		a, _ := regionOf(t, &cells[i-1])
-		if b, _ := regionOf(t, &cells[i]); a != b && b == "ftrace_common" && cells[i].At != 0 {
-			tick(i, cells[i].At-t.Addr, "middle")
-		}
-	}
-	tick(len(cells), t.Size, "end")
-}
-
 // bar draws the states of the cells after a moment, those that it touches
 // stronger.
 func bar(m *trampoline.Moment) template.HTML {
@@ -551,7 +388,7 @@ func (v *pageView) trampoline(in *inputView, t *picture.Trampoline, n int) tramp
 		tv.Whole = append(tv.Whole, v.diff(&t.Diffs[i]))
 	}
 	if len(t.Cells) > 0 {
-		tv.Strip, tv.Gutter = strip(t)
+		tv.Strip, tv.Gutter = strip(besideModel(t), t.Size)
 	}
 	number := v.moments(in, t, &tv)
 	v.cells(in, t, &tv, number)
@@ -638,6 +475,29 @@ func (v *pageView) cells(in *inputView, t *picture.Trampoline, tv *trampolineVie
 		}
 		tv.Rows = append(tv.Rows, cv)
 	}
+}
+
+// generated makes the view of a BPF trampoline.
+func (v *pageView) generated(in *inputView, g *picture.Generated, n int, about map[uint64]bool) generatedView {
+	gv := generatedView{ID: fmt.Sprintf("g%d-%d", in.Number, n), Title: clean(g.Title), While: clean(g.While)}
+	cells := inStretches(g)
+	for _, s := range stretches {
+		if slices.ContainsFunc(cells, func(c cell) bool { return c.class == s.Class }) {
+			gv.Legend = append(gv.Legend, s)
+		}
+	}
+	gv.Strip, gv.Gutter = strip(cells, uint64(len(cells))*a64.Size)
+	for i := range g.Diffs {
+		gv.Diffs = append(gv.Diffs, v.diff(&g.Diffs[i]))
+	}
+	for _, c := range g.Cells {
+		if len(c.Diffs) > 0 {
+			gv.Marks++
+		}
+	}
+	gv.Code = v.listing(in, &g.Listing, about)
+	gv.Code.Title = "Instruction by instruction"
+	return gv
 }
 
 // situations returns the outcomes of the builder's runs. Runs that differ only in

@@ -116,6 +116,8 @@ func (vv *verdictView) say(t *tally, lost bool) {
 		vv.Class, vv.Mark, vv.Say = "note", "i", all
 	case len(t.passed) == 0 && t.known+t.suppressed == 0:
 		vv.Class, vv.Mark, vv.Say = "note", "\u2013", "nothing to judge, no rule applies"
+	case t.addsNothing():
+		vv.Class, vv.Mark, vv.Say = "note", "\u2013", "no line added to judge: "+rest
 	default:
 		vv.Class, vv.Mark, vv.Say = "good", "\u2713", "clean: "+rest
 	}

@@ -48,6 +48,8 @@ func Verdict(results []*finding.Result, errs []error) string {
 		return t.subject(false) + ": nothing to judge, no rule applies" + also
 	case t.unread > 0 || len(errs) > 0 || len(t.inconclusive) > 0:
 		return t.subject(false) + ": nothing found, " + rest + also
+	case t.addsNothing():
+		return t.subject(false) + ": no line added to judge, " + rest + also
 	}
 	return t.subject(false) + ": clean, " + rest + also
 }
@@ -109,6 +111,16 @@ func (t *tally) add(res *finding.Result) {
 
 // judged is the number of inputs that could be read.
 func (t *tally) judged() int { return len(t.images) + len(t.modules) + len(t.patches) }
+
+// addsNothing reports whether all that was judged is patches of code that add
+// no line to it.
+func (t *tally) addsNothing() bool {
+	files, lines := 0, 0
+	for _, res := range t.patches {
+		files, lines = files+res.Patch.Judged, lines+res.Patch.Added
+	}
+	return len(t.images)+len(t.modules) == 0 && files > 0 && lines == 0
+}
 
 // found says how many findings of each severity there are: "3 errors, 2 warnings";
 // "" for none.

@@ -145,7 +145,6 @@ var catalogue = []Rule{
 		ID: "FT117", Name: "arch-hook-wrong", Severity: Error,
 		Title: "a function that the core of ftrace calls, executed, does or returns other than its contract",
 		On:    Kernels,
-		NotOn: onX86("it is not executed on x86 yet"),
 		Sees:  Execution,
 	},
 	{
@@ -443,21 +442,24 @@ var catalogue = []Rule{
 
 	{
 		ID: "FT701", Name: "bpf-context-wrong", Severity: Error,
-		Title: "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT702", Name: "bpf-registers-lost", Severity: Error,
-		Title: "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT703", Name: "bpf-return-wrong", Severity: Error,
-		Title: "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
@@ -474,9 +476,10 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT706", Name: "bpf-far-breaks", Severity: Error,
-		Title: "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
@@ -493,9 +496,10 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT709", Name: "bpf-unwind-broken", Severity: Error,
-		Title: "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
@@ -503,12 +507,14 @@ var catalogue = []Rule{
 		On:           Kernels | Patches,
 		PatchesNotOn: onX86("generators of x86 code are not judged"),
 		Sees:         Execution,
+		Picture:      Generated,
 	},
 	{
 		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,
-		Title: "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
-		On:    Kernels,
-		Sees:  Execution,
+		Title:   "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
+		On:      Kernels,
+		Sees:    Execution,
+		Picture: Generated,
 	},
 	{
 		ID: "FT712", Name: "bpf-detach-wrong", Severity: Error,

@@ -102,6 +102,7 @@ const (
 	Building            // how a trampoline was built, step by step
 	Situations          // the result of the builder in each situation
 	AddressMap          // where image, callsites and modules are
+	Generated           // a BPF trampoline, with what each part is for
 )
 
 // Rule is one idea, with an ID that never changes. Where the same defect can

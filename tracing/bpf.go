@@ -441,7 +441,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 		v.k.unknown(asked+"() for "+name+"()", err)
 		return Answer{}
 	case int32(ret) == -ENOTSUP:
-		return Answer{Arguments, arguments(p, v.k.caps.table.Arch.ArgRegs)}
+		return Answer{Arguments, arguments(p, uint64(len(v.k.caps.table.Arch.Args)))}
 	}
 	return Answer{Why: Can}
 }

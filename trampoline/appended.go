@@ -43,7 +43,49 @@ func (t *builder) appending(template *Template) {
 		for n := range t.few(copies, Case{Situation: BadCopy, Regs: regs}) {
 			t.record(t.build(Case{Situation: BadCopy, Regs: regs, Fail: Failure{N: n + 1}}, 0))
 		}
+		x.aliens(regs)
 		t.owned(regs)
+	}
+	x.bothMade()
+}
+
+// bothMade has it noticed where the builder makes one variant of the trampoline alone,
+// though nothing fails.
+func (x *appender) bothMade() {
+	near := func(regs bool) *Run { return x.recorded(Near, regs, false) }
+	for _, regs := range []bool{false, true} {
+		none, made := near(regs), near(!regs)
+		if none.Err != nil || none.Died || none.Trampoline != 0 || made.Trampoline == 0 || len(none.Diffs) > 0 {
+			continue
+		}
+		none.Diffs = append(none.Diffs, Diff{Kind: Misconduct, PC: x.all.Builder,
+			What:  fmt.Sprintf("the builder makes no trampoline of %s, though nothing fails", none.Variant()),
+			Facts: []string{"it makes one of " + made.Variant()}})
+	}
+}
+
+// aliens builds trampolines of entry code that has another instruction than it ought to
+// where the builder writes. A builder may refuse to. The op load, which both variants
+// have, is that of ftrace_caller.
+func (x *appender) aliens(regs bool) {
+	c := Case{Situation: AlienSlot, Regs: regs}
+	for _, region := range x.table.Arch.Regions {
+		for _, s := range region.Slots {
+			bits := []uint32{1}
+			switch {
+			case region.Start != c.Variant() || s.Is == arch.CallSlot || s.Is == arch.OpLoad && regs:
+				continue
+			case s.Is == arch.OpLoad:
+				bits = []uint32{1, 1 << 16} // of the first byte, and of the last that is not the displacement's
+			}
+			at, _ := x.Image.Addr(s.Label)
+			w, ok := x.Image.Word(at)
+			for _, bit := range bits {
+				if c.Slot, c.Alien = s.Label, w^bit; ok {
+					x.record(x.build(c, 0))
+				}
+			}
+		}
 	}
 }
 
@@ -416,7 +458,9 @@ func (c *copied) appended(size uint64) {
 		thunk, _ = c.Image.Uint64(s.Value)
 	}
 	switch {
-	case ok && in.Kind == x64.Ret && !c.r.Thunk, ok && in.Kind == x64.Jump && target == thunk && thunk != 0:
+	case ok && in.Kind == x64.Ret && !c.r.Thunk:
+		c.behindReturn(size + uint64(in.Len))
+	case ok && in.Kind == x64.Jump && target == thunk && thunk != 0:
 	case ok && in.Kind == x64.Ret:
 		c.find(Unexplained, at, 0, "the trampoline returns by RET, where mitigations ask for the return thunk",
 			c.text(size), "X86_FEATURE_RETHUNK is set")
@@ -427,6 +471,19 @@ func (c *copied) appended(size uint64) {
 		c.find(MissesReturn, at, 0, what, c.text(size)+" stands there")
 	}
 	c.r.Code = size + uint64(in.Len)
+}
+
+// behindReturn judges what the builder writes behind RET, if it writes there: INT3, which
+// keeps the processor from executing ahead what lies there ("x86: Prepare asm files for
+// straight-line-speculation").
+func (c *copied) behindReturn(off uint64) {
+	at := c.r.Trampoline + off
+	if off >= uint64(len(c.code)) || at == c.r.Literal || c.code[off] == x64.OpInt3 {
+		return
+	}
+	if e := c.r.Writer(at); e != nil && e.Addr != c.r.Trampoline {
+		c.find(Unexplained, at, 0, "the byte behind the trampoline's return is not INT3", fmt.Sprintf("it is %#02x", c.code[off]))
+	}
 }
 
 // copies judges how much of the entry code is copied.

@@ -591,12 +591,11 @@ func (l *lifetime) releases(free uint64) bool {
 	gone.CallAt, gone.GraphAt = 0, 0
 	l.mustWrite64(flags, l.near.Flags|otherFlags&^l.members.saveRegs)
 	l.run(&gone, free)
-	l.mustWrite64(flags, gone.Flags&^otherFlags|l.near.Flags&l.members.saveRegs)
 	l.record(gone)
 	return gone.Err == nil && gone.Trampoline == 0
 }
 
-// rebuilds has the builder make another for the same ops.
+// rebuilds has the builder make another for the same ops, whose otherFlags are set.
 func (l *lifetime) rebuilds() bool {
 	anew := l.next(Rebuilt, l.first())
 	anew.before, anew.CallAt, anew.GraphAt = nil, 0, 0

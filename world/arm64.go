@@ -53,6 +53,8 @@ func (c cpuA64) lost(fn uint64) (diffs []string) {
 	return diffs
 }
 
+func (c cpuA64) guard(on bool) { c.Guarded = on }
+
 func (c cpuA64) pagePerm(prot uint64) emu.Perm {
 	const readOnly, noExec = 1 << 7, 1 << 53 // AP[2], PXN
 	perm := emu.Read
@@ -66,6 +68,7 @@ func (c cpuA64) pagePerm(prot uint64) emu.Perm {
 }
 
 func (c cpuA64) arg(i int) uint64   { return c.X[i] }
+func (c cpuA64) result() uint64     { return c.X[0] }
 func (c cpuA64) setResult(v uint64) { c.X[0] = v }
 func (c cpuA64) sp() uint64         { return c.SP }
 func (c cpuA64) caller() uint64     { return c.X[30] - a64.Size }

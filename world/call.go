@@ -147,8 +147,12 @@ func (w *World) HasSCS(fn uint64) bool {
 
 // Unwinds is called where the code that runs calls callee. It says that no stack
 // trace from there comes back to the caller of the function that was entered; ""
-// if a stack trace does.
+// if a stack trace does. That is so on x86-64, whose stack traces need no frame
+// pointers.
 func (w *World) Unwinds(callee string) string {
+	if w.M == nil {
+		return ""
+	}
 	fp := w.M.X[29]
 	for range 16 {
 		if fp == own|29 || fp%8 != 0 || fp < Stack || fp >= StackTop {
@@ -189,6 +193,8 @@ func (w *World) Misdeed(err error) string {
 		return "writes where it must not: " + err.Error()
 	case isPoison(stop.Addr), stop.Reason == emu.Unmapped && stop.Access != emu.Exec && (w.byLR(stop.Addr) || stop.Addr >= errorPointers):
 		return "uses an address that it was not given: " + err.Error()
+	case stop.Reason == emu.Unmapped && w.X != nil && userSpace(stop.Addr):
+		return "uses an address of user space: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.SP():
@@ -202,6 +208,11 @@ func (w *World) Misdeed(err error) string {
 	}
 	return ""
 }
+
+// userSpace reports whether addr is one of user space on x86-64, which kernel code uses by
+// uaccess functions alone. Addresses that a pointer that is zero in the image leads to, and
+// those of per-CPU data, which may begin at zero, are not.
+func userSpace(addr uint64) bool { return 16<<20 <= addr && addr < 1<<47 }
 
 // errorPointers is the first of the addresses that are error numbers, or next to one.
 const errorPointers = ^uint64(0xffff)

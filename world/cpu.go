@@ -16,9 +16,14 @@ type cpu interface {
 	// Of a stand-in that runs: its arguments and its result, the call that called it,
 	// and what it clobbers. flags is the value of all condition flags after it.
 	arg(i int) uint64
+	result() uint64
 	setResult(v uint64)
 	caller() uint64
 	clobber(flags bool)
+
+	// Call calls a function on the stack of the code that runs.
+	Call(fn uint64, args ...uint64) (uint64, error)
+	guard(on bool) // has indirect branches stop where there is no landing pad
 
 	sp() uint64
 	pagePerm(prot uint64) emu.Perm    // what a page may be used for, by its entry in the page table

@@ -1,7 +1,9 @@
 package world
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/emu"
@@ -108,6 +110,15 @@ func (w *World) ClobberMakers() (end func()) {
 	}
 }
 
+// emulates notes that a function is to have processors that come by emulate another
+// instruction than it writes: its fourth argument is the address of that.
+func (w *World) emulates(name string, code []byte) {
+	other := make([]byte, len(code))
+	if at := w.Arg(3); at != 0 && (w.Mem.Read(at, other) != nil || !bytes.Equal(other, code)) {
+		w.Fault(w.Caller(), "has %s() emulate %#x, not what it writes", name, at)
+	}
+}
+
 // writeBytes stands for text_poke_bp(addr, code, size, ...) and its like, which write
 // through another mapping and cannot fail.
 func (w *World) writeBytes(name string) error {
@@ -122,6 +133,9 @@ func (w *World) writeBytes(name string) error {
 	}
 	if err := w.Mem.Read(addr, old); err != nil {
 		return err
+	}
+	if slices.Contains(w.arch.Patching.Emulating, name) {
+		w.emulates(name, code)
 	}
 	number := func(b []byte) (v uint64) {
 		for i, c := range b[:min(len(b), 8)] {

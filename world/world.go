@@ -45,15 +45,16 @@ type World struct {
 	// AtCall, if not nil, is called before each stand-in.
 	AtCall func(name string)
 
-	cpu    cpu
-	arch   *arch.Arch
-	flags  bool                // the value of all condition flags after the last call
-	from   uint64              // address of the instruction that runs, or that called the stand-in; 0: see Caller
-	calls  map[string]int      // numbers of calls of the functions in Fail
-	funcs  map[uint64]string   // names of the hooked functions, by address
-	strays map[uint64][]string // by function; see straying
-	heap   uint64              // next free address
-	kasan  uint64              // address of the region with KASAN's shadow bytes; 0: the image has none
+	cpu     cpu
+	arch    *arch.Arch
+	current uint64              // address of the pointer to the task that runs; 0: a register has it
+	flags   bool                // the value of all condition flags after the last call
+	from    uint64              // address of the instruction that runs, or that called the stand-in; 0: see Caller
+	calls   map[string]int      // numbers of calls of the functions in Fail
+	funcs   map[uint64]string   // names of the hooked functions, by address
+	strays  map[uint64][]string // by function; see straying
+	heap    uint64              // next free address
+	kasan   uint64              // address of the region with KASAN's shadow bytes; 0: the image has none
 }
 
 // A Lack is the error that nothing can be executed because an image lacks
@@ -83,6 +84,9 @@ func (w *World) Fault(pc uint64, format string, args ...any) {
 // (AAPCS64, 6.4.1); on x86-64 those from 6 on are on the stack.
 func (w *World) Arg(i int) uint64 { return w.cpu.arg(i) }
 
+// Result is what the register of results holds.
+func (w *World) Result() uint64 { return w.cpu.result() }
+
 // SetResult has a stand-in return v.
 func (w *World) SetResult(v uint64) { w.cpu.setResult(v) }
 
@@ -92,6 +96,25 @@ func (w *World) SetInt(v int32) { w.SetResult(clobbered&^0xffff_ffff | uint64(ui
 
 // SP is the stack pointer.
 func (w *World) SP() uint64 { return w.cpu.sp() }
+
+// PerCPU is the address of the processor's variable. ok is false if the image has none
+// of the symbols.
+func (w *World) PerCPU(variable []arch.PerCPU) (addr uint64, ok bool) {
+	for _, v := range variable {
+		if a, ok := w.Image.Addr(v.Symbol); ok {
+			return a + v.Offset, true
+		}
+	}
+	return 0, false
+}
+
+// Guard says whether the kernel is built with landing pads, without which an indirect
+// branch then stops.
+func (w *World) Guard(on bool) { w.cpu.guard(on) }
+
+// Nested calls a function of the image for a stand-in, on the stack of the code that
+// runs.
+func (w *World) Nested(fn uint64, args ...uint64) (uint64, error) { return w.cpu.Call(fn, args...) }
 
 // PC is the address of the instruction that runs.
 func (w *World) PC() uint64 { return w.Mem.PC }

@@ -14,6 +14,7 @@ import (
 type cpuX64 struct {
 	w *World
 	*x64.Machine
+	canary uint64 // address of the stack protector's; 0 if the image has none
 }
 
 func newX64(w *World) {
@@ -25,7 +26,13 @@ func newX64(w *World) {
 		}
 		return emu.Halt
 	}
-	w.Mem, w.cpu = &w.X.Core, cpuX64{w, w.X}
+	c := cpuX64{w: w, Machine: w.X}
+	if a, ok := w.Image.Addr("fixed_percpu_data"); ok {
+		const canary = 40 // offset in struct fixed_percpu_data (arch/x86/include/asm/processor.h)
+		c.canary = a + canary
+	}
+	w.Mem, w.cpu = &w.X.Core, c
+	w.current, _ = w.PerCPU(w.arch.Current)
 }
 
 // ud2 is the instruction of BUG() and WARN(), as insn names it.
@@ -34,7 +41,16 @@ const ud2 = "UD2"
 func (c cpuX64) reset() {
 	c.Reset()
 	c.R[x64.RSP] = StackTop
+	if c.canary != 0 {
+		_ = c.Write64(c.canary, canary) // an image without per-CPU data has none
+	}
+	if c.w.current != 0 {
+		_ = c.Write64(c.w.current, Task) // an image without that page has no code that reads it
+	}
 }
+
+// canary is what boot_init_stack_canary() makes up.
+const canary = 0xca4a_4a59_1234_5600
 
 func (c cpuX64) enter() {
 	for i := range c.R {
@@ -85,6 +101,8 @@ func (c cpuX64) arg(i int) uint64 {
 	return c.R[x64.Args[i]]
 }
 
+func (c cpuX64) guard(on bool) { c.Guarded = on }
+
 func (c cpuX64) pagePerm(prot uint64) emu.Perm {
 	const writable, noExec = 1 << 1, 1 << 63 // SDM, volume 3, 4.5
 	perm := emu.Read
@@ -97,6 +115,7 @@ func (c cpuX64) pagePerm(prot uint64) emu.Perm {
 	return perm
 }
 
+func (c cpuX64) result() uint64     { return c.R[x64.RAX] }
 func (c cpuX64) setResult(v uint64) { c.R[x64.RAX] = v }
 func (c cpuX64) sp() uint64         { return c.R[x64.RSP] }
 

@@ -26,6 +26,7 @@ const CallSize = 5
 // Opcodes of instructions that ftrace writes.
 const (
 	OpCall  = 0xe8 // CALL rel32
+	OpJump  = 0xe9 // JMP rel32
 	OpInt3  = 0xcc
 	OpRet   = 0xc3
 	OpShort = 0xeb // JMP rel8
@@ -174,10 +175,14 @@ func reaches(next, target uint64) bool {
 	return MinReach <= d && d <= MaxReach
 }
 
-// EncodeCall is CALL at pc to target. ok is false if target is out of reach.
-func EncodeCall(pc, target uint64) (code [CallSize]byte, ok bool) {
+// EncodeCall is CALL at pc to target, EncodeJump JMP. ok is false if target is out of
+// reach.
+func EncodeCall(pc, target uint64) (code [CallSize]byte, ok bool) { return encode(OpCall, pc, target) }
+func EncodeJump(pc, target uint64) (code [CallSize]byte, ok bool) { return encode(OpJump, pc, target) }
+
+func encode(op byte, pc, target uint64) (code [CallSize]byte, ok bool) {
 	next := pc + CallSize
-	code[0] = OpCall
+	code[0] = op
 	binary.LittleEndian.PutUint32(code[1:], uint32(target-next))
 	return code, reaches(next, target)
 }

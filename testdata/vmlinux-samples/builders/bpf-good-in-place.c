@@ -1,15 +1,20 @@
 // A generator of BPF trampolines without a defect, which writes to the memory that the
-// core of BPF has allocated: arm64 in 6.8, where arch_alloc_bpf_trampoline() is the
-// weak function of the core.
+// core of BPF has allocated: arm64 in 6.8, where arch_alloc_bpf_trampoline() and
+// arch_protect_bpf_trampoline() are the functions of the core.
 //
 // build: bpf-good-in-place btf=yes with=image-callops.S,kernel.c,sites-callops-good.c
 
 #define own_prepare
 #include "bpf-gen.h"
 
-__attribute__((weak)) void *arch_alloc_bpf_trampoline(unsigned int size);
-
+#define arch_alloc_bpf_trampoline alloc_read_only
 #include "bpf-rest.h"
+#undef arch_alloc_bpf_trampoline
+
+void *arch_alloc_bpf_trampoline(unsigned int size)
+{
+	return bpf_jit_alloc_exec(size);
+}
 
 int arch_prepare_bpf_trampoline(struct bpf_tramp_image *im, void *image, void *image_end, const struct btf_func_model *m,
 				u32 flags, struct bpf_tramp_links *tlinks, void *func_addr)

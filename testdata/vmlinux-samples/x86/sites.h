@@ -56,3 +56,57 @@ static inline void write_insn(unsigned long ip, const struct insn *insn)
 	else
 		text_poke_early((void *)ip, insn, CALL_SIZE);
 }
+
+/* The callback that is called while no ops has a trampoline of its own. */
+static inline void set_slot(char *slot, ftrace_func_t func)
+{
+	struct insn insn = call_insn((unsigned long)slot, (unsigned long)func);
+
+	text_poke_bp(slot, &insn, CALL_SIZE, NULL);
+}
+
+/* The graph tracer. */
+
+struct task_struct {
+	unsigned long	thread_info[64];
+	int		tracing_graph_pause;
+	unsigned long	trace_recursion;
+};
+
+struct pt_regs {
+	unsigned long	before_sp[19], sp, ss;
+};
+
+/* A variable of the processor, which is at GS. */
+extern struct task_struct *current_task;
+
+static inline struct task_struct *get_current(void)
+{
+	struct task_struct *task;
+
+	asm("movq %%gs:%1, %0" : "=r" (task) : "m" (current_task));
+	return task;
+}
+
+#define current		get_current()
+
+/* Also one: the number of reasons not to schedule, with those for each context. */
+extern u32 __preempt_count;
+
+static inline u32 preempt_count(void)
+{
+	u32 count;
+
+	asm("movl %%gs:%1, %0" : "=r" (count) : "m" (__preempt_count));
+	return count;
+}
+
+int function_graph_enter(unsigned long ret, unsigned long func, unsigned long frame_pointer, unsigned long *retp);
+void return_to_handler(void);
+
+/* x86 has no frame pointer that the core could test. */
+static inline void hook_return(unsigned long ip, unsigned long *parent)
+{
+	if (!function_graph_enter(*parent, ip, 0, parent))
+		*parent = (unsigned long)return_to_handler;
+}

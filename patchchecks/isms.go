@@ -66,7 +66,7 @@ func isms(rule, headline string) *analysis.Analyzer {
 	}
 	return codeCheck(rule, func(j *judge) tally {
 		isms := rules.IsmsIn(j.Arch.Name)
-		if len(j.Files) == 0 || isms == nil {
+		if len(j.Files) == 0 {
 			return notApplicable(noCode)
 		}
 		list := lists[isms]
@@ -258,7 +258,7 @@ func eachWord(s string, do func(word string, col int)) {
 // FT503 finds opcodes of another architecture and their sizes in code.
 var FT503 = codeCheck("FT503", func(j *judge) tally {
 	isms := rules.IsmsIn(j.Arch.Name)
-	if len(j.Files) == 0 || isms == nil {
+	if len(j.Files) == 0 {
 		return notApplicable(noCode)
 	}
 	codes := opcodesOf[isms]

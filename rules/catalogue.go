@@ -9,6 +9,9 @@ import (
 // with the reason.
 func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 
+// noBPF is Rule.NotOn for the rules on BPF.
+var noBPF = onX86("BPF trampolines of x86 are not executed yet")
+
 // catalogue holds every rule, in ID order. The hundreds are groups:
 //
 //	FT1xx the trampoline: template, copy and result
@@ -444,6 +447,7 @@ var catalogue = []Rule{
 		ID: "FT701", Name: "bpf-context-wrong", Severity: Error,
 		Title:   "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -451,6 +455,7 @@ var catalogue = []Rule{
 		ID: "FT702", Name: "bpf-registers-lost", Severity: Error,
 		Title:   "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -458,6 +463,7 @@ var catalogue = []Rule{
 		ID: "FT703", Name: "bpf-return-wrong", Severity: Error,
 		Title:   "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -465,6 +471,7 @@ var catalogue = []Rule{
 		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
 		Title:        "the generator of BPF trampolines emits more bytes than it has computed",
 		On:           Kernels | Patches,
+		NotOn:        noBPF,
 		PatchesNotOn: onX86("generators of x86 code are not judged"),
 		Sees:         Execution,
 	},
@@ -472,12 +479,14 @@ var catalogue = []Rule{
 		ID: "FT705", Name: "bpf-writes-outside", Severity: Error,
 		Title: "the generator of BPF trampolines writes outside of the buffer that it was given",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT706", Name: "bpf-far-breaks", Severity: Error,
 		Title:   "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -485,6 +494,7 @@ var catalogue = []Rule{
 		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
 		Title:        "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
 		On:           Kernels | Patches,
+		NotOn:        noBPF,
 		PatchesNotOn: onX86("generators of x86 code are not judged"),
 		Sees:         Execution,
 	},
@@ -492,12 +502,14 @@ var catalogue = []Rule{
 		ID: "FT708", Name: "bpf-transiently-wx", Severity: Warning,
 		Title: "pages of BPF's code are writable and executable for a moment, or for good",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT709", Name: "bpf-unwind-broken", Severity: Error,
 		Title:   "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -505,6 +517,7 @@ var catalogue = []Rule{
 		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
 		Title:        "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
 		On:           Kernels | Patches,
+		NotOn:        noBPF,
 		PatchesNotOn: onX86("generators of x86 code are not judged"),
 		Sees:         Execution,
 		Picture:      Generated,
@@ -513,6 +526,7 @@ var catalogue = []Rule{
 		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,
 		Title:   "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -520,30 +534,35 @@ var catalogue = []Rule{
 		ID: "FT712", Name: "bpf-detach-wrong", Severity: Error,
 		Title: "what attaching, updating or detaching a BPF trampoline patches, executed, does not run right",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT713", Name: "jit-frame-wrong", Severity: Error,
 		Title: "a compiled BPF program loses callee-saved registers, its frame or its stack on return, tail call, exception or call",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT714", Name: "bpf-attach-unsupported", Severity: Note,
 		Title: "BPF trampolines cannot be attached to functions with a callsite",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT715", Name: "bpf-icache-not-maintained", Severity: Error,
 		Title: "code that was built for BPF becomes executable with no cache maintenance after its last store",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT716", Name: "bpf-fails-badly", Severity: Error,
 		Title: "with a failing allocation or copy, a generator of BPF's code leaks, returns success, or writes",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 }

@@ -99,6 +99,39 @@ executed; or patches and sources.
 			}
 		}
 	}
+	b.WriteString(notOn())
+	return b.String()
+}
+
+// notOn is the part of docs/rules.md about architectures.
+func notOn() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+## On which architecture
+
+Every rule is about arm64. On x86-64 all rules apply but these; the page of each rule says what it judges there. A rule on
+patches judges code below arch/arm64 and arch/x86 alike, but for the rules of this table.
+
+| on x86-64 not judged by | because |
+| --- | --- |
+`)
+	row := func(about string, absence func(Rule) Absence) {
+		ids := map[string][]string{} // by reason
+		var order []string
+		for _, r := range catalogue {
+			if why := absence(r).Why("x86"); why != "" {
+				if ids[why] == nil {
+					order = append(order, why)
+				}
+				ids[why] = append(ids[why], fmt.Sprintf("[%s](../rules/pages/%[1]s.md)", r.ID))
+			}
+		}
+		for _, why := range order {
+			fmt.Fprintf(&b, "| %s%s | %s |\n", strings.Join(ids[why], ", "), about, why)
+		}
+	}
+	row("", func(r Rule) Absence { return r.NotOn })
+	row(", in patches", func(r Rule) Absence { return r.PatchesNotOn })
 	return b.String()
 }
 
@@ -106,7 +139,7 @@ executed; or patches and sources.
 func TestDocsHasAll(t *testing.T) {
 	doc := docs()
 	for _, r := range catalogue {
-		if strings.Count(doc, "| ["+r.ID+"]") != 1 {
+		if strings.Count(doc, "| ["+r.ID+"](../rules/pages/"+r.ID+".md) | "+r.Name+" |") != 1 {
 			t.Errorf("docs/rules.md has %s %d times", r.ID, strings.Count(doc, "| ["+r.ID+"]"))
 		}
 	}

@@ -32,11 +32,11 @@ type Isms struct {
 	Count   string         // what to do about that
 }
 
-// AllIsms are the tables, one for each architecture whose code is judged.
+// AllIsms are the tables, one for each of arch.All.
 var AllIsms = []*Isms{&X86, &ARM64}
 
 // IsmsIn are the words that are looked for in the code of an architecture, by its
-// name; nil if there are none.
+// name (arch.Arch.Name).
 func IsmsIn(arch string) *Isms {
 	for _, isms := range AllIsms {
 		if isms.In == arch {

@@ -117,7 +117,7 @@ type Rule struct {
 	Sees  Evidence // the things that the rule looks at in an image; empty if On is Patches alone
 	NotOn Absence  // the architecture to which the rule does not apply, if there is one
 
-	PatchesNotOn Absence // the same, of a rule that applies to its images and not to patches of its code
+	PatchesNotOn Absence // the same, of patches to its code alone
 
 	Picture     Picture     // shows a finding in an image
 	Differences Differences // the kinds of difference from the model that the rule is about
@@ -175,7 +175,7 @@ func (a Absence) Why(name string) string {
 // WhyNotInPatches is the reason why the rule does not judge patches of the code of
 // the architecture of that name; "" if it does.
 func (r Rule) WhyNotInPatches(name string) string {
-	return cmp.Or(r.NotOn.Why(name), r.PatchesNotOn.Why(name))
+	return cmp.Or(r.PatchesNotOn.Why(name), r.NotOn.Why(name))
 }
 
 // Lookup finds a rule by its ID or its name; case is ignored.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -345,6 +346,11 @@ var ownNames = map[string][]string{
 
 func TestIsms(t *testing.T) {
 	code := map[string]*regexp.Regexp{"x86": regexp.MustCompile(`^0x[0-9a-f]{2}$`), "arm64": regexp.MustCompile(`^0x[0-9a-f]{8}$`)}
+	for _, a := range arch.All {
+		if IsmsIn(a.Name) == nil {
+			t.Errorf("no words are looked for in code of %s", a.Name)
+		}
+	}
 	for _, isms := range AllIsms {
 		if IsmsIn(isms.In) != isms || isms.Of == isms.In || len(isms.Counted) == 0 || isms.Count == "" || isms.Stored == "" || !isms.Named.MatchString("as on "+isms.Of) {
 			t.Errorf("the table of %s in %s: %+v", isms.Of, isms.In, isms)

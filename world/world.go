@@ -242,6 +242,10 @@ func (w *World) Hook(f func(name string) error, names ...string) {
 	}
 }
 
+// HookAt makes f the stand-in for the function at addr. f clobbers what it likes. With
+// emu.ErrProceed the function itself is executed.
+func (w *World) HookAt(addr uint64, f func() error) { w.cpu.hook(addr, f) }
+
 // HasStandIn reports whether a stand-in stands for the function at addr.
 func (w *World) HasStandIn(addr uint64) bool { return w.funcs[addr] != "" }
 

@@ -39,6 +39,8 @@ type Arch struct {
 	// Thunk begins the names of the functions by which compilers call through a
 	// register; "" if they do so by an instruction.
 	Thunk string
+	// ReturnThunk is what compilers jump to instead of returning; "" if they do not.
+	ReturnThunk string
 	// TakesLock gives a function that is called with the code of each instruction of a
 	// function, in order, and reports whether it may take a lock against recursion.
 	TakesLock func() func(code []byte) bool
@@ -79,6 +81,9 @@ type Arch struct {
 	// apply to a copy of it.
 	Tables []Table
 
+	Pads Pads
+	Type TypeCode
+
 	// Boundaries are the symbols at which the kernel's own mapping of itself changes
 	// permissions. Mappers are the functions that map it, in whose code the compiler
 	// puts the addresses of boundaries that count; empty if all do.
@@ -89,10 +94,11 @@ type Arch struct {
 	// to its caller.
 	Live, Saved []int
 
-	// Current and Preempt are the places, in the memory that the kernel copies for each
-	// processor, of the pointer to the task that runs, and of the number of reasons not
-	// to schedule another, which has 4 bytes. They are empty if neither is there.
-	Current, Preempt []PerCPU
+	// Current, Preempt and Canary are the places, in the memory that the kernel copies for
+	// each processor, of the pointer to the task that runs, of the number of reasons not
+	// to schedule another, which has 4 bytes, and of what the stack protector compares.
+	// They are empty if none is there.
+	Current, Preempt, Canary []PerCPU
 
 	Patching Patching
 	Modules  Modules
@@ -217,14 +223,18 @@ type Relocs struct {
 
 // Modules names the parts of a module that are for ftrace.
 type Modules struct {
-	// Base is the lowest address of modules; 0 if that depends on the image.
-	Base uint64
+	// Base is the lowest address of modules, End the first behind them; 0 if that
+	// depends on the image.
+	Base, End uint64
 	// Tables are the sections that can list a module's callsites. The loader
 	// takes the first of them that the module has.
 	Tables []string
 	// PLT is the section with the PLT entries for ftrace of a module's text.
 	// InitPLT is the same for its init text.
 	PLT, InitPLT string
+	// Called are the functions of a module that the kernel calls by pointers, as far as
+	// landing pads of these are judged.
+	Called []string
 	// PLTEntry is the size of a PLT entry, in bytes.
 	PLTEntry uint64
 }
@@ -366,7 +376,44 @@ type Path struct {
 type Indirect struct {
 	Symbol string // the entry point
 	From   string // the branch, in words
-	Branch a64.BranchType
+	// Accepts reports whether the instruction at the start of code accepts the branch.
+	Accepts func(code []byte) bool
+}
+
+// A Pointer is a variable whose first word is the address of a function that an
+// indirect branch reaches.
+type Pointer struct {
+	Symbol string
+	From   string // the branch, in words
+}
+
+// Pads are the landing pads of indirect branches.
+type Pads struct {
+	Feature   string                 // what a kernel is built with to have them
+	Insn      string                 // the ordinary one
+	Exception string                 // what a branch to code without one is, in words
+	Accepts   func(code []byte) bool // the ordinary one stands at the start of code
+
+	// Late says of a function whose landing pad is behind its callsite what an
+	// indirect call of it comes to. BehindSite is the callsite in words, LateFix what
+	// to do about it.
+	Late, BehindSite, LateFix string
+
+	// Pointers are variables of the kernel. Removed are the symbols around a table of
+	// landing pads that the kernel removes when it boots, as signed 32-bit offsets from
+	// the entries; "" if it removes none.
+	Pointers []Pointer
+	Removed  [2]string
+	// Veneer reports whether a symbol is a linker's veneer, which goes on by an
+	// indirect branch; nil if linkers make none.
+	Veneer func(symbol string) bool
+}
+
+// A TypeCode is what kCFI looks at where a function is called by a pointer: Code is what
+// holds the type, and stands in the last bytes before the function, Before of them.
+type TypeCode struct {
+	Before uint64
+	Code   func(typ uint32) []byte
 }
 
 // How says what happens on a path. Paths that begin at the same symbol differ

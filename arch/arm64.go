@@ -3,6 +3,7 @@ package arch
 import (
 	"debug/elf"
 	"encoding/binary"
+	"strings"
 
 	"github.com/ftlint/ftlint/a64"
 )
@@ -76,6 +77,17 @@ var ARM64 = &Arch{
 		// struct exception_table_entry: 12 bytes since "arm64: extable: add `type` and `data` fields"
 		{"an exception-table entry", "does not cover the copy, where a fault is fatal", "__start___ex_table", "__stop___ex_table", []int{12, 8}, 0, ""},
 	},
+	Pads: Pads{
+		Feature: "BTI", Insn: "BTI c", Accepts: accepts(a64.BranchCall),
+		Exception:  "in a guarded page that is a Branch Target exception",
+		Late:       "a BLR to the function lands on a NOP",
+		BehindSite: "ftrace's NOPs",
+		LateFix:    "Build with a compiler that puts the landing pad first (GCC bug 92424)",
+		Veneer: func(symbol string) bool {
+			return strings.HasPrefix(symbol, "__") && (strings.HasSuffix(symbol, "_veneer") || strings.Contains(symbol, "Thunk_"))
+		},
+	},
+	Type: TypeCode{a64.Size, func(typ uint32) []byte { return binary.LittleEndian.AppendUint32(nil, typ) }},
 	// map_kernel() and mark_rodata_ro() in arch/arm64/mm/mmu.c, later
 	// arch/arm64/kernel/pi/map_kernel.c
 	Boundaries: []string{
@@ -130,6 +142,11 @@ var ARM64 = &Arch{
 
 func armCode(w uint32, err error) ([]byte, bool) {
 	return binary.LittleEndian.AppendUint32(nil, w), err == nil
+}
+
+// accepts is Indirect.Accepts for a branch.
+func accepts(b a64.BranchType) func([]byte) bool {
+	return func(code []byte) bool { return len(code) >= a64.Size && b.Accepts(binary.LittleEndian.Uint32(code)) }
 }
 
 func armInsn(code []byte, pc uint64) (in Insn, ok bool) {

@@ -96,13 +96,13 @@ var (
 // The entry points that indirect branches reach. The other entry points need no
 // landing pad: BL calls them, and RET goes to return_to_handler.
 var (
-	fromPLT     = Indirect{"ftrace_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP}
-	fromPLTRegs = Indirect{"ftrace_regs_caller", "BR x16 in a module's PLT entry for ftrace", a64.BranchIP}
-	fromOps     = Indirect{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", a64.BranchCall}
-	fromDirect  = Indirect{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", a64.BranchIP}
-	fromFgraph  = Indirect{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", a64.BranchCall}
-	fromGraph   = Indirect{"ftrace_graph_func", "an indirect call, as the callback of the graph tracer", a64.BranchCall}
-	fromList    = Indirect{"ftrace_stub", "an indirect call, as the callback of an ops that is no longer registered", a64.BranchCall}
+	fromPLT     = Indirect{"ftrace_caller", "BR x16 in a module's PLT entry for ftrace", accepts(a64.BranchIP)}
+	fromPLTRegs = Indirect{"ftrace_regs_caller", "BR x16 in a module's PLT entry for ftrace", accepts(a64.BranchIP)}
+	fromOps     = Indirect{"ftrace_stub", "BLR x4 of ftrace_caller, as the callback of ftrace_nop_ops", accepts(a64.BranchCall)}
+	fromDirect  = Indirect{"ftrace_stub_direct_tramp", "BR x17 of ftrace_caller_direct", accepts(a64.BranchIP)}
+	fromFgraph  = Indirect{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", accepts(a64.BranchCall)}
+	fromGraph   = Indirect{"ftrace_graph_func", "an indirect call, as the callback of the graph tracer", accepts(a64.BranchCall)}
+	fromList    = Indirect{"ftrace_stub", "an indirect call, as the callback of an ops that is no longer registered", accepts(a64.BranchCall)}
 
 	indirect          = []Indirect{fromPLT, fromPLTRegs, fromList, fromFgraph, fromGraph}
 	indirectOfCallops = []Indirect{fromPLT, fromPLTRegs, fromOps, fromDirect, fromFgraph, fromGraph}

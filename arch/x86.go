@@ -1,7 +1,9 @@
 package arch
 
 import (
+	"bytes"
 	"debug/elf"
+	"encoding/binary"
 
 	"golang.org/x/arch/x86/x86asm"
 
@@ -32,9 +34,12 @@ var X86 = &Arch{
 		return x64.Text(code, pc, name), x64.Size(code)
 	},
 
-	Insn:      x86Insn,
-	OpLoad:    x86OpLoad,
-	Thunk:     "__x86_indirect_",
+	Insn:   x86Insn,
+	OpLoad: x86OpLoad,
+	Thunk:  "__x86_indirect_",
+
+	ReturnThunk: "__x86_return_thunk",
+
 	TakesLock: x86Locks,
 	OpInsn:    "MOV into RDX",
 	Args:      []string{"rdi", "rsi", "rdx", "rcx", "r8", "r9"},
@@ -68,12 +73,35 @@ var X86 = &Arch{
 		{"a jump label", "never switches in the copy", "__start___jump_table", "__stop___jump_table", []int{16}, 0, "__jump_table"},
 		{"an exception-table entry", "does not cover the copy, where a fault is fatal", "__start___ex_table", "__stop___ex_table", []int{12}, 0, ""},
 	},
+	Pads: Pads{
+		Feature: "IBT", Insn: "ENDBR64", Accepts: isEndbr,
+		Exception:  "that is a Control Protection exception, of which the kernel dies",
+		Late:       "an indirect call of the function lands on the callsite",
+		BehindSite: "its callsite",
+		LateFix:    "Build with a compiler that puts the landing pad first",
+		Pointers: []Pointer{
+			// struct ftrace_ops begins with the callback
+			{"ftrace_list_end", "an indirect call, as the callback of ftrace_list_end"},
+			{"global_ops", "an indirect call, as the callback of global_ops"},
+			{"graph_ops", "an indirect call, as the callback of graph_ops"},
+			{"direct_ops", "an indirect call, as the callback of direct_ops"},
+			{"kprobe_ftrace_ops", "an indirect call, as the callback of kprobe_ftrace_ops"},
+			{"kprobe_ipmodify_ops", "an indirect call, as the callback of kprobe_ipmodify_ops"},
+			{"ftrace_trace_function", "an indirect call, through ftrace_trace_function"},
+			{"ftrace_graph_entry", "an indirect call, through ftrace_graph_entry"},
+			{"ftrace_graph_return", "an indirect call, through ftrace_graph_return"},
+		},
+		Removed: [2]string{"__ibt_endbr_seal", "__ibt_endbr_seal_end"},
+	},
+	Type: TypeCode{16, func(typ uint32) []byte { return binary.LittleEndian.AppendUint32([]byte{x64.OpMovEAX}, typ) }},
 	// mark_rodata_ro() in arch/x86/mm/init_64.c rounds _etext up.
 	Boundaries: []string{"_text", "__start_rodata", "__end_rodata", "_sdata", "__init_begin", "__init_end", "_end"},
 
-	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both.
+	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both; fixed_percpu_data is that of
+	// arch/x86/include/asm/processor.h, up to 6.14.
 	Current: []PerCPU{{"current_task", 0}, {"pcpu_hot", 0}},
 	Preempt: []PerCPU{{"__preempt_count", 0}, {"pcpu_hot", 8}},
+	Canary:  []PerCPU{{"__stack_chk_guard", 0}, {"fixed_percpu_data", 40}},
 
 	Patching: Patching{
 		Interface: "text_poke_bp",
@@ -90,8 +118,10 @@ var X86 = &Arch{
 		Finish:    []string{"text_poke_finish", "smp_text_poke_batch_finish"},
 	},
 	Modules: Modules{
-		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
+		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR with KASLR
+		End:    0xffff_ffff_ff00_0000, // MODULES_END
 		Tables: []string{"__mcount_loc"},
+		Called: []string{"init_module", "cleanup_module"},
 	},
 	Options: Options{Direct: "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS (Linux 5.5 on)", Livepatch: "CONFIG_LIVEPATCH"},
 }
@@ -111,7 +141,8 @@ var Fentry = &Era{
 		{Callback, "ftrace_regs_caller"}, {Redirect, "ftrace_regs_caller"}, {Graph, "ftrace_regs_caller"}, {LateDirect, "ftrace_regs_caller"},
 		{StubDirect, "ftrace_stub_direct_tramp"}, {ReturnToHandler, "return_to_handler"},
 	},
-	Symbols: []string{"__fentry__"},
+	Symbols:  []string{"__fentry__"},
+	Indirect: x86Indirect,
 	Labels: []Label{
 		{Name: "__fentry__", Role: "what the compiler's CALL at each function calls",
 			NeededBy: "every callsite, whose CALL goes here until ftrace has patched it"},
@@ -141,6 +172,27 @@ var Fentry = &Era{
 			NeededBy: "the core, which calls it for each ops; its own weak stub builds nothing"},
 	},
 }
+
+// x86Indirect are the functions that indirect calls reach: what is there while nothing
+// else is, and callbacks, which the core calls so where there are several. CALL goes to
+// the entry code and to trampolines, and RET to return_to_handler: these need no pad.
+var x86Indirect = []Indirect{
+	{"ftrace_stub", "an indirect call, as the callback of an ops that is no longer registered", isEndbr},
+	{"ftrace_stub_graph", "an indirect call, as the fgraph callback while there is none", isEndbr},
+	{"ftrace_graph_func", "an indirect call, as the callback of the graph tracer", isEndbr},
+	{"function_trace_call", "an indirect call, as the callback of the function tracer", isEndbr},
+	{"function_stack_trace_call", "an indirect call, as the callback of the function tracer", isEndbr},
+	{"ftrace_pid_func", "an indirect call, as the callback of an ops with process numbers", isEndbr},
+	{"kprobe_ftrace_handler", "an indirect call, as the callback of kprobes", isEndbr},
+	{"fprobe_handler", "an indirect call, as the callback of fprobes", isEndbr},
+	{"klp_ftrace_handler", "an indirect call, as the callback of live patching", isEndbr},
+	{"stack_trace_call", "an indirect call, as the callback of the stack tracer", isEndbr},
+	{"perf_ftrace_function_call", "an indirect call, as the callback of perf", isEndbr},
+	{"trace_graph_entry", "an indirect call, as an fgraph callback", isEndbr},
+	{"trace_graph_return", "an indirect call, as an fgraph callback", isEndbr},
+}
+
+func isEndbr(code []byte) bool { return bytes.HasPrefix(code, x64.Endbr[:]) }
 
 // All are the architectures whose kernels are judged.
 var All = []*Arch{ARM64, X86}

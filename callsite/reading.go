@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
@@ -55,7 +54,7 @@ var (
 	inits = []string{"ftrace_init_nop", "ftrace_make_nop"}
 	// ofReading are parts of ftrace_process_locs, and are executed.
 	ofReading = []string{"ftrace_update_code", "ftrace_allocate_pages", "ftrace_allocate_records", "ftrace_nop_initialize",
-		"test_is_sorted", "is_kernel_text", "is_kernel_inittext", "core_kernel_text", "init_kernel_text"}
+		"test_is_sorted", "is_kernel_text", "is_kernel_inittext", "core_kernel_text", "init_kernel_text", "in_gate_area_no_mm"}
 	// allocators return memory, which is zero.
 	allocators = []string{"kmalloc", "__kmalloc", "kzalloc", "kmem_cache_alloc", "__kmem_cache_alloc", "get_free_pages", "__get_free_pages", "get_zeroed_page"}
 	// asides return nothing that the reading depends on.
@@ -80,8 +79,6 @@ func (t *Table) readings() (both [2]*Reading) {
 	fn, ok := processLocs(t.Image)
 	r := &reader{table: t, sites: t.readable()}
 	switch {
-	case t.Arch != arch.ARM64:
-		return bothLack("it is not executed on x86 yet")
 	case !ok:
 		return bothLack("the image has no ftrace_process_locs, which reads the table")
 	case len(r.sites) == 0:
@@ -143,10 +140,10 @@ func (r *reader) standIn(fn elfscan.Symbol, seen map[uint64]bool) {
 		name, _, _ := strings.Cut(r.table.Image.Name(c.Target), ".")
 		var f func(string)
 		switch {
-		case seen[c.Target]:
+		case seen[c.Target], name == r.table.Arch.ReturnThunk, name == r.table.Shape.Tracer:
 			continue
 		case named([]string{"ftrace_call_adjust"}, name, c.Target):
-			r.w.M.Hook(c.Target, func(*emu.Machine) error { r.atAdjust(); return emu.ErrProceed })
+			r.w.HookAt(c.Target, func() error { r.atAdjust(); return emu.ErrProceed })
 			continue
 		case named(ofReading, name, c.Target):
 			if callee, ok := r.table.Image.SymbolAt(c.Target); ok && callee.Addr == c.Target {
@@ -168,7 +165,7 @@ func (r *reader) standIn(fn elfscan.Symbol, seen map[uint64]bool) {
 			}
 		}
 		seen[c.Target] = true
-		r.w.M.Hook(c.Target, func(*emu.Machine) error {
+		r.w.HookAt(c.Target, func() error {
 			f(name)
 			r.w.Clobber()
 			return nil
@@ -194,14 +191,14 @@ func (r *reader) read(fn elfscan.Symbol, mod uint64) {
 	r.Entries = len(entries)
 	r.start = r.w.Object(uint64(len(entries)) * 8)
 	for i, v := range entries {
-		r.Err = errors.Join(r.Err, r.w.M.Write64(r.start+uint64(i)*8, v))
+		r.Err = errors.Join(r.Err, r.w.Mem.Write64(r.start+uint64(i)*8, v))
 	}
 	r.known, r.strays = nil, ""
 	_, _, err := r.w.Execute(world.Subject{Name: fn.Name, Fn: fn.Addr, Args: []uint64{mod, r.start, r.start + uint64(len(entries))*8}})
 	for _, f := range r.w.Faults {
 		r.diff("it %s", f.What)
 	}
-	if first, _ := r.w.M.Read64(r.start); first != entries[0] {
+	if first, _ := r.w.Mem.Read64(r.start); first != entries[0] {
 		r.Sorts = true // in place, by itself
 	}
 	if proof := r.w.Astray(err); proof != "" && r.strays == "" {
@@ -243,7 +240,7 @@ func (r *reader) atAdjust() {
 
 // init is the stand-in for what makes a callsite known to ftrace.
 func (r *reader) init(name string) {
-	if ip, err := r.w.M.Read64(r.w.Arg(1)); err != nil {
+	if ip, err := r.w.Mem.Read64(r.w.Arg(1)); err != nil {
 		r.diff("it gives %s %#x, which is not the address of a struct dyn_ftrace", name, r.w.Arg(1))
 	} else {
 		r.known = append(r.known, ip)
@@ -285,16 +282,15 @@ type BranchOut struct{ At, Target uint64 }
 
 // CallsOf are the direct calls in the body of fn, by address.
 func CallsOf(im *elfscan.Image, fn elfscan.Symbol) (out []BranchOut) {
-	for pc := fn.Addr; pc < fn.End(); pc += a64.Size {
-		word, ok := im.Word(pc)
+	for pc := fn.Addr; pc < fn.End(); {
+		in, ok := im.Insn(pc)
 		if !ok {
 			break
 		}
-		kind := a64.Classify(word)
-		target, _ := a64.Target(word, pc)
-		if kind == a64.Call || kind == a64.Branch && (target < fn.Addr || target >= fn.End()) {
-			out = append(out, BranchOut{pc, target})
+		if in.Flow == arch.Calls || in.Flow == arch.Jumps && (in.Target < fn.Addr || in.Target >= fn.End()) {
+			out = append(out, BranchOut{pc, in.Target})
 		}
+		pc += in.Size
 	}
 	return out
 }

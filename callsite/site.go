@@ -1,6 +1,7 @@
 package callsite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -130,7 +131,7 @@ func (t *Table) takeCall(s Site, shape *arch.Shape, data []byte, at uint64) Site
 		return s
 	}
 	if t.Image.Module() != nil && code[0] == x64.OpCall { // its target has a relocation
-		code = t.Image.Code(s.Entry, x64.CallSize)
+		code = t.Image.Code(s.Entry, x64.CallSize+len(x64.Endbr))
 	}
 	switch {
 	case [x64.CallSize]byte(code[:x64.CallSize]) == x64.Nop5:
@@ -139,6 +140,7 @@ func (t *Table) takeCall(s Site, shape *arch.Shape, data []byte, at uint64) Site
 		target := s.Entry + x64.CallSize + uint64(int64(int32(binary.LittleEndian.Uint32(code[1:]))))
 		s.OK = t.isTracer(target, shape)
 	}
+	s.Late = s.OK && !s.BTI && bytes.HasPrefix(code[x64.CallSize:], x64.Endbr[:])
 	return s
 }
 

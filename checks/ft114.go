@@ -1,7 +1,10 @@
 package checks
 
 import (
+	"bytes"
 	"debug/elf"
+	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,8 +16,8 @@ import (
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
-// FT114 finds code without a landing pad that is reached by BR or BLR, in a kernel
-// that is built with BTI.
+// FT114 finds code without a landing pad that is reached by an indirect branch, in a
+// kernel that is built with landing pads.
 var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	if im.Module() != nil {
@@ -24,56 +27,115 @@ var FT114 = check("FT114", func(pass *analysis.Pass) (any, error) {
 	if t == nil {
 		return notApplicable("%v", none)
 	}
+	pads := &t.Arch.Pads
 	late := latePads(t)
 	types := judgeTypes(pass)
 	if t.BTI == 0 && len(late) == 0 {
 		if types > 0 {
-			return examined("%s (kCFI; the kernel is not built with BTI)", plural.Of(types, "type"))
+			return examined("%s (kCFI; the kernel is not built with %s)", plural.Of(types, "type"), pads.Feature)
 		}
-		return notApplicable("the kernel is not built with BTI: none of %s has a landing pad", plural.Of(len(t.Addrs), "callsite"))
+		return notApplicable("the kernel is not built with %s: none of %s has a landing pad", pads.Feature, plural.Of(len(t.Addrs), "callsite"))
 	}
-	n := 0
-	for _, e := range t.Era.Indirect {
-		at, ok := im.Addr(e.Symbol)
-		if !ok || !im.IsText(at) {
-			continue
-		}
-		n++
-		if w, _ := im.Word(at); !e.Branch.Accepts(w) {
-			report(pass, at, say("%s begins with no landing pad", e.Symbol).
-				Because("%s stands at %#x, and is reached by %s", text(im, at), at, e.From).
-				Because(exception).
-				Because("BTI is in %s of %s: this kernel is built with it", plural.Number(t.BTI), plural.Of(len(t.Addrs), "callsite")).
-				Do("Begin it with BTI c"))
+	entries := indirectEntries(t)
+	for _, e := range entries {
+		if !e.accepts(im.Code(e.at, im.Arch().MaxInsn)) {
+			report(pass, e.at, say("%s begins with no landing pad", e.name).
+				Because("%s stands at %#x, and is reached by %s", text(im, e.at), e.at, e.from).
+				Because("%s", pads.Exception).
+				Because("%s is in %s of %s: this kernel is built with it", pads.Feature, plural.Number(t.BTI), plural.Of(len(t.Addrs), "callsite")).
+				Do("Begin it with %s", pads.Insn))
 		}
 	}
 	if len(late) > 0 {
-		c := say("%s has its landing pad behind ftrace's NOPs", im.Name(late[0].Func)).
-			Because("a BLR to the function lands on a NOP: " + exception)
+		c := say("%s has its landing pad behind %s", im.Name(late[0].Func), pads.BehindSite).
+			Because("%s: %s", pads.Late, pads.Exception)
 		if len(late) > 1 {
 			c = c.Because("so it is with %s", plural.Of(len(late)-1, "more function"))
 		}
-		report(pass, late[0].Func, c.Do("Build with a compiler that puts the landing pad first (GCC bug 92424)"))
+		report(pass, late[0].Func, c.Do("%s", pads.LateFix))
 	}
-	veneers := plural.Of(veneerPads(pass), "veneer")
+	what := plural.Of(len(entries), "entry point")
+	if pads.Veneer != nil {
+		what += ", " + plural.Of(veneerPads(pass), "veneer")
+	}
+	if removed, ok := judgeRemoved(pass, entries); ok {
+		what += fmt.Sprintf(", %s that the kernel removes", plural.Of(removed, "landing pad"))
+	}
 	if types > 0 {
-		return examined("%s, %s, %s (kCFI)", plural.Of(n, "entry point"), veneers, plural.Of(types, "type"))
+		what += fmt.Sprintf(", %s (kCFI)", plural.Of(types, "type"))
 	}
-	return examined("%s, %s", plural.Of(n, "entry point"), veneers)
+	return examined("%s", what)
 }, Sites, InKernel)
 
-// exception says what a branch to code without a landing pad is.
-const exception = "in a guarded page that is a Branch Target exception"
+// An indirectEntry is code that an indirect branch reaches.
+type indirectEntry struct {
+	name    string
+	at      uint64
+	from    string // the branch, in words
+	accepts func(code []byte) bool
+}
+
+// indirectEntries are those of the entry points, and of the functions that pointers of
+// the kernel point to, that the image has.
+func indirectEntries(t *SiteTable) (entries []indirectEntry) {
+	im := t.Image
+	for _, e := range t.Era.Indirect {
+		if at, ok := im.Addr(e.Symbol); ok && im.IsText(at) {
+			entries = append(entries, indirectEntry{e.Symbol, at, e.From, e.Accepts})
+		}
+	}
+	for _, p := range t.Arch.Pads.Pointers {
+		at, ok := im.Addr(p.Symbol)
+		if !ok {
+			continue
+		}
+		to, _ := im.Uint64(at)
+		if im.IsText(to) && !slices.ContainsFunc(entries, func(e indirectEntry) bool { return e.at == to }) {
+			entries = append(entries, indirectEntry{labelOf(im, to), to, p.From, t.Arch.Pads.Accepts})
+		}
+	}
+	return entries
+}
+
+// judgeRemoved reports entries whose landing pad the kernel removes when it boots, by a
+// table of those that no indirect branch reaches. It returns the number of entries of
+// that table. ok is false if the image has none.
+func judgeRemoved(pass *analysis.Pass, entries []indirectEntry) (n int, ok bool) {
+	im := image(pass)
+	table := im.Arch().Pads.Removed
+	start, ok1 := im.Addr(table[0])
+	stop, ok2 := im.Addr(table[1])
+	data, ok3 := im.Bytes(start, int(stop-start))
+	if !ok1 || !ok2 || !ok3 {
+		return 0, false
+	}
+	const size = 4
+	for i := 0; i+size <= len(data); i += size {
+		at := start + uint64(i)
+		at += uint64(int64(int32(binary.LittleEndian.Uint32(data[i:]))))
+		for _, e := range entries {
+			if e.at == at {
+				report(pass, e.at, say("%s loses its landing pad when the kernel boots", e.name).
+					Because("it is reached by %s", e.from).
+					Because("entry %d of %s says that no indirect branch reaches it", i/size, table[0]).
+					Because("%s", im.Arch().Pads.Exception).
+					Do("Have the tool that makes the table (objtool --ibt) know the function's address"))
+			}
+		}
+	}
+	return len(data) / size, true
+}
 
 // typed are the functions of the entry code that the kernel's C code calls by
 // pointers.
 var typed = []string{"ftrace_stub", "ftrace_stub_graph"}
 
-// judgeTypes reports a function of typed without the word before it that kCFI
+// judgeTypes reports a function of typed without the type before it that kCFI
 // compares ("arm64: Add types to indirect called assembly functions"). It returns
 // the number of types that it looked at: 0 if the kernel is not built with kCFI.
 func judgeTypes(pass *analysis.Pass) (n int) {
 	im := image(pass)
+	place := im.Arch().Type
 	for _, name := range typed {
 		typ, ok := im.Lookup("__kcfi_typeid_" + name)
 		at, found := im.Addr(name)
@@ -81,7 +143,8 @@ func judgeTypes(pass *analysis.Pass) (n int) {
 			continue
 		}
 		n++
-		if w, _ := im.Word(at - a64.Size); w != uint32(typ.Addr) {
+		if before := im.Code(at-place.Before, int(place.Before)); !bytes.Contains(before, place.Code(uint32(typ.Addr))) {
+			w, _ := im.Word(at - a64.Size)
 			report(pass, at, say("%s has no type for kCFI before it", name).
 				Because("%08x stands there; its type is %08x (__kcfi_typeid_%s)", w, uint32(typ.Addr), name).
 				Because("a call of it by a pointer is checked by kCFI, and traps").
@@ -107,7 +170,7 @@ func veneerPads(pass *analysis.Pass) (n int) {
 	im := image(pass)
 	im.EachFunction(func(fn uint64) {
 		s, ok := im.SymbolAt(fn)
-		if !ok || !strings.HasPrefix(s.Name, "__") || !strings.HasSuffix(s.Name, "_veneer") && !strings.Contains(s.Name, "Thunk_") {
+		if !ok || !im.Arch().Pads.Veneer(s.Name) {
 			return
 		}
 		target, branch, at := throughVeneer(im, fn)
@@ -119,7 +182,7 @@ func veneerPads(pass *analysis.Pass) (n int) {
 			report(pass, target, say("%s begins with no landing pad, and a veneer goes there", labelOf(im, target)).
 				Because("%s stands at %#x", text(im, target), target).
 				Because("it is reached by %s in %s, which the linker has put between it and a branch that does not reach it", branch, s.Name).
-				Because(exception).
+				Because("%s", im.Arch().Pads.Exception).
 				Do("Begin it with BTI c, or have the compiler do so"), relatedTo(im, at, "the branch")...)
 		}
 	})
@@ -153,19 +216,63 @@ func throughVeneer(im *elfscan.Image, fn uint64) (target uint64, branch a64.Bran
 	return 0, 0, 0
 }
 
-// modulePads is FT114 for a module: a branch that leaves the module, or goes from
-// text to init text or back, goes through a PLT entry where its target is out of
-// reach. The BR there needs a landing pad.
+// modulePads is FT114 for a module.
 func modulePads(pass *analysis.Pass) (any, error) {
-	im, kernel := image(pass), moduleKernel(pass)
+	kernel := moduleKernel(pass)
 	t := pass.ResultOf[Sites].(*SiteTable)
+	feature := image(pass).Arch().Pads.Feature
 	switch {
 	case t.BTI > 0:
 	case kernel.Kernel == nil:
-		return notApplicable("none of %s has a landing pad: the module is not built with BTI", plural.Of(len(t.Addrs), "callsite"))
+		return notApplicable("none of %s has a landing pad: the module is not built with %s", plural.Of(len(t.Addrs), "callsite"), feature)
 	case !kernel.guarded():
-		return notApplicable("the kernel is not built with BTI: none of its callsites has a landing pad")
+		return notApplicable("the kernel is not built with %s: none of its callsites has a landing pad", feature)
 	}
+	var what []string
+	if mods := image(pass).Arch().Modules; mods.PLT != "" {
+		what = append(what, pltPads(pass))
+	} else if len(mods.Called) > 0 {
+		what = append(what, calledPads(pass, t, mods.Called))
+	}
+	return examined("%s", strings.Join(what, ", "))
+}
+
+// calledPads reports functions of a module without a landing pad that the kernel calls
+// by pointers: those of the names, and traced functions that have the landing pad behind
+// their callsite. It says what it looked at.
+func calledPads(pass *analysis.Pass, t *SiteTable, names []string) string {
+	im := image(pass)
+	pads := &im.Arch().Pads
+	n := 0
+	for _, name := range names {
+		at, ok := im.Addr(name)
+		if !ok || !im.IsText(at) {
+			continue
+		}
+		if n++; !pads.Accepts(im.Code(at, im.Arch().MaxInsn)) {
+			c := say("%s begins with no landing pad, and the kernel calls it by a pointer", name).
+				Because("%s stands at %#x", text(im, at), at).
+				Because("%s", pads.Exception)
+			if t.BTI == 0 {
+				c = c.Because("none of %s of the module has a landing pad, and those of the kernel have", plural.Of(len(t.Addrs), "callsite"))
+			}
+			report(pass, at, c.Do("Build the module with the kernel's flags (-fcf-protection=branch), or begin it with %s", pads.Insn))
+		}
+	}
+	if late := latePads(t); len(late) > 0 {
+		report(pass, late[0].Func, say("%s has its landing pad behind %s", im.Name(late[0].Func), pads.BehindSite).
+			Because("%s: %s", pads.Late, pads.Exception).
+			Because("so it is with %s of the module", plural.Of(len(late), "function")).
+			Do("%s", pads.LateFix))
+	}
+	return fmt.Sprintf("%s that the kernel calls by pointers", plural.Of(n, "function"))
+}
+
+// pltPads reports targets without a landing pad: a branch that leaves the module, or
+// goes from text to init text or back, goes through a PLT entry where its target is out
+// of reach, and the BR there needs a landing pad. It says what it looked at.
+func pltPads(pass *analysis.Pass) string {
+	im, kernel := image(pass), moduleKernel(pass)
 	m := im.Module()
 	type branch struct {
 		at, target uint64
@@ -219,7 +326,7 @@ func modulePads(pass *analysis.Pass) (any, error) {
 		}
 		report(pass, place, c.Do("Build the code with branch protection of all functions that another section calls"), near...)
 	}
-	return examined("%s of branches that may go through a PLT entry", plural.Of(len(judged), "target"))
+	return plural.Of(len(judged), "target") + " of branches that may go through a PLT entry"
 }
 
 // partOf names the part of a module that addr lies in.

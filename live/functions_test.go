@@ -174,7 +174,6 @@ func answersOf(t *testing.T, k *tracing.Kernel, module *elfscan.Image) []byte {
 // blacklist of kprobes, probes that are registered, programs that are attached.
 func TestFunctions(t *testing.T) {
 	number(t)
-	needQemu(t)
 	names := []string{"trixie", "bookworm", "bullseye", "sid"}
 	if s := os.Getenv("FTLINT_LIVE_FUNCTIONS"); s != "" {
 		names = strings.Fields(s)
@@ -182,11 +181,8 @@ func TestFunctions(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			im := images.Kernel(t, name)
+			needQemu(t, im)
 			callsite.Attach(im)
-			image := filepath.Join(t.TempDir(), "Image")
-			if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
-				t.Fatal(err)
-			}
 			k, err := tracing.Of(im)
 			if err != nil {
 				t.Fatal(err)
@@ -198,7 +194,7 @@ func TestFunctions(t *testing.T) {
 				files = append(files, file{"modules/" + module.Module().Info.Name + ".ko", isFile, text})
 			}
 			files[0].data = lines
-			m := machine{initrd: initrd(t, "", files...), bad: misbehaves, args: "nokaslr"}
+			m, image := bootable(t, im, files...)
 			v, err := m.boot(t, image)
 			if err != nil {
 				t.Fatal(err)

@@ -49,13 +49,14 @@ func number(t *testing.T) int {
 	return n
 }
 
-func needQemu(t *testing.T) {
+func needQemu(t *testing.T, im *elfscan.Image) {
 	t.Helper()
-	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
+	name := boards[im.Arch()].qemu
+	if _, err := exec.LookPath(name); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("no qemu-system-aarch64")
+			t.Fatal("no " + name)
 		}
-		t.Skip("NO qemu-system-aarch64, nothing is booted")
+		t.Skipf("NO %s, nothing is booted", name)
 	}
 }
 
@@ -63,7 +64,7 @@ func needQemu(t *testing.T) {
 func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
 	t.Helper()
 	im := images.Built(t, name, slices.Index(kernels, name) < inCI)
-	needQemu(t)
+	needQemu(t, im)
 	k := &kernel{name: name, vmlinux: im.Path}
 	var err error
 	if k.image, err = os.ReadFile(filepath.Join(filepath.Dir(im.Path), "Image")); err != nil {
@@ -77,7 +78,8 @@ func open(t *testing.T, name string) (*kernel, *elfscan.Image) {
 		t.Fatalf("%s has no _text", im.Path)
 	}
 	k.text = text
-	k.machine = machine{initrd: initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves, slow: slow[name]}
+	b := boards[im.Arch()]
+	k.machine = machine{board: b, initrd: b.initrd(t, filepath.Join(filepath.Dir(im.Path), "modules")), args: "nokaslr", bad: misbehaves, slow: max(b.slow, slow[name])}
 	return k, im
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +79,6 @@ func (a *attachment) isProgram() bool { return a.call == "program" }
 // see, are what ftlint says.
 func TestTrampolines(t *testing.T) {
 	number(t)
-	needQemu(t)
 	names := []string{"bookworm", "trixie", "sid"}
 	if s := os.Getenv("FTLINT_LIVE_FUNCTIONS"); s != "" {
 		names = strings.Fields(s)
@@ -91,6 +89,7 @@ func TestTrampolines(t *testing.T) {
 }
 
 func attachAll(t *testing.T, im *elfscan.Image) {
+	needQemu(t, im)
 	table, err := callsite.Of(im)
 	if err != nil {
 		t.Fatal(err)
@@ -135,11 +134,7 @@ func attachAll(t *testing.T, im *elfscan.Image) {
 			fmt.Fprintf(&lines, "prog %v %#x %d\n", prog.Kind, prog.Cookie, a.rets[i])
 		}
 	}
-	image := filepath.Join(t.TempDir(), "Image")
-	if err := os.WriteFile(image, flat(t, im), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	m := machine{initrd: initrd(t, "", file{"trampolines", isFile, lines.Bytes()}), bad: misbehaves, args: "nokaslr"}
+	m, image := bootable(t, im, file{"trampolines", isFile, lines.Bytes()})
 	v, err := m.boot(t, image)
 	if err != nil {
 		t.Fatal(err)

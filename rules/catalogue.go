@@ -122,7 +122,6 @@ var catalogue = []Rule{
 		ID: "FT114", Name: "landing-pad-missing", Severity: Error,
 		Title: "code reached by BR/BLR in a BTI kernel does not begin with a landing pad",
 		On:    Kernels | Modules,
-		NotOn: onX86("landing pads are not judged on x86 yet"),
 		Sees:  Symbols | Execution,
 	},
 	{

@@ -25,11 +25,12 @@ const CallSize = 5
 
 // Opcodes of instructions that ftrace writes.
 const (
-	OpCall  = 0xe8 // CALL rel32
-	OpJump  = 0xe9 // JMP rel32
-	OpInt3  = 0xcc
-	OpRet   = 0xc3
-	OpShort = 0xeb // JMP rel8
+	OpCall   = 0xe8 // CALL rel32
+	OpJump   = 0xe9 // JMP rel32
+	OpInt3   = 0xcc
+	OpMovEAX = 0xb8 // MOV imm32 to EAX
+	OpRet    = 0xc3
+	OpShort  = 0xeb // JMP rel8
 )
 
 // Nop5 is the NOP of 5 bytes that the kernel puts where a callsite calls nothing

@@ -12,7 +12,6 @@ import (
 
 // Commands, types of programs and of attachments of bpf(2) (include/uapi/linux/bpf.h).
 const (
-	sysBPF            = 280 // the number of the system call on arm64
 	mapCreate         = 0
 	mapLookupElem     = 1
 	progLoad          = 5

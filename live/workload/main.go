@@ -8,7 +8,8 @@
 // counts those. An Oops, a WARNING, or no such end is for its caller to see. A file
 // /callsites has it compare callsites instead: see words.go. A file /functions has it
 // compare what can be traced: see functions.go. A file /trampolines has it attach BPF
-// programs: see trampolines.go.
+// programs: see trampolines.go. A file /dynamic has it print ftrace's own trampolines: see
+// dynamic.go.
 package main
 
 import (
@@ -58,6 +59,8 @@ func main() {
 		compareFunctions()
 	case syscall.Access("/trampolines", 0) == nil:
 		compareTrampolines()
+	case syscall.Access("/dynamic", 0) == nil:
+		dumpDynamic()
 	default:
 		for _, part := range parts {
 			fmt.Println("LIVE", part.name)
@@ -522,8 +525,7 @@ func load(name, params string) error {
 	}
 	b := []byte(text)
 	p, _ := syscall.BytePtrFromString(params)
-	const initModule = 105
-	if _, _, e := syscall.Syscall(initModule, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(p))); e != 0 {
+	if _, _, e := syscall.Syscall(syscall.SYS_INIT_MODULE, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(p))); e != 0 {
 		return e
 	}
 	return nil
@@ -531,8 +533,7 @@ func load(name, params string) error {
 
 func unload(name string) {
 	p, _ := syscall.BytePtrFromString(name)
-	const deleteModule = 106
-	if _, _, e := syscall.Syscall(deleteModule, uintptr(unsafe.Pointer(p)), 0, 0); e != 0 {
+	if _, _, e := syscall.Syscall(syscall.SYS_DELETE_MODULE, uintptr(unsafe.Pointer(p)), 0, 0); e != 0 {
 		wrong("module %s is not unloaded: %v", name, e)
 	}
 }

@@ -35,3 +35,7 @@ void text_poke_queue(void *addr, const void *opcode, unsigned long len, const vo
 	text_poke_bp(addr, opcode, len, emulate);
 }
 void text_poke_finish(void) { asm volatile(""); }
+void sort(void *base, unsigned long num, unsigned long size, int (*cmp)(const void *a, const void *b), void *swap)
+{
+	asm volatile("" : : "r"(base), "r"(num), "r"(size), "r"(cmp), "r"(swap));
+}

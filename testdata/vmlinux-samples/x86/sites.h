@@ -16,6 +16,7 @@ extern int ftrace_poke_late;
 void text_poke_early(void *addr, const void *opcode, unsigned long len);
 void text_poke_queue(void *addr, const void *opcode, unsigned long len, const void *emulate);
 void text_poke_finish(void);
+void sort(void *base, unsigned long num, unsigned long size, int (*cmp)(const void *a, const void *b), void *swap);
 
 struct insn {
 	unsigned char bytes[CALL_SIZE];

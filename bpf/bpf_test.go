@@ -171,6 +171,27 @@ func TestRefusesAll(t *testing.T) {
 	}
 }
 
+// Where the size is computed, but badly, nothing is generated.
+func TestSizeMisbehaves(t *testing.T) {
+	im := images.Sample(t, "builders/bpf-good.elf")
+	k := open(t, im)
+	kvfree, _ := im.Addr("kvfree")
+	call, err := a64.EncodeBL(k.Size+8, kvfree)
+	for i, w := range []uint32{0xa9bf7bfd, 0xd2800020, call, 0x52801480, 0xa8c17bfd, a64.RET} { // frees 1, and returns 164
+		err = errors.Join(err, im.SetWord(k.Size+uint64(i)*a64.Size, w))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := k.cases(false)[0]
+	if one := newBench(k).try(&c, false); len(one.Failed) != 1 || one.Failed[0].Diffs[0].Text != "calls kvfree of 0x1, which was not allocated" {
+		t.Errorf("%v, %v", one.Failed, one.Stuck)
+	}
+	if l, err := k.Show(&c); err == nil {
+		t.Errorf("a trampoline of %d words is shown", len(l.Parts))
+	}
+}
+
 // Arguments are where the procedure call standard says (AAPCS64, 6.8.2).
 func TestPlaces(t *testing.T) {
 	wide := Arg{Size: 16, Wide: true}

@@ -127,7 +127,7 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 	whose = theCore
 	run(prepare, func() { x.bracket(postProcess) })
 	run(postProcess, func() { x.bracket(prepare) })
-	if whose = theArch; x.lock.mutex != 0 {
+	if whose = theArch; x.lock.late != 0 {
 		run(prepare, x.opens)
 		run(postProcess, x.closes)
 	}

@@ -95,10 +95,11 @@ type Arch struct {
 	// to its caller.
 	Live, Saved []int
 
-	// Current and Preempt are the places, in the memory that the kernel copies for each
-	// processor, of the pointer to the task that runs, and of the number of reasons not
-	// to schedule another, which has 4 bytes. They are empty if neither is there.
-	Current, Preempt []PerCPU
+	// Current, Preempt and Canary are the places, in the memory that the kernel copies for
+	// each processor, of the pointer to the task that runs, of the number of reasons not
+	// to schedule another, which has 4 bytes, and of what the stack protector compares.
+	// They are empty if none is there.
+	Current, Preempt, Canary []PerCPU
 
 	Patching Patching
 	Modules  Modules

@@ -98,9 +98,11 @@ var X86 = &Arch{
 	// mark_rodata_ro() in arch/x86/mm/init_64.c rounds _etext up.
 	Boundaries: []string{"_text", "__start_rodata", "__end_rodata", "_sdata", "__init_begin", "__init_end", "_end"},
 
-	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both.
+	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both; fixed_percpu_data is that of
+	// arch/x86/include/asm/processor.h, up to 6.14.
 	Current: []PerCPU{{"current_task", 0}, {"pcpu_hot", 0}},
 	Preempt: []PerCPU{{"__preempt_count", 0}, {"pcpu_hot", 8}},
+	Canary:  []PerCPU{{"__stack_chk_guard", 0}, {"fixed_percpu_data", 40}},
 
 	Patching: Patching{
 		Interface: "text_poke_bp",

@@ -94,10 +94,11 @@ type Arch struct {
 	// to its caller.
 	Live, Saved []int
 
-	// Current and Preempt are the places, in the memory that the kernel copies for each
-	// processor, of the pointer to the task that runs, and of the number of reasons not
-	// to schedule another, which has 4 bytes. They are empty if neither is there.
-	Current, Preempt []PerCPU
+	// Current, Preempt and Canary are the places, in the memory that the kernel copies for
+	// each processor, of the pointer to the task that runs, of the number of reasons not
+	// to schedule another, which has 4 bytes, and of what the stack protector compares.
+	// They are empty if none is there.
+	Current, Preempt, Canary []PerCPU
 
 	Patching Patching
 	Modules  Modules
@@ -223,8 +224,9 @@ type Relocs struct {
 
 // Modules names the parts of a module that are for ftrace.
 type Modules struct {
-	// Base is the lowest address of modules; 0 if that depends on the image.
-	Base uint64
+	// Base is the lowest address of modules, End the first behind them; 0 if that
+	// depends on the image.
+	Base, End uint64
 	// Tables are the sections that can list a module's callsites. The loader
 	// takes the first of them that the module has.
 	Tables []string

@@ -97,9 +97,11 @@ var X86 = &Arch{
 	// mark_rodata_ro() in arch/x86/mm/init_64.c rounds _etext up.
 	Boundaries: []string{"_text", "__start_rodata", "__end_rodata", "_sdata", "__init_begin", "__init_end", "_end"},
 
-	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both.
+	// pcpu_hot is struct pcpu_hot of 6.2 to 6.14, with both; fixed_percpu_data is that of
+	// arch/x86/include/asm/processor.h, up to 6.14.
 	Current: []PerCPU{{"current_task", 0}, {"pcpu_hot", 0}},
 	Preempt: []PerCPU{{"__preempt_count", 0}, {"pcpu_hot", 8}},
+	Canary:  []PerCPU{{"__stack_chk_guard", 0}, {"fixed_percpu_data", 40}},
 
 	Patching: Patching{
 		Interface: "text_poke_bp",
@@ -117,7 +119,8 @@ var X86 = &Arch{
 		Finish:    []string{"text_poke_finish", "smp_text_poke_batch_finish"},
 	},
 	Modules: Modules{
-		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
+		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR with KASLR
+		End:    0xffff_ffff_ff00_0000, // MODULES_END
 		Tables: []string{"__mcount_loc"},
 		Called: []string{"init_module", "cleanup_module"},
 	},

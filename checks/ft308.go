@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -71,7 +72,7 @@ func brokenBy(r *trampoline.Run) string {
 		return "where no memory was given"
 	case a == nil && (r.Situation == trampoline.BadCopy || r.Situation == trampoline.BadPerm || r.Situation == trampoline.BadPatch):
 		return "which is freed memory"
-	case r.Situation == trampoline.BadCopy && !r.Called:
+	case r.Situation == trampoline.BadCopy && (!r.Called || differs(r)):
 		return "a trampoline that was not copied in full"
 	case r.Situation == trampoline.BadPerm && a.PermAt(r.Trampoline)&writeExec != emu.Exec:
 		return fmt.Sprintf("a trampoline whose page is %v", a.PermAt(r.Trampoline))
@@ -81,6 +82,11 @@ func brokenBy(r *trampoline.Run) string {
 		return "a trampoline that does not come to ftrace_graph_caller"
 	}
 	return ""
+}
+
+// differs reports whether the trampoline is not the model's.
+func differs(r *trampoline.Run) bool {
+	return slices.ContainsFunc(r.Diffs, func(d trampoline.Diff) bool { return d.Kind != trampoline.Misconduct })
 }
 
 // failing names the call that failed in a run, and the address at which the

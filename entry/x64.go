@@ -63,6 +63,10 @@ const (
 // clobberedX64 are the registers that a function may clobber (psABI, "Registers").
 var clobberedX64 = []int{emux64.RAX, emux64.RCX, emux64.RDX, emux64.RSI, emux64.RDI, emux64.R8, emux64.R9, emux64.R10, emux64.R11}
 
+// spAtSiteX64 is RSP at the callsite. In the frames of entry code it has bits of their
+// sizes, so that setting these is another thing than adding them.
+const spAtSiteX64 = spAtSite + 0x40
+
 func newRunnerX64(t *callsite.Table, site callsite.Site, guarded bool) *runnerX64 {
 	w := world.New(t.Image)
 	return &runnerX64{w: w, m: w.X, im: t.Image, era: t.Era, arch: t.Arch, site: site, guarded: guarded, page: CallbackPage(t.Image)}
@@ -169,7 +173,7 @@ func (r *runnerX64) setUp() {
 	r.ops, err = place(w, r.built)
 	r.must(err)
 	mark(r.before[:])
-	r.sp = spAtSite
+	r.sp = spAtSiteX64
 	r.above, err = fillStack(w.Mem, r.sp)
 	r.must(err)
 	r.above[0] = r.page + OffCaller

@@ -40,6 +40,7 @@ type x64Worlds struct {
 	err   error
 	sites []callsite.Site
 	ops   map[string]uint64
+	types *callsite.Types
 
 	// own are the addresses of buffers that no other function looks at.
 	own map[uint64]bool
@@ -58,7 +59,7 @@ var ownX64 = []string{"insn.", "__already_done", "ftrace_expected"}
 
 func newX64Worlds(t *testing.T, im *elfscan.Image, sites []callsite.Site, play func(*x64Worlds)) *x64Worlds {
 	t.Helper()
-	j := &x64Worlds{im: im, w: world.New(im), play: play, sites: sites, own: map[uint64]bool{}, updates: map[uint64]int{}}
+	j := &x64Worlds{im: im, w: world.New(im), play: play, sites: sites, types: callsite.ReadTypes(im, true), own: map[uint64]bool{}, updates: map[uint64]int{}}
 	j.m = j.w.X
 	j.w.Mem.WatchLoaded = true
 	fn, ok := im.Lookup("arch_ftrace_update_trampoline")
@@ -134,7 +135,9 @@ func (j *x64Worlds) run(i int, m *mutants.X64) []uint64 {
 	j.seen, j.done, j.stores, j.refused = j.seen[:0], false, 0, false
 	j.iter = nil
 	clear(j.updates)
-	j.must(j.w.Mem.Write64(0x28, j.r.Uint64())) // the canary of the stack protector, at GS
+	if canary, ok := j.w.PerCPU(arch.X86.Canary); ok {
+		j.must(j.w.Mem.Write64(canary, j.r.Uint64()))
+	}
 	if m != nil {
 		j.must(j.w.Mem.Write(m.Addr, m.Code))
 	}
@@ -197,11 +200,11 @@ func (j *x64Worlds) hooks() {
 	j.hook("w", nil, "ftrace_modify_all_code")
 	next := func(i int) uint64 {
 		if i < len(j.iter) {
-			return world.Heap + 0x8000 + uint64(i)*16
+			return 0xffff_0001_0000_0000 + uint64(i)<<32
 		}
 		return 0
 	}
-	index := func() int { return int(j.w.Arg(0)-world.Heap-0x8000) / 16 }
+	index := func() int { return int(j.w.Arg(0)>>32) - 0xffff_0001 }
 	j.hook("", func() uint64 { return next(0) }, "ftrace_rec_iter_start")
 	j.hook("x", func() uint64 { return next(index() + 1) }, "ftrace_rec_iter_next")
 	j.hook("x", func() uint64 {
@@ -215,6 +218,20 @@ func (j *x64Worlds) hooks() {
 	j.hook("x", func() uint64 { return read(j.w.Arg(0) + 64) }, "ftrace_get_addr_curr")
 	j.hook("x", func() uint64 { return read(j.w.Arg(0) + 72) }, "ftrace_get_addr_new")
 	j.hook("xx", nil, "ftrace_bug") // to whom another error tells the same
+	j.w.Hook(func(name string) error {
+		j.note(j.addr(name), j.w.Arg(0), j.w.Arg(1), hide(j.w.Arg(3)))
+		j.w.SetResult(high)
+		if j.r.IntN(3) == 0 {
+			j.w.SetResult(high | uint64(pick(j.r, 1, 0xffff_fff0, j.r.Uint32())))
+		}
+		return nil
+	}, arch.X86.GraphEnter...)
+	j.w.AtCall = func(name string) {
+		if slices.Contains(arch.X86.Patching.WriteBytes, name) && name != "text_poke_early" {
+			j.note(hide(j.w.Arg(3))) // what is emulated meanwhile
+		}
+	}
+	j.hook("", nil, "__SCT__preempt_schedule_notrace", "preempt_schedule_notrace", "preempt_schedule_notrace_thunk")
 }
 
 // events notes what was done, in order: what is stored to memory is looked at as a
@@ -388,7 +405,7 @@ func playX64Builder(j *x64Worlds) {
 func (j *x64Worlds) x64Code(at uint64, targets ...uint64) []byte {
 	call, _ := x64.EncodeCall(at, targets[j.r.IntN(len(targets))])
 	code := pick(j.r, bytes.Clone(x64.Nop5[:]), bytes.Clone(x64.Nop5[:]), call[:], call[:], call[:])
-	if j.r.IntN(5) == 0 {
+	if j.r.IntN(3) == 0 {
 		code[j.r.IntN(len(code))] ^= 1 << j.r.IntN(8)
 	}
 	return code
@@ -415,10 +432,15 @@ func playX64Site(j *x64Worlds) {
 		j.must(errors.Join(m.Write64(rec, at), m.Write64(rec+8, r.Uint64()), m.Write64(rec+64, curr), m.Write64(rec+72, target()), m.Watch(rec, 128)))
 		j.updates[rec] = pick(r, 0, 1, 1, 2, 2, 3, 3)
 		j.iter = append(j.iter, rec)
-		if j.updates[rec] == 1 && r.IntN(3) > 0 {
-			_ = m.Write(at, x64.Nop5[:])
-		} else if call, _ := x64.EncodeCall(at, curr); r.IntN(3) > 0 {
-			_ = m.Write(at, call[:])
+		stands, _ := x64.EncodeCall(at, curr)
+		if j.updates[rec] == 1 {
+			stands = x64.Nop5
+		}
+		if r.IntN(3) > 0 {
+			if r.IntN(6) == 0 {
+				stands[4] ^= 1 << r.IntN(8)
+			}
+			_ = m.Write(at, stands[:])
 		}
 	}
 	j.refused = true // judged by the results
@@ -433,6 +455,14 @@ func playX64Site(j *x64Worlds) {
 	rec := j.iter[0]
 	switch name := pick(r, "ftrace_make_call", "ftrace_make_nop", "ftrace_modify_call", "ftrace_replace_code", "ftrace_replace_code"); name {
 	case "ftrace_make_call":
+		at, _ := m.Read64(rec)
+		stands := x64.Nop5
+		if r.IntN(4) == 0 {
+			stands[4] ^= 1 << r.IntN(8)
+		}
+		if r.IntN(3) > 0 {
+			_ = m.Write(at, stands[:])
+		}
 		j.call(name, 32, rec, target())
 	case "ftrace_make_nop":
 		addr, _ := m.Read64(rec + 64)
@@ -444,9 +474,59 @@ func playX64Site(j *x64Worlds) {
 			j.iter = nil
 		}
 		j.set("ftrace_poke_late", 1)
-		j.call(name, 0, uint64(pick(r, uint32(0), 1, 1, 2, r.Uint32())))
+		j.call(name, 0, r.Uint64N(2))
 	}
 	look()
+}
+
+// playX64Hook calls one of the functions by which the core drives the architecture.
+func playX64Hook(j *x64Worlds) {
+	r, m := j.r, j.w.Mem
+	regs, parent := j.w.Object(512), j.w.Object(64)
+	for off := uint64(0); off < 512; off += 8 {
+		j.must(m.Write64(regs+off, r.Uint64()))
+	}
+	j.must(m.Write64(regs+152, parent)) // pt_regs.sp
+	j.must(m.Write64(parent, r.Uint64()))
+	j.must(errors.Join(m.Watch(regs, 512), m.Watch(parent, 64)))
+	task := make([]byte, 16<<10)
+	if r.IntN(3) == 0 {
+		for i := range task {
+			task[i] = byte(r.Uint32())
+		}
+	}
+	j.must(m.Write(world.Task, task))
+	if off := j.types.GraphPause; j.types.HasGraphPause && r.IntN(4) > 0 {
+		j.must(m.Write32(world.Task+off, 0))
+	}
+	if off := j.types.Recursion; j.types.HasRecursion {
+		j.must(m.Write64(world.Task+off, pick(r, 0, 0, 1<<r.IntN(10), 1<<r.IntN(10), r.Uint64())))
+	}
+	if count, ok := j.w.PerCPU(arch.X86.Preempt); ok {
+		j.must(m.Write32(count, pick(r, 0, 1, 1<<31, 1<<8, 1<<16, 1<<20, 1<<16|1<<8, r.Uint32()&0x8fff_ffff)))
+	}
+	name := pick(r, "ftrace_update_ftrace_func", "arch_ftrace_update_code", "ftrace_arch_code_modify_prepare", "ftrace_arch_code_modify_post_process",
+		"ftrace_graph_func", "ftrace_graph_func", "prepare_ftrace_return")
+	switch name {
+	case "ftrace_update_ftrace_func":
+		j.call(name, 32, arch.X86.Modules.Base+1<<24-r.Uint64N(1<<30))
+	case "arch_ftrace_update_code":
+		j.call(name, 0, uint64(r.Uint32()))
+	case "ftrace_graph_func":
+		j.call(name, 0, r.Uint64(), r.Uint64(), r.Uint64(), regs)
+	case "prepare_ftrace_return":
+		j.call(name, 0, r.Uint64(), parent, 0)
+	default:
+		j.call(name, 0)
+	}
+	for a := parent; a < parent+64; a += 8 {
+		v, _ := m.Read64(a)
+		j.note(v)
+	}
+	_ = m.Read(world.Task, task)
+	for c := range slices.Chunk(task, 8) {
+		j.note(binary.LittleEndian.Uint64(c))
+	}
 }
 
 // Of struct pt_regs: what ftrace's callbacks get of it in any case, and what with

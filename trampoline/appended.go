@@ -25,10 +25,16 @@ import (
 // entry code: create_trampoline() of x86-64. The memory lies among the modules, which
 // CALL reaches from everywhere.
 
+// nextAway is the distance of the second callback from the page of the first, in bytes:
+// each byte of a displacement to it is another one.
+const nextAway = 0x0203_0480
+
 // appending executes such a builder in the situations that it knows.
 func (t *builder) appending(template *Template) {
 	x := &appender{builder: t, template: template}
 	t.judge = x.compare
+	t.next = t.page - nextAway
+	t.fill = true
 	t.watchLock()
 	if _, ok := t.Image.Addr("__vmalloc_node_range"); ok {
 		t.Unhook("module_alloc") // its own call says which permissions the memory has, and whether they are reset
@@ -110,6 +116,7 @@ func (t *builder) watchLock() {
 			t.Fault(t.Caller(), "calls %s() for text_mutex twice", name)
 		}
 		t.locked = lock
+		t.SetInt(-1) // they have no result
 		return nil
 	}, "mutex_lock", "mutex_unlock")
 }

@@ -24,9 +24,11 @@ type builder struct {
 	all     *Results
 
 	page  uint64 // see entry.CallbackPage
+	next  uint64 // address of the callback after the update
 	graph uint64 // address of ftrace_graph_active; 0 if the image has no such variable
 	ops   uint64 // address of the ftrace_ops of the run
 
+	fill    bool   // the core's members of an ops are not zero
 	feature uint64 // see findFeature
 	locked  bool   // see watchLock
 }
@@ -62,6 +64,7 @@ func Build(table *callsite.Table) *Results {
 	}
 	w := world.New(im)
 	t := &builder{World: w, table: table, mem: world.NewMemory(w), members: members, all: all, page: entry.CallbackPage(im)}
+	t.next = t.page + offCallback2
 	t.hookOps()
 	if table.Arch.AppendsReturn {
 		t.appending(template)
@@ -323,6 +326,9 @@ func (t *builder) start(r *Run) {
 	}
 	t.Mem.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
 	t.ops = t.Object(callsite.OpsSize)
+	if t.fill {
+		t.fillOps()
+	}
 	flags := t.members.usual
 	if r.Regs {
 		flags |= t.members.saveRegs
@@ -349,6 +355,18 @@ func (t *builder) start(r *Run) {
 	}
 	if slot, ok := t.Image.Addr(r.Slot); ok {
 		r.Err = t.Mem.Write32(slot, r.Alien)
+	}
+}
+
+// fillOps gives the members of the ops values that no builder may use, but for those
+// that are its own.
+func (t *builder) fillOps() {
+	for off := uint64(0); off < callsite.OpsSize; off += 8 {
+		v := uint64(world.ObjectMark<<48 | off)
+		if off == t.members.trampoline || off == t.members.size {
+			v = 0
+		}
+		t.mustWrite64(t.ops+off, v)
 	}
 }
 
@@ -481,11 +499,12 @@ func (l *lifetime) stands(r *Run) bool { return r.Err == nil && r.Trampoline == 
 
 // first and second are the addresses of the two callbacks that it gets in turn.
 func (l *lifetime) first() uint64  { return l.page + entry.OffCallback }
-func (l *lifetime) second() uint64 { return l.page + offCallback2 }
+func (l *lifetime) second() uint64 { return l.builder.next }
 
-// updates gives it another callback.
+// updates gives it another callback. From then on its otherFlags are set.
 func (l *lifetime) updates() bool {
 	r := l.next(Updated, l.second())
+	l.mustWrite64(l.ops+l.members.flags, l.near.Flags|otherFlags&^l.members.saveRegs)
 	l.update(&r)
 	if l.stands(&r) {
 		l.judge(&r)

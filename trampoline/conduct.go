@@ -39,6 +39,9 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 			bad(fn, fmt.Sprintf("changes ops->%s, which is the core's", m.name), fmt.Sprintf("from %#x to %#x", before[m.off/8], now))
 		}
 	}
+	if t.fill {
+		t.keeps(before, bad)
+	}
 	was := before[t.members.flags/8]
 	if other := (was ^ r.Flags) &^ t.members.allocTramp; other != 0 {
 		bad(fn, "changes flags of the ops other than FTRACE_OPS_FL_ALLOC_TRAMP", fmt.Sprintf("it changes the bits %#x", other))
@@ -103,6 +106,20 @@ func (t *builder) conduct(r *Run, fn uint64, before []uint64) {
 		}
 		if r.Trampoline != 0 {
 			bad(fn, "leaves a freed trampoline in ops->trampoline", fmt.Sprintf("ops->trampoline is %#x: the next update writes there", r.Trampoline))
+		}
+	}
+}
+
+// keeps judges the members of the ops that no builder has a name for.
+func (t *builder) keeps(before []uint64, bad func(pc uint64, what string, facts ...string)) {
+	for i, was := range before {
+		off := uint64(i) * 8
+		switch off {
+		case t.members.fn, t.members.flags, t.members.trampoline, t.members.size:
+			continue
+		}
+		if now, err := t.Mem.Read64(t.ops + off); err == nil && now != was && !slices.ContainsFunc(t.members.core, func(m opsMember) bool { return m.off == off }) {
+			bad(t.all.Builder, fmt.Sprintf("changes the ops at +%#x, which is the core's", off), fmt.Sprintf("from %#x to %#x", was, now))
 		}
 	}
 }

@@ -45,8 +45,12 @@ type World struct {
 	// AtCall, if not nil, is called before each stand-in.
 	AtCall func(name string)
 
-	cpu     cpu
-	arch    *arch.Arch
+	cpu  cpu
+	arch *arch.Arch
+	// perCPU is the distance of the processor's variables from their addresses in the
+	// image, and perCPUSize their size, if they lie at address 0 there.
+	perCPU, perCPUSize uint64
+
 	current uint64              // address of the pointer to the task that runs; 0: a register has it
 	flags   bool                // the value of all condition flags after the last call
 	from    uint64              // address of the instruction that runs, or that called the stand-in; 0: see Caller
@@ -102,7 +106,7 @@ func (w *World) SP() uint64 { return w.cpu.sp() }
 func (w *World) PerCPU(variable []arch.PerCPU) (addr uint64, ok bool) {
 	for _, v := range variable {
 		if a, ok := w.Image.Addr(v.Symbol); ok {
-			return a + v.Offset, true
+			return w.perCPU + a + v.Offset, true
 		}
 	}
 	return 0, false
@@ -165,6 +169,12 @@ func (w *World) Object(size uint64) uint64 {
 // read and executed. The rest can be read and, unless the kernel maps it
 // read-only, written.
 func (w *World) load(addr uint64, page []byte) (emu.Perm, bool) {
+	switch off := addr - w.perCPU; {
+	case off < w.perCPUSize:
+		addr = off
+	case addr < w.perCPUSize:
+		return 0, false
+	}
 	if !w.Image.ReadAt(addr, page) {
 		return 0, false
 	}

@@ -9,12 +9,14 @@ import (
 	code "github.com/ftlint/ftlint/x64"
 )
 
-// cpuX64 is the cpu of an x86-64 image. GS is 0: the variables of the processor are
-// those of the image, which the kernel copies for each processor.
+// cpuX64 is the cpu of an x86-64 image. The variables of the processor are those of the
+// image, which the kernel copies for each processor. Where they lie from address 0 on, GS
+// leads to a copy elsewhere, so that nothing is at NULL.
 type cpuX64 struct {
 	w *World
 	*x64.Machine
 	canary uint64 // address of the stack protector's; 0 if the image has none
+	this   uint64 // address of this_cpu_off, by which code computes addresses of variables; 0: none
 }
 
 func newX64(w *World) {
@@ -26,11 +28,13 @@ func newX64(w *World) {
 		}
 		return emu.Halt
 	}
-	c := cpuX64{w: w, Machine: w.X}
-	if a, ok := w.Image.Addr("fixed_percpu_data"); ok {
-		const canary = 40 // offset in struct fixed_percpu_data (arch/x86/include/asm/processor.h)
-		c.canary = a + canary
+	if start, ok := w.Image.Addr("__per_cpu_start"); ok && start == 0 {
+		end, _ := w.Image.Addr("__per_cpu_end")
+		w.perCPU, w.perCPUSize = perCPU, min(end, 16<<20)
 	}
+	c := cpuX64{w: w, Machine: w.X}
+	c.canary, _ = w.PerCPU(w.arch.Canary)
+	c.this, _ = w.PerCPU([]arch.PerCPU{{Symbol: "this_cpu_off"}})
 	w.Mem, w.cpu = &w.X.Core, c
 	w.current, _ = w.PerCPU(w.arch.Current)
 }
@@ -41,13 +45,16 @@ const ud2 = "UD2"
 func (c cpuX64) reset() {
 	c.Reset()
 	c.R[x64.RSP] = StackTop
-	if c.canary != 0 {
-		_ = c.Write64(c.canary, canary) // an image without per-CPU data has none
-	}
-	if c.w.current != 0 {
-		_ = c.Write64(c.w.current, Task) // an image without that page has no code that reads it
+	c.GS = c.w.perCPU
+	for _, v := range [][2]uint64{{c.canary, canary}, {c.this, c.w.perCPU}, {c.w.current, Task}} {
+		if v[0] != 0 {
+			_ = c.Write64(v[0], v[1]) // an image without that page has no code that reads it
+		}
 	}
 }
+
+// perCPU is where the variables of the processor are.
+const perCPU = 0xffff_0000_5000_0000
 
 // canary is what boot_init_stack_canary() makes up.
 const canary = 0xca4a_4a59_1234_5600

@@ -299,8 +299,8 @@ func (d *decoder) prepares(fn uint64) error {
 	d.addr = entry.CallbackPage(d.k.Image)
 	slot := d.addr + emu.PageSize/2
 	d.w.Mem.Map(d.addr, emu.PageSize, emu.Read|emu.Write)
-	d.w.Hook(func(string) error { d.w.SetResult(slot); return nil }, "__get_insn_slot")
-	d.w.Hook(func(string) error { return nil }, "__free_insn_slot", "perf_event_text_poke")
+	d.w.Hook(d.w.Returns(slot), "__get_insn_slot")
+	d.w.Hook(d.w.Returns(0), "__free_insn_slot", "perf_event_text_poke")
 	probe := d.w.Object(of.Size)
 	d.call = func() (bool, error) {
 		v, err := d.w.Call(fn, probe)

@@ -196,6 +196,7 @@ type Table struct {
 type Patching struct {
 	Read, Write, WriteLiteral []string
 	Interface                 string // of those that write, the one to name to people
+	Copy                      string // copies into text, the one to name to people
 	// WriteBytes are called with an address, the address of the bytes that are to stand
 	// there, and their number.
 	WriteBytes    []string

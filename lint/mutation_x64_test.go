@@ -39,7 +39,7 @@ var x64Groups = []x64Group{
 
 // x64Rules look at what is mutated.
 var x64Rules = []string{
-	"FT101", "FT102", "FT103", "FT105", "FT106", "FT107", "FT108", "FT111", "FT113", "FT116", "FT117",
+	"FT101", "FT102", "FT103", "FT105", "FT106", "FT107", "FT108", "FT111", "FT113", "FT114", "FT116", "FT117",
 	"FT301", "FT302", "FT305", "FT307", "FT308", "FT409",
 }
 

@@ -306,6 +306,15 @@ func (c *copied) blame(off uint64) {
 	}
 }
 
+// template are n bytes of the entry code from an address on, as the processor has it.
+func (c *copied) template(from uint64, n int) []byte {
+	b := make([]byte, n)
+	if c.Mem.Read(from, b) != nil {
+		return c.Image.Code(from, n)
+	}
+	return b
+}
+
 // text is the instruction at an offset of the trampoline in words, with its place.
 func (c *copied) text(off uint64) string {
 	at := c.r.Trampoline + off
@@ -315,7 +324,7 @@ func (c *copied) text(off uint64) string {
 
 // origin is the instruction of the template at an offset in words, with its place.
 func (c *copied) origin(off uint64) string {
-	words, _ := c.Image.Text(c.region.Start + off)
+	words, _ := c.Image.Arch().Text(c.template(c.region.Start+off, x64.MaxSize), c.region.Start+off, c.Image.Name)
 	return fmt.Sprintf("`%s` at %s+%#x", words, c.region.Label, off)
 }
 
@@ -323,13 +332,13 @@ func (c *copied) origin(off uint64) string {
 func (c *copied) instructions(size uint64) {
 	for off := uint64(0); off < size; {
 		from := c.region.Start + off
-		code := c.Image.Code(from, x64.MaxSize)
+		code := c.template(from, x64.MaxSize)
 		in, ok := x64.Decode(code)
 		if !ok {
 			c.all.ModelErr = fmt.Errorf("the template has an unknown instruction at %#x", from)
 			return
 		}
-		if n := nops(c.Image.Code(from, int(size-off))); n > 0 && !c.hasSlot(off) {
+		if n := nops(c.template(from, int(size-off))); n > 0 && !c.hasSlot(off) {
 			c.nops(off, n)
 			off += n
 			continue

@@ -127,6 +127,8 @@ func TestX64Wrong(t *testing.T) {
 			"ftrace_caller, memory in reach: the byte behind the trampoline's return is not INT3"},
 		{"it goes on where the branch to direct calls is not the one that it knows", "trixie-amd64", 0x331, "\xe9\xe7\xfe\xff\xff", "\x90\x90\x90\x90\x90",
 			"ftrace_regs_caller, an unexpected word in a slot of the template: the builder the stack protector found the stack overwritten"},
+		{"it relocates nothing, and calls are counted", "trixie-amd64", 0x1f4, "\xe8\x57\xd3\xfb\xff", "\x90\x90\x90\x90\x90",
+			"ftrace_caller, memory in reach: `sar` at ftrace_caller+0x5b is copied unrewritten, so that the copy aims elsewhere"},
 		{"its flags for all registers are others", "trixie-amd64", 0x1b6, "\x41\xf6\x47\x10\x04", "\x41\xf6\x47\x10\x05",
 			"ftrace_caller, a trampoline asked for again: the builder uses an address of user space"},
 		{"it computes the size of one variant from another address", "bookworm-amd64", 0x110, "\x49\xc7\xc5\x50\xb6\x06\x81", "\x48\xc7\xc5\x50\xb6\x06\x81",

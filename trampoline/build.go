@@ -28,9 +28,10 @@ type builder struct {
 	graph uint64 // address of ftrace_graph_active; 0 if the image has no such variable
 	ops   uint64 // address of the ftrace_ops of the run
 
-	fill    bool   // the core's members of an ops are not zero
-	feature uint64 // see findFeature
-	locked  bool   // see watchLock
+	fill     bool           // the core's members of an ops are not zero
+	feature  uint64         // see findFeature
+	counting *[]alternative // see countCalls; nil: not yet known
+	locked   bool           // see watchLock
 }
 
 // Offsets in the page that entry.CallbackPage gives, beside entry.OffCallback.
@@ -351,7 +352,7 @@ func (t *builder) start(r *Run) {
 		r.Err = t.Mem.Write32(state, running)
 	}
 	if r.Thunk && r.Err == nil {
-		r.Err = t.returnByThunk()
+		r.Err = errors.Join(t.returnByThunk(), t.countCalls(r.Variant()))
 	}
 	if slot, ok := t.Image.Addr(r.Slot); ok {
 		r.Err = t.Mem.Write32(slot, r.Alien)

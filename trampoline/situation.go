@@ -134,7 +134,7 @@ type Case struct {
 	Situation Situation
 	Regs      bool // the ops asks for all registers
 	Graph     bool // fgraph is on
-	Thunk     bool // functions return through a thunk, as x86's mitigations may ask for
+	Thunk     bool // functions return through a thunk and calls are counted, as x86's mitigations may ask for
 
 	Fail     Failure // Copying, Permissions, Patching: which call fails
 	Slot     string  // Slot: its label

@@ -196,6 +196,7 @@ type Table struct {
 type Patching struct {
 	Read, Write, WriteLiteral []string
 	Interface                 string // of those that write, the one to name to people
+	Copy                      string // copies into text, the one to name to people
 	// WriteBytes are called with an address, the address of the bytes that are to stand
 	// there, and their number.
 	WriteBytes    []string
@@ -223,8 +224,9 @@ type Relocs struct {
 
 // Modules names the parts of a module that are for ftrace.
 type Modules struct {
-	// Base is the lowest address of modules; 0 if that depends on the image.
-	Base uint64
+	// Base is the lowest address of modules, End the first behind them; 0 if that
+	// depends on the image.
+	Base, End uint64
 	// Tables are the sections that can list a module's callsites. The loader
 	// takes the first of them that the module has.
 	Tables []string

@@ -107,6 +107,7 @@ var ARM64 = &Arch{
 		Read:          []string{"aarch64_insn_read"},
 		Write:         []string{"aarch64_insn_patch_text_nosync", "aarch64_insn_write"},
 		Interface:     "aarch64_insn_patch_text_nosync",
+		Copy:          "aarch64_insn_copy",
 		Synced:        "aarch64_insn_patch_text_nosync",
 		Sleeps:        true,
 		WriteLiteral:  []string{"aarch64_insn_write_literal_u64"},

@@ -105,6 +105,7 @@ var X86 = &Arch{
 
 	Patching: Patching{
 		Interface: "text_poke_bp",
+		Copy:      "text_poke_copy",
 		WriteBytes: []string{
 			"text_poke_bp", "smp_text_poke_single", "text_poke_queue", "smp_text_poke_batch_add", "text_poke_early", "text_poke",
 			"text_poke_copy", "text_poke_copy_locked",
@@ -118,7 +119,8 @@ var X86 = &Arch{
 		Finish:    []string{"text_poke_finish", "smp_text_poke_batch_finish"},
 	},
 	Modules: Modules{
-		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR
+		Base:   0xffff_ffff_c000_0000, // MODULES_VADDR with KASLR
+		End:    0xffff_ffff_ff00_0000, // MODULES_END
 		Tables: []string{"__mcount_loc"},
 		Called: []string{"init_module", "cleanup_module"},
 	},
@@ -195,6 +197,16 @@ func isEndbr(code []byte) bool { return bytes.HasPrefix(code, x64.Endbr[:]) }
 
 // All are the architectures whose kernels are judged.
 var All = []*Arch{ARM64, X86}
+
+// Named is the architecture of that name, or nil.
+func Named(name string) *Arch {
+	for _, a := range All {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
 
 // Of is the architecture of the ELF machine, or nil.
 func Of(m elf.Machine) *Arch {

@@ -253,6 +253,14 @@ func TestRunsPastEnd(t *testing.T) {
 	if p := problem(&r); !strings.Contains(p, "runs past the end of ftrace_make_nop, into "+im.At(fn.End())+": unknown instruction 0x1e602800") {
 		t.Error(p)
 	}
+	// The function behind may be called last.
+	if err := im.SetWord(fn.End()-a64.Size, 0x14000001); err != nil { // b .+4
+		t.Fatal(err)
+	}
+	r = executor(t, im).Run(callsites(t, im)[0].Entry)
+	if p := problem(&r); strings.Contains(p, "runs past") || r.Err == nil {
+		t.Error(p, r.Err)
+	}
 }
 
 // A difference that shows in corner cases alone is noticed there.

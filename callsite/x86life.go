@@ -35,12 +35,17 @@ type InsnRun struct {
 	Err    error     // not nil: it could not be executed to the end
 }
 
-// An insnExecutor executes the life of such a callsite.
-type insnExecutor struct {
+// An InsnExecutor executes the life of such callsites.
+type InsnExecutor struct {
 	w    *world.World
-	run  *InsnRun
 	rec  uint64 // address of a struct dyn_ftrace: the first object of each world
 	late uint64 // address of ftrace_poke_late; 0 if the image has none
+
+	compiled, caller, regs uint64 // what callsites call: the compiler's function, and entry code
+
+	run *InsnRun
+	at  uint64 // address of the callsite
+	mod uint64 // address of the struct module that it is in; 0: it is the kernel's own
 
 	now      insnCall
 	stood    int  // calls of stand-ins
@@ -78,37 +83,66 @@ const (
 	updateMakeNop
 )
 
-// RunInsn executes the life of the callsite at entry. The error is a *world.Lack if the
-// image lacks a function.
-func RunInsn(t *Table, entry uint64) (run InsnRun, err error) {
-	x := &insnExecutor{w: world.New(t.Image), run: &run, rec: world.Heap}
-	run.Site = t.Site(entry)
-	fn := map[string]uint64{}
-	for _, name := range []string{"ftrace_make_call", "ftrace_make_nop", "ftrace_caller", "ftrace_regs_caller", t.Shape.Tracer} {
-		a, ok := t.Image.Addr(name)
+// NewInsnExecutor makes an InsnExecutor of the functions of the table's image. The error
+// is a *world.Lack if the image lacks one of them.
+func NewInsnExecutor(t *Table) (*InsnExecutor, error) {
+	x := &InsnExecutor{w: world.New(t.Image), rec: world.Heap}
+	var made [2]uint64
+	for _, f := range []struct {
+		name string
+		addr *uint64
+	}{
+		{"ftrace_make_call", &made[0]}, {"ftrace_make_nop", &made[1]},
+		{"ftrace_caller", &x.caller}, {"ftrace_regs_caller", &x.regs}, {t.Shape.Tracer, &x.compiled},
+	} {
+		a, ok := t.Image.Addr(f.name)
 		if !ok || !t.Image.IsText(a) {
-			return run, &world.Lack{What: "the image has no " + name}
+			return nil, &world.Lack{What: "the image has no " + f.name}
 		}
-		fn[name] = a
+		*f.addr = a
 	}
 	x.late, _ = t.Image.Addr("ftrace_poke_late")
 	_ = world.NewMemory(x.w) // its stand-ins copy from the callsite
 	x.hookCore()
-	x.life(fn[t.Shape.Tracer], fn["ftrace_caller"], fn["ftrace_regs_caller"])
-	return run, nil
+	return x, nil
+}
+
+// Run executes the life of a callsite of the kernel.
+func (x *InsnExecutor) Run(site Site) (run InsnRun) {
+	x.run, x.at, x.mod = &run, site.Call, 0
+	run.Site = site
+	x.life()
+	return run
+}
+
+// RunInModule executes the life of a callsite of a module: with the module at the lowest
+// addresses that it can have, and at the highest.
+func (x *InsnExecutor) RunInModule(site Site) (run InsnRun) {
+	x.run, x.mod = &run, moduleAt
+	run.Site = site
+	region := x.w.Image.Arch().Modules
+	const pages = 2 * emu.PageSize // a callsite can lie over the border of two
+	for _, page := range []uint64{region.Base + 16*emu.PageSize, region.End - pages} {
+		x.at = page + site.Call%emu.PageSize
+		if run.Failed == nil && run.Err == nil {
+			x.life()
+		}
+	}
+	return run
 }
 
 // life executes all calls, up to the first that goes wrong.
-func (x *insnExecutor) life(compiled, caller, regs uint64) {
+func (x *InsnExecutor) life() {
+	compiled, caller, regs := x.compiled, x.caller, x.regs
 	call := func(target uint64) []byte {
-		code, _ := x64.EncodeCall(x.run.Site.Call, target)
+		code, _ := x64.EncodeCall(x.at, target)
 		return code[:]
 	}
 	off, alien := x64.Nop5[:], []byte{0x90, 0x90, 0x90, 0x90, 0x90}
 	other := slices.Clone(off)
 	other[4] = 1 // another NOP, which differs in its last byte alone
 	const makeCall, makeNop, modify, replace = "ftrace_make_call", "ftrace_make_nop", "ftrace_modify_call", "ftrace_replace_code"
-	toCaller, toRegs, compiledOff := []uint64{x.rec, caller}, []uint64{x.rec, regs}, []uint64{0, x.rec, compiled}
+	toCaller, toRegs, compiledOff := []uint64{x.rec, caller}, []uint64{x.rec, regs}, []uint64{x.mod, x.rec, compiled}
 	on := []uint64{1}
 	for _, c := range []insnCall{
 		{name: makeNop, args: compiledOff, before: call(compiled), after: off},
@@ -121,7 +155,7 @@ func (x *insnExecutor) life(compiled, caller, regs uint64) {
 		{name: makeCall, special: "the callsite cannot be read", args: toCaller, before: off, after: off, ret: efault, unmapped: true},
 		{name: makeNop, special: "the callsite cannot be read", args: compiledOff, before: off, after: off, ret: efault, unmapped: true},
 		{name: modify, args: []uint64{x.rec, caller, regs}, before: call(caller), after: call(caller), ret: einval},
-		{name: makeNop, special: "it is asked to remove another call than the compiler's", args: []uint64{0, x.rec, caller}, before: call(caller), after: call(caller), ret: einval},
+		{name: makeNop, special: "it is asked to remove another call than the compiler's", args: []uint64{x.mod, x.rec, caller}, before: call(caller), after: call(caller), ret: einval},
 		{name: replace, special: "there are no callsites", args: on, before: off, after: off, ret: void, empty: true, update: updateMakeCall, next: caller},
 		{name: replace, special: "the callsite stays", args: on, before: off, after: off, ret: void, update: updateIgnore, next: caller},
 		{name: replace, special: "the callsite is turned on", args: on, before: off, after: call(caller), ret: void, update: updateMakeCall, next: caller},
@@ -166,12 +200,19 @@ const (
 	secondRec  = world.Heap + 192
 )
 
+// moduleAt is the address of a struct module, of which moduleSize bytes hold what no
+// function of a callsite's life may use.
+const (
+	moduleAt   = world.Heap + 2048
+	moduleSize = 1024
+)
+
 // secondSite is the address of the second callsite.
-func (x *insnExecutor) secondSite() uint64 { return x.w.Image.Arch().Modules.Base + 64 }
+func (x *InsnExecutor) secondSite() uint64 { return x.w.Image.Arch().Modules.Base + 64 }
 
 // hookCore makes the stand-ins for what ftrace_replace_code() calls of the core. Each
 // checks its arguments.
-func (x *insnExecutor) hookCore() {
+func (x *InsnExecutor) hookCore() {
 	w := x.w
 	want := func(name string, arg int, values ...uint64) {
 		got := w.Arg(arg)
@@ -250,7 +291,7 @@ var queues = map[string]bool{"text_poke_queue": true, "smp_text_poke_batch_add":
 
 // step executes a call, while the kernel boots or later, when others may execute the
 // callsite at the time. It reports whether all was as it must be.
-func (x *insnExecutor) step(c insnCall, late bool) bool {
+func (x *InsnExecutor) step(c insnCall, late bool) bool {
 	w, r := x.w, x.run
 	fn, _ := w.Image.Addr(c.name)
 	w.Reset()
@@ -259,14 +300,20 @@ func (x *insnExecutor) step(c insnCall, late bool) bool {
 	second := x.secondSite()
 	w.Mem.Map(second, x64.CallSize, emu.Read|emu.Exec)
 	err := errors.Join(w.Mem.Write64(secondRec+recIP, second), w.Mem.Write(second, x.secondCode(&c, false)))
-	when, poke := "while the kernel boots", uint32(0)
-	ip := r.Site.Call
+	when, later, poke := "while the kernel boots", "after boot", uint32(0)
+	if x.mod != 0 {
+		page := x.at &^ (emu.PageSize - 1)
+		when, later = fmt.Sprintf("while its module is loaded to %#x", page), fmt.Sprintf("when its module has been loaded to %#x", page)
+		w.Mem.Map(page, 2*emu.PageSize, emu.Read|emu.Exec)
+		err = errors.Join(err, w.Mem.Write(x.mod, world.Poison(x.mod, moduleSize, world.ObjectMark)))
+	}
+	ip := x.at
 	if c.unmapped {
 		ip = unmapped
 	}
-	err = errors.Join(err, w.Mem.Write64(x.rec+recIP, ip), w.Mem.Write(r.Site.Call, c.before))
+	err = errors.Join(err, w.Mem.Write64(x.rec+recIP, ip), w.Mem.Write(x.at, c.before))
 	if late {
-		when, poke = "after boot", 1
+		when, poke = later, 1
 	}
 	if x.late != 0 {
 		err = errors.Join(err, w.Mem.Write32(x.late, poke))
@@ -297,7 +344,7 @@ func (x *insnExecutor) step(c insnCall, late bool) bool {
 }
 
 // secondCode are the instructions at the second callsite, before the call or after.
-func (x *insnExecutor) secondCode(c *insnCall, after bool) []byte {
+func (x *InsnExecutor) secondCode(c *insnCall, after bool) []byte {
 	switch {
 	case c.alien:
 		return []byte{0x90, 0x90, 0x90, 0x90, 0x90}
@@ -309,8 +356,8 @@ func (x *insnExecutor) secondCode(c *insnCall, after bool) []byte {
 }
 
 // compare says what a call did other than it must.
-func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool) (diffs []string) {
-	w, site := x.w, x.run.Site
+func (x *InsnExecutor) compare(c *insnCall, late bool, got int32, returned bool) (diffs []string) {
+	w := x.w
 	diff := func(format string, args ...any) { diffs = append(diffs, fmt.Sprintf(format, args...)) }
 	for _, f := range w.Faults {
 		diff("%s", f.What)
@@ -324,7 +371,7 @@ func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool)
 			diff("leaves `%s` (% x) at %s, `%s` (% x) was expected", text(now), now, which, text(want), want)
 		}
 	}
-	leaves("the callsite", site.Call, c.after)
+	leaves("the callsite", x.at, c.after)
 	leaves("the second callsite", x.secondSite(), x.secondCode(c, true))
 	changes := !bytes.Equal(c.before, c.after)
 	updates := 0 // calls of ftrace_update_record() that are due
@@ -351,7 +398,7 @@ func (x *insnExecutor) compare(c *insnCall, late bool, got int32, returned bool)
 		switch {
 		case e.Kind == world.Trap && (c.ret == 0 || c.ret == void && changes):
 			diff("warns at %s", w.Image.At(e.PC))
-		case e.Kind == world.Patch && e.Addr != site.Call && (e.Addr != x.secondSite() || c.second == updateIgnore):
+		case e.Kind == world.Patch && e.Addr != x.at && (e.Addr != x.secondSite() || c.second == updateIgnore):
 			diff("writes to %s, outside the callsite", w.Image.At(e.Addr))
 		case e.Kind == world.Patch && e.Size != uint64(len(c.after)):
 			diff("writes %s at the callsite, which has %d", plural.Of(e.Size, "byte"), len(c.after))

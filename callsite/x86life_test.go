@@ -21,11 +21,11 @@ func insnRuns(t *testing.T, im *elfscan.Image, most int) (runs []callsite.InsnRu
 		if !s.OK || !s.Text {
 			continue
 		}
-		run, err := callsite.RunInsn(table, s.Entry)
+		x, err := callsite.NewInsnExecutor(table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		runs = append(runs, run)
+		runs = append(runs, x.Run(s))
 	}
 	return runs
 }

@@ -25,6 +25,7 @@ var FT408 = check("FT408", func(pass *analysis.Pass) (any, error) {
 		return notApplicable("%v", none)
 	}
 	_, ok := kernel.Addr("ftrace_call_adjust")
+	ok = ok && t.Shape.Size == 0 // otherwise it is the callsite's address, and FT409 executes what is there
 	if im.Module() == nil {
 		reading := t.Read(false)
 		if len(reading.Diffs) > 0 {

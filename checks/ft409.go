@@ -24,8 +24,8 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 	if kernel == nil {
 		return notApplicable("%v", none)
 	}
-	if runs := pass.ResultOf[SiteRuns].(*SiteResults).Insns; runs != nil {
-		return judgeInsns(pass, runs)
+	if pass.ResultOf[SiteRuns].(*SiteResults).Insns != nil {
+		return judgeInsns(pass)
 	}
 	return judgeSites(pass, siteFuncs, pass.ResultOf[SiteRuns].(*SiteResults).Skipped, func(run *callsite.Run, t *SiteTable, more string) {
 		step := run.Failed()
@@ -64,13 +64,15 @@ var FT409 = check("FT409", func(pass *analysis.Pass) (any, error) {
 }, Sites, SiteRuns, InKernel)
 
 // judgeInsns judges the life of callsites that are one instruction.
-func judgeInsns(pass *analysis.Pass, runs []callsite.InsnRun) (any, error) {
+func judgeInsns(pass *analysis.Pass) (any, error) {
 	im := image(pass)
 	t, _ := sitesOf(pass)
+	res := pass.ResultOf[SiteRuns].(*SiteResults)
+	kernel, _ := kernelOf(pass)
 	reported := map[string]bool{} // functions
 	calls := 0
 	var stuck error
-	for _, r := range runs {
+	for _, r := range res.Insns {
 		calls += r.Steps
 		if r.Err != nil && stuck == nil {
 			stuck = fmt.Errorf("callsite %s: %w", t.name(im, r.Site.Entry), r.Err)
@@ -85,12 +87,16 @@ func judgeInsns(pass *analysis.Pass, runs []callsite.InsnRun) (any, error) {
 		for _, d := range firstOf(rest, 3) {
 			c = c.Because("%s", itDoes(d))
 		}
-		reportRun(pass, im, st.Func, r.Site, c.Do("Let %s check what stands there, and write the call or the NOP", st.Func), "")
+		reportRun(pass, kernel, st.Func, r.Site, c.Do("Let %s check what stands there, and write the call or the NOP", st.Func), "")
 	}
 	if stuck != nil {
 		return finding.Outcome{Status: finding.Inconclusive, Why: stuck}, nil
 	}
-	return examined("%s of the functions that change callsites, executed on %s", plural.Of(calls, "call"), plural.Of(len(runs), "callsite"))
+	what := fmt.Sprintf("%s of the functions that change callsites, executed on %s", plural.Of(calls, "call"), plural.Of(len(res.Insns), "callsite"))
+	if res.Placed != "" {
+		what += ", the module placed " + res.Placed
+	}
+	return examined("%s", what)
 }
 
 // siteState is the state of a callsite as its ops and its instructions.

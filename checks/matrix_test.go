@@ -55,7 +55,7 @@ func TestMatrix(t *testing.T) {
 	if testing.Short() || race.Enabled {
 		t.Skip("SKIPPED: short, or under the race detector: scripts/test has a step for it")
 	}
-	for _, tool := range []string{"aarch64-linux-gnu-gcc", "clang", "llvm-addr2line"} {
+	for _, tool := range []string{"aarch64-linux-gnu-gcc", "clang", "pahole", "llvm-addr2line"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Fatal(err)

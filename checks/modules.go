@@ -30,6 +30,7 @@ type ModuleKernel struct {
 	first   func() (*callsite.ModuleExecutor, error) // it is only forked, or the error says why there is no executor
 	idle    chan *callsite.ModuleExecutor            // executors that are not in use
 	plts    chan *callsite.PLTMaker                  // the same
+	insns   chan *callsite.InsnExecutor              // the same, for callsites that are one instruction
 }
 
 // NewModuleKernel is the ModuleKernel of a kernel.
@@ -41,9 +42,10 @@ func NewModuleKernel(kernel *elfscan.Image) *ModuleKernel {
 			table, _ := callsite.Of(kernel)
 			return table.Shape != nil && table.Entries != nil && slices.ContainsFunc(table.Sites(), func(s callsite.Site) bool { return s.BTI })
 		}),
-		plts: make(chan *callsite.PLTMaker, 64),
-		view: sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
-		idle: make(chan *callsite.ModuleExecutor, 64),
+		plts:  make(chan *callsite.PLTMaker, 64),
+		insns: make(chan *callsite.InsnExecutor, 64),
+		view:  sync.OnceValues(func() (callsite.LoaderView, error) { return callsite.ViewOfLoader(kernel) }),
+		idle:  make(chan *callsite.ModuleExecutor, 64),
 	}
 	k.first = sync.OnceValues(func() (*callsite.ModuleExecutor, error) {
 		view, _ := k.View() // empty if the loader cannot be executed
@@ -109,18 +111,37 @@ func (k *ModuleKernel) withPLTMaker(f func(*callsite.PLTMaker)) error {
 	if k.Kernel == nil {
 		return k.None
 	}
-	var p *callsite.PLTMaker
+	return withIdle(k.plts, func() (*callsite.PLTMaker, error) { return callsite.NewPLTMaker(k.Kernel, k.types()) }, f)
+}
+
+// withInsnExecutor is withExecutor for callsites that are one instruction.
+func (k *ModuleKernel) withInsnExecutor(f func(*callsite.InsnExecutor)) error {
+	if k.Kernel == nil {
+		return k.None
+	}
+	return withIdle(k.insns, func() (*callsite.InsnExecutor, error) {
+		table, err := callsite.Of(k.Kernel)
+		if err != nil {
+			return nil, err
+		}
+		return callsite.NewInsnExecutor(table)
+	}, f)
+}
+
+// withIdle calls f with an executor that is not in use, or with a new one.
+func withIdle[T any](idle chan T, fresh func() (T, error), f func(T)) error {
+	var x T
 	select {
-	case p = <-k.plts:
+	case x = <-idle:
 	default:
 		var err error
-		if p, err = callsite.NewPLTMaker(k.Kernel, k.types()); err != nil {
+		if x, err = fresh(); err != nil {
 			return err
 		}
 	}
-	f(p)
+	f(x)
 	select {
-	case k.plts <- p:
+	case idle <- x:
 	default:
 	}
 	return nil
@@ -211,8 +232,11 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 	res := &SiteResults{Saved: -1}
 	settings := pass.ResultOf[Options].(Settings)
 	kind := moduleKind{Shape: t.Shape}
-	_, kind.PLT = m.Section(arch.ARM64.Modules.PLT)
-	_, kind.InitPLT = m.Section(arch.ARM64.Modules.InitPLT)
+	has := func(section string) bool {
+		_, ok := m.Section(section)
+		return ok && section != ""
+	}
+	kind.PLT, kind.InitPLT = has(im.Arch().Modules.PLT), has(im.Arch().Modules.InitPLT)
 	var sites []callsite.Site
 	fit := 0
 	for _, s := range t.Callsites {
@@ -234,6 +258,17 @@ func moduleRuns(pass *analysis.Pass, t *SiteTable) *SiteResults {
 		return res
 	}
 	res.Unfit = unfit(len(t.Callsites) - fit)
+	if t.Shape.Size != 0 {
+		if !settings.ByModel {
+			res.None = moduleKernel(pass).withInsnExecutor(func(x *callsite.InsnExecutor) {
+				res.Placed = "at both ends of the region for modules"
+				for _, s := range sites {
+					res.Insns = append(res.Insns, x.RunInModule(s))
+				}
+			})
+		}
+		return res
+	}
 	res.None = moduleKernel(pass).withExecutor(func(f *callsite.ModuleExecutor) {
 		if reg, ok := f.Saved(im, sites[0]); ok {
 			res.Saved = reg

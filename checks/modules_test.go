@@ -15,7 +15,10 @@ import (
 	"github.com/ftlint/ftlint/rules"
 )
 
-const moduleSamples = "../testdata/module-samples"
+const (
+	moduleSamples = "../testdata/module-samples"
+	x86Samples    = "../testdata/vmlinux-samples/x86" // with modules, too
+)
 
 // kernelComment names the kernel that a sample of a module is for.
 var kernelComment = regexp.MustCompile(`(?m)^// kernel: (\S+)$`)
@@ -53,18 +56,22 @@ func lintWith(t *testing.T, kernel, module string, cfg lint.Config) *finding.Res
 // expectations in its source, both ways. It lints the samples without a defect
 // without a kernel, too.
 func TestModuleSamples(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(moduleSamples, "*.ko"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no samples in %s: %v", moduleSamples, err)
+	var paths []string
+	for _, dir := range []string{moduleSamples, x86Samples} {
+		some, err := filepath.Glob(filepath.Join(dir, "*.ko"))
+		if err != nil || len(some) == 0 {
+			t.Fatalf("no samples in %s: %v", dir, err)
+		}
+		paths = append(paths, some...)
 	}
 	triggered, ran := map[string]bool{}, 0
 	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".ko")
+		name, dir := strings.TrimSuffix(filepath.Base(path), ".ko"), filepath.Dir(path)
 		t.Run(name, func(t *testing.T) {
 			ran++
 			source := name
 			for {
-				if _, err := os.Stat(filepath.Join(moduleSamples, source+".S")); err == nil {
+				if _, err := os.Stat(filepath.Join(dir, source+".S")); err == nil {
 					break
 				}
 				i := strings.LastIndexByte(source, '-')
@@ -73,7 +80,7 @@ func TestModuleSamples(t *testing.T) {
 				}
 				source = source[:i]
 			}
-			b, err := os.ReadFile(filepath.Join(moduleSamples, source+".S"))
+			b, err := os.ReadFile(filepath.Join(dir, source+".S"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,9 +88,13 @@ func TestModuleSamples(t *testing.T) {
 			if m == nil {
 				t.Fatalf("%s.S names no kernel", source)
 			}
-			kernel := filepath.Join(moduleSamples, string(m[1])+".elf")
+			kernel := filepath.Join(dir, string(m[1])+".elf")
 			res := lintWith(t, kernel, path, lint.Config{})
-			wants := readWants(t, filepath.Join("..", "module-samples", source+".S"))
+			from, err := filepath.Rel(samples, filepath.Join(dir, source+".S"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wants := readWants(t, from)
 			for _, w := range wants {
 				w.file = filepath.Base(w.file)
 			}
@@ -114,7 +125,7 @@ func TestModuleSamples(t *testing.T) {
 				t.Errorf("without a kernel: %s:%d: %s %s", f.Path, f.Line, f.Rule.ID, f.Text())
 			}
 			for _, r := range alone.Rules {
-				if r.Rule.ID == "FT204" && (r.Why == nil || r.Why.Error() != "no vmlinux was given") && alone.Image.Callsites > 0 {
+				if r.Rule.ID == "FT204" && dir == moduleSamples && (r.Why == nil || r.Why.Error() != "no vmlinux was given") && alone.Image.Callsites > 0 {
 					t.Errorf("FT204 without a kernel: %+v", r.Outcome)
 				}
 			}

@@ -166,12 +166,12 @@ var SiteRuns = &analysis.Analyzer{
 // *world.Lack if nothing could be executed.
 func (r *SiteResults) insns(t *callsite.Table, sites []callsite.Site) error {
 	const most = 2 // their functions have no reason to treat one otherwise than another
+	x, err := callsite.NewInsnExecutor(t)
+	if err != nil {
+		return err
+	}
 	for _, s := range sites[:min(most, len(sites))] {
-		run, err := callsite.RunInsn(t, s.Entry)
-		if err != nil {
-			return err
-		}
-		r.Insns = append(r.Insns, run)
+		r.Insns = append(r.Insns, x.Run(s))
 	}
 	return &world.Lack{What: "callsites of one instruction are judged by FT409 alone"}
 }

@@ -102,10 +102,10 @@ func (im *Image) relocProblem(i int) error {
 		switch {
 		case err != nil:
 		case r.off >= s.Size || s.Size-r.off < 8 || r.off%8 != 0:
-			err = &Error{im.Path, "relocations of " + s.Name,
+			err = &Error{im.Path, "relocations of " + clean(s.Name),
 				fmt.Sprintf("one is for offset %#x of a table of %#x bytes: a multiple of 8 inside was expected", r.off, s.Size)}
 		case r.typ != known.Absolute[0] && !slices.Contains(known.Delta, r.typ) && !slices.Contains(known.None, r.typ):
-			err = &Error{im.Path, "relocations of " + s.Name, fmt.Sprintf("%s at offset %#x: %s was expected", im.relocName(r.typ), r.off, im.relocName(known.Absolute[0]))}
+			err = &Error{im.Path, "relocations of " + clean(s.Name), fmt.Sprintf("%s at offset %#x: %s was expected", im.relocName(r.typ), r.off, im.relocName(known.Absolute[0]))}
 		}
 	})
 	return err

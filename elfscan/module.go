@@ -376,7 +376,7 @@ type ModuleRegion struct {
 // configuration is not in the image.
 func (im *Image) ModuleRegions() []ModuleRegion {
 	if im.arch.Modules.Base != 0 {
-		return []ModuleRegion{{"MODULES_VADDR", im.arch.Modules.Base, ^uint64(0) - 16<<20, true}}
+		return []ModuleRegion{{"MODULES_VADDR", im.arch.Modules.Base, im.arch.Modules.End - 1, true}}
 	}
 	text, ok1 := im.Addr("_text")
 	etext, ok2 := im.Addr("_etext")

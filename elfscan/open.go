@@ -265,15 +265,18 @@ func Guard() (undo func()) {
 	return func() { debug.SetPanicOnFault(old) }
 }
 
-// sectionAt names a section in an error. A name may be damaged: a name with
+// sectionAt names a section in an error.
+func sectionAt(i int, name string) string { return fmt.Sprintf("section %d (%s)", i, clean(name)) }
+
+// clean is the name of a section for an error. A name may be damaged: a name with
 // characters that cannot be printed is quoted, and a long name is cut.
-func sectionAt(i int, name string) string {
+func clean(name string) string {
 	const longest = 80
 	if len(name) > longest {
 		name = name[:longest] + "..."
 	}
 	if quoted := strconv.QuoteToASCII(name); len(quoted) != len(name)+len(`""`) {
-		name = quoted
+		return quoted
 	}
-	return fmt.Sprintf("section %d (%s)", i, name)
+	return name
 }

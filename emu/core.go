@@ -42,8 +42,9 @@ type Core struct {
 	ended   uint64 // PC where the last Run ended
 }
 
-// A Jump is where execution did not go on at the next instruction: a branch that
-// was taken, a hook, or the begin of a Run, whose From is 0.
+// A Jump is where execution did not just go on: a branch that was taken, a hook, or the
+// begin of a Run, whose From is 0. To is the next instruction if a branch without a
+// condition goes there: the last call of a function is a branch to the function behind.
 type Jump struct{ From, To uint64 }
 
 // trailSize is how many Jumps are remembered.

@@ -403,6 +403,9 @@ func (m *Machine) run(until uint64) error {
 
 		// Branches.
 		case opB:
+			if o.imm == next { // the function behind, called last
+				m.jumped(pc, next)
+			}
 			next = o.imm
 		case opBL:
 			if m.depth >= m.maxDepth() {
@@ -410,6 +413,9 @@ func (m *Machine) run(until uint64) error {
 			}
 			m.depth++
 			r[30] = next
+			if o.imm == next {
+				m.jumped(pc, next)
+			}
 			next = o.imm
 		case opBCond:
 			if m.cond(o.sh) {

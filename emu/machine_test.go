@@ -596,6 +596,13 @@ func TestTrail(t *testing.T) {
 	if got := m.Trail(); len(got) != 3 || got[0] != (Jump{0, textAt + 12}) {
 		t.Errorf("%x", got)
 	}
+	const b4, bl4 = 0x14000001, 0x94000001
+	last := newMachine(t, b4, a64.NOP, bl4, 0)
+	_, err = last.Call(textAt)
+	wantStop(t, err, Undefined, textAt+12)
+	if got, want := last.Trail(), []Jump{{0, textAt}, {textAt, textAt + 4}, {textAt + 8, textAt + 12}}; !slices.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
 	loop := newMachine(t, 0xd1000400, 0xb5ffffe0, 0) // sub x0, x0, #1; cbnz x0, .-4
 	_, err = loop.Call(textAt, 1000)
 	wantStop(t, err, Undefined, textAt+8)

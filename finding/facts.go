@@ -47,11 +47,12 @@ type NamedAddr struct {
 
 // PatchFacts are what a summary says about patches or a source file.
 type PatchFacts struct {
-	Source  bool // the input is a source file
-	Patches int  // 0 also for an input that was passed over, as a cover letter
-	Files   int  // of all patches
-	Judged  int  // files that are arm64's C or assembly
-	Added   int  // lines that were judged
+	Source  bool     // the input is a source file
+	Patches int      // 0 also for an input that was passed over, as a cover letter
+	Files   int      // of all patches
+	Judged  int      // files that are C or assembly of an architecture that is judged
+	Archs   []string // the architectures of these files, each once
+	Added   int      // lines that were judged
 	Notes   []Note
 	Touched []Span // what the patches touch
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
@@ -22,7 +21,8 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	began := time.Now()
 	whole := *d
 	whole.MaxPerRule, whole.allPlaces = 0, true
-	res := soon(ctx, path, func() *finding.Result { return whole.imageFile(ctx, path, true) })
+	res := soon(ctx, path, func() *finding.Result { return whole.imageFile(ctx, path, openBuilt(patches)) })
+	res.Partial = true
 	defer func() { res.Elapsed = time.Since(began) }()
 
 	known, suppressed := map[string]int{}, map[string]int{}
@@ -58,27 +58,36 @@ func (d *driver) built(ctx context.Context, path string, patches []*finding.Resu
 	return res
 }
 
-// openBuilt opens an image that was built with patches. Patches are judged as code of
-// arm64, so that an image of another architecture confirms nothing and has none of the
-// patches' lines.
-func openBuilt(path, debugFile string) (*elfscan.Image, error) {
-	im, err := elfscan.Open(path, debugFile)
-	if err != nil {
-		return nil, err
+// openBuilt opens an image that was built with patches. An image of another
+// architecture than all of their code confirms nothing and has none of their lines.
+func openBuilt(patches []*finding.Result) opener {
+	return func(path, debugFile string) (*elfscan.Image, error) {
+		im, err := elfscan.Open(path, debugFile)
+		if err != nil {
+			return nil, err
+		}
+		var archs []string
+		for _, p := range patches {
+			if p.Patch != nil {
+				archs = append(archs, p.Patch.Archs...)
+			}
+		}
+		if name := im.Arch().Name; len(archs) > 0 && !slices.Contains(archs, name) {
+			im.Close()
+			slices.Sort(archs)
+			of := strings.Join(slices.Compact(archs), " and ")
+			what := fmt.Sprintf("is an image for %s, and the patches' code is that of %s, so that nothing of the image is judged: name the vmlinux that was built with them", name, of)
+			return nil, &elfscan.Error{Path: path, What: what}
+		}
+		return im, nil
 	}
-	if a := im.Arch(); a != arch.ARM64 {
-		im.Close()
-		what := "is an image for " + a.Name + ": patches are judged for arm64, so name the arm64 vmlinux that was built with them"
-		return nil, &elfscan.Error{Path: path, What: what}
-	}
-	return im, nil
 }
 
 // symbolNames are the names of an image's symbols. The map is empty if the image cannot
 // be read; the image's own result says so.
 func symbolNames(path, debugFile string) map[string]bool {
 	names := map[string]bool{}
-	im, err := openBuilt(path, debugFile)
+	im, err := elfscan.Open(path, debugFile)
 	if err != nil {
 		return names
 	}

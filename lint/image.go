@@ -19,16 +19,14 @@ import (
 	"github.com/ftlint/ftlint/tracing"
 )
 
-// imageFile lints the image at path. built says that the image was built with patches,
-// so that only findings in some places will be kept.
-func (d *driver) imageFile(ctx context.Context, path string, built bool) *finding.Result {
+// An opener opens an image.
+type opener func(path, debugFile string) (*elfscan.Image, error)
+
+// imageFile lints the image at path. open opens it.
+func (d *driver) imageFile(ctx context.Context, path string, open opener) *finding.Result {
 	began := time.Now()
-	res := &finding.Result{Path: path, Partial: built}
+	res := &finding.Result{Path: path}
 	defer func() { res.Elapsed = time.Since(began) }()
-	open := elfscan.Open
-	if built {
-		open = openBuilt
-	}
 	im, err := open(path, d.DebugFile)
 	if err != nil {
 		res.Errors = append(res.Errors, plain(err))

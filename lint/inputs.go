@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
 )
 
@@ -70,15 +71,19 @@ func Find(args []string) Inputs {
 // (vmlinux, vmlinux-6.12.9, debian.vmlinux, vmlinux.xz) and, if it is not packed,
 // by its contents: build trees have vmlinux.o, vmlinux.lds and others.
 func isKernel(path string) bool {
-	base := filepath.Base(path)
-	if !strings.HasPrefix(base, "vmlinux") && !strings.HasSuffix(base, ".vmlinux") {
+	if !hasKernelName(path) {
 		return false
 	}
-	switch filepath.Ext(base) {
+	switch filepath.Ext(path) {
 	case ".xz", ".gz", ".zst":
 		return true
 	}
 	return elfscan.IsImage(path)
+}
+
+func hasKernelName(path string) bool {
+	base := filepath.Base(path)
+	return strings.HasPrefix(base, "vmlinux") || strings.HasSuffix(base, ".vmlinux")
 }
 
 // sameKernel reports whether two files are the same, or are the two forms of one
@@ -104,6 +109,7 @@ func sameKernel(a, b string) bool {
 // walk adds the modules in a folder, and returns the kernel images in it.
 func (in *Inputs) walk(dir string) (images []string) {
 	before, problems := len(in.Modules), len(in.Errors)
+	links := 0 // with the names of modules and kernels
 	root := dir
 	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		root += string(filepath.Separator) // WalkDir does not follow its root either
@@ -114,6 +120,10 @@ func (in *Inputs) walk(dir string) (images []string) {
 			return nil // go on with the rest
 		}
 		switch {
+		case d.Type()&fs.ModeSymlink != 0:
+			if hasModuleName(path) || hasKernelName(path) {
+				links++
+			}
 		case !d.Type().IsRegular():
 		case hasModuleName(path):
 			in.Modules = append(in.Modules, path)
@@ -123,13 +133,18 @@ func (in *Inputs) walk(dir string) (images []string) {
 		return nil
 	})
 	if len(in.Modules) == before && len(images) == 0 && len(in.Errors) == problems {
-		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: noInput(dir)})
+		in.Errors = append(in.Errors, &elfscan.Error{Path: dir, What: noInput(dir, links)})
 	}
 	return images
 }
 
-// noInput says what a folder without images and modules has instead.
-func noInput(dir string) string {
+// noInput says what a folder without images and modules has instead. links is the
+// number of symbolic links in it that have the names of such.
+func noInput(dir string, links int) string {
+	if links > 0 {
+		return "a folder whose vmlinux and modules are " + plural.Of(links, "symbolic link") +
+			", which are not followed in a folder: name them, as " + filepath.Join(dir, "*") + ", or the folder that they lead to"
+	}
 	const without = ", without a vmlinux or modules: "
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {

@@ -50,7 +50,7 @@ func (d *driver) images(ctx context.Context, in Inputs, total *Total, emit func(
 			}
 			var res *finding.Result
 			if len(in.Modules) == 0 {
-				res = d.imageFile(ctx, in.Images[i], false)
+				res = d.imageFile(ctx, in.Images[i], elfscan.Open)
 			} else {
 				res = m.kernelImage(ctx, m.kernels[i], sync.OnceFunc(opened.Done))
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"go/token"
+	"io"
 	"iter"
 	"os"
 	"strings"
@@ -69,17 +70,13 @@ type readPatch struct {
 // empty file is passed over, and has no letters. The result is nil if all files are
 // such: each is an error then.
 func coverLetters(files []string) map[string][]*patchscan.Patch {
-	const most = 1 << 20 // bytes; a letter is text
 	letters := map[string][]*patchscan.Patch{}
 	for _, file := range files {
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		text, ok := withoutHunks(file)
+		if !ok {
 			continue
 		}
-		b, err := os.ReadFile(file)
-		if err != nil || bytes.Contains(b, []byte("\n@@ -")) {
-			continue
-		}
-		_, err = patchscan.Parse(file, string(b))
+		_, err := patchscan.Parse(file, text)
 		if mails, ok := patchscan.PassedOver(err); ok {
 			letters[file] = mails
 		}
@@ -88,6 +85,28 @@ func coverLetters(files []string) map[string][]*patchscan.Patch {
 		return nil
 	}
 	return letters
+}
+
+// withoutHunks returns the text of a file that has no hunk of a diff; ok is false if it
+// has one. Most patches show one at their beginning, and are not read further.
+func withoutHunks(file string) (text string, ok bool) {
+	const most = 1 << 20 // bytes; a letter is text
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return "", false
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	head, hunk := make([]byte, 4096), []byte("\n@@ -")
+	n, _ := f.Read(head)
+	if bytes.Contains(head[:n], hunk) {
+		return "", false
+	}
+	rest, err := io.ReadAll(io.LimitReader(f, most))
+	b := append(head[:n], rest...)
+	return string(b), err == nil && !bytes.Contains(b, hunk)
 }
 
 // patchFiles lints files with patches, several at once, and yields the results in

@@ -149,8 +149,9 @@ var trueInMainline = map[string]string{
 var twin = regexp.MustCompile(`^(\w+)\(\) is nearly the same as \w+\(\)`)
 
 // Good code has no findings but those in the list: arm64's own ftrace has
-// none, nor has what else of arm64 makes and patches code. Files of x86, and
-// of no architecture, are not judged.
+// none, nor has what else of arm64 makes and patches code. x86's has one, which is
+// true: up to 6.1 trampolines that are built while the kernel boots stay writable.
+// Files of no architecture are not judged.
 func TestKernelSources(t *testing.T) {
 	for _, suite := range suites {
 		t.Run(suite.name, func(t *testing.T) {
@@ -182,13 +183,16 @@ func TestKernelSources(t *testing.T) {
 					if m := twin.FindStringSubmatch(f.Text()); m != nil && trueInMainline[filepath.Base(file)+":"+m[1]] != "" && !strings.Contains(rel, "ftrace") {
 						continue
 					}
+					if f.Rule.ID == "FT301" && rel == "arch/x86/kernel/ftrace.c" && (suite.name == "bullseye" || suite.name == "bookworm") {
+						continue
+					}
 					if images.True[suite.name][f.Rule.ID] > 0 && filepath.Base(file) == "bpf_jit_comp.c" {
 						continue // what is found in the image, too
 					}
 					t.Errorf("%s:%d: %s [%s]", rel, f.Line, f.Text(), f.Rule.ID)
 				}
 			}
-			if judged["arm64"] < 2 || judged["x86"] > 0 || judged[""] > 0 {
+			if judged["arm64"] < 2 || suite.inCI && judged["x86"] == 0 || judged[""] > 0 {
 				t.Errorf("files judged, by architecture: %v", judged)
 			}
 			if suite.inCI && (judged["arm64"] < 100 || !slices.Contains(files, filepath.Join(src, "arch/x86/kernel/ftrace_64.S"))) {

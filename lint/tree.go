@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/patchchecks"
 	"github.com/ftlint/ftlint/patchscan"
 )
@@ -93,23 +94,57 @@ func (t *tree) need(dirs ...string) {
 	}
 }
 
-// codeFolders have the functions that arm64's code for text and tracing calls.
-// nameFolders have the other names that its comments speak of.
-var (
-	codeFolders = []string{"arch/arm64/kernel", "arch/arm64/kernel/probes", "arch/arm64/lib", "arch/arm64/mm", "arch/arm64/net"}
-	nameFolders = []string{"arch/arm64/include/asm", "arch/arm64/kvm", "include/linux", "include/asm-generic", "kernel", "kernel/trace", "kernel/bpf",
-		"kernel/module", "kernel/livepatch", "mm", "lib"}
-)
+// codeFolders have the functions that an architecture's code for text and tracing
+// calls. nameFolders have the other names that its comments speak of, and
+// commonFolders those that all architectures share.
+func codeFolders(a *arch.Arch) []string {
+	return below(a, "kernel", "kernel/probes", "kernel/kprobes", "lib", "mm", "net")
+}
 
-// has reports whether a name stands in the tree's sources of arm64 or in those that
-// all architectures share.
-func (t *tree) has(name string) bool {
+func nameFolders(a *arch.Arch) []string { return below(a, "include/asm", "kvm") }
+
+var commonFolders = []string{"include/linux", "include/asm-generic", "kernel", "kernel/trace", "kernel/bpf", "kernel/module", "kernel/livepatch", "mm", "lib"}
+
+// below are folders of an architecture's own.
+func below(a *arch.Arch, dirs ...string) (out []string) {
+	for _, dir := range dirs {
+		out = append(out, path.Join("arch", a.Name, dir))
+	}
+	return out
+}
+
+// archsIn are the architectures whose code the input has; arm64 if it has none that is
+// judged.
+func archsIn(in *patchscan.Input) (archs []*arch.Arch) {
+	for _, a := range arch.All {
+		if slices.ContainsFunc(in.Files(), func(f *patchscan.File) bool { return f.Arch == a.Name }) {
+			archs = append(archs, a)
+		}
+	}
+	if len(archs) == 0 {
+		archs = []*arch.Arch{arch.ARM64}
+	}
+	return archs
+}
+
+// isOf reports whether a file belongs to one of the architectures, or to none.
+func isOf(archs []*arch.Arch, file string) bool {
+	name := patchscan.ArchOf(file)
+	return name == "" || slices.ContainsFunc(archs, func(a *arch.Arch) bool { return a.Name == name })
+}
+
+// has reports whether a name stands in the tree's sources of one of the architectures,
+// or in those that all architectures share.
+func (t *tree) has(archs []*arch.Arch, name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.need(codeFolders...)
-	t.need(nameFolders...)
-	for _, text := range t.texts {
-		if inCode(text, name) {
+	for _, a := range archs {
+		t.need(codeFolders(a)...)
+		t.need(nameFolders(a)...)
+	}
+	t.need(commonFolders...)
+	for file, text := range t.texts {
+		if isOf(archs, file) && inCode(text, name) {
 			return true
 		}
 	}
@@ -146,7 +181,7 @@ func (t *tree) index() {
 	}
 	var all []function
 	for _, p := range slices.Sorted(maps.Keys(t.texts)) {
-		if t.indexed[p] || patchscan.LangOf(p) != patchscan.LangC || patchscan.ArchOf(p) != "" && patchscan.ArchOf(p) != "arm64" {
+		if t.indexed[p] || patchscan.LangOf(p) != patchscan.LangC || !isOf(arch.All, p) {
 			continue
 		}
 		t.indexed[p] = true
@@ -187,13 +222,14 @@ type treeFunc struct {
 func (t *tree) extend(in *patchscan.Input) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	in.Known = t.has
+	archs := archsIn(in)
+	in.Known = func(name string) bool { return t.has(archs, name) }
 	if in.Source != nil {
 		return // it is whole, and there may be many
 	}
 	shown := map[string]bool{} // paths
 	for _, f := range in.Files() {
-		if f.Lang == patchscan.LangOther || f.Binary || f.Arch != "" && f.Arch != "arm64" || shown[f.Path] {
+		if f.Lang == patchscan.LangOther || f.Binary || !isOf(archs, f.Path) || shown[f.Path] {
 			continue
 		}
 		code := f.Parse()
@@ -230,7 +266,9 @@ func (t *tree) extend(in *patchscan.Input) {
 	if len(want)+len(touched) == 0 {
 		return
 	}
-	t.need(codeFolders...)
+	for _, a := range archs {
+		t.need(codeFolders(a)...)
+	}
 	t.index()
 	var take []string
 	for range 2 { // what is called, and what that calls
@@ -255,7 +293,7 @@ func (t *tree) extend(in *patchscan.Input) {
 	slices.Sort(take)
 	taken := 0
 	for _, p := range slices.Compact(take) {
-		if !shown[p] && taken < maxContext {
+		if !shown[p] && isOf(archs, p) && taken < maxContext {
 			in.AddContext(p, t.texts[p])
 			taken++
 		}

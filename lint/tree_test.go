@@ -176,3 +176,29 @@ func TestTreeOfCommits(t *testing.T) {
 		}
 	}
 }
+
+// What a patch to x86's code calls is looked up in the tree's files of x86, and not in
+// those of arm64.
+func TestTreeOfX86(t *testing.T) {
+	const patch = "From: a@example.org\nSubject: [PATCH] x\n\n---\n--- /dev/null\n+++ b/arch/x86/kernel/tramp.c\n@@ -0,0 +1,6 @@\n" +
+		"+void *make(int n)\n+{\n+\tvoid *p = module_alloc(n);\n+\tfinish_code(p, n);\n+\treturn p;\n+}\n"
+	const unsafe = "void finish_code(void *at, int n)\n{\n\tset_memory_x((unsigned long)at, n);\n}\n"
+	const safe = "void finish_code(void *at, int n)\n{\n\tset_memory_rox((unsigned long)at, n);\n}\n"
+	for name, test := range map[string]struct {
+		x86, arm64, want string
+	}{
+		"unsafe on x86":   {unsafe, safe, "FT301"},
+		"unsafe on arm64": {safe, unsafe, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := writeTree(t, map[string]string{"arch/x86/mm/helper.c": test.x86, "arch/arm64/mm/helper.c": test.arm64})
+			in, err := patchscan.Parse("x.patch", patch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ids(lint.Patch(t.Context(), in, lint.Config{SrcTree: tree})); got != test.want {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}

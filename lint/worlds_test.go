@@ -1019,20 +1019,26 @@ func playRoom(j *worlds) {
 		relas[s] = len(headers) / 64
 		add(".rela", 4, 0, content, s)
 	}
-	if r.IntN(30) == 0 { // something that every module has is missing
+	sections := len(headers) / 64
+	switch r.IntN(30) { // something that every module has is missing
+	case 0:
 		le.PutUint32(headers[[]int{1, 2, symtab}[r.IntN(3)]*64:], 0)
 		le.PutUint32(headers[symtab*64+4:], uint32(r.IntN(3)))
+	case 1:
+		le.PutUint32(headers[3*64:], 0) // the PLT for ftrace
+	case 2:
+		sections = 0
 	}
 	shdrs, strs := base+uint64(len(b)), base+uint64(len(b)+len(headers))
 	le.PutUint64(b[40:], uint64(len(b)))
-	le.PutUint16(b[60:], uint16(len(headers)/64))
+	le.PutUint16(b[60:], uint16(sections))
 	b = append(append(b, headers...), strings...)
 	m.Map(base, 1<<20, emu.Read|emu.Write)
 	m.Map(mod, 16<<10, emu.Read|emu.Write)
 	_ = m.Write(base, b)
 	_ = m.Write(mod+24, []byte("made_up\x00"))
 	j.call("module_frob_arch_sections", 32, base, shdrs, strs, mod)
-	if j.done {
+	if j.done || uint32(m.X[0]) != 0 { // refused
 		return
 	}
 	init := code + 1<<20

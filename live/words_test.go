@@ -134,15 +134,18 @@ func ofInsns(t *testing.T, table *callsite.Table, p *predicted) func(entry uint6
 	}
 	_, disables := table.Image.Lookup("ftrace_check_work_func") // what overridden weak functions left behind: FT407
 	every := max(1, len(table.Addrs)/executed)
+	x, err := callsite.NewInsnExecutor(table)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return func(entry uint64) {
 		s := table.Site(entry)
 		if !s.OK {
 			t.Fatalf("no callsite at %#x", entry)
 		}
 		if p.n%every == 0 {
-			run, err := callsite.RunInsn(table, entry)
-			if err != nil || run.Err != nil || run.Failed != nil {
-				t.Fatalf("callsite %#x: %v %v %+v", entry, err, run.Err, run.Failed)
+			if run := x.Run(s); run.Err != nil || run.Failed != nil {
+				t.Fatalf("callsite %#x: %v %+v", entry, run.Err, run.Failed)
 			}
 		}
 		on, ok := x64.EncodeCall(s.Call, caller)

@@ -10,7 +10,7 @@ import (
 // have to do with tracing, entry code, text patching or memory for code. The rules
 // ignore the same words and likenesses elsewhere.
 var (
-	codePath = regexp.MustCompile(`(^|/)arch/arm64/(kernel/(entry|insn|patching|probes/|jump_label|alternative|module)|lib/insn|net/|include/asm/(insn|patching|text-patching|module|jump_label|alternative))` +
+	codePath = regexp.MustCompile(`(^|/)arch/(arm64|x86)/(kernel/(entry|insn|patching|k?probes/|jump_label|alternative|module)|lib/insn|net/|include/asm/(insn|patching|text-patching|module|jump_label|alternative))` +
 		`|(^|/)[^/]*(ftrace|mcount|fgraph|tramp|kprobe|uprobe|fprobe|rethook|livepatch|execmem|bpf_jit|text-patching|static_call)[^/]*$` +
 		`|(^|/)kernel/livepatch/|(^|/)samples/(ftrace|livepatch|kprobes)/`)
 	codeWords = []string{"ftrace", "mcount", "trampoline", "kprobe", "kretprobe", "uprobe", "fprobe", "fgraph", "function_graph", "return_to_handler", "livepatch",
@@ -70,7 +70,7 @@ func (c *Commit) isAboutCode() bool {
 		if codePath.MatchString(f.Path) {
 			return true
 		}
-		if foreign(f) {
+		if c.foreign(f) {
 			continue
 		}
 		for _, h := range f.Hunks {

@@ -60,8 +60,8 @@ var FT301 = codeCheck("FT301", func(j *judge) tally {
 					j.report(s, fl.span(x), finding.Say("%s makes memory writable that is still executable", fl.name()).
 						Because("%s() made it executable (%s), and no set_memory_nx() comes before set_memory_rw()", exec.Name, s.where(fl.Tokens[exec.At])).
 						Because("%s", strayWrite).
-						Because("%s", writesThrough).
-						Do("Patch with aarch64_insn_patch_text_nosync(), or call set_memory_nx() first"),
+						Because(writesThrough, j.Arch.Patching.Interface).
+						Do("Patch with %s(), or call set_memory_nx() first", j.Arch.Patching.Interface),
 						note(s, fl.Tokens[exec.At], "executable from here on"))
 				}
 			}
@@ -75,7 +75,7 @@ var FT301 = codeCheck("FT301", func(j *judge) tally {
 
 const (
 	strayWrite    = "a stray write to these pages changes code, and an attacker's write is code"
-	writesThrough = "patching needs no writable page: aarch64_insn_patch_text_nosync() writes to read-only text too"
+	writesThrough = "patching needs no writable page: %s() writes to read-only text too"
 )
 
 // executableWhileWritable reports set_memory_x on memory that was allocated
@@ -111,7 +111,7 @@ func (fl *flow) executableWhileWritable(j *judge, x patchscan.Call) {
 	j.report(s, fl.span(x), finding.Say("%s makes memory executable that is still writable", fl.name()).
 		Because("the memory was allocated writable, and %s", why).
 		Because("%s", strayWrite).
-		Because("%s", writesThrough).
+		Because(writesThrough, j.Arch.Patching.Interface).
 		Do("Call set_memory_ro() before set_memory_x(), or set_memory_rox() in place of both"), related...)
 }
 

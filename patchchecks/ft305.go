@@ -86,7 +86,8 @@ var FT305 = codeCheck("FT305", func(j *judge) tally {
 				Because("the store is to `%s`", text(to)).
 				Because("%s", why).
 				Because("the store faults, and the pages need not be writable for code to be written").
-				Do("Write to the writable buffer before the pages are read-only, or use aarch64_insn_copy(), bpf_arch_text_copy() or aarch64_insn_patch_text_nosync()"))
+				Do("Write to the writable buffer before the pages are read-only, or use %s(), bpf_arch_text_copy() or %s()",
+					j.Arch.Patching.Copy, j.Arch.Patching.Interface))
 		}
 	})
 	if n == 0 {

@@ -70,7 +70,7 @@ var FT604 = codeCheck("FT604", func(j *judge) tally {
 		}
 	}
 	if n == 0 {
-		return notApplicable("no function of arm64 C that is long enough to compare")
+		return notApplicable("no function of C that is long enough to compare")
 	}
 	return examined("%s", some(n, "function"))
 })

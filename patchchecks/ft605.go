@@ -90,12 +90,16 @@ var FT605 = check("FT605", func(j *judge) tally {
 })
 
 // standsAlone reports whether the word at an offset of a line is a name, and not a
-// part of a path, a member or a pattern: ftrace_(regs_)caller_end.
+// file, a part of a path, a member or a pattern: ftrace_(regs_)caller_end,
+// {i,o}bf_status, set_memory_xx.
 func standsAlone(line, word string, at int) bool {
-	if at > 0 && strings.IndexByte(")%.-/", line[at-1]) >= 0 {
+	if at > 0 && strings.IndexByte(")}%.-/", line[at-1]) >= 0 || strings.HasSuffix(word, "_xx") {
 		return false
 	}
 	rest := line[at+len(word):]
+	if len(rest) > 1 && rest[0] == '.' && strings.IndexByte("chS", rest[1]) >= 0 && (len(rest) == 2 || !isWord(rest[2])) {
+		return false
+	}
 	return rest == "" || strings.IndexByte("(-/", rest[0]) < 0 || strings.HasPrefix(rest, "()")
 }
 
@@ -205,9 +209,11 @@ func partAt(name string, i int) string {
 // need not show.
 var kernelNames = func() map[string]bool {
 	m := map[string]bool{}
-	for _, e := range arch.ARM64.Eras {
-		for _, l := range e.Labels {
-			m[l.Name] = true
+	for _, a := range arch.All {
+		for _, e := range a.Eras {
+			for _, l := range e.Labels {
+				m[l.Name] = true
+			}
 		}
 	}
 	for _, name := range strings.Fields(`

@@ -4,7 +4,8 @@
 // catalogue.
 //
 // An analyzer judges the lines that a patch adds, and sees the context around
-// them. It judges files of arm64 only.
+// them. It judges files of arm64 and of x86. A rule judges all the architectures to
+// which it applies.
 //
 // An analyzer's name is the rule's ID and Suffix: FT104patch reports FT104.
 package patchchecks
@@ -58,7 +59,11 @@ func check(id string, run func(*judge) tally) *analysis.Analyzer {
 			j := &judge{pass: pass, In: set.In, said: map[string]bool{}}
 			var total tally
 			for _, j.Series = range set.Series {
-				total.add(run(j))
+				if why := rule.WhyNotInPatches(j.Arch.Name); why != "" {
+					total.add(notApplicable(why))
+				} else {
+					total.add(run(j))
+				}
 			}
 			return total.outcome(), nil
 		},
@@ -156,8 +161,8 @@ func (t *tally) outcome() finding.Outcome {
 
 // These say why a rule about code is not applicable.
 const (
-	noCode       = "no C or assembly of arm64"
-	nothingAdded = "no line is added to code of arm64"
+	noCode       = "no C or assembly of arm64 or x86"
+	nothingAdded = "no line is added to code of arm64 or x86"
 )
 
 // text is tokens in the form of messages: as they stand, with one blank for any

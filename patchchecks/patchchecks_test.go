@@ -271,6 +271,44 @@ func TestCoverLetter(t *testing.T) {
 	}
 }
 
+// Each entry of each table is found in code of the architecture that it is looked for
+// in, and in that of the other, whose word it is, it is not.
+func TestEachIsm(t *testing.T) {
+	for _, isms := range rules.AllIsms {
+		for _, ism := range isms.Words {
+			token := strings.TrimSpace(ism.Token)
+			if begin, ok := strings.CutSuffix(token, "*"); ok {
+				token = begin + "other"
+			}
+			ext, text := "c", "/* it takes "+token+" here */\n"
+			switch {
+			case strings.HasSuffix(ism.Token, " "):
+				ext, text = "S", "\t"+token+"\tx\n"
+			case ism.Rule == "FT504":
+				text = "int f(void)\n{\n\treturn " + token + "(1);\n}\n"
+			case ism.Rule == "FT503" && strings.HasPrefix(token, "0x"):
+				text = "int f(void)\n{\n\tinsn = " + strings.ReplaceAll(token, " ", ", ") + ";\n}\n"
+			case ism.Rule == "FT503":
+				text = "int f(void)\n{\n\treturn " + token + ";\n}\n"
+			}
+			for _, in := range []string{isms.In, isms.Of} {
+				n := 0
+				for _, f := range lintText(t, "arch/"+in+"/kernel/x."+ext, text, lint.Config{}).Findings {
+					if f.Rule.ID == ism.Rule {
+						n++
+					}
+					if f.Fix == "" || in == isms.In && f.Rule.ID[:3] == "FT5" && (!strings.Contains(f.Headline, strings.Split(token, " ")[0]) || !strings.Contains(f.Headline, isms.Of)) {
+						t.Errorf("%s in code of %s: %s", token, in, f.Text())
+					}
+				}
+				if want := map[bool]int{true: 1}[in == isms.In]; n != want {
+					t.Errorf("%s %s in code of %s: %d findings, want %d:\n%s", ism.Rule, token, in, n, want, text)
+				}
+			}
+		}
+	}
+}
+
 // What a patch of a series puts back as it was is not judged; what it puts back with
 // changes is.
 func TestRestored(t *testing.T) {
@@ -307,7 +345,9 @@ func TestUnknownArch(t *testing.T) {
 		{"x.S", "\tmovq %rsp, %rdi\n\tretq\n", false},
 		{"x.c", "int a;\n", false},
 		{"kernel/trace/ftrace.c", "/* as ftrace_modify_code() does */\nint ftrace_nop;\n", false},
-		{"arch/x86/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
+		{"arch/x86/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", true}, // as code of x86
+		{"arch/x86/kernel/x.S", "\tret\n", true},
+		{"arch/riscv/kernel/x.c", "u32 insn = aarch64_insn_gen_nop();\n", false},
 		// Code of arm64 outside of arch/arm64 uses arm64's interface.
 		{"drivers/hook/x.c", "u32 insn = aarch64_insn_gen_nop();\n", true},
 		{"samples/x/x.c", "int n = AARCH64_INSN_SIZE;\n", true},

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/patchscan"
@@ -44,18 +45,20 @@ type SourceSet struct {
 }
 
 // A Series is what is judged together: a source file, one patch, or the patches of
-// a series.
+// a series, each as far as it has code of one architecture.
 type Series struct {
-	Files   []*Source // arm64's C and assembly, as the whole series leaves it
-	Patches []*Commit // patches that touch arm64's code or ftrace; nil for a source file
+	Arch    *arch.Arch
+	Files   []*Source // the architecture's C and assembly, as the whole series leaves it
+	Patches []*Commit // patches that touch the architecture's code; nil for a source file
 
 	adds       bool            // a line of Files is judged
 	allocators map[string]bool // functions that allocate memory for code
 }
 
-// A Source is a file of arm64, in tokens.
+// A Source is a file of one architecture, in tokens.
 type Source struct {
 	*patchscan.Code
+	Arch  *arch.Arch
 	In    *patchscan.Input
 	Flows []*flow // one for each of Funcs
 
@@ -64,9 +67,10 @@ type Source struct {
 	others map[int32]bool // what otherArchs returns; nil until it is asked
 }
 
-// A Commit is a patch with its files of arm64, as the patch shows them.
+// A Commit is a patch with its files of one architecture, as the patch shows them.
 type Commit struct {
 	*patchscan.Patch
+	Arch  *arch.Arch
 	Files []*Source
 
 	about *bool // what aboutCode returns; nil until it is asked
@@ -110,50 +114,20 @@ func (s *Source) where(t patchscan.Token) string {
 // Sources finds and parses the files that are judged, *SourceSet.
 var Sources = &analysis.Analyzer{
 	Name:     "sources",
-	Doc:      "parse the files of arm64 that the patches touch",
+	Doc:      "parse the files that the patches touch, of the architectures that are judged",
 	Requires: []*analysis.Analyzer{Patch},
 	Run: func(pass *analysis.Pass) (any, error) {
 		in := pass.ResultOf[Patch].(*patchscan.Input)
 		set := &SourceSet{In: in}
 		if in.Source != nil {
-			series := &Series{}
-			if s := newSource(in, in.Source, nil); s != nil {
-				series.Files = append(series.Files, s)
-			}
-			set.Series = append(set.Series, series)
+			set.Series = append(set.Series, sourceFile(in))
 		}
 		for _, patches := range in.Series() {
-			series := &Series{}
-			parsed := map[*patchscan.File]*Source{}
-			composed := in.Compose(patches)
-			for _, p := range patches {
-				c := &Commit{Patch: p}
-				near := len(p.Files) == 0 // a cover letter
-				for _, f := range p.Files {
-					if s := newSource(in, f, composed); s != nil {
-						c.Files = append(c.Files, s)
-						parsed[f] = s
-					}
-					near = near || f.Arch == "" && strings.Contains(f.Path, "ftrace")
-				}
-				if near || len(c.Files) > 0 {
-					series.Patches = append(series.Patches, c)
-				}
-			}
-			for _, f := range composed.Files {
-				s := parsed[f]
-				if f.Composed() {
-					s = newSource(in, f, composed)
-				}
-				if s != nil {
-					series.Files = append(series.Files, s)
-				}
-			}
-			set.Series = append(set.Series, series)
+			set.Series = append(set.Series, seriesOf(in, patches)...)
 		}
 		for _, series := range set.Series {
 			for _, f := range in.Context {
-				if s := newSource(in, f, nil); s != nil {
+				if s := newSource(in, f, nil); s != nil && s.Arch == series.Arch {
 					series.Files = append(series.Files, s)
 				}
 			}
@@ -164,17 +138,81 @@ var Sources = &analysis.Analyzer{
 	ResultType: reflect.TypeFor[*SourceSet](),
 }
 
-// newSource parses a file. It returns nil if the file is not of arm64.
+// sourceFile is the series of an input that is a source file. It is one of arm64
+// without files if the file is not judged.
+func sourceFile(in *patchscan.Input) *Series {
+	if s := newSource(in, in.Source, nil); s != nil {
+		return &Series{Arch: s.Arch, Files: []*Source{s}}
+	}
+	return &Series{Arch: arch.ARM64}
+}
+
+// seriesOf are the patches of a series, once for each architecture whose code they
+// touch; for arm64 if they touch none. Cover letters and patches of the core of ftrace
+// are in each.
+func seriesOf(in *patchscan.Input, patches []*patchscan.Patch) []*Series {
+	composed := in.Compose(patches)
+	parsed := map[*patchscan.File]*Source{}
+	touched := map[*arch.Arch]bool{}
+	parse := func(f *patchscan.File) {
+		if s := newSource(in, f, composed); s != nil {
+			parsed[f] = s
+			touched[s.Arch] = true
+		}
+	}
+	for _, p := range patches {
+		for _, f := range p.Files {
+			parse(f)
+		}
+	}
+	for _, f := range composed.Files {
+		if f.Composed() {
+			parse(f)
+		}
+	}
+	var out []*Series
+	for _, a := range arch.All {
+		if !touched[a] && (a != arch.ARM64 || len(touched) > 0) {
+			continue
+		}
+		series := &Series{Arch: a}
+		of := func(files []*patchscan.File) (list []*Source) {
+			for _, f := range files {
+				if s := parsed[f]; s != nil && s.Arch == a {
+					list = append(list, s)
+				}
+			}
+			return list
+		}
+		for _, p := range patches {
+			c := &Commit{Patch: p, Arch: a, Files: of(p.Files)}
+			core := slices.ContainsFunc(p.Files, func(f *patchscan.File) bool { return f.Arch == "" && strings.Contains(f.Path, "ftrace") })
+			if core || len(p.Files) == 0 || len(c.Files) > 0 {
+				series.Patches = append(series.Patches, c)
+			}
+		}
+		series.Files = of(composed.Files)
+		out = append(out, series)
+	}
+	return out
+}
+
+// newSource parses a file. It returns nil if the file is not of an architecture that
+// is judged.
 func newSource(in *patchscan.Input, f *patchscan.File, series *patchscan.Composed) *Source {
-	if f.Lang == patchscan.LangOther || f.Binary || f.Arch != "" && f.Arch != "arm64" {
+	if f.Lang == patchscan.LangOther || f.Binary {
 		return nil
 	}
 	parse := sync.OnceValue(f.Parse)
-	if f.Arch == "" && !usesARM64(f, parse) && (common(f) || !looksLikeARM64(parse())) {
+	a := arch.Named(f.Arch)
+	if f.Arch == "" && (usesARM64(f, parse) || !common(f) && looksLikeARM64(parse())) {
+		a = arch.ARM64
+	}
+	if a == nil {
 		return nil
 	}
 	code := parse()
-	return &Source{Code: code, In: in, macros: code.Macros(), series: series}
+	return &Source{Code: code, Arch: a, In: in, macros: code.Macros(), series: series}
 }
 
 // follow finds out what the functions of the series do with memory for code.
@@ -192,9 +230,11 @@ func (series *Series) follow() {
 	series.link()
 }
 
-// foreign reports whether the file belongs to another architecture, or to a part
-// of the kernel that is common to all architectures.
-func foreign(f *patchscan.File) bool { return f.Arch != "" && f.Arch != "arm64" || common(f) }
+// foreign reports whether the file belongs to another architecture than the commit
+// does, or to a part of the kernel that is common to all architectures.
+func (c *Commit) foreign(f *patchscan.File) bool {
+	return f.Arch != "" && f.Arch != c.Arch.Name || common(f)
+}
 
 // common reports whether the file belongs to a part of the kernel that is common to
 // all architectures.
@@ -298,6 +338,9 @@ func (set *SourceSet) AddFacts(facts *finding.PatchFacts, of []*patchscan.Patch)
 		}
 		for _, s := range files {
 			facts.Judged++
+			if !slices.Contains(facts.Archs, s.Arch.Name) {
+				facts.Archs = append(facts.Archs, s.Arch.Name)
+			}
 			for i := range s.Lines {
 				if s.judged(i) {
 					facts.Added++

@@ -9,6 +9,7 @@
 package patching
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -290,6 +291,20 @@ func (p *patcher) proof(err error) string {
 	return ""
 }
 
+// strays is proof for addresses that show by themselves that the functions are at fault:
+// those that no kernel has anything at, and those by the struct pages of sections. It is ""
+// where the kernel's pages are not known: what the functions read of them is zero there.
+func (p *patcher) strays(err error) string {
+	var stop *emu.Stop
+	if p.pages.size == 0 || !errors.As(err, &stop) {
+		return ""
+	}
+	if stop.Addr>>52 != 0xfff || p.pages.sections != nil && stop.Addr-pagesBase < rootsBase+pagesSize-pagesBase {
+		return p.proof(err)
+	}
+	return ""
+}
+
 // endsBadly says what an execution that ended with err shows of a function that
 // waits for nothing: that it does not come to its end; "" if it shows nothing.
 func endsBadly(err error) string {
@@ -303,7 +318,8 @@ func endsBadly(err error) string {
 	case emu.Break, emu.Exception:
 		return "ends in a trap: " + err.Error()
 	case emu.Unmapped:
-		if stop.Addr < nullPages { // in no kernel there is memory
+		// In no kernel there is memory at NULL. Above the stack of the caller nothing is either's.
+		if stop.Addr < nullPages || stop.Addr-world.StackTop < 2*emu.PageSize {
 			return "uses memory that it must not: " + err.Error()
 		}
 	}
@@ -344,7 +360,7 @@ func (p *patcher) call(fn function, at place, value uint64, s situation) bool {
 			p.w.Faults = nil
 		}
 	case err != nil:
-		if proof := endsBadly(err); proof != "" {
+		if proof := cmp.Or(endsBadly(err), p.strays(err)); proof != "" {
 			p.diff("%s", proof)
 		} else {
 			r.Err, r.proof, r.kind = err, p.proof(err), at.module

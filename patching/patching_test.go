@@ -108,6 +108,8 @@ func TestInterface(t *testing.T) {
 		{"patch_map", "cbz w0", 1, a64.NOP, "aarch64_insn_write", "maps the physical page"},
 		{"patch_map", "cbz x0", 1, a64.NOP, "aarch64_insn_write", "goes on where vmalloc_to_page finds no page"},
 		{"patch_map", "asr x0, x0, #6", 1, 0x9345fc00 /* asr x0, x0, #5 */, "aarch64_insn_write", "maps the physical page"},
+		{"aarch64_insn_write", "bl patch_map", 1, 0x91400bff /* add sp, sp, #2, lsl #12 */, "aarch64_insn_write", "uses memory that it must not: read of unmapped 0xffff000020010fd0"},
+		{"patch_map", "adrp x1", 1, 0xd2a24681 /* mov x1, #0x12340000 */, "aarch64_insn_write", "uses memory that it must not: read of unmapped 0x1234"},
 		{"core_kernel_text", "ccmp", 1, a64.NOP, "aarch64_insn_write", "maps the physical page"},
 		{"aarch64_insn_patch_text_nosync", "b.ne", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "returns 0, not -22 (-EINVAL)"},
 		{"aarch64_insn_patch_text_nosync", "cbnz w0", 1, a64.NOP, "aarch64_insn_patch_text_nosync", "returns 0, not -14"},
@@ -163,6 +165,29 @@ func TestGuarded(t *testing.T) {
 	change(t, im, "aarch64_insn_gen_move_reg", "br x30", 1, a64.RET)
 	if made = Make(im, true, false); len(made.Wrong) > 0 {
 		t.Errorf("makers: %+v", made.Wrong)
+	}
+}
+
+// In a kernel without a table of all struct pages, the interface looks for those of a
+// section. If it looks elsewhere, no function can write, and that is a proof.
+func TestSections(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		word uint32
+		at   string // where it looks
+	}{
+		{"ldr x0, [x1]", a64.NOP, "read of unmapped 0x1"},
+		{"cbz x1", 0xb50000c1 /* cbnz x1 */, "read of unmapped 0xffff0020"},
+	} {
+		im := images.Built(t, "regs-gcc", false)
+		if runs := Execute(im, false); len(runs.All)+len(runs.Skipped) > 0 {
+			t.Fatalf("as it is: %+v %v", runs.All, runs.Skipped)
+		}
+		change(t, im, "__aarch64_insn_write", c.text, 1, c.word)
+		runs := Execute(im, false)
+		if len(runs.All) == 0 || !strings.Contains(strings.Join(runs.All[0].Diffs, ";"), "uses memory that it must not: "+c.at) {
+			t.Errorf("%s is %08x: %+v", c.text, c.word, runs.All)
+		}
 	}
 }
 

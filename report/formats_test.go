@@ -528,7 +528,7 @@ func TestJSONL(t *testing.T) {
 		}
 		got = append(got, v.Type)
 	}
-	if want := []string{"finding", "finding", "finding", "input", "error"}; !slices.Equal(got, want) {
+	if want := []string{"run", "finding", "finding", "finding", "input", "error"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

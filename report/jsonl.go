@@ -5,11 +5,18 @@ import (
 	"io"
 )
 
-// writeJSONL writes a line of JSON for each finding, and after the findings of an
-// input a line about the input. "type" says what a line is about.
+// writeJSONL writes a line of JSON about the run, a line for each finding, and after
+// the findings of an input a line about the input. "type" says what a line is about.
 func writeJSONL(w io.Writer, run *Run) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	if err := enc.Encode(struct {
+		Type    string `json:"type"`
+		Schema  int    `json:"schema"`
+		Version string `json:"ftlint"`
+	}{"run", SchemaVersion, run.Version}); err != nil {
+		return err
+	}
 	ids := fingerprints{}
 	for _, res := range run.Results {
 		for i := range res.Findings {

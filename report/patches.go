@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 )
@@ -22,6 +23,7 @@ func Patches(w io.Writer, results []*finding.Result) {
 	for _, res := range read {
 		p := res.Patch
 		sum.Patches, sum.Files, sum.Judged, sum.Added = sum.Patches+p.Patches, sum.Files+p.Files, sum.Judged+p.Judged, sum.Added+p.Added
+		sum.Archs = append(sum.Archs, p.Archs...)
 		if p.Source {
 			sources++
 		}
@@ -40,10 +42,10 @@ func Patches(w io.Writer, results []*finding.Result) {
 	if sum.Patches > 0 {
 		parts = append(parts, plural.Of(sum.Patches, "patch")+" of "+plural.Of(sum.Files, "file"))
 	}
-	fmt.Fprintf(w, "%s: %s; %s of arm64, %s judged\n", plural.Of(len(read), "input"), strings.Join(parts, ", "),
-		plural.Of(sum.Judged, "file"), plural.Of(sum.Added, "line"))
+	fmt.Fprintf(w, "%s: %s; %s of %s, %s judged\n", plural.Of(len(read), "input"), strings.Join(parts, ", "),
+		plural.Of(sum.Judged, "file"), archsOf(&sum), plural.Of(sum.Added, "line"))
 	if without > 0 {
-		fmt.Fprintf(w, "  %s without code of arm64\n", plural.Of(without, "input"))
+		fmt.Fprintf(w, "  %s without code of %s\n", plural.Of(without, "input"), anyArch())
 	}
 	if passed > 0 {
 		fmt.Fprintf(w, "  %s without a patch, passed over\n", plural.Of(passed, "input"))
@@ -58,8 +60,26 @@ func Patches(w io.Writer, results []*finding.Result) {
 	writeLines(w, configLine(read[0]))
 }
 
-// NotJudged writes a line about the patches and source files that have no code of
-// arm64: nothing in them was judged, so that no finding says nothing about them.
+// archsOf names the architectures whose files are judged: all there are, if none of the
+// patches' files is.
+func archsOf(p *finding.PatchFacts) string {
+	if len(p.Archs) == 0 {
+		return anyArch()
+	}
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(p.Archs))), " and ")
+}
+
+// anyArch names the architectures whose code is judged.
+func anyArch() string {
+	var names []string
+	for _, a := range arch.All {
+		names = append(names, a.Name)
+	}
+	return strings.Join(names, " or ")
+}
+
+// NotJudged writes a line about the patches and source files that have no code of an
+// architecture that is judged: no finding says nothing about them.
 func NotJudged(w io.Writer, results []*finding.Result) {
 	var paths []string
 	for _, res := range results {
@@ -73,7 +93,7 @@ func NotJudged(w io.Writer, results []*finding.Result) {
 		list += " and " + plural.Of(n, "more input")
 	}
 	if len(paths) > 0 {
-		fmt.Fprintf(w, "no code of arm64, so not judged: %s\n", list)
+		fmt.Fprintf(w, "no code of %s, so not judged: %s\n", anyArch(), list)
 	}
 }
 

@@ -233,10 +233,10 @@ func patchFacts(p *finding.PatchFacts) string {
 		s = fmt.Sprintf("%s of %s", plural.Of(p.Patches, "patch"), plural.Of(p.Files, "file"))
 	}
 	if p.Judged == 0 {
-		return s + ", none of arm64"
+		return s + ", none of " + archsOf(p)
 	}
 	if !p.Source {
-		s += fmt.Sprintf(", %d of arm64", p.Judged)
+		s += fmt.Sprintf(", %d of %s", p.Judged, archsOf(p))
 	}
 	return s + fmt.Sprintf(", %s judged", plural.Of(p.Added, "line"))
 }

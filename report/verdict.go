@@ -112,7 +112,7 @@ func (t *tally) add(res *finding.Result) {
 // judged is the number of inputs that could be read.
 func (t *tally) judged() int { return len(t.images) + len(t.modules) + len(t.patches) }
 
-// addsNothing reports whether all that was judged is patches of arm64's code that add
+// addsNothing reports whether all that was judged is patches of code that add
 // no line to it.
 func (t *tally) addsNothing() bool {
 	files, lines := 0, 0

@@ -5,8 +5,12 @@ import (
 	"github.com/ftlint/ftlint/trampoline"
 )
 
-// onX86 is Rule.NotOn for a rule that says nothing of x86-64, with the reason.
+// onX86 is Rule.NotOn, or Rule.PatchesNotOn, for a rule that says nothing of x86-64,
+// with the reason.
 func onX86(why string) Absence { return absent(arch.X86.Name, why) }
+
+// noBPF is Rule.NotOn for the rules on BPF.
+var noBPF = onX86("BPF trampolines of x86 are not executed yet")
 
 // catalogue holds every rule, in ID order. The hundreds are groups:
 //
@@ -14,7 +18,7 @@ func onX86(why string) Absence { return absent(arch.X86.Name, why) }
 //	FT2xx reach
 //	FT3xx W^X and caches
 //	FT4xx callsites
-//	FT5xx x86-isms
+//	FT5xx words of another architecture: x86-isms in arm64 code, and the reverse
 //	FT6xx the builder's source and the patch
 //	FT7xx BPF trampolines
 //
@@ -57,11 +61,12 @@ var catalogue = []Rule{
 	},
 	{
 		ID: "FT106", Name: "pcrel-escapes-copy", Severity: Error,
-		Title:       "a PC-relative instruction aims outside the copied region and is copied unrewritten, so the copy aims elsewhere",
-		On:          Kernels | Patches,
-		Sees:        Model | Execution,
-		Picture:     BesideModel,
-		Differences: differences(trampoline.Escapes),
+		Title:        "a PC-relative instruction aims outside the copied region and is copied unrewritten, so the copy aims elsewhere",
+		On:           Kernels | Patches,
+		PatchesNotOn: onX86("x86's assembly is not read for addresses that count from an instruction: the image is judged"),
+		Sees:         Model | Execution,
+		Picture:      BesideModel,
+		Differences:  differences(trampoline.Escapes),
 	},
 	{
 		ID: "FT107", Name: "op-load-mislabelled", Severity: Error,
@@ -366,24 +371,23 @@ var catalogue = []Rule{
 
 	{
 		ID: "FT501", Name: "x86-mnemonic", Severity: Warning,
-		Title: "an x86 instruction in arm64 code or its comments",
+		Title: "an x86 instruction in arm64 code or its comments, or an arm64 one in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT502", Name: "x86-register", Severity: Warning,
-		Title: "an x86 register in arm64 code or its comments",
+		Title: "an x86 register in arm64 code or its comments, or an arm64 one in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT503", Name: "x86-opcode", Severity: Warning,
-		Title: "x86 opcode bytes or sizes in an arm64 builder",
+		Title: "x86 opcode bytes or sizes in an arm64 builder, or A64 words or sizes in x86 code",
 		On:    Patches,
 	},
 	{
 		ID: "FT504", Name: "x86-symbol", Severity: Warning,
-		Title: "a symbol or helper that only x86 has, in an arm64 image or patch",
+		Title: "a symbol or helper that only x86 has, in an arm64 image or patch, or one that only arm64 has, in one of x86",
 		On:    Kernels | Patches,
-		NotOn: onX86("the names of the table are those of x86"),
 		Sees:  Symbols,
 	},
 
@@ -435,12 +439,14 @@ var catalogue = []Rule{
 		ID: "FT608", Name: "long-jump-missing", Severity: Warning,
 		Title: "a patch that allocates code memory and branches to or from it has no PLT or range check",
 		On:    Patches,
+		NotOn: onX86("CALL reaches 2 GiB, in which the image and all memory for code lie"),
 	},
 
 	{
 		ID: "FT701", Name: "bpf-context-wrong", Severity: Error,
 		Title:   "a BPF trampoline hands a program wrong arguments, argument count, instruction pointer or cookie",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -448,6 +454,7 @@ var catalogue = []Rule{
 		ID: "FT702", Name: "bpf-registers-lost", Severity: Error,
 		Title:   "the traced function or its caller does not get back x0-x8, x18-x30, SP or its stack arguments from a BPF trampoline",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -455,58 +462,70 @@ var catalogue = []Rule{
 		ID: "FT703", Name: "bpf-return-wrong", Severity: Error,
 		Title:   "the return value of the function, of fmod_ret, fexit or struct_ops is not what it should be behind a BPF trampoline",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
 	{
 		ID: "FT704", Name: "bpf-size-mismatch", Severity: Error,
-		Title: "the generator of BPF trampolines emits more bytes than it has computed",
-		On:    Kernels | Patches,
-		Sees:  Execution,
+		Title:        "the generator of BPF trampolines emits more bytes than it has computed",
+		On:           Kernels | Patches,
+		NotOn:        noBPF,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
 	},
 	{
 		ID: "FT705", Name: "bpf-writes-outside", Severity: Error,
 		Title: "the generator of BPF trampolines writes outside of the buffer that it was given",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT706", Name: "bpf-far-breaks", Severity: Error,
 		Title:   "with the trampoline, the function or a program beyond +-128 MiB, a branch of BPF's code does not arrive",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
 	{
 		ID: "FT707", Name: "bpf-plt-misaligned", Severity: Warning,
-		Title: "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
-		On:    Kernels | Patches,
-		Sees:  Execution,
+		Title:        "a 64-bit literal of a BPF program that is written while it may be read is not 8-byte aligned",
+		On:           Kernels | Patches,
+		NotOn:        noBPF,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
 	},
 	{
 		ID: "FT708", Name: "bpf-transiently-wx", Severity: Warning,
 		Title: "pages of BPF's code are writable and executable for a moment, or for good",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT709", Name: "bpf-unwind-broken", Severity: Error,
 		Title:   "no stack trace from a BPF program, or from the function that it traces, comes back to the caller",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
 	{
 		ID: "FT710", Name: "bpf-landing-pad-missing", Severity: Error,
-		Title:   "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
-		On:      Kernels | Patches,
-		Sees:    Execution,
-		Picture: Generated,
+		Title:        "in a kernel with BTI, a branch of a BPF trampoline lands on no landing pad",
+		On:           Kernels | Patches,
+		NotOn:        noBPF,
+		PatchesNotOn: onX86("generators of x86 code are not judged"),
+		Sees:         Execution,
+		Picture:      Generated,
 	},
 	{
 		ID: "FT711", Name: "bpf-program-hooks-wrong", Severity: Error,
 		Title:   "a BPF trampoline does not call enter and exit functions in pairs with the arguments they are due",
 		On:      Kernels,
+		NotOn:   noBPF,
 		Sees:    Execution,
 		Picture: Generated,
 	},
@@ -514,30 +533,35 @@ var catalogue = []Rule{
 		ID: "FT712", Name: "bpf-detach-wrong", Severity: Error,
 		Title: "what attaching, updating or detaching a BPF trampoline patches, executed, does not run right",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT713", Name: "jit-frame-wrong", Severity: Error,
 		Title: "a compiled BPF program loses callee-saved registers, its frame or its stack on return, tail call, exception or call",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT714", Name: "bpf-attach-unsupported", Severity: Note,
 		Title: "BPF trampolines cannot be attached to functions with a callsite",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT715", Name: "bpf-icache-not-maintained", Severity: Error,
 		Title: "code that was built for BPF becomes executable with no cache maintenance after its last store",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 	{
 		ID: "FT716", Name: "bpf-fails-badly", Severity: Error,
 		Title: "with a failing allocation or copy, a generator of BPF's code leaks, returns success, or writes",
 		On:    Kernels,
+		NotOn: noBPF,
 		Sees:  Execution,
 	},
 }

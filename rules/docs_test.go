@@ -38,7 +38,8 @@ the labels of a builder.`},
 	{"FT2", "Reach", `BL reaches -128 MiB .. +128 MiB-4. Image, modules and trampolines can be farther apart than that.`},
 	{"FT3", "W^X and caches", `Permissions to write and to execute pages, and the caches that must see new code.`},
 	{"FT4", "Callsites", `The table of callsites, the words at each of them, and what the kernel's own functions make of these words.`},
-	{"FT5", "x86-isms", `Words of x86 in arm64 code. The table is data: [rules/x86.go](../rules/x86.go).`},
+	{"FT5", "x86-isms", `Words of x86 in arm64 code, and words of arm64 in x86 code. The names of the rules are those of the first table. The tables are
+data: [rules/x86.go](../rules/x86.go), [rules/arm64.go](../rules/arm64.go).`},
 	{"FT6", "The builder's source and the patch", `The way in which a builder's code is written. FT601 to FT603 are also seen in an image, by executing the builder.`},
 	{"FT7", "BPF trampolines", `The code that arm64 kernels from 6.0 on generate for BPF programs that trace functions: fentry, fexit, fmod_ret, LSM and
 struct_ops. The kernel's generator is executed, and what it generates. Not applicable to a kernel without a BPF JIT or
@@ -98,6 +99,39 @@ executed; or patches and sources.
 			}
 		}
 	}
+	b.WriteString(notOn())
+	return b.String()
+}
+
+// notOn is the part of docs/rules.md about architectures.
+func notOn() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+## On which architecture
+
+Every rule is about arm64. On x86-64 all rules apply but these; the page of each rule says what it judges there. A rule on
+patches judges code below arch/arm64 and arch/x86 alike, but for the rules of this table.
+
+| on x86-64 not judged by | because |
+| --- | --- |
+`)
+	row := func(about string, absence func(Rule) Absence) {
+		ids := map[string][]string{} // by reason
+		var order []string
+		for _, r := range catalogue {
+			if why := absence(r).Why("x86"); why != "" {
+				if ids[why] == nil {
+					order = append(order, why)
+				}
+				ids[why] = append(ids[why], fmt.Sprintf("[%s](../rules/pages/%[1]s.md)", r.ID))
+			}
+		}
+		for _, why := range order {
+			fmt.Fprintf(&b, "| %s%s | %s |\n", strings.Join(ids[why], ", "), about, why)
+		}
+	}
+	row("", func(r Rule) Absence { return r.NotOn })
+	row(", in patches", func(r Rule) Absence { return r.PatchesNotOn })
 	return b.String()
 }
 
@@ -105,7 +139,7 @@ executed; or patches and sources.
 func TestDocsHasAll(t *testing.T) {
 	doc := docs()
 	for _, r := range catalogue {
-		if strings.Count(doc, "| ["+r.ID+"]") != 1 {
+		if strings.Count(doc, "| ["+r.ID+"](../rules/pages/"+r.ID+".md) | "+r.Name+" |") != 1 {
 			t.Errorf("docs/rules.md has %s %d times", r.ID, strings.Count(doc, "| ["+r.ID+"]"))
 		}
 	}

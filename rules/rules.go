@@ -1,5 +1,6 @@
 // Package rules is the catalogue: one value a rule, which holds everything
-// about the rule, and the table of x86-isms that rules share.
+// about the rule, and the tables of one architecture's words in another's code that
+// rules share.
 //
 // The package is data. The checks are in packages checks and patchchecks: a check
 // names its rule by the ID. Checks, driver and reports take every fact about a
@@ -114,7 +115,9 @@ type Rule struct {
 
 	On    Inputs   // the inputs that the rule is about
 	Sees  Evidence // the things that the rule looks at in an image; empty if On is Patches alone
-	NotOn Absence  // the architecture to whose images the rule does not apply, if there is one
+	NotOn Absence  // the architecture to which the rule does not apply, if there is one
+
+	PatchesNotOn Absence // the same, of patches to its code alone
 
 	Picture     Picture     // shows a finding in an image
 	Differences Differences // the kinds of difference from the model that the rule is about
@@ -167,6 +170,12 @@ func (a Absence) Why(name string) string {
 		return ""
 	}
 	return absences[a-1].why
+}
+
+// WhyNotInPatches is the reason why the rule does not judge patches of the code of
+// the architecture of that name; "" if it does.
+func (r Rule) WhyNotInPatches(name string) string {
+	return cmp.Or(r.PatchesNotOn.Why(name), r.NotOn.Why(name))
 }
 
 // Lookup finds a rule by its ID or its name; case is ignored.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/trampoline"
 )
 
@@ -68,6 +69,29 @@ func TestAbout(t *testing.T) {
 	for kind := trampoline.MissesReturn; kind <= trampoline.Misconduct; kind++ {
 		if len(About(kind)) == 0 {
 			t.Errorf("no rule is about differences of kind %d", kind)
+		}
+	}
+}
+
+// Each page says what the rule judges on x86-64, or that it does not apply, with the
+// reason that the catalogue has.
+func TestPagesOfArchs(t *testing.T) {
+	for _, r := range catalogue {
+		page, _ := r.Page()
+		about := ""
+		for part := range strings.SplitSeq(page, "\n\n") {
+			if strings.HasPrefix(part, "On x86-64 ") {
+				about += strings.ReplaceAll(part, "\n", " ")
+			}
+		}
+		if about == "" {
+			t.Errorf("%s: no paragraph begins with On x86-64", r.ID)
+		}
+		if why := r.NotOn.Why("x86"); why != "" && !strings.Contains(about, "On x86-64 the rule does not apply: "+why) {
+			t.Errorf("%s: the page does not say that it does not apply: %s:\n%s", r.ID, why, about)
+		}
+		if why := r.PatchesNotOn.Why("x86"); why != "" && !strings.Contains(about, "In patches the rule does not apply: "+why) {
+			t.Errorf("%s: the page does not say that patches are not judged: %s:\n%s", r.ID, why, about)
 		}
 	}
 }
@@ -296,8 +320,10 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// Names that arm64 and core kernels have and that come close to x86's.
-var arm64Names = strings.Fields(`
+// Names that kernels of an architecture and core kernels have, and that come close to
+// those of the other architecture.
+var ownNames = map[string][]string{
+	"arm64": strings.Fields(`
 	text_mutex __text_poke text_poke_memcpy text_poke_memset text_poke bpf_arch_text_poke poking_init
 	poke_blanked_console aarch64_insn_patch_text_nosync aarch64_insn_gen_nop ftrace_call_adjust
 	ftrace_caller ftrace_caller_end ftrace_regs_caller ftrace_regs_caller_end ftrace_common
@@ -308,35 +334,60 @@ var arm64Names = strings.Fields(`
 	calc_trampoline_call_offset arch_ftrace_update_trampoline module_alloc native_steal_clock
 	int340x_thermal_handler
 	rsi rsi_init rip movw hlt ret call push pop mov int br blr brk eret bti lr sp pc
-	AARCH64_INSN_SIZE MCOUNT_INSN_SIZE AARCH64_BREAK_FAULT PLT_ENTRY_SIZE JUMP_LABEL_NOP_SIZE`)
+	AARCH64_INSN_SIZE MCOUNT_INSN_SIZE AARCH64_BREAK_FAULT PLT_ENTRY_SIZE JUMP_LABEL_NOP_SIZE`),
+	"x86": strings.Fields(`
+	text_poke text_poke_bp text_gen_insn ftrace_caller ftrace_caller_end ftrace_regs_caller ftrace_epilogue ftrace_call
+	ftrace_graph_call ftrace_graph_caller ftrace_stub ftrace_stub_direct_tramp ftrace_call_adjust ftrace_modify_code_direct
+	function_trace_op create_trampoline arch_ftrace_update_trampoline module_alloc flush_icache_range sync_core
+	mcount __fentry__ patch_map FIX_TEXT_POKE0
+	bl br b str lsl ror msr wrmsr svc smc hvc sev brk sp lr pc x0 x1 x2 x8 x15 x2apic wfe
+	MCOUNT_INSN_SIZE CALL_INSN_SIZE JUMP_LABEL_NOP_SIZE`),
+}
 
-func TestX86(t *testing.T) {
-	seen := map[string]bool{}
-	perRule := map[string]int{}
-	for _, ism := range X86 {
-		r, ok := Lookup(ism.Rule)
-		if !ok || !strings.HasPrefix(r.Name, "x86-") {
-			t.Errorf("%s: rule %q", ism.Token, ism.Rule)
+func TestIsms(t *testing.T) {
+	code := map[string]*regexp.Regexp{"x86": regexp.MustCompile(`^0x[0-9a-f]{2}$`), "arm64": regexp.MustCompile(`^0x[0-9a-f]{8}$`)}
+	for _, a := range arch.All {
+		if IsmsIn(a.Name) == nil {
+			t.Errorf("no words are looked for in code of %s", a.Name)
 		}
-		perRule[ism.Rule]++
-		if ism.Token == "" || strings.TrimSpace(ism.Token) != ism.Token || seen[ism.Token] {
-			t.Errorf("token %q is empty, padded or there twice", ism.Token)
+	}
+	for _, isms := range AllIsms {
+		if IsmsIn(isms.In) != isms || isms.Of == isms.In || len(isms.Counted) == 0 || isms.Count == "" || isms.Stored == "" || !isms.Named.MatchString("as on "+isms.Of) {
+			t.Errorf("the table of %s in %s: %+v", isms.Of, isms.In, isms)
 		}
-		seen[ism.Token] = true
-		if slices.Contains(arm64Names, ism.Token) {
-			t.Errorf("%s is a name of arm64 kernels", ism.Token)
-		}
-		if strings.HasPrefix(ism.Token, "0x") {
-			for b := range strings.FieldsSeq(ism.Token) {
-				if !regexp.MustCompile(`^0x[0-9a-f]{2}$`).MatchString(b) {
-					t.Errorf("token %q: %q is not a byte", ism.Token, b)
+		seen := map[string]bool{}
+		perRule := map[string]int{}
+		for _, ism := range isms.Words {
+			r, ok := Lookup(ism.Rule)
+			if !ok || !strings.HasPrefix(r.Name, "x86-") {
+				t.Errorf("%s: rule %q", ism.Token, ism.Rule)
+			}
+			perRule[ism.Rule]++
+			bare := ism.Token
+			if ism.Rule == "FT501" {
+				bare = strings.TrimSuffix(bare, " ") // which counts as an instruction alone
+			}
+			if bare == "" || strings.TrimSpace(bare) != bare || seen[ism.Token] {
+				t.Errorf("token %q is empty, padded or there twice", ism.Token)
+			}
+			seen[ism.Token] = true
+			for _, own := range ownNames[isms.In] {
+				if begin, ok := strings.CutSuffix(ism.Token, "*"); ism.Token == own || ok && strings.HasPrefix(own, begin) {
+					t.Errorf("%s is a name of %s kernels", own, isms.In)
+				}
+			}
+			if strings.HasPrefix(ism.Token, "0x") {
+				for b := range strings.FieldsSeq(ism.Token) {
+					if !code[isms.Of].MatchString(b) {
+						t.Errorf("token %q: %q is not a unit of %s's code", ism.Token, b, isms.Of)
+					}
 				}
 			}
 		}
-	}
-	for _, id := range []string{"FT501", "FT502", "FT503", "FT504"} {
-		if perRule[id] == 0 {
-			t.Errorf("%s has no tokens", id)
+		for _, id := range []string{"FT501", "FT502", "FT503", "FT504"} {
+			if perRule[id] == 0 {
+				t.Errorf("%s has no tokens of %s", id, isms.Of)
+			}
 		}
 	}
 }

@@ -1,27 +1,30 @@
 package rules
 
-// Ism is a thing of one architecture that has no place in the code of
-// another.
-//
-// FT501 and FT504: Token is a whole word; case matters.
-// FT502: a Token with % counts only behind a % (rsi is the Arm CCA Realm Services
-// Interface, rip is English), and a Token without % only where there is no %.
-// FT503: Token is the name of a macro, or the bytes of an opcode as a C initialiser
-// has them, with one space between them. A single byte counts only if it is stored
-// as one byte, or into a variable named opcode, insn or code.
-type Ism struct {
-	Rule    string // ID
-	Token   string
-	Instead string // arm64's counterpart, in a few words; "" if arm64 has none
-}
+import (
+	"regexp"
 
-// X86 is the table of words that x86 code leaves behind when somebody carries it
-// over to arm64. Words that are also English, C, or arm64's are not in it: ret,
+	"github.com/ftlint/ftlint/arch"
+)
+
+// X86 are the words that x86 code leaves behind when somebody carries it over to
+// arm64. Words that are also English, C, or arm64's are not among them: ret,
 // call, push, pop, mov, lea, int, enter, leave, hlt, movw, xchg, text_poke
 // (what "arm64: patching: implement text_poke API" calls its own interface).
 // Nor are names that other architectures have too (ftrace_nop_replace,
 // ftrace_call_replace, ftrace_regs_call, text_poke_sync).
-var X86 = []Ism{
+var X86 = Isms{
+	Of: arch.X86.Name, In: arch.ARM64.Name,
+	Named:  regexp.MustCompile(`x86|X86|i386|amd64|AMD64|[Ii]ntel`),
+	Stored: "A64 instructions are words of 4 bytes: a byte that is stored into one makes another instruction of it",
+	Counted: []string{
+		"an A64 instruction has AARCH64_INSN_SIZE, 4 bytes",
+		"x86 counts a call's offset from the end of the call, and BL counts from its own address",
+	},
+	Count: "Count from the address of the BL, or add AARCH64_INSN_SIZE where the next instruction is meant",
+	Words: x86Words,
+}
+
+var x86Words = []Ism{
 	// Instructions, as gas writes them.
 	{"FT501", "retq", "ret"},
 	{"FT501", "lretq", "ret"},

@@ -45,12 +45,9 @@ func addCompletions(root *cobra.Command) {
 		switch cmd.Name() {
 		case "explain":
 			cmd.ValidArgsFunction = completeRules
-		case "functions", "diff":
-			formats := report.FunctionFormats
-			if cmd.Name() == "diff" {
-				formats = report.DiffFormats
-			}
-			if err := cmd.RegisterFlagCompletionFunc("format", values(formats...)); err != nil {
+		case "functions", "diff", "rules", "show":
+			formats := map[string][]string{"functions": report.FunctionFormats, "diff": report.DiffFormats, "rules": listFormats, "show": listFormats}
+			if err := cmd.RegisterFlagCompletionFunc("format", values(formats[cmd.Name()]...)); err != nil {
 				panic(err) // no such flag
 			}
 		case "config":

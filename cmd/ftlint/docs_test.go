@@ -86,6 +86,7 @@ var (
 	block  = regexp.MustCompile("(?ms)(?:^<!-- kernel: (\\S+) (\\S+) -->\n|^<!-- in: (\\S+) -->\n)?^```console\n\\$ ([^\n]+)\n(.*?)^```$")
 	figure = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+([.][0-9]+)*`)
 	tested = regexp.MustCompile(`(?m)\t(?:\(cached\)|\d+\.\d+s)$`) // go test
+	wrote  = regexp.MustCompile(`(?m)^ftlint \S+, schema`)
 	took   = regexp.MustCompile(`(?m)^  \d+\.\d{3} s$`)
 )
 
@@ -122,7 +123,9 @@ func (ex example) run(t *testing.T) (got string, equal bool) {
 	if !ok {
 		t.Fatalf("%q does not run ftlint", ex.command)
 	}
-	dir, same := "../..", func(s string) string { return took.ReplaceAllString(s, "  0.000 s") }
+	dir, same := "../..", func(s string) string {
+		return wrote.ReplaceAllString(took.ReplaceAllString(s, "  0.000 s"), "ftlint VERSION, schema")
+	}
 	if ex.suite != "" {
 		dir = filepath.Join(kernels(), ex.suite, "current")
 		version, err := os.Readlink(dir)

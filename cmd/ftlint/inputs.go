@@ -36,6 +36,9 @@ func (s *session) whole(err error) {
 // lint lints the inputs and writes findings, errors and summaries as they come.
 // When ctx ends the run, the results until then are written.
 func (s *session) lint(ctx context.Context, in lint.Inputs, cfg lint.Config) error {
+	if s.flags.verbose {
+		fmt.Fprintf(s.stderr, "ftlint %s, schema %d\n", buildVersion(), report.SchemaVersion)
+	}
 	for _, err := range in.Errors {
 		s.whole(err)
 	}

@@ -393,13 +393,39 @@ func isKernelTree(dir string) bool {
 // openTerminal describes standard output, once the flags are known.
 type openTerminal func() (report.Terminal, error)
 
+// listFormats are the formats of what a command lists.
+var listFormats = []string{"text", "json"}
+
+// A listFormat is the one of listFormats that is asked for.
+type listFormat struct {
+	name string
+	json bool // --json, which is older
+}
+
+func (f *listFormat) add(fl *pflag.FlagSet) {
+	fl.StringVarP(&f.name, "format", "f", "text", "format of the list: "+strings.Join(listFormats, ", "))
+	fl.BoolVar(&f.json, "json", false, "the same as -f json")
+}
+
+// isJSON reports whether the list is wanted as JSON.
+func (f *listFormat) isJSON() (bool, error) {
+	if !slices.Contains(listFormats, f.name) {
+		return false, fmt.Errorf("-f %s: want %s", f.name, strings.Join(listFormats, ", "))
+	}
+	return f.json || f.name == "json", nil
+}
+
 func rulesCommand(terminal openTerminal) *cobra.Command {
-	var asJSON bool
+	var format listFormat
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			asJSON, err := format.isJSON()
+			if err != nil {
+				return err
+			}
 			stdout, err := terminal()
 			if err != nil {
 				return err
@@ -410,7 +436,7 @@ func rulesCommand(terminal openTerminal) *cobra.Command {
 			return stdout.Rules(rules.All())
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	format.add(cmd.Flags())
 	return cmd
 }
 
@@ -467,7 +493,7 @@ On a terminal, or in colour, a page is laid out; a file or a pipe gets its Markd
 }
 
 func showCommand(terminal openTerminal) *cobra.Command {
-	var asJSON bool
+	var format listFormat
 	var debugFile, proto string
 	cmd := &cobra.Command{
 		Use:   "show [FILE] [PROGRAMS]",
@@ -478,6 +504,10 @@ With --bpf it is the BPF trampoline that the kernel's generator makes for a func
 what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fentry,fexit`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
+			asJSON, err := format.isJSON()
+			if err != nil {
+				return err
+			}
 			stdout, err := terminal()
 			if err != nil {
 				return err
@@ -519,7 +549,7 @@ what each part is for: ftlint show vmlinux --bpf 'int f(struct path, long)' fent
 			return stdout.Show(listings)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	format.add(cmd.Flags())
 	cmd.Flags().StringVar(&debugFile, "debug-file", "", "separate debug file of the image")
 	cmd.Flags().StringVar(&proto, "bpf", "", "show the BPF trampoline for a function of this prototype in C, or for this function of the kernel")
 	return cmd

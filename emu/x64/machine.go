@@ -183,7 +183,7 @@ func (m *Machine) run(until uint64) error {
 		if !o.do(m, o) {
 			return m.Failed()
 		}
-		if m.next != pc+uint64(o.len) {
+		if m.next != pc+uint64(o.len) || o.kind == x64.Jump || o.kind == x64.Call {
 			m.Jumped(pc, m.next)
 			m.pending = o.kind == x64.CallReg || o.kind == x64.JumpReg
 		}

@@ -202,6 +202,10 @@ func (e *expected) capabilities() {
 	check("kprobes", probe("p"))
 	check("kretprobes", probe("r"))
 	check("livepatch", syscall.Access("/sys/kernel/livepatch", 0) == nil)
+	err := useStructOps()
+	if check("struct_ops", err == nil); err != nil && e.can["struct_ops"] {
+		s.wrong("struct_ops: %v", err)
+	}
 	for _, h := range e.hooks {
 		fd, log, err := loadTracing(nothing, lsmHook, h.id, 0)
 		if err == nil {

@@ -1,11 +1,11 @@
 /*
- * What BPF trampolines call, and what their generators call. ftlint answers these
- * calls itself; the bodies are the shortest that do.
- */
-
-/* The compiler does not look into them: they are others in a kernel. */
+ * What BPF trampolines call, and what their generators call. ftlint answers these calls
+ * itself: the compiler does not look into the bodies, which are the shortest that do. */
+#ifdef __clang__
+#define noipa	__attribute__((weak))
+#else
 #define noipa	__attribute__((noipa))
-
+#endif
 #undef ENTER_AND_EXIT
 #define ENTER_AND_EXIT(kind)								\
 noipa u64 __bpf_prog_enter##kind(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)	\

@@ -1,7 +1,7 @@
 // A JIT whose programs can be called, but not branched to by the PLT of a program that
 // they replace.
 //
-// build: bpf-jit-pad btf=yes with=image-callops-bti.S,kernel.c,sites-callops-good.c
+// build: bpf-jit-pad btf=yes cc=-fno-jump-tables with=image-callops-bti.S,kernel.c,sites-callops-good.c
 
 #define own_jit
 #include "bpf-gen.h"

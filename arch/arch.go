@@ -23,6 +23,7 @@ type Arch struct {
 	CallSize uint64    // bytes of the branch at a callsite
 	Call     a64.Reach // how far that branch reaches from its own address
 	PageSize uint64    // of the kernel, in bytes; 0: an image says which
+	Objects  uint64    // an address where the kernel can have objects; 0: where package world has them
 	Syscall  string    // the beginning of the names of system calls
 
 	Relocs Relocs

@@ -23,6 +23,7 @@ var X86 = &Arch{
 	// A displacement counts from the instruction behind the CALL.
 	Call:     a64.Reach{Min: x64.MinReach + x64.CallSize, Max: x64.MaxReach + x64.CallSize, Step: 1},
 	PageSize: 4096,
+	Objects:  0xffff_8881_0000_0000, // in the linear map: the address of an ops is shown to people
 	Syscall:  "__x64_sys_",
 	Relocs: Relocs{
 		Relative: uint32(elf.R_X86_64_RELATIVE),

@@ -25,6 +25,17 @@ type Types struct {
 	HasRecursion  bool   // Recursion is known
 	Retp          bool   // the graph tracer matches calls and returns by retp, not by the frame pointer
 	HasRetp       bool   // Retp is known
+	Ops           OpsMembers
+	HasOps        bool // Ops is known
+}
+
+// OpsMembers are offsets of members of struct ftrace_ops, and values of its flags and of
+// those of struct dyn_ftrace.
+type OpsMembers struct {
+	Flags, Trampoline uint64
+	SaveRegs          uint64 // of the ops: it wants all registers
+	AllocTramp        uint64 // of the ops: its trampoline is its own
+	RegsEnabled       uint64 // of the record: the callsite calls the entry code that saves all registers
 }
 
 // ModuleMembers are offsets of members of struct module, and sizes.
@@ -60,6 +71,7 @@ func ReadTypes(im *elfscan.Image, search bool) *Types {
 		of, err := describedBy("ftrace_make_call")
 		if err == nil {
 			types.graph(of)
+			types.ops(of)
 			types.DirectCall, err = directCall(of)
 		}
 		types.HasDirectCall, types.NoDirectCall = err == nil, err
@@ -112,6 +124,26 @@ func (types *Types) graph(of *ktypes.Types) {
 		_, err := of.Member(call, "retp")
 		types.Retp, types.HasRetp = err == nil, true
 	}
+}
+
+// ops reads what a function can know of an ops and of a callsite's record.
+func (types *Types) ops(of *ktypes.Types) {
+	ops, err := of.Struct("ftrace_ops")
+	if err != nil {
+		return
+	}
+	flags, err1 := of.Member(ops, "flags")
+	tramp, err2 := of.Member(ops, "trampoline")
+	if err1 != nil || err2 != nil || max(flags.Offset, tramp.Offset) > OpsSize-8 {
+		return
+	}
+	l := OpsMembers{flags.Offset, tramp.Offset, 1 << 2, 1 << 11, 1 << 29} // since Linux 3.18
+	for name, flag := range map[string]*uint64{"FTRACE_OPS_FL_SAVE_REGS": &l.SaveRegs, "FTRACE_OPS_FL_ALLOC_TRAMP": &l.AllocTramp, "FTRACE_FL_REGS_EN": &l.RegsEnabled} {
+		if v, err := of.Enumerator(name); err == nil {
+			*flag = uint64(v)
+		}
+	}
+	types.Ops, types.HasOps = l, true
 }
 
 // directCall is the offset of direct_call in struct ftrace_ops.

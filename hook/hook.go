@@ -127,7 +127,9 @@ func Run(t *callsite.Table, sites []callsite.Site, types *callsite.Types) []Hook
 	whose = theCore
 	run(prepare, func() { x.bracket(postProcess) })
 	run(postProcess, func() { x.bracket(prepare) })
-	if whose = theArch; x.lock.mutex != 0 {
+	whose = theArch
+	run("arch_ftrace_trampoline_func", x.trampolineFunc)
+	if x.lock.late != 0 {
 		run(prepare, x.opens)
 		run(postProcess, x.closes)
 	}

@@ -183,8 +183,8 @@ func TestLack(t *testing.T) {
 
 // Of the mutants of the hooks of real kernels for x86-64, which lack one instruction,
 // most are noticed. Those that survive are logged: they are about values that stand there
-// anyway, about a stack that is not the kernel's (before resume), and about a second call
-// in a context, which a hook may refuse.
+// anyway, about a stack that is not the kernel's (before resume), about a second call
+// in a context, which a hook may refuse, about messages, and about the stack protector.
 func TestX86Mutants(t *testing.T) {
 	for _, suite := range []string{"bookworm-amd64", "trixie-amd64"} {
 		t.Run(suite, func(t *testing.T) {
@@ -192,7 +192,8 @@ func TestX86Mutants(t *testing.T) {
 			types := callsite.ReadTypes(im, false)
 			all, noticed := 0, 0
 			for _, name := range []string{"ftrace_update_ftrace_func", "arch_ftrace_update_code", "prepare_ftrace_return", "ftrace_graph_func",
-				"ftrace_arch_code_modify_prepare", "ftrace_arch_code_modify_post_process", "ftrace_enable_ftrace_graph_caller"} {
+				"ftrace_arch_code_modify_prepare", "ftrace_arch_code_modify_post_process", "ftrace_enable_ftrace_graph_caller",
+				"arch_ftrace_trampoline_func", "addr_from_call"} {
 				s, ok := im.Lookup(name)
 				if !ok {
 					t.Errorf("no %s", name)
@@ -218,8 +219,8 @@ func TestX86Mutants(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d mutants are noticed", noticed, all)
-			if noticed*100 < all*92 {
-				t.Errorf("%d of %d mutants are noticed, at least 92 of 100 were expected", noticed, all)
+			if noticed*100 < all*88 {
+				t.Errorf("%d of %d mutants are noticed, at least 88 of 100 were expected", noticed, all)
 			}
 		})
 	}

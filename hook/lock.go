@@ -2,7 +2,8 @@ package hook
 
 // This file is about the mutex under which an architecture changes code. The core
 // calls ftrace_arch_code_modify_prepare() before it changes callsites, which takes the
-// mutex, and ftrace_arch_code_modify_post_process() after that, which gives it back.
+// mutex, and ftrace_arch_code_modify_post_process() after that, which gives it back. It is
+// so since "x86/ftrace: Use text_poke()", which made the variable ftrace_poke_late.
 
 const (
 	prepare     = "ftrace_arch_code_modify_prepare"
@@ -12,7 +13,7 @@ const (
 // A codeLock is that mutex, and what belongs to it.
 type codeLock struct {
 	mutex   uint64 // its address; 0: the architecture needs none
-	late    uint64 // address of the variable arch.Patching.Late; 0: the image has none
+	late    uint64 // address of the variable arch.Patching.Late; 0: the image has none, and nothing is judged
 	held    bool
 	changes bool // the hook that runs is to take the mutex, or to give it back
 
@@ -32,10 +33,12 @@ func (l *codeLock) state() string {
 // hookLock makes the stand-ins for what takes the mutex, and what is called under it.
 func (x *executor) hookLock() {
 	l, p := &x.lock, x.arch.Patching
-	if l.mutex, _ = x.im.Addr(p.Lock); l.mutex == 0 {
+	l.mutex, _ = x.im.Addr(p.Lock)
+	l.late, _ = x.im.Addr(p.Late)
+	if l.mutex == 0 || l.late == 0 {
+		l.late = 0
 		return
 	}
-	l.late, _ = x.im.Addr(p.Late)
 	x.w.Hook(func(name string) error {
 		take := name != "mutex_unlock"
 		x.w.SetResult(0)
@@ -59,20 +62,13 @@ func (x *executor) hookLock() {
 
 // isLate is the variable arch.Patching.Late.
 func (x *executor) isLate() uint32 {
-	if x.lock.late == 0 {
-		return 0
-	}
 	v, err := x.w.Mem.Read32(x.lock.late)
 	x.must(err)
 	return v
 }
 
 // setLate sets that variable.
-func (x *executor) setLate(v uint32) {
-	if x.lock.late != 0 {
-		x.must(x.w.Mem.Write32(x.lock.late, v))
-	}
-}
+func (x *executor) setLate(v uint32) { x.must(x.w.Mem.Write32(x.lock.late, v)) }
 
 // opens executes the hook that takes the mutex: from then on other processors may
 // execute the callsites that are changed.
@@ -102,7 +98,7 @@ func (x *executor) open() {
 		x.diff("does not take %s", p.Lock)
 	case x.lock.atLock != 0:
 		x.diff("sets %s before it has %s", p.Late, p.Lock)
-	case x.lock.late != 0 && x.isLate() == 0:
+	case x.isLate() == 0:
 		x.diff("does not set %s", p.Late)
 	}
 }
@@ -120,7 +116,7 @@ func (x *executor) closes() {
 			}
 			x.wroteNothing()
 			switch {
-			case x.lock.late != 0 && len(x.labels(p.Finish...)) > 0 && x.lock.finished == 0:
+			case len(x.labels(p.Finish...)) > 0 && x.lock.finished == 0:
 				x.diff("does not finish the queue")
 			case x.lock.held:
 				x.diff("does not give %s back", p.Lock)

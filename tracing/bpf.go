@@ -208,7 +208,7 @@ const (
 	typesSize   = 64 << 10
 	linksMemory = 0xffff_0000_4800_0000 // the lists of programs, which are empty
 	linksSize   = 16 << 10
-	imageMemory = 0xffff_0000_5000_0000 // for a trampoline
+	imageMemory = 0xffff_0000_7000_0000 // for a trampoline
 	imageSize   = 4096
 	maxTypes    = 256
 )
@@ -248,6 +248,8 @@ func (v *verifier) setUp(types *ktypes.Types, c *capabilities) error {
 	v.bytes = model.Size
 	v.w = world.New(c.im)
 	v.w.Hook(v.log, "bpf_log")
+	v.w.Hook(v.w.Returns(imageMemory), "bpf_jit_alloc_exec") // where the size is that of a trampoline that is made (x86)
+	v.w.Hook(v.w.Returns(0), "bpf_jit_free_exec")
 	v.w.Mem.Map(typesMemory, typesSize, emu.Read|emu.Write)
 	v.w.Mem.Map(linksMemory, linksSize, emu.Read|emu.Write)
 	v.w.Mem.Map(imageMemory, imageSize, emu.Read|emu.Write)

@@ -151,3 +151,17 @@ func TestX64Wrong(t *testing.T) {
 		})
 	}
 }
+
+// The ops of a trampoline, whose address listings show, is where a kernel can have one:
+// an address of x86-64 has the same value in its 17 upper bits.
+func TestOpsIsCanonical(t *testing.T) {
+	table, err := callsite.Of(images.Sample(t, "x86/good.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range trampoline.Build(table).Runs {
+		if int64(r.Ops)>>47 != -1 {
+			t.Errorf("%s, %v: the ops is at %#x", r.Variant(), r.Situation, r.Ops)
+		}
+	}
+}

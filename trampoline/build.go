@@ -326,7 +326,11 @@ func (t *builder) start(r *Run) {
 		t.FailCall(r.Fail.Func, r.Fail.N)
 	}
 	t.Mem.Map(t.page, emu.PageSize, emu.Read|emu.Exec)
-	t.ops = t.Object(callsite.OpsSize)
+	if t.ops = t.table.Arch.Objects; t.ops != 0 {
+		t.Mem.Map(t.ops, callsite.OpsSize, emu.Read|emu.Write)
+	} else {
+		t.ops = t.Object(callsite.OpsSize)
+	}
 	if t.fill {
 		t.fillOps()
 	}

@@ -326,6 +326,11 @@ func (x *InsnExecutor) step(c insnCall, late bool) bool {
 	if err == nil {
 		got, returned, err = w.Execute(world.Subject{Name: c.name, Fn: fn, Args: c.args})
 	}
+	var stop *emu.Stop
+	if errors.As(err, &stop) && stop.Reason == emu.StepLimit {
+		r.Failed = &InsnStep{c.name, when, 0, []string{"does not come to an end"}}
+		return false
+	}
 	if err != nil {
 		r.Err = &FuncError{c.name, when, err}
 		return false

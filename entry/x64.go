@@ -65,7 +65,7 @@ var clobberedX64 = []int{emux64.RAX, emux64.RCX, emux64.RDX, emux64.RSI, emux64.
 
 // spAtSiteX64 is RSP at the callsite. In the frames of entry code it has bits of their
 // sizes, so that setting these is another thing than adding them.
-const spAtSiteX64 = spAtSite + 0x40
+const spAtSiteX64 = spAtSite + 0x58
 
 func newRunnerX64(t *callsite.Table, site callsite.Site, guarded bool) *runnerX64 {
 	w := world.New(t.Image)
@@ -176,6 +176,9 @@ func (r *runnerX64) setUp() {
 	r.sp = spAtSiteX64
 	r.above, err = fillStack(w.Mem, r.sp)
 	r.must(err)
+	for a := r.sp - 1024; a < r.sp; a += 8 { // no byte of it is zero, as a field that is not written may be expected to be
+		r.must(m.Write64(a, world.StackMark<<48|0x5a5a<<32|0x0101_0105|a&0xf8f8_f8f8))
+	}
 	r.above[0] = r.page + OffCaller
 	r.must(m.Write64(r.sp, r.above[0]))
 	r.before[emux64.RSP] = r.sp

@@ -63,20 +63,28 @@ type x64Fate struct {
 }
 
 // TestMutationX64 is TestMutation for x86-64: it changes the entry code, the builder, the
-// functions that change callsites and the core's hooks, one instruction at a time, and counts how many of
-// the changes the checks notice. What is not noticed is of these kinds:
+// functions that change callsites and the core's hooks, one instruction at a time, and
+// counts how many of the changes the checks notice. What changes something and is not
+// noticed is of these kinds:
 //
-//   - A check of what is always so is gone: that the op load of the entry code is the one
-//     that the builder knows (`cmp %al,0x20(%rsp)`), that ftrace_test_record() returns no
-//     other number than it can (`cmp $0x3,%eax`).
-//   - A value stands there anyway: the upper half of a pointer, a byte of a literal that
-//     has the same value (`mov %bpl,%al` for `mov %rbp,%rax`, where the rest of RAX is the
-//     same), the zero that a call returned.
-//   - A store that nobody reads goes elsewhere, to a variable of the kernel that no
-//     function of ftrace has: nothing says whose it is (`mov %ecx,0x21(%rsp,%rbp)`).
-//   - A byte behind RET is not written; builders before 5.17 do not write it either.
-//   - text_poke_apply_relocation() gets other arguments, or is not called: in entry code
-//     without alternatives there is nothing to relocate.
+//   - A check is gone of what is always so: that the op load of the entry code is the one
+//     that the builder knows (`cmp %al,0x20(%rsp)`), that memory was given, where the copy
+//     to NULL fails as well (`test %rax,%rax`).
+//   - A value stands there anyway: the low byte of a page's address, in the ops of a freed
+//     trampoline (`movq $0x0,0x91(%rbx)`), a zero on the stack (`movb $0x0,0x4(%rsp)`).
+//   - Another value is as good: any but zero in ftrace_poke_late, FTRACE_OPS_FL_ALLOC_TRAMP
+//     in an ops without a trampoline, the pointer to the result instead of the frame
+//     pointer in return_to_handler, a literal that is not aligned, the return thunk where
+//     RET would do.
+//   - A store goes to another variable, of which nothing says that no function of ftrace
+//     has it: for ftrace_expected, which is for a message, for a WARN_ONCE(), for the
+//     counter in the sample's entry code.
+//   - The byte behind RET is not written. Builders before 5.17 do not write it either.
+//   - text_poke_apply_relocation() gets an end of the template that is too far away: what
+//     the template refers to lies before it.
+//   - In 6.1 the memory is made read-only while the kernel boots, too (`mov system_state`).
+//   - Execution goes on behind the function's end, where one comes that returns as well.
+//   - A hook loses a bit of trace_recursion that no context has, or counts to 256.
 func TestMutationX64(t *testing.T) {
 	if race.Enabled {
 		t.Skip("SKIPPED: under the race detector: scripts/test has a step for it")

@@ -195,6 +195,8 @@ func (w *World) Misdeed(err error) string {
 		return "uses an address that it was not given: " + err.Error()
 	case stop.Reason == emu.Unmapped && w.X != nil && userSpace(stop.Addr):
 		return "uses an address of user space: " + err.Error()
+	case stop.Reason == emu.Unmapped && w.X != nil && besideImage(stop.Addr):
+		return "uses an address beside the kernel's image, where nothing is: " + err.Error()
 	case stop.Reason == emu.Undefined && !warned:
 		return "comes to a word that is not an instruction: " + err.Error()
 	case stop.Reason == emu.Misaligned && stop.Addr == w.SP():
@@ -213,6 +215,13 @@ func (w *World) Misdeed(err error) string {
 // uaccess functions alone. Addresses that a pointer that is zero in the image leads to, and
 // those of per-CPU data, which may begin at zero, are not.
 func userSpace(addr uint64) bool { return 16<<20 <= addr && addr < 1<<47 }
+
+// besideImage reports whether addr, which is not mapped, is one of those on x86-64 where the
+// kernel has its image and its modules (Documentation/arch/x86/x86_64/mm.rst), or of the
+// hole before. No pointer of the image leads there but into the image itself.
+func besideImage(addr uint64) bool {
+	return 0xffff_ffff_0000_0000 <= addr && addr < 0xffff_ffff_ff00_0000
+}
 
 // errorPointers is the first of the addresses that are error numbers, or next to one.
 const errorPointers = ^uint64(0xffff)

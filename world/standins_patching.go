@@ -2,7 +2,6 @@ package world
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"github.com/ftlint/ftlint/a64"
@@ -125,14 +124,21 @@ func (w *World) writeBytes(name string) error {
 	const most = 64 // bytes: ftrace writes one instruction
 	addr, from, size := w.Arg(0), w.Arg(1), w.Arg(2)
 	if size > most {
-		return fmt.Errorf("%s() of %#x bytes: up to %#x are executed", name, size, most)
+		w.Fault(w.Caller(), "has %s() write %#x bytes: no instruction has so many", name, size)
+		return nil
 	}
 	code, old := make([]byte, size), make([]byte, size)
-	if err := w.Mem.Read(from, code); err != nil {
-		return err
-	}
-	if err := w.Mem.Read(addr, old); err != nil {
-		return err
+	for _, b := range []struct {
+		addr uint64
+		to   []byte
+		what string
+	}{{from, code, "has %s() write %#x bytes that are at %#x, where nothing is mapped"}, {addr, old, "has %s() write %#x bytes to %#x, where nothing is mapped"}} {
+		if err := w.Mem.Read(b.addr, b.to); atLimit(err) {
+			return err
+		} else if err != nil {
+			w.Fault(w.Caller(), b.what, name, size, b.addr)
+			return nil
+		}
 	}
 	if slices.Contains(w.arch.Patching.Emulating, name) {
 		w.emulates(name, code)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/a64"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/internal/images"
@@ -153,6 +154,44 @@ func TestNone(t *testing.T) {
 	})
 }
 
+// A generator that refuses whatever it is asked for, as if a page were too small, does not
+// pass.
+func TestRefusesAll(t *testing.T) {
+	im := images.Sample(t, "builders/bpf-good-in-place.elf")
+	k := open(t, im)
+	k.Size = 0 // as before 6.8
+	fn, _ := im.Lookup(symbol)
+	if err := errors.Join(im.SetWord(fn.Addr, 0x12800340), im.SetWord(fn.Addr+4, a64.RET)); err != nil { // mov w0, #-27
+		t.Fatal(err)
+	}
+	b := newBench(k)
+	cases := k.cases(false)
+	if one := b.try(&cases[1], false); len(one.Failed) != 1 || one.Failed[0].Diffs[0].Text != "returns -27" {
+		t.Errorf("%v, %v", one.Failed, one.Stuck)
+	}
+}
+
+// Where the size is computed, but badly, nothing is generated.
+func TestSizeMisbehaves(t *testing.T) {
+	im := images.Sample(t, "builders/bpf-good.elf")
+	k := open(t, im)
+	kvfree, _ := im.Addr("kvfree")
+	call, err := a64.EncodeBL(k.Size+8, kvfree)
+	for i, w := range []uint32{0xa9bf7bfd, 0xd2800020, call, 0x52801480, 0xa8c17bfd, a64.RET} { // frees 1, and returns 164
+		err = errors.Join(err, im.SetWord(k.Size+uint64(i)*a64.Size, w))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := k.cases(false)[0]
+	if one := newBench(k).try(&c, false); len(one.Failed) != 1 || one.Failed[0].Diffs[0].Text != "calls kvfree of 0x1, which was not allocated" {
+		t.Errorf("%v, %v", one.Failed, one.Stuck)
+	}
+	if l, err := k.Show(&c); err == nil {
+		t.Errorf("a trampoline of %d words is shown", len(l.Parts))
+	}
+}
+
 // Arguments are where the procedure call standard says (AAPCS64, 6.8.2).
 func TestPlaces(t *testing.T) {
 	wide := Arg{Size: 16, Wide: true}
@@ -199,6 +238,7 @@ func TestSteps(t *testing.T) {
 	}
 	fentry := Case{Progs: []Prog{{Kind: Fentry}}, Flags: flagRestoreRegs}
 	mod := Case{Progs: []Prog{{Kind: ModifyReturn}, {Kind: ModifyReturn}, {Kind: Fexit}}, Flags: flagCallOrig | flagSkipFrame}
+	session := Case{Progs: []Prog{{Kind: Fentry, Session: 1}, {Kind: Fentry}, {Kind: Fexit, Session: 1}}, Flags: flagCallOrig | flagSkipFrame}
 	ops := Case{Progs: []Prog{{Kind: Fentry}}, Flags: flagIndirect | flagRetFentryRet, From: Indirect}
 	for _, test := range []struct {
 		c    *Case
@@ -212,6 +252,7 @@ func TestSteps(t *testing.T) {
 		{&mod, Scenario{FuncRet: 5, GivenUp: true}, "tramp_enter enter0 run0=0 exit0 enter1 run1=0 exit1 function tramp_exit back=5"},
 		{&mod, Scenario{FuncRet: 5, Detached: map[int]bool{1: true}}, "tramp_enter enter0 run0=0 exit0 function enter2 run2=5 exit2 tramp_exit back=5"},
 		{&ops, Scenario{Ret: map[int]uint64{0: 7}}, "enter0 run0 exit0 back=7"},
+		{&session, Scenario{FuncRet: 5}, "tramp_enter enter0 run0=0 exit0 enter1 run1 exit1 function enter2 run2=5 exit2 tramp_exit back=5"},
 	} {
 		if got := names(test.c, &test.s); got != test.want {
 			t.Errorf("%s %+v:\n%s\nwant\n%s", test.c, test.s, got, test.want)

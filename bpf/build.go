@@ -34,12 +34,8 @@ type Skip struct {
 	Prog, NOP, Target uint64
 }
 
-// Errors of the kernel: what the generator returns for functions that it does not
-// support, and for a trampoline that does not fit into a page.
-const (
-	enotsupp = -524
-	efbig    = -27
-)
+// enotsupp is the error that the generator returns for functions that it does not support.
+const enotsupp = -524
 
 // insnsOff is where the instructions of a program lie in struct bpf_prog: at its end.
 func (k *Kernel) insnsOff() uint64 { return k.prog.size }
@@ -233,6 +229,13 @@ func (b *bench) build(c *Case, record bool) *Built {
 	b.must(b.w.M.Read(t.Addr, t.Code))
 	b.readImage(t)
 	return t
+}
+
+// takesStructs reports whether the generator supports structures as arguments.
+func (b *bench) takesStructs() bool {
+	c := Case{Proto: Proto{[]Arg{pair}, 4}, Progs: []Prog{{Kind: Fentry}}, From: b.from()}
+	c.Flags = c.usualFlags()
+	return b.build(&c, false).Ret > 0
 }
 
 // filled is memory for code before the generator writes to it: words that no

@@ -100,8 +100,14 @@ func (p Proto) places() (words []where, stack uint64) {
 // plain reports whether every kernel that builds trampolines supports such functions:
 // they have no structures, and no arguments on the stack.
 func (p Proto) plain() bool {
+	return p.inRegisters() && !slices.ContainsFunc(p.Args, func(a Arg) bool { return a.Struct || a.Size > 8 })
+}
+
+// inRegisters reports whether no argument is on the stack, and none has to be aligned
+// more than others.
+func (p Proto) inRegisters() bool {
 	_, stack := p.places()
-	return stack == 0 && !slices.ContainsFunc(p.Args, func(a Arg) bool { return a.Struct || a.Size > 8 })
+	return stack == 0 && !slices.ContainsFunc(p.Args, func(a Arg) bool { return a.Wide })
 }
 
 // A Kind is a kind of program.

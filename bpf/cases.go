@@ -178,6 +178,7 @@ func (k *Kernel) cases(all bool) (out []Case) {
 // scenarios are what happens while the trampoline of a case runs.
 func (c *Case) scenarios(all bool) (out []Scenario) {
 	const ret, errno = 0x7e57_4321_8765_4321, ^uint64(0) - 11 // -ENOMEM
+	const upper = 0x7e57 << 32                                // its lower half is 0
 	returns := func() map[int]uint64 {
 		m := map[int]uint64{}
 		for i, p := range c.Progs {
@@ -201,6 +202,11 @@ func (c *Case) scenarios(all bool) (out []Scenario) {
 				r := returns()
 				r[i] = errno
 				add(Scenario{Ret: r})
+				if c.Proto.Ret == 8 && n == 0 {
+					r = returns()
+					r[i] = upper
+					add(Scenario{Ret: r})
+				}
 			}
 			if c.skippable(i) {
 				everyone[i] = true

@@ -50,14 +50,16 @@ func (c *Case) steps(s *Scenario) (out []step) {
 		out = append(out, step{kind: progExit, prog: i})
 		return !s.Skip[i]
 	}
-	nothing := func() (uint64, bool) { return 0, false }
+	// The first half of a session finds 0 where the return value will be. Other fentry
+	// programs may not look there.
+	first := func(i int) func() (uint64, bool) { return func() (uint64, bool) { return 0, c.Progs[i].Session > 0 } }
 	soFar := func() (uint64, bool) { return ret, hasRet }
 	calls := c.Flags&flagCallOrig != 0
 	if calls {
 		out = append(out, step{kind: trampEnter})
 	}
 	for _, i := range c.list(Fentry) {
-		if program(i, nothing) && c.Flags&flagRetFentryRet != 0 {
+		if program(i, first(i)) && c.Flags&flagRetFentryRet != 0 {
 			ret, hasRet = s.Ret[i], true
 		}
 	}

@@ -237,6 +237,9 @@ func (c *Case) while(s *Scenario) string {
 			what = r.progName(i) + " skipped"
 		case s.Ret[i] != 0 && c.Progs[i].Kind == ModifyReturn:
 			what = fmt.Sprintf("%s returning %d", r.progName(i), int64(s.Ret[i]))
+			if int64(s.Ret[i]) > 0 { // not an error
+				what = fmt.Sprintf("%s returning %#x", r.progName(i), s.Ret[i])
+			}
 		case s.Detached[i]:
 			what = r.progName(i) + " detached"
 		}
@@ -272,15 +275,17 @@ func (b *bench) judge(c *Case, t *Built) (diffs []Diff, stuck error) {
 	case c.Short > 0 && t.Ret >= 0:
 		diff(Failing, "returns %d with a buffer of %d bytes", t.Ret, t.Size)
 	case c.Fail.Func != "", c.Short > 0:
-	case t.refused && c.Proto.plain():
+	case t.refused && (c.Proto.plain() || c.Proto.inRegisters() && b.takesStructs()):
 		diff(Failing, "returns %d (-ENOTSUPP) for a function whose arguments are all in registers", t.Ret)
-	case t.refused, b.Size == 0 && t.Ret == efbig:
+	case t.refused:
 	case t.Ret < 0:
 		diff(Failing, "returns %d", t.Ret)
 	case t.Ret == 0 || t.Ret%a64.Size != 0:
 		diff(Size, "returns %d, which is not the size of instructions", t.Ret)
 	case t.Ret > t.Size:
 		diff(Size, "emits %d bytes, and has computed %d", t.Ret, t.Size)
+	case len(t.Code) > 0 && slices.ContainsFunc(words(t.Code[t.Ret:]), isCode): // it has none if its size could not be computed
+		diff(Size, "returns %d, and has emitted more", t.Ret)
 	}
 	return diffs, nil
 }
@@ -364,5 +369,5 @@ func words(code []byte) (out []uint32) {
 	return out
 }
 
-// isCode reports whether a word of a buffer is an instruction, not what fills it.
-func isCode(w uint32) bool { return w != 1 && w != a64.BreakFault }
+// isCode reports whether a word of a buffer is an instruction, not what fills it or traps.
+func isCode(w uint32) bool { return w != 1 && a64.Classify(w) != a64.Break }

@@ -660,7 +660,7 @@ func (r *runner) atProgram(i int) error {
 	}
 	if s.hasRet {
 		size := r.c.Proto.Ret
-		if s.ret == 0 && r.c.Progs[i].Kind == ModifyReturn {
+		if s.ret == 0 && r.c.Progs[i].Kind != Fexit {
 			size = 8
 		}
 		if addr, got := word(8 * int64(slots)); lowBytes(got, size) != lowBytes(s.ret, size) {

@@ -58,8 +58,8 @@ func (k *Kernel) Show(c *Case) (*Listing, error) {
 		return nil, fmt.Errorf("%s", b.w.Faults[0].What)
 	case t.refused:
 		return nil, fmt.Errorf("the generator does not support %v (-ENOTSUPP)", c.Proto)
-	case t.Ret <= 0:
-		return nil, fmt.Errorf("the generator returns %d", t.Ret)
+	case t.Ret <= 0 || len(t.Code) == 0:
+		return nil, fmt.Errorf("the generator returns %d, and generates nothing", t.Ret)
 	}
 	l := &Listing{Case: *c, Size: t.Size}
 	for i, w := range words(t.Code[:t.Ret]) {

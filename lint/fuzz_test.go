@@ -178,9 +178,18 @@ func checkResult(t *testing.T, res *finding.Result, hostilePath string) {
 // within a timeout and bounded memory, with findings where something is, and
 // the same written with any number of workers.
 func FuzzImage(f *testing.F) {
+	fuzzImages(f, "regs-good", "mcount-good", "args-good-relr", "callops-good", "dyntramp-live", "site-malformed", "rfc-trampoline-dwarf5", "end-4k-of-64k",
+		"builders/rfc-builder", "builders/builder-good-plt", "builders/builder-wx", "builders/entry-return", "builders/sites-callops-good-bti", "builders/sites-mcount-good", "builders/sites-range-up")
+}
+
+// FuzzImageX64 is FuzzImage for kernels for x86-64.
+func FuzzImageX64(f *testing.F) {
+	fuzzImages(f, "x86/good", "x86/blank-known", "x86/life-near", "x86/hooks-lock-good", "x86/context-lost")
+}
+
+func fuzzImages(f *testing.F, names ...string) {
 	var d damage
-	for _, name := range []string{"regs-good", "mcount-good", "args-good-relr", "callops-good", "dyntramp-live", "site-malformed", "rfc-trampoline-dwarf5", "end-4k-of-64k",
-		"builders/rfc-builder", "builders/builder-good-plt", "builders/builder-wx", "builders/entry-return", "builders/sites-callops-good-bti", "builders/sites-mcount-good", "builders/sites-range-up"} {
+	for _, name := range names {
 		d.of(f, samples+name+".elf")
 	}
 	d.seed(f)

@@ -14,7 +14,7 @@ var (
 		`|(^|/)[^/]*(ftrace|mcount|fgraph|tramp|kprobe|uprobe|fprobe|rethook|livepatch|execmem|bpf_jit|text-patching|static_call)[^/]*$` +
 		`|(^|/)kernel/livepatch/|(^|/)samples/(ftrace|livepatch|kprobes)/`)
 	codeWords = []string{"ftrace", "mcount", "trampoline", "kprobe", "kretprobe", "uprobe", "fprobe", "fgraph", "function_graph", "return_to_handler", "livepatch",
-		"aarch64_insn_", "execmem_", "module_alloc", "vmalloc_exec", "set_memory_r", "set_memory_x", "set_memory_nx", "patch_text", "text_poke", "bpf_jit_",
+		"aarch64_insn_", "execmem_", "module_alloc", "vmalloc_exec", "set_memory_ro", "set_memory_rw", "set_memory_x", "set_memory_nx", "patch_text", "text_poke", "bpf_jit_",
 		"PAGE_KERNEL_EXEC", "PAGE_KERNEL_ROX"}
 )
 

@@ -448,3 +448,20 @@ func TestExamined(t *testing.T) {
 		}
 	}
 }
+
+// A patch is about code if it names what sets permissions of memory. KVM's memory
+// regions are something else.
+func TestAboutCode(t *testing.T) {
+	for line, want := range map[string]int{"set_memory_ro(p, 1);": 1, "set_memory_rw(p, 1);": 1, "kvm_set_memory_region(p, 1);": 0} {
+		text := "From: a@example.org\nSubject: [PATCH] x\n\nx\n---\n--- a/arch/x86/kvm/x.c\n+++ b/arch/x86/kvm/x.c\n@@ -1 +1,3 @@\n int a;\n+/* TODO: more */\n+" + line + "\n"
+		n := 0
+		for _, f := range lintText(t, "x.patch", text, lint.Config{}).Findings {
+			if f.Rule.ID == "FT606" {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d open points are reported, want %d", line, n, want)
+		}
+	}
+}

@@ -493,7 +493,7 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 			}
 		case t[0] == '+' || t[0] == '-' || t[0] == ' ':
 			add(t[0], i, 1)
-		case t[0] == '\\': // "\ No newline at end of file"
+		case isMarker(t):
 		case wrapped && len(hunk.Lines) > 0:
 			i = r.unwrap(&hunk.Lines[len(hunk.Lines)-1], i)
 			continue
@@ -533,6 +533,10 @@ func (r *diffReader) readHunk(h hunkHeader, i int) (*Hunk, int) {
 	return hunk, i
 }
 
+// isMarker reports whether t is not a line of the file: "\ No newline at end of
+// file", in any language. Lines that are wrapped may begin with "\name".
+func isMarker(t string) bool { return strings.HasPrefix(t, `\ `) }
+
 // wrapped reports whether a mail program has wrapped lines of the hunk whose first
 // line is v[i]: without the lines that begin as no line of a hunk does, the hunk is
 // as long as its header says, and ends there. Empty lines at the end of the text prove
@@ -556,12 +560,13 @@ func (r *diffReader) wrapped(h hunkHeader, i int) bool {
 			oldLeft--
 		case ' ':
 			oldLeft, newLeft = oldLeft-1, newLeft-1
-		case '\\':
 		default:
 			if i == first {
 				return false
 			}
-			rest++
+			if !isMarker(t) {
+				rest++
+			}
 		}
 	}
 	return rest > 0 && oldLeft == 0 && newLeft == 0 && (i >= len(r.v) || !r.goesOn(i))
@@ -576,7 +581,7 @@ func (r *diffReader) unwrap(l *Line, i int) int {
 	size := int32(len(whole.text))
 	for ; r.text(i) != "" && strings.IndexByte("+- ", r.v[i].text[0]) < 0; i++ {
 		s := r.v[i]
-		if s.text[0] == '\\' { // "\ No newline at end of file"
+		if isMarker(s.text) {
 			continue
 		}
 		if r.joined++; r.joined == 1 {

@@ -63,7 +63,7 @@ func unflow(lines []string, delSp bool) (rows []row, pieces map[int32][]piece) {
 // likePatch reports whether a line looks like one of a patch, or of its mail, that
 // never goes on from the line before.
 func likePatch(t string) bool {
-	if t == "" || strings.IndexByte("+- @\\", t[0]) >= 0 {
+	if t == "" || strings.IndexByte("+- @", t[0]) >= 0 || isMarker(t) {
 		return true
 	}
 	for _, p := range []string{"diff --git ", "index ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ", "similarity "} {

@@ -239,6 +239,7 @@ func TestHardWrapped(t *testing.T) {
 		{"@@ -1,3 +1,4 @@\n int a;\n+int long_name =\nlonger_value;\n int b;\n int c;\n", "int a;|int long_name = longer_value;|int b;|int c;", "the mail was wrapped: 1 line of hunks"},
 		{"@@ -1,3 +1,4 @@\n int a;\n+int x =\ny\n+ z;\n int c;\n", "", "before and 4 after the change"}, // + z; is a line of its own
 		{"@@ -1,2 +1,3 @@ f()\n\n+int x = y +\n\tz;\n int b;\n-- \n2.39\n", "|int x = y + \tz;|int b;", "the mail was wrapped"},
+		{"@@ -1,2 +1,3 @@\n int a;\n+\tmac \\one,\n\\two\n int b;\n\\ No newline at end of file\n", "int a;|\tmac \\one, \\two|int b;", "the mail was wrapped"},
 		// An archive ate the blanks of context lines: nothing is joined.
 		{"@@ -1,3 +1,4 @@\nint a;\n+int x;\nint b;\nint c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},
 		{"@@ -1,3 +1,4 @@\n int a;\n+int x;\nint b;\n int c;\n", "int a;|int x;|int b;|int c;", "white space is not as it was sent"},

@@ -511,21 +511,33 @@ func (in *Input) Pos(l *Line, col int) token.Pos { return in.pos(l.row, l.skip, 
 // MessagePos is the position of byte col of a line of a message, counted from 0.
 func (in *Input) MessagePos(t TextRow, col int) token.Pos { return in.pos(t.row, t.skip, col) }
 
-// Row is the line of the input, or of the part of it that Join has put there, at
-// which a line of a file stands.
-func (in *Input) Row(l *Line) (path string, line int) { return in.rowAt(l.row) }
+// An InputLine is what a line of the input, or of the part of it that Join has put
+// there, has of a line of a file or of a message.
+type InputLine struct {
+	Path string
+	Line int
+	Text string // without operator and quoting
+}
 
-// MessageRow is the line of the input at which a line of a message stands, as Row.
-func (in *Input) MessageRow(t TextRow) (path string, line int) { return in.rowAt(t.row) }
+// InputLines are where a line of a file stands: several lines if a mail program wrapped
+// it.
+func (in *Input) InputLines(l *Line) []InputLine { return in.inputLines(l.row, l.skip) }
 
-func (in *Input) rowAt(r int32) (path string, line int) {
-	path = in.Path
+// MessageLines are where a line of a message stands, as InputLines.
+func (in *Input) MessageLines(t TextRow) []InputLine { return in.inputLines(t.row, t.skip) }
+
+func (in *Input) inputLines(r, skip int32) (lines []InputLine) {
+	path := in.Path
 	for _, p := range in.parts {
 		if p.row <= r {
 			path = p.path
 		}
 	}
-	return path, int(in.rows[r].at)
+	for _, p := range in.piecesOf(r) {
+		before := int(p.skip + max(skip-p.col, 0))
+		lines = append(lines, InputLine{path, int(p.at), p.text[min(before, len(p.text)):]})
+	}
+	return lines
 }
 
 func (in *Input) pos(r, skip int32, col int) token.Pos {

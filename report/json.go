@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ftlint/ftlint/finding"
@@ -123,6 +124,7 @@ type jsonPatches struct {
 	Patches int        `json:"patches"`
 	Files   int        `json:"files"`
 	Judged  int        `json:"judged_files"`
+	Archs   []string   `json:"judged_archs,omitempty"` // whose code these files are
 	Lines   int        `json:"judged_lines"`
 	Notes   []jsonNote `json:"notes,omitempty"`
 }
@@ -185,7 +187,7 @@ func encode(w io.Writer, doc any) error {
 func inputOf(res *finding.Result) jsonInput {
 	in := jsonInput{Path: res.Path, Config: res.ConfigFile, Errors: texts(res.Errors), Findings: []jsonFinding{}, Rules: []jsonRule{}}
 	if p := res.Patch; p != nil {
-		in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, p.Added, nil}
+		in.Patches = &jsonPatches{p.Source, p.Patches, p.Files, p.Judged, slices.Sorted(slices.Values(p.Archs)), p.Added, nil}
 		for _, n := range p.Notes {
 			in.Patches.Notes = append(in.Patches.Notes, jsonNote{n.Line, n.Text})
 		}

@@ -78,23 +78,46 @@ func anyArch() string {
 	return strings.Join(names, " or ")
 }
 
-// NotJudged writes a line about the patches and source files that have no code of an
-// architecture that is judged: no finding says nothing about them.
+// NotJudged writes a line for each reason why inputs were not judged, with the inputs:
+// patches and source files without code of an architecture that is judged, patches that
+// add no line to such code, and kernels to which no rule applies. That nothing is found
+// in them says nothing.
 func NotJudged(w io.Writer, results []*finding.Result) {
-	var paths []string
+	foreign, removing, empty := "no code of "+anyArch(), "no line is added", "no rule applies"
+	paths := map[string][]string{}
 	for _, res := range results {
-		if res.Patch != nil && res.Patch.Judged == 0 && !passedOver(res.Patch) && len(res.Findings) == 0 {
-			paths = append(paths, printable(res.Path))
+		reason := ""
+		switch p := res.Patch; {
+		case len(res.Findings)+len(res.Errors) > 0 || p != nil && passedOver(p):
+		case p != nil && p.Judged == 0:
+			reason = foreign
+		case p != nil && p.Added == 0:
+			reason = removing
+		case p == nil && res.Image != nil && !res.IsModule && !slices.ContainsFunc(res.Rules, applies):
+			reason = empty
+		}
+		if reason != "" {
+			paths[reason] = append(paths[reason], printable(res.Path))
 		}
 	}
 	const few = 3
-	list := strings.Join(paths[:min(few, len(paths))], ", ")
-	if n := len(paths) - few; n > 0 {
-		list += " and " + plural.Of(n, "more input")
+	for _, reason := range []string{foreign, removing, empty} {
+		list := paths[reason]
+		if len(list) == 0 {
+			continue
+		}
+		names := strings.Join(list[:min(few, len(list))], ", ")
+		if n := len(list) - few; n > 0 {
+			names += " and " + plural.Of(n, "more input")
+		}
+		fmt.Fprintf(w, "%s, so not judged: %s\n", reason, names)
 	}
-	if len(paths) > 0 {
-		fmt.Fprintf(w, "no code of %s, so not judged: %s\n", anyArch(), list)
-	}
+}
+
+// applies reports whether a rule applied to its input.
+func applies(r finding.RuleRun) bool {
+	status, _ := Status(r)
+	return status != "not applicable"
 }
 
 // passedOver reports whether the input has no patch, as a cover letter.

@@ -107,7 +107,7 @@ const linesAbove = 6
 type quoted struct {
 	op   string // "+", "-" or " " in front of a line of a file
 	text string
-	at   patchLine
+	at   []patchscan.InputLine // several if a mail program wrapped the line
 }
 
 // patch writes what is to be said about a patch, below the lines that it is about.
@@ -115,8 +115,9 @@ func (r *reply) patch(p *patchscan.Patch) {
 	var message []quoted
 	for _, rows := range [][]patchscan.TextRow{p.Message, p.Remarks} {
 		for _, row := range rows {
-			path, line := r.in.MessageRow(row)
-			message = append(message, quoted{"", row.Text, patchLine{path, line}})
+			for _, l := range r.in.MessageLines(row) {
+				message = append(message, quoted{"", l.Text, []patchscan.InputLine{l}})
+			}
 		}
 	}
 	r.lines(nil, message)
@@ -126,8 +127,7 @@ func (r *reply) patch(p *patchscan.Patch) {
 			var lines []quoted
 			for i := range h.Lines {
 				l := &h.Lines[i]
-				path, line := r.in.Row(l)
-				lines = append(lines, quoted{string(l.Op), l.Text, patchLine{path, line}})
+				lines = append(lines, quoted{string(l.Op), l.Text, r.in.InputLines(l)})
 			}
 			if r.lines(append(slices.Clip(head), h.Header), lines) {
 				head = nil
@@ -143,11 +143,13 @@ func (r *reply) lines(head []string, lines []quoted) (found bool) {
 	next := 0 // the first line that is not quoted yet
 	for i, l := range lines {
 		var list []*finding.Finding
-		for _, f := range r.at[l.at] {
-			// A line of an encoded mail may hold several lines of the patch. The source
-			// of a finding in a message has marks of quoting in front.
-			if f.Source == l.text || l.op == "" && l.text != "" && strings.HasSuffix(f.Source, l.text) {
-				list = append(list, f)
+		for _, at := range l.at {
+			for _, f := range r.at[patchLine{at.Path, at.Line}] {
+				// A line of an encoded mail may hold several lines of the patch. The source
+				// of a finding in a message has marks of quoting in front.
+				if (f.Source == l.text || l.op == "" && l.text != "" && strings.HasSuffix(f.Source, l.text)) && !slices.Contains(list, f) {
+					list = append(list, f)
+				}
 			}
 		}
 		if len(list) == 0 {

@@ -1,6 +1,4 @@
 // The lock against recursion, of which each context has its own.
-//
-// build: hooks-lock-good link=static with=good.c,image-good.S,kernel.c btf=yes
 
 #define OWN_GRAPH_FUNC
 #include "sites.h"

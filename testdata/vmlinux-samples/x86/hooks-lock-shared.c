@@ -1,6 +1,4 @@
 // One lock against recursion for all contexts: the calls of interrupts are lost.
-//
-// build: hooks-lock-shared link=static with=good.c,image-good.S,kernel.c btf=yes
 
 #define OWN_GRAPH_FUNC
 #include "sites.h"

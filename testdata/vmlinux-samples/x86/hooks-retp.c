@@ -1,16 +1,8 @@
 // The core is told another place of the return address than the one that is hooked.
-//
-// build: hooks-retp link=static with=good.c,image-good.S,kernel.c btf=yes
 
 #define OWN_GRAPH_FUNC
 #include "sites.h"
 #include "sites-rest.h"
-
-struct ftrace_ret_stack {
-	unsigned long	ret, func;
-	unsigned long	*retp;
-};
-struct ftrace_ret_stack ret_stack;
 
 void ftrace_graph_func(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops, struct pt_regs *regs)
 {	// want FT117 "ftrace_graph_func.*passes .* to function_graph_enter as retp .rcx., .* was expected"

@@ -1,6 +1,4 @@
 // The callback of a trampoline is found by the CALL in it.
-//
-// build: hooks-tramp-func-good link=static with=good.c,image-good.S,kernel.c btf=yes
 
 #include "sites.h"
 #include "sites-rest.h"

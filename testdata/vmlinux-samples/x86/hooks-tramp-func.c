@@ -1,6 +1,4 @@
 // The callback of a trampoline is looked for where a callsite's record says, not the ops.
-//
-// build: hooks-tramp-func link=static with=good.c,image-good.S,kernel.c btf=yes
 
 #include "sites.h"
 #include "sites-rest.h"

@@ -83,6 +83,8 @@ type x64Fate struct {
 //   - text_poke_apply_relocation() gets an end of the template that is too far away: what
 //     the template refers to lies before it.
 //   - In 6.1 the memory is made read-only while the kernel boots, too (`mov system_state`).
+//   - RSP has none of the bits that are set instead of added (`or $0x10,%rsp`): entry code
+//     is executed with one RSP, which has some of most frames' sizes.
 //   - Execution goes on behind the function's end, where one comes that returns as well.
 //   - A hook loses a bit of trace_recursion that no context has, or counts to 256.
 func TestMutationX64(t *testing.T) {

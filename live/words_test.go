@@ -120,6 +120,10 @@ func ofWords(t *testing.T, table *callsite.Table, p *predicted) func(entry uint6
 	}
 }
 
+// weakCheck is the function of kernels that disable at boot what overridden weak functions
+// leave behind: see FT407.
+const weakCheck = "ftrace_check_work_func"
+
 // executed is of how many callsites the life of an x86-64 one is executed.
 const executed = 500
 
@@ -132,7 +136,7 @@ func ofInsns(t *testing.T, table *callsite.Table, p *predicted) func(entry uint6
 		copy(b[:], code[:])
 		return binary.LittleEndian.Uint64(b[:])
 	}
-	_, disables := table.Image.Lookup("ftrace_check_work_func") // what overridden weak functions left behind: FT407
+	_, disables := table.Image.Lookup(weakCheck)
 	every := max(1, len(table.Addrs)/executed)
 	x, err := callsite.NewInsnExecutor(table)
 	if err != nil {

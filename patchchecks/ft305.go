@@ -75,6 +75,9 @@ var FT305 = codeCheck("FT305", func(j *judge) tally {
 		for _, st := range fl.storesTo(func([]patchscan.Token) bool { return true }) {
 			to := fl.destination(st)
 			why := fl.protected(to, st.index)
+			if why == "" && atCallsite(to) && (to[0].Text == "*" || copiers[fl.Tokens[st.index].Text]) {
+				why = "`rec->ip` is a callsite in kernel text, which is read-only"
+			}
 			if why == "" {
 				if fl.pointsInto(to) {
 					n++
@@ -95,6 +98,17 @@ var FT305 = codeCheck("FT305", func(j *judge) tally {
 	}
 	return examined("%s", some(n, "store"))
 })
+
+// atCallsite reports whether tokens compute an address from rec->ip, where rec is a
+// struct dyn_ftrace.
+func atCallsite(tokens []patchscan.Token) bool {
+	for i := 2; i < len(tokens); i++ {
+		if tokens[i-2].Text == "rec" && tokens[i-1].Text == "->" && tokens[i].Text == "ip" {
+			return true
+		}
+	}
+	return false
+}
 
 // destination is what a store writes to.
 func (fl *flow) destination(st store) []patchscan.Token {

@@ -379,13 +379,18 @@ func FuzzChecks(f *testing.F) {
 		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1 +1,2 @@\n int a;\n+/* TODO: f_oo => f_o1 */\n",
 		"--- a/arch/arm64/x.c\n+++ b/arch/arm64/x.c\n@@ -1,2 +1,3 @@\n int a;\n+/* as __fentry__\nand %rip */\n int b;\n",
 	} {
-		f.Add(seed, false)
-		f.Add(seed, true)
+		for _, x86 := range []bool{false, true} {
+			f.Add(seed, false, x86)
+			f.Add(seed, true, x86)
+		}
 	}
-	f.Fuzz(func(t *testing.T, text string, asm bool) {
+	f.Fuzz(func(t *testing.T, text string, asm, x86 bool) {
 		name := "arch/arm64/kernel/x.c"
+		if x86 {
+			name = "arch/x86/kernel/x.c"
+		}
 		if asm {
-			name = "arch/arm64/kernel/x.S"
+			name = strings.TrimSuffix(name, "c") + "S"
 		}
 		show := func() string {
 			in, err := patchscan.Parse(name, text)

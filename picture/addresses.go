@@ -19,7 +19,7 @@ import (
 type AddressMap struct {
 	Regions []Region          // by address
 	Entry   finding.NamedAddr // the entry code that callsites call; Addr 0: none
-	// A BL at WindowLo..WindowHi, both included, reaches the entry code.
+	// A call at WindowLo..WindowHi, both included, reaches the entry code.
 	WindowLo, WindowHi uint64
 }
 
@@ -57,7 +57,7 @@ var Map = &analysis.Analyzer{
 		m := &AddressMap{Regions: append(imageRegions(im), builtRegions(t)...), Entry: calledEntry(im)}
 		slices.SortStableFunc(m.Regions, func(a, b Region) int { return cmp.Compare(a.Start, b.Start) })
 		if m.Entry.Addr != 0 {
-			reach := a64.ReachOf(a64.Call)
+			reach := im.Arch().Call
 			m.WindowLo, m.WindowHi = m.Entry.Addr-uint64(reach.Max), m.Entry.Addr+uint64(-reach.Min)
 		}
 		return m, nil
@@ -148,12 +148,12 @@ func arrival(r *trampoline.Run) string {
 // SiteDistances says how far callsites are from their entry code.
 type SiteDistances struct {
 	Callsites int   // callsites in text
-	InReach   int   // of these, callsites whose BL reaches the entry code
-	Min, Max  int64 // from a callsite's BL to the entry code, in bytes
+	InReach   int   // of these, callsites whose branch reaches the entry code
+	Min, Max  int64 // from a callsite's branch to the entry code, in bytes
 	Bins      []Bin
 }
 
-// A Bin counts callsites whose BL has a distance of Lo..Hi-1 bytes.
+// A Bin counts callsites whose branch has a distance of Lo..Hi-1 bytes.
 type Bin struct {
 	Lo, Hi int64
 	N      int
@@ -171,7 +171,7 @@ var Distances = &analysis.Analyzer{
 		if im.Module() != nil || t.Entries == nil || entry.Addr == 0 {
 			return (*SiteDistances)(nil), nil
 		}
-		out, reach := &SiteDistances{}, a64.ReachOf(a64.Call)
+		out, reach := &SiteDistances{}, t.Arch.Call
 		var distances []int64
 		for i := range t.Callsites {
 			s := &t.Callsites[i]

@@ -13,6 +13,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/lint"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/rules"
@@ -419,5 +420,15 @@ func TestBPFCode(t *testing.T) {
 				t.Errorf("%s: %d cells, %d lines", name, len(g.Cells), len(g.Lines))
 			}
 		}
+	}
+}
+
+// Callsites of x86-64 are in reach wherever they are: a CALL may be at any address, as
+// some of this kernel are.
+func TestDistancesX64(t *testing.T) {
+	im := images.Kernel(t, "bookworm-amd64")
+	d := picture.Of(lint.File(t.Context(), im.Path, lint.Config{Pictures: picture.All, Workers: 1})).Distances
+	if d == nil || d.InReach != d.Callsites || d.Callsites == 0 {
+		t.Fatalf("%+v", d)
 	}
 }

@@ -117,7 +117,7 @@ func (k *Kernel) fentry(u *unit, f *Function, of ktypes.Func, first *Function, d
 	case first == nil:
 		return Answer{Why: NoSymbol}
 	case first != f && first.Addr != f.Addr:
-		return Answer{OtherFirst, u.im.At(first.Addr)}
+		return Answer{Why: OtherFirst, About: u.im.At(first.Addr)}
 	case denied[of.ID]:
 		return Answer{Why: Denied}
 	case !k.caps.builder:
@@ -125,11 +125,80 @@ func (k *Kernel) fentry(u *unit, f *Function, of ktypes.Func, first *Function, d
 	case proto.Why == Arguments:
 		return proto
 	case !f.Ftrace.OK():
-		return f.Ftrace
+		return k.poker.answer(u, f)
 	case !k.caps.direct:
 		return Answer{Why: NoDirect}
 	}
 	return Answer{Why: Can}
+}
+
+// A poker executes bpf_arch_text_poke(), by which the kernel attaches to a function without
+// a callsite. It refuses, each architecture with another error.
+type poker struct {
+	k     *Kernel
+	w     *world.World // nil: the function cannot be executed, or is the core's own
+	fn    uint64
+	args  func(addr uint64) []uint64
+	known map[string]int
+}
+
+func newPoker(k *Kernel) *poker {
+	const name = "bpf_arch_text_poke"
+	p := &poker{k: k, known: map[string]int{}}
+	fn, ok := k.Image.Lookup(name)
+	if !ok || k.types == nil || fn.Bind == elf.STB_WEAK {
+		return p
+	}
+	var proto ktypes.Prototype
+	var err error
+	for _, f := range k.types.Functions() {
+		if f.Name == name {
+			proto, err = f.Prototype()
+		}
+	}
+	to, _ := k.Image.Addr("ftrace_caller") // any address in reach
+	switch {
+	case err != nil:
+	case len(proto.Params) == 4: // what stands there, the address that it calls, and the one that it is to call
+		p.args = func(addr uint64) []uint64 { const call = 0; return []uint64{addr, call, 0, to} }
+	case len(proto.Params) == 5: // Linux 7.0 on: what stands there, what is to stand there, both addresses
+		p.args = func(addr uint64) []uint64 { const nop, call = 0, 1; return []uint64{addr, nop, call, 0, to} }
+	default:
+		err = fmt.Errorf("it has %d parameters", len(proto.Params))
+	}
+	if err != nil {
+		k.unknown(name+"()", err)
+		return p
+	}
+	p.w, p.fn = world.New(k.Image), fn.Addr
+	return p
+}
+
+// answer is the answer for a function without a callsite.
+func (p *poker) answer(u *unit, f *Function) Answer {
+	a := f.Ftrace
+	if p.w == nil {
+		return a
+	}
+	const looked = 16 // bytes, of which it reads less
+	key := fmt.Sprintf("%t %t %x", u.im == p.k.Image, u.init(f.Addr), u.im.Code(f.Addr, looked))
+	errno, ok := p.known[key]
+	if !ok {
+		p.w.Enter()
+		v, err := p.w.Call(p.fn, p.args(f.Addr)...)
+		if err != nil {
+			p.k.unknown("bpf_arch_text_poke()", err)
+			p.w = nil
+			return a
+		}
+		errno = -int(int32(v))
+		p.known[key] = errno
+	}
+	if errno <= 0 {
+		return Answer{} // it takes what stands there for a place of its own
+	}
+	a.errno = errno
+	return a
 }
 
 // kallsyms reports which symbols the running kernel knows, by address: those of text
@@ -423,9 +492,9 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 		v.k.unknown("btf_distill_func_proto() for "+name+"()", err)
 		return Answer{}
 	case int32(ret) != 0 && v.said == "":
-		return Answer{Prototype, fmt.Sprintf("btf_distill_func_proto() returns %d", int32(ret))}
+		return Answer{Why: Prototype, About: fmt.Sprintf("btf_distill_func_proto() returns %d", int32(ret))}
 	case int32(ret) != 0:
-		return Answer{Prototype, v.said}
+		return Answer{Why: Prototype, About: v.said}
 	case v.size == 0 && v.prepare == 0:
 		return Answer{Why: Can}
 	}
@@ -443,7 +512,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 		v.k.unknown(asked+"() for "+name+"()", err)
 		return Answer{}
 	case int32(ret) == -ENOTSUP:
-		return Answer{Arguments, arguments(p, uint64(len(v.k.caps.table.Arch.Args)))}
+		return Answer{Why: Arguments, About: arguments(p, uint64(len(v.k.caps.table.Arch.Args)))}
 	}
 	return Answer{Why: Can}
 }

@@ -86,13 +86,13 @@ func (k *Kernel) ftrace(u *unit) {
 		case u.init(f.Addr):
 			f.Ftrace = Answer{Why: Init}
 		case part:
-			f.Ftrace = Answer{Part, whole}
+			f.Ftrace = Answer{Why: Part, About: whole}
 		case unrecorded[f.Addr]:
 			f.Ftrace = Answer{Why: NoRecord}
 		case len(calls) == 0:
 			f.Ftrace = Answer{Why: NoTable}
 		case quiet:
-			f.Ftrace = Answer{Range, in.name}
+			f.Ftrace = Answer{Why: Range, About: in.name}
 		default:
 			f.Ftrace = Answer{Why: Notrace}
 		}

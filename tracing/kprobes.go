@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/ftlint/ftlint/elfscan"
+	"github.com/ftlint/ftlint/emu"
+	"github.com/ftlint/ftlint/entry"
 	"github.com/ftlint/ftlint/world"
 )
 
@@ -50,11 +52,13 @@ func (k *Kernel) kprobe(u *unit, f, whole *Function) Answer {
 	case !u.text(f.Addr):
 		return Answer{Why: NotText}
 	case black:
-		return Answer{Blacklisted, by}
+		return Answer{Why: Blacklisted, About: by}
 	case strings.HasPrefix(f.Name, "__cfi_"):
 		return Answer{Why: CFI}
 	case u.labels[f.Addr]:
 		return Answer{Why: JumpLabel}
+	case u.calls[f.Addr]:
+		return Answer{Why: StaticCall}
 	case u.traps[f.Addr]:
 		return Answer{Why: Trap}
 	case u.fixups[f.Addr]:
@@ -63,8 +67,10 @@ func (k *Kernel) kprobe(u *unit, f, whole *Function) Answer {
 	if f.Ftrace.OK() && k.caps.onFtrace && f.Call-f.Addr <= landingPad {
 		return Answer{Why: Can} // by its callsite: no instruction is stepped
 	}
-	word, _ := u.im.Word(f.Addr)
-	a := k.decoder.decode(word)
+	a := k.decoder.decode(u.im, f.Addr)
+	if a.Why == Insn && u.patched[f.Addr] {
+		a = Answer{} // another instruction stands there when the kernel runs
+	}
 	if (a.OK() || a.Why == Unknown) && !f.Ftrace.OK() && !k.caps.onNotrace() && (whole == nil || !whole.Ftrace.OK()) {
 		return Answer{Why: NoEvent}
 	}
@@ -139,6 +145,10 @@ func (k *Kernel) blacklist() *blacklist {
 // address, and s64 key.
 const jumpEntry = 16
 
+// callSite is the size of struct static_call_site: s32 addr, s32 key, each from its own
+// address.
+const callSite = 8
+
 // relative are the addresses that the first members of a table's entries refer to,
 // each a s32 from its own address. The table lies between two symbols.
 func relative(im *elfscan.Image, start, stop string, size uint64) map[uint64]bool {
@@ -182,58 +192,149 @@ func (k *Kernel) sizeOf(name string) uint64 {
 	return t.Size
 }
 
+// patched are the addresses of instructions that the kernel replaces when it boots: those
+// of alternatives, and of calls of paravirtual operations.
+func (k *Kernel) patched() map[uint64]bool {
+	list := relative(k.Image, "__alt_instructions", "__alt_instructions_end", k.sizeOf("alt_instr"))
+	s := spanOf(k.Image, "", "__parainstructions", "__parainstructions_end")
+	if s.hi <= s.lo {
+		return list
+	}
+	b, _ := k.Image.Bytes(s.lo, int(s.hi-s.lo))
+	return withCalls(list, b)
+}
+
+// patchedOf is patched of a module.
+func (k *Kernel) patchedOf(im *elfscan.Image) map[uint64]bool {
+	list := relativeOf(im, ".altinstructions", k.sizeOf("alt_instr"))
+	for i := range im.Sections() {
+		if s := &im.Sections()[i]; s.Name == ".parainstructions" {
+			return withCalls(list, im.Relocated(s))
+		}
+	}
+	return list
+}
+
+// withCalls adds to a list the calls of a table of struct paravirt_patch_site: the
+// address, then type and length.
+func withCalls(list map[uint64]bool, table []byte) map[uint64]bool {
+	const site = 16
+	if list == nil {
+		list = map[uint64]bool{}
+	}
+	for ; len(table) >= site; table = table[site:] {
+		list[binary.LittleEndian.Uint64(table)] = true
+	}
+	return list
+}
+
 // A decoder executes the kernel's decoder of kprobes, once for each first instruction
 // that is met.
 type decoder struct {
-	k        *Kernel
-	w        *world.World
-	fn       uint64
-	addr     uint64 // where the instruction is put
-	specific uint64 // address of a struct arch_specific_insn
-	known    map[uint32]Answer
+	k     *Kernel
+	w     *world.World
+	name  string // of what is executed; "" if the image has nothing that is known
+	addr  uint64 // where the instruction is put
+	call  func() (can bool, err error)
+	known map[string]Answer
 }
 
-const decoderName = "arm_kprobe_decode_insn"
-
 func newDecoder(k *Kernel) *decoder {
-	d := &decoder{k: k, known: map[uint32]Answer{}}
-	fn, ok := k.Image.Addr(decoderName)
-	if !ok {
-		if k.caps.kprobes {
-			k.unknown("kprobes at instructions other than callsites", &world.Lack{What: "the architecture's decoder is not executed"})
-		}
+	d := &decoder{k: k, known: map[string]Answer{}}
+	if !k.caps.kprobes {
 		return d
 	}
-	d.fn, d.w = fn, world.New(k.Image)
-	d.w.Hook(func(string) error { // the instruction is a function's first
-		_ = d.w.M.Write64(d.w.Arg(2), 0) // a bad address is an error of the kernel's
-		d.w.SetInt(1)
-		return nil
-	}, "kallsyms_lookup_size_offset")
-	d.addr, d.specific = d.w.Object(8), d.w.Object(256)
+	const decode, prepare = "arm_kprobe_decode_insn", "arch_prepare_kprobe"
+	var err error
+	if fn, ok := k.Image.Addr(decode); ok {
+		d.begin(decode, 2)
+		d.decodes(fn)
+	} else if fn, ok = k.Image.Addr(prepare); ok && k.types != nil {
+		d.begin(prepare, 2)
+		err = d.prepares(fn)
+	} else {
+		err = &world.Lack{What: "the architecture's decoder is not executed"}
+	}
+	if err != nil {
+		d.name = ""
+		k.unknown("kprobes at instructions other than callsites", err)
+	}
 	return d
 }
 
-func (d *decoder) decode(word uint32) (a Answer) {
-	if d.fn == 0 {
+// begin makes the world in which the function of that name is executed. The kernel asks
+// where in its function an instruction is: it is the first. The argument of that number
+// says where the answer goes to.
+func (d *decoder) begin(name string, offset int) {
+	d.name, d.w = name, world.New(d.k.Image)
+	d.w.Hook(func(string) error {
+		_ = d.w.Mem.Write64(d.w.Arg(offset), 0) // a bad address is an error of the kernel's
+		d.w.SetInt(1)
+		return nil
+	}, "kallsyms_lookup_size_offset")
+}
+
+// decodes has arm64's decoder, at fn, judge instructions.
+func (d *decoder) decodes(fn uint64) {
+	d.addr = d.w.Object(8)
+	specific := d.w.Object(256) // a struct arch_specific_insn
+	d.call = func() (bool, error) {
+		const rejected = 0 // INSN_REJECTED
+		v, err := d.w.Call(fn, d.addr, specific)
+		return uint32(v) != rejected, err
+	}
+}
+
+// prepares has the function at fn, which prepares a kprobe, judge instructions. It copies
+// them to a slot, which has to be in reach of what they refer to.
+func (d *decoder) prepares(fn uint64) error {
+	of, err := d.k.types.Struct("kprobe")
+	if err != nil {
+		return err
+	}
+	addr, err := d.k.types.Member(of, "addr")
+	if err != nil {
+		return err
+	}
+	d.addr = entry.CallbackPage(d.k.Image)
+	slot := d.addr + emu.PageSize/2
+	d.w.Mem.Map(d.addr, emu.PageSize, emu.Read|emu.Write)
+	d.w.Hook(d.w.Returns(slot), "__get_insn_slot")
+	d.w.Hook(d.w.Returns(0), "__free_insn_slot", "perf_event_text_poke")
+	probe := d.w.Object(of.Size)
+	d.call = func() (bool, error) {
+		v, err := d.w.Call(fn, probe)
+		return int32(v) == 0, err
+	}
+	return d.w.Mem.Write64(probe+addr.Offset, d.addr)
+}
+
+// decode answers for the instruction at an address of an image.
+func (d *decoder) decode(im *elfscan.Image, addr uint64) (a Answer) {
+	if d.name == "" {
 		return Answer{}
 	}
-	a, ok := d.known[word]
+	size := im.Arch().MaxInsn
+	if in, ok := im.Insn(addr); ok {
+		size = int(in.Size)
+	}
+	key := string(im.Code(addr, size))
+	a, ok := d.known[key]
 	if ok {
 		return a
 	}
-	defer func() { d.known[word] = a }()
-	if err := d.w.M.Write32(d.addr, word); err != nil {
-		d.k.unknown(decoderName+"()", err)
-		return Answer{}
-	}
+	defer func() { d.known[key] = a }()
 	d.w.Enter()
-	const rejected = 0 // INSN_REJECTED
-	switch v, err := d.w.Call(d.fn, d.addr, d.specific); {
+	err := d.w.Mem.Write(d.addr, append([]byte(key), make([]byte, im.Arch().MaxInsn)...))
+	can := false
+	if err == nil {
+		can, err = d.call()
+	}
+	switch {
 	case err != nil:
-		d.k.unknown(decoderName+"()", err)
+		d.k.unknown(d.name+"()", err)
 		return Answer{}
-	case uint32(v) == rejected:
+	case !can:
 		return Answer{Why: Insn}
 	}
 	return Answer{Why: Can}

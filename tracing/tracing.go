@@ -7,6 +7,7 @@
 package tracing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ const (
 	NotText     // it is not in the kernel's text
 	Blacklisted // it is blacklisted
 	JumpLabel   // its first instruction is patched by a jump label
+	StaticCall  // its first instruction is a static call, which is patched
 	Trap        // its first instruction is in the table of traps
 	Fixup       // its first instruction is in the table of exceptions
 	Insn        // its first instruction can be neither stepped nor simulated
@@ -76,6 +78,7 @@ const (
 type Answer struct {
 	Why   Reason
 	About string // more about Why: the name of a range, of another function, the words of the verifier
+	errno int    // of functions without a callsite: the error that this kernel fails with; 0: ENOTSUP
 }
 
 // OK reports whether the use is possible.
@@ -92,7 +95,9 @@ func (a Answer) Errno() int {
 	switch a.Why {
 	case NoSymbol:
 		return ENOENT
-	case NoBuilder, NoDirect, Arguments, Init, Range, Part, NoRecord, NoTable, Notrace:
+	case Init, Range, Part, NoRecord, NoTable, Notrace:
+		return cmp.Or(a.errno, ENOTSUP)
+	case NoBuilder, NoDirect, Arguments:
 		return ENOTSUP
 	case Denied, Noreturn, Prototype, Unmodified:
 		return EINVAL
@@ -126,6 +131,7 @@ type Kernel struct {
 	caps     *capabilities
 	types    *ktypes.Types // nil if the kernel has no BTF
 	verifier *verifier
+	poker    *poker
 	decoder  *decoder
 }
 
@@ -140,7 +146,7 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	if k.types, err = ktypes.FromBTF(im); err != nil {
 		k.unknown("BTF", err)
 	}
-	k.verifier, k.decoder = newVerifier(k), newDecoder(k)
+	k.verifier, k.poker, k.decoder = newVerifier(k), newPoker(k), newDecoder(k)
 	u := &unit{im: im, table: table, quiet: quiet(im), listed: kallsyms(im)}
 	text := spanOf(im, "text", "_stext", "_etext")
 	init := spanOf(im, "init", "__init_begin", "__init_end")
@@ -152,6 +158,8 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	u.labels = relative(im, "__start___jump_table", "__stop___jump_table", jumpEntry)
 	u.traps = relative(im, "__start___bug_table", "__stop___bug_table", k.sizeOf("bug_entry"))
 	u.fixups = relative(im, "__start___ex_table", "__stop___ex_table", k.sizeOf("exception_table_entry"))
+	u.calls = relative(im, "__start_static_call_sites", "__stop_static_call_sites", callSite)
+	u.patched = k.patched()
 	k.Functions, k.Stray = k.answer(u)
 	return k, nil
 }
@@ -197,6 +205,8 @@ func (k *Kernel) Module(im *elfscan.Image) ([]Function, error) {
 	u.labels = relativeOf(im, "__jump_table", jumpEntry)
 	u.traps = relativeOf(im, "__bug_table", k.sizeOf("bug_entry"))
 	u.fixups = relativeOf(im, "__ex_table", k.sizeOf("exception_table_entry"))
+	u.calls = relativeOf(im, ".static_call_sites", callSite)
+	u.patched = k.patchedOf(im)
 	list, _ := k.answer(u)
 	return list, nil
 }
@@ -216,6 +226,8 @@ type unit struct {
 
 	black                 *blacklist
 	labels, traps, fixups map[uint64]bool
+	calls                 map[uint64]bool // static calls
+	patched               map[uint64]bool // instructions that are replaced at boot
 }
 
 func (k *Kernel) answer(u *unit) ([]Function, []uint64) {

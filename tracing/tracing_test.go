@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"encoding/binary"
 	"go/token"
 	"path/filepath"
 	"slices"
@@ -85,7 +86,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("reason %d has no words", r)
 		}
 	}
-	if got, want := (Answer{Part, "foo"}).Text(), "it is a part of foo() and has no callsite of its own"; got != want {
+	if got, want := (Answer{Why: Part, About: "foo"}).Text(), "it is a part of foo() and has no callsite of its own"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -139,7 +140,9 @@ var answersX64 = []struct {
 }{
 	{"bookworm trixie", "vfs_read", Ftrace, Can, ""},
 	{"bookworm trixie", "vfs_read", Fentry, Can, ""},
-	{"bookworm trixie", "vfs_read", Kprobe, Can, ""}, // by its callsite: nothing is decoded
+	{"bookworm trixie", "vfs_read", Kprobe, Can, ""},          // by its callsite: nothing is decoded
+	{"bookworm trixie", "do_vfs_ioctl.cold", Kprobe, Can, ""}, // its first instruction is
+	{"bookworm trixie", "do_trap.cold", Kprobe, Blacklisted, "do_trap: NOKPROBE_SYMBOL"},
 	{"bookworm trixie", "vfs_read", Livepatch, Can, ""},
 	{"bookworm trixie", "vfs_read", FmodRet, Unmodified, ""},
 	{"bookworm trixie", "security_file_open", FmodRet, Can, ""},
@@ -161,8 +164,8 @@ func TestAnswersX64(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(k.Unknown) != 1 || !strings.Contains(k.Unknown[0].Error(), "decoder is not executed") {
-				t.Errorf("not known: %v, the decoder of kprobes alone was expected", k.Unknown)
+			for _, err := range k.Unknown {
+				t.Error(err)
 			}
 			named := map[string]*Function{}
 			for i := range k.Functions {
@@ -187,5 +190,68 @@ func TestAnswersX64(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The errors of x86-64 kernels are those that their own bpf_arch_text_poke() returns:
+// EBUSY where no callsite is, EINVAL outside the text that stays.
+func TestErrnoX64(t *testing.T) {
+	k, err := Of(images.Kernel(t, "trixie-amd64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ebusy = 16
+	want := map[string]int{"exc_invalid_op": ebusy, "set_reset_devices": EINVAL, "migrate_disable": EINVAL, "vfs_read": 0}
+	for i := range k.Functions {
+		f := &k.Functions[i]
+		if errno, ok := want[f.Name]; ok && f.Fentry.Errno() != errno {
+			t.Errorf("%s: error %d, want %d", f.Name, f.Fentry.Errno(), errno)
+		}
+		delete(want, f.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not there: %v", want)
+	}
+}
+
+// What stands at a function's first instruction says whether the kernel takes a kprobe
+// there.
+func TestKprobesX64(t *testing.T) {
+	const name, iret = "do_vfs_ioctl.cold", 0xcf
+	for _, suite := range []string{"bookworm-amd64", "trixie-amd64"} {
+		im := images.Kernel(t, suite)
+		at, ok := im.Addr(name)
+		calls, ok2 := im.Addr("__start_static_call_sites")
+		if !ok || !ok2 {
+			t.Fatalf("%s: no %s, or no static calls", suite, name)
+		}
+		var k *Kernel
+		answer := func() Answer {
+			var err error
+			if k, err = Of(im); err != nil {
+				t.Fatal(err)
+			}
+			for i := range k.Functions {
+				if f := &k.Functions[i]; f.Name == name {
+					return f.Kprobe
+				}
+			}
+			return Answer{}
+		}
+		images.Poke(t, im, at, []byte{iret})
+		if a := answer(); a.Why != Insn {
+			t.Errorf("%s: IRET: %s", suite, a.Text())
+		}
+		images.Poke(t, im, calls, binary.LittleEndian.AppendUint32(nil, uint32(at-calls)))
+		if a := answer(); a.Why != StaticCall {
+			t.Errorf("%s: a static call: %s", suite, a.Text())
+		}
+		images.Poke(t, im, calls, make([]byte, 4))
+		second, _ := im.Addr("__alt_instructions")
+		second += k.sizeOf("alt_instr")
+		images.Poke(t, im, second, binary.LittleEndian.AppendUint32(nil, uint32(at-second)))
+		if a := answer(); a.Why != Unknown {
+			t.Errorf("%s: an instruction that is replaced: %s", suite, a.Text())
+		}
 	}
 }

@@ -62,6 +62,7 @@ var reasons = [...]struct{ id, text string }{
 	NotText:     {"not-text", "it does not lie in the kernel's text"},
 	Blacklisted: {"blacklisted", "it is in the blacklist of kprobes: %"},
 	JumpLabel:   {"jump-label", "its first instruction is patched by a jump label"},
+	StaticCall:  {"static-call", "its first instruction is a static call, which the kernel patches"},
 	Trap:        {"trap", "its first instruction is in the table of traps (BUG, WARN)"},
 	Fixup:       {"fixup", "its first instruction is in the table of exceptions"},
 	Insn:        {"instruction", "its first instruction can be neither stepped nor simulated"},

@@ -245,6 +245,12 @@ func Text(code []byte, pc uint64, name func(addr uint64) string) string {
 		}
 		return "", 0
 	})
+	if i := strings.Index(text, "(%rip)"); i >= 0 && relative { // behind a segment, x86asm looks up no name
+		from := strings.LastIndexAny(text[:i], ":, ") + 1
+		if addr := at(target); !strings.HasPrefix(addr, "0x") {
+			text = text[:from] + addr + text[i:]
+		}
+	}
 	switch in.Op { // GNU as needs no suffix in 64-bit code
 	case x86asm.CALL, x86asm.RET, x86asm.JMP:
 		for _, op := range []string{"call", "ret", "jmp"} {

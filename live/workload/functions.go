@@ -16,6 +16,7 @@ import (
 // line of it is one of
 //
 //	ftrace CALL                    a callsite
+//	invalid CALL                   a callsite that the kernel disables
 //	kprobe ADDR ANSWER TRY         of a function: y, b (blacklisted) or n; TRY: 1 to register a probe
 //	bpf ID TYPE ERRNO NAME         attaching to a function: fentry, fexit or fmod_ret
 //	can CAPABILITY true|false      of the kernel as a whole
@@ -30,6 +31,7 @@ type expected struct {
 	can      map[string]bool
 	hooks    []program
 	calls    map[uint64]bool
+	invalid  map[uint64]bool // of calls
 	probes   []probe
 	progs    []program
 }
@@ -86,13 +88,15 @@ func compareFunctions() {
 }
 
 func readExpected(path string) (*expected, error) {
-	e := &expected{calls: map[uint64]bool{}, can: map[string]bool{}}
+	e := &expected{calls: map[uint64]bool{}, invalid: map[uint64]bool{}, can: map[string]bool{}}
 	return e, eachLine(path, func(line string) {
 		f := strings.Fields(line)
 		n, _ := strconv.ParseUint(f[1], 0, 64)
 		switch f[0] {
 		case "ftrace":
 			e.calls[n] = true
+		case "invalid":
+			e.calls[n], e.invalid[n] = true, true
 		case "can":
 			e.can[f[1]] = f[2] == "true"
 		case "hook":
@@ -149,16 +153,16 @@ func kallsyms() (list []ksym, err error) {
 	return list, err
 }
 
-// nameAt is the name that the kernel has for an address.
-func nameAt(syms []ksym, addr uint64) string {
+// nameAt is the name that the kernel has for an address, and the distance from there.
+func nameAt(syms []ksym, addr uint64) (name string, off uint64) {
 	i := sort.Search(len(syms), func(i int) bool { return syms[i].addr > addr }) - 1
 	for i > 0 && syms[i-1].addr == syms[i].addr {
 		i--
 	}
 	if i < 0 {
-		return ""
+		return "", 0
 	}
-	return syms[i].name
+	return syms[i].name, addr - syms[i].addr
 }
 
 // counted prints the first differences, and counts all.
@@ -242,13 +246,18 @@ func (e *expected) filterFunctions(syms []ksym) {
 		}
 		for a := range e.calls {
 			if !seen[a] {
-				s.wrong("%#x %s is not there", a, nameAt(syms, a))
+				name, _ := nameAt(syms, a)
+				s.wrong("%#x %s is not there", a, name)
 			}
 		}
 	} else {
 		count := map[string]int{}
 		for a := range e.calls {
-			count[nameAt(syms, a)]++
+			name, off := nameAt(syms, a)
+			if e.invalid[a] {
+				name = fmt.Sprintf("__ftrace_invalid_address___%d", off)
+			}
+			count[name]++
 		}
 		err := eachLine(tracing+"available_filter_functions", func(line string) {
 			count[strings.Fields(line)[0]]--

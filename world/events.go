@@ -60,7 +60,7 @@ func (e *Event) InWords(im *elfscan.Image) string {
 			return fmt.Sprintf("%08x %s", insn, a64.Text(uint32(insn), e.Addr, im.Name))
 		}
 		code := binary.LittleEndian.AppendUint64(nil, insn)[:min(e.Size, 8)]
-		words, _ := im.Arch().Text(code, e.Addr, im.Name)
+		words, _ := im.Arch().Text(code, e.Addr, im.Operand)
 		return fmt.Sprintf("% x %s", code, words)
 	}
 	failed := ""

@@ -31,13 +31,19 @@ func (t *Table) eraOf(shape *arch.Shape) *arch.Era {
 	return t.Arch.Eras[i]
 }
 
-// vote is the shape that most of the first n callsites have; nil if most have no
-// known shape.
+// vote is the shape that most of the first n callsites have that lie in code; nil if
+// most have no known shape. An entry that points elsewhere (FT403) has no vote.
 func (t *Table) vote(n int, guess func(entry uint64) *arch.Shape) *arch.Shape {
 	shapes := append([]*arch.Shape{nil}, t.Arch.Shapes...)
 	votes := make([]int, len(shapes))
-	for _, a := range t.Addrs[:min(n, len(t.Addrs))] {
-		votes[slices.Index(shapes, guess(a))]++
+	for _, a := range t.Addrs {
+		if n == 0 {
+			break
+		}
+		if t.Image.IsText(a) {
+			votes[slices.Index(shapes, guess(a))]++
+			n--
+		}
 	}
 	return shapes[slices.Index(votes, slices.Max(votes))]
 }

@@ -95,6 +95,25 @@ func TestEraOfModuleAlone(t *testing.T) {
 	}
 }
 
+// Entries that point at no code have no say in the era of a module.
+func TestEraDespiteEntriesOfNoCode(t *testing.T) {
+	for section, file := range map[string]samples.File{
+		"__patchable_function_entries": samples.LoadModule(t, "good-regs"),
+		"__mcount_loc":                 samples.LoadModule(t, "../vmlinux-samples/x86/module-good"),
+	} {
+		_, rela := file.Section(t, ".rela"+section)
+		const size, addend = 24, 16
+		for at := 0; at < len(rela)-size; at += size { // all but the last
+			le.PutUint64(rela[at+addend:], 1<<40)
+		}
+		im := openModule(t, file, nil)
+		table, err := callsite.Of(im)
+		if err != nil || table.Era == arch.None || len(table.Addrs) < 3 {
+			t.Errorf("%s is of era %v with %d callsites, %v", section, table.Era, len(table.Addrs), err)
+		}
+	}
+}
+
 // A module whose table is empty is of no era, whatever its kernel is of.
 func TestEraOfEmptyTable(t *testing.T) {
 	file := samples.LoadModule(t, "good-regs")

@@ -9,8 +9,8 @@ import (
 // FT403 finds entries of the callsite table that do not point at code.
 var FT403 = check("FT403", func(pass *analysis.Pass) (any, error) {
 	im := image(pass)
-	t, none := sitesOf(pass)
-	if t == nil {
+	t := pass.ResultOf[Sites].(*SiteTable)
+	if known, none := sitesOf(pass); known == nil && t.Entries == nil {
 		return notApplicable("%v", none)
 	}
 	for _, site := range t.Callsites {

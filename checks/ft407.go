@@ -40,14 +40,26 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 		if _, mixed := t.otherShape(a); mixed {
 			continue // FT410
 		}
+		if t.BTI > 0 && slices.ContainsFunc(t.Shape.Places(), func(place uint64) bool { return im.FunctionAt(a - place) }) {
+			continue // of a function that has lost its landing pad: ftrace uses it
+		}
 		left = append(left, a)
 	}
+	kernel, _ := kernelOf(pass)
 	disabled := false
-	if kernel, _ := kernelOf(pass); kernel != nil {
+	if kernel != nil {
 		_, disabled = kernel.Lookup(weakCheck)
 	}
-	reportLeft(pass, t, left, disabled)
-	return finding.Outcome{Examined: plural.Of(len(t.Addrs), "callsite"), Harmless: disabled}, nil
+	it, them := "ftrace patches it, and shows it under the name of the function before it", "ftrace patches them, and shows them under the names of the functions before them"
+	switch {
+	case kernel == nil:
+		it = "whether the kernel disables it is to be seen in its vmlinux: give that, too"
+		them = strings.Replace(it, "disables it", "disables them", 1)
+	case disabled:
+		it, them = "this kernel disables it", "this kernel disables them"
+	}
+	reportLeft(pass, t, left, it, them)
+	return finding.Outcome{Examined: plural.Of(len(t.Addrs), "callsite"), Harmless: disabled || kernel == nil}, nil
 }, Sites, InKernel)
 
 // weakCheck is the function that kernels have that disable callsites at boot, and
@@ -55,14 +67,10 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 // (FTRACE_MCOUNT_MAX_OFFSET).
 const weakCheck = "ftrace_check_work_func"
 
-// reportLeft reports the callsites that belong to no function, at the first;
-// disabled says that the kernel disables them.
-func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, disabled bool) {
+// reportLeft reports the callsites that belong to no function, at the first; it and
+// them say what becomes of one, and of several.
+func reportLeft(pass *analysis.Pass, t *SiteTable, left []uint64, it, them string) {
 	im := image(pass)
-	it, them := "ftrace patches it, and shows it under the name of the function before it", "ftrace patches them, and shows them under the names of the functions before them"
-	if disabled {
-		it, them = "this kernel disables it", "this kernel disables them"
-	}
 	where := "in or behind"
 	are, is := "are not at the entry of a function", "is not at the entry of a function"
 	if !t.Shape.AtEntry() {

@@ -73,6 +73,8 @@ func sitesOf(pass *analysis.Pass) (t *SiteTable, none error) {
 	switch {
 	case image(pass).Module() != nil && (t.Entries == nil || len(t.Addrs) == 0):
 		return nil, &world.Lack{What: "the module has no callsites"}
+	case image(pass).Module() != nil && t.Era == arch.None:
+		return nil, &world.Lack{What: "the module's callsites have no form that is known"}
 	case t.Era == arch.None:
 		return nil, &world.Lack{What: "no ftrace in this image"}
 	case t.Entries == nil:

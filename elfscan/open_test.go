@@ -102,6 +102,18 @@ func TestOpenRefuses(t *testing.T) {
 			le.PutUint32(symtab[3*symSize:], 0xfffffff0)
 			return s
 		}, "(.symtab): symbol 3 has its name at offset 0xfffffff0 of a string table of 0x"},
+		{"names of zeros", func(t *testing.T) []byte {
+			s := samples.Load(t, "regs-good")
+			_, strtab := s.Section(t, ".strtab")
+			clear(strtab)
+			return s
+		}, "have an empty name in the string table, the first is symbol "},
+		{"some symbols of zeros", func(t *testing.T) []byte {
+			s := samples.Load(t, "regs-good")
+			_, symtab := s.Section(t, ".symtab")
+			clear(symtab[5*symSize : 8*symSize])
+			return s
+		}, "(.symtab): is damaged: 3 of its "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := samples.File(test.make(t)).Write(t, "vmlinux")

@@ -56,13 +56,27 @@ func (im *Image) findSymbols() error {
 	return &Error{im.Path, "", "has no symbol table (.symtab): give the vmlinux of the build tree, or its debug file with --debug-file"}
 }
 
-// checkNames is an error if a name does not lie in the string table. Later code
-// relies on it.
+// checkNames is an error if a name does not lie in the string table, which later
+// code relies on, and if entries or names are zero that a linker does not leave zero:
+// a damaged table covers less of the code than the image has.
 func (im *Image) checkNames(path string) error {
+	var blank, unnamed []int // the numbers of symbols
 	for off := 0; off < len(im.symtab); off += symSize {
-		if n := binary.LittleEndian.Uint32(im.symtab[off:]); int64(n) >= int64(len(im.strtab)) {
+		switch n := binary.LittleEndian.Uint32(im.symtab[off:]); {
+		case int64(n) >= int64(len(im.strtab)):
 			return &Error{path, im.symtabWhere, fmt.Sprintf("symbol %d has its name at offset %#x of a string table of %#x bytes", off/symSize, n, len(im.strtab))}
+		case n != 0 && im.strtab[n] == 0:
+			unnamed = append(unnamed, off/symSize)
+		case n == 0 && off > 0 && [symSize]byte(im.symtab[off:]) == [symSize]byte{}: // the null symbol is the first
+			blank = append(blank, off/symSize)
 		}
+	}
+	const what = "is damaged: %d of its %d symbols %s, the first is symbol %d; no linker writes such a table"
+	switch {
+	case len(blank) > 0:
+		return &Error{path, im.symtabWhere, fmt.Sprintf(what, len(blank), im.NumSymbols(), "are zero", blank[0])}
+	case len(unnamed) > 0:
+		return &Error{path, im.symtabWhere, fmt.Sprintf(what, len(unnamed), im.NumSymbols(), "have an empty name in the string table", unnamed[0])}
 	}
 	return nil
 }

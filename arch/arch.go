@@ -21,6 +21,7 @@ type Arch struct {
 
 	InsnSize uint64    // what the address of an instruction is a multiple of, in bytes
 	CallSize uint64    // bytes of the branch at a callsite
+	CallInsn string    // that branch, in words
 	Call     a64.Reach // how far that branch reaches from its own address
 	PageSize uint64    // of the kernel, in bytes; 0: an image says which
 	Objects  uint64    // an address where the kernel can have objects; 0: where package world has them

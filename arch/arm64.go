@@ -20,6 +20,7 @@ var ARM64 = &Arch{
 	InsnSize: a64.Size,
 	CallSize: a64.Size,
 	Syscall:  "__arm64_sys_",
+	CallInsn: "BL",
 	Call:     a64.ReachOf(a64.Call),
 
 	Relocs: Relocs{

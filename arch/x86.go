@@ -20,6 +20,7 @@ var X86 = &Arch{
 	Data:     elf.ELFDATA2LSB,
 	InsnSize: 1,
 	CallSize: x64.CallSize,
+	CallInsn: "CALL",
 	// A displacement counts from the instruction behind the CALL.
 	Call:     a64.Reach{Min: x64.MinReach + x64.CallSize, Max: x64.MaxReach + x64.CallSize, Step: 1},
 	PageSize: 4096,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/images"
 	"github.com/ftlint/ftlint/tracing"
 )
@@ -220,8 +221,52 @@ func TestCount(t *testing.T) {
 		{[]string{"f.constprop.0", "f.constprop.1"}, 2, 1},
 		{[]string{"f", "f"}, 2, 2},
 	} {
-		if n, sources := count(of(c.names...), tracing.Ftrace); n != c.n || sources != c.sources {
+		if n, sources := count(of(c.names...), tracing.Ftrace, tracing.Answer.OK); n != c.n || sources != c.sources {
 			t.Errorf("%q: %d of %d sources, want %d of %d", c.names, n, sources, c.n, c.sources)
+		}
+	}
+}
+
+// TestUnknown holds that nothing is lost, and nothing has come, where one of the kernels
+// does not say whether a use is possible.
+func TestUnknown(t *testing.T) {
+	kernel := func(why ...tracing.Reason) *tracing.Kernel {
+		k := &tracing.Kernel{Capabilities: []finding.Capability{{ID: tracing.Fentry.Capability(), Has: true}}}
+		for _, r := range why {
+			k.Functions = append(k.Functions, tracing.Function{Name: "f", Fentry: tracing.Answer{Why: r}, Fexit: tracing.Answer{Why: tracing.Notrace}})
+		}
+		return k
+	}
+	const yes, no, unknown = tracing.Can, tracing.Notrace, tracing.Unknown
+	for _, c := range []struct {
+		old, new            []tracing.Reason
+		lost, came, unknown int
+		inNew               bool
+	}{
+		{old: []tracing.Reason{yes}, new: []tracing.Reason{no}, lost: 1},
+		{old: []tracing.Reason{no}, new: []tracing.Reason{yes}, came: 1},
+		{old: []tracing.Reason{yes}, new: []tracing.Reason{unknown}, unknown: 1, inNew: true},
+		{old: []tracing.Reason{no}, new: []tracing.Reason{unknown}, unknown: 1, inNew: true},
+		{old: []tracing.Reason{unknown}, new: []tracing.Reason{yes}, unknown: 1},
+		{old: []tracing.Reason{unknown}, new: []tracing.Reason{no}, unknown: 1},
+		{old: []tracing.Reason{unknown}, new: []tracing.Reason{unknown}},
+		{old: []tracing.Reason{yes, yes}, new: []tracing.Reason{unknown, no}, lost: 1},
+		{old: []tracing.Reason{unknown}, new: nil},
+		{old: nil, new: []tracing.Reason{unknown}},
+	} {
+		var f Function
+		list := functions(kernel(c.old...), kernel(c.new...))
+		if len(list) > 0 {
+			f = list[0]
+		}
+		d := Diff{Functions: list}
+		if len(f.Lost) != c.lost || len(f.Came) != c.came || len(f.Unknown) != c.unknown || d.Lost() != (c.lost > 0) {
+			t.Errorf("%v, %v: lost %v, came %v, not known %v", c.old, c.new, f.Lost, f.Came, f.Unknown)
+		}
+		for _, u := range f.Unknown {
+			if u.New != c.inNew || u.Why.Why != unknown || u.N != 1 {
+				t.Errorf("%v, %v: %+v", c.old, c.new, u)
+			}
 		}
 	}
 }

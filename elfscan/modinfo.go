@@ -21,7 +21,7 @@ func readModInfo(b []byte) (info ModInfo) {
 		case "name":
 			info.Name = string(value)
 		case "vermagic":
-			info.Vermagic = string(value)
+			info.Vermagic = string(bytes.TrimSpace(value)) // x86 has a blank behind the last word
 		}
 	}
 	return info
@@ -38,7 +38,7 @@ func (i ModInfo) Release() string {
 // the image has neither.
 func (im *Image) Vermagic() string {
 	if s, ok := im.cString("vermagic"); ok {
-		return s
+		return strings.TrimSpace(s)
 	}
 	banner, _ := im.cString("linux_banner")
 	if rest, ok := strings.CutPrefix(banner, "Linux version "); ok {
@@ -71,5 +71,5 @@ func (i ModInfo) MadeFor(kernel string) bool {
 	if i.Vermagic == "" || kernel == "" || !strings.Contains(kernel, " ") && i.Release() == kernel {
 		return true
 	}
-	return strings.TrimSpace(i.Vermagic) == strings.TrimSpace(kernel)
+	return i.Vermagic == strings.TrimSpace(kernel)
 }

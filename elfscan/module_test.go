@@ -511,3 +511,14 @@ func TestSectionsOfModuleWithAddresses(t *testing.T) {
 		}
 	}
 }
+
+// x86 puts a blank behind the last word of vermagic. What is read has none.
+func TestModInfo(t *testing.T) {
+	info := readModInfo([]byte("name=x\x00vermagic=6.12.0-amd64 SMP preempt mod_unload modversions \x00"))
+	if want := (ModInfo{Name: "x", Vermagic: "6.12.0-amd64 SMP preempt mod_unload modversions"}); info != want {
+		t.Errorf("%+v, want %+v", info, want)
+	}
+	if !info.MadeFor(info.Vermagic) || !info.MadeFor(info.Vermagic+" ") || info.MadeFor("6.12.0-amd64 SMP mod_unload modversions") {
+		t.Errorf("another kernel than that of vermagic %q", info.Vermagic)
+	}
+}

@@ -2,12 +2,14 @@ package picture
 
 import (
 	"cmp"
+	"math"
 	"reflect"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/ftlint/ftlint/a64"
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/checks"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
@@ -21,7 +23,19 @@ type AddressMap struct {
 	Entry   finding.NamedAddr // the entry code that callsites call; Addr 0: none
 	// A call at WindowLo..WindowHi, both included, reaches the entry code.
 	WindowLo, WindowHi uint64
+	Call               Call
 }
+
+// A Call is the branch by which code is called: its name, its size in bytes, and how
+// far it reaches.
+type Call struct {
+	Insn  string
+	Size  uint64
+	Reach a64.Reach
+}
+
+// callOf is the call of an architecture.
+func callOf(a *arch.Arch) Call { return Call{a.CallInsn, a.CallSize, a.Call} }
 
 // A Region is a range of addresses.
 type Region struct {
@@ -54,11 +68,13 @@ var Map = &analysis.Analyzer{
 		if im.Module() != nil || len(im.Sections()) == 0 {
 			return (*AddressMap)(nil), nil
 		}
-		m := &AddressMap{Regions: append(imageRegions(im), builtRegions(t)...), Entry: calledEntry(im)}
+		m := &AddressMap{Regions: append(imageRegions(im), builtRegions(t)...), Entry: calledEntry(im), Call: callOf(im.Arch())}
 		slices.SortStableFunc(m.Regions, func(a, b Region) int { return cmp.Compare(a.Start, b.Start) })
 		if m.Entry.Addr != 0 {
-			reach := im.Arch().Call
-			m.WindowLo, m.WindowHi = m.Entry.Addr-uint64(reach.Max), m.Entry.Addr+uint64(-reach.Min)
+			m.WindowLo, m.WindowHi = m.Entry.Addr-uint64(m.Call.Reach.Max), m.Entry.Addr+uint64(-m.Call.Reach.Min)
+			if m.WindowHi < m.Entry.Addr { // x86-64 has its kernel below the last address
+				m.WindowHi = math.MaxUint64 - m.Call.Size
+			}
 		}
 		return m, nil
 	},
@@ -100,9 +116,9 @@ func imageRegions(im *elfscan.Image) []Region {
 		add(RegionSection, s.Name, note, s.Addr, s.End())
 	}
 	for _, r := range im.ModuleRegions() {
-		note := "in BL range of the image only in part"
+		note := "in " + im.Arch().CallInsn + " range of the image only in part"
 		if r.Direct {
-			note = "in BL range of all of the image"
+			note = "in " + im.Arch().CallInsn + " range of all of the image"
 		}
 		add(RegionModules, r.Name, note, r.Start, r.End)
 	}
@@ -151,6 +167,7 @@ type SiteDistances struct {
 	InReach   int   // of these, callsites whose branch reaches the entry code
 	Min, Max  int64 // from a callsite's branch to the entry code, in bytes
 	Bins      []Bin
+	Call      Call
 }
 
 // A Bin counts callsites whose branch has a distance of Lo..Hi-1 bytes.
@@ -171,7 +188,7 @@ var Distances = &analysis.Analyzer{
 		if im.Module() != nil || t.Entries == nil || entry.Addr == 0 {
 			return (*SiteDistances)(nil), nil
 		}
-		out, reach := &SiteDistances{}, t.Arch.Call
+		out, reach := &SiteDistances{Call: callOf(t.Arch)}, t.Arch.Call
 		var distances []int64
 		for i := range t.Callsites {
 			s := &t.Callsites[i]
@@ -195,8 +212,8 @@ var Distances = &analysis.Analyzer{
 }
 
 // binned counts distances between lo and hi (bytes) in at most forty bins. The
-// width of bins is a power of two, so that the ends of BL's range are edges of
-// bins.
+// width of bins is a power of two, so that the ends of a call's range are edges
+// of bins, or next to them.
 func binned(distances []int64, lo, hi int64) []Bin {
 	const most = 40
 	width := int64(1 << 10)

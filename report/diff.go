@@ -61,17 +61,20 @@ func (c *Comparison) Verdict() string {
 	if c.Same() {
 		return "no difference: the same can be traced, by the same code"
 	}
-	capabilities, functions, came := 0, 0, 0
+	capabilities, functions, came, unknown := 0, 0, 0, 0
 	for _, p := range c.Capabilities {
 		if p.Old.Has {
 			capabilities++
 		}
 	}
 	for _, f := range c.Functions {
-		if len(f.Lost) > 0 {
+		switch {
+		case len(f.Lost) > 0:
 			functions++
-		} else {
+		case len(f.Came) > 0:
 			came++
+		default:
+			unknown++
 		}
 	}
 	var parts []string
@@ -83,6 +86,7 @@ func (c *Comparison) Verdict() string {
 	add(capabilities, "capability lost", "capabilities lost")
 	add(functions, "function can be traced less", "functions can be traced less")
 	add(came, "function can be traced more", "functions can be traced more")
+	add(unknown, "function not known in one of the kernels", "functions not known in one of the kernels")
 	add(len(c.Capabilities)-capabilities, "capability more", "capabilities more")
 	add(len(c.Code), "piece of ftrace's code changed", "pieces of ftrace's code changed")
 	add(len(c.Margins), "margin changed", "margins changed")
@@ -157,6 +161,7 @@ func (c *Comparison) sections() (list []diffSection) {
 	add("Functions that are gone: removed, or inlined everywhere", true, gone)
 	add("Functions that can be traced more", false, more)
 	add("Functions that are new", false, added)
+	add("Not known in one of the kernels", false, c.unknown())
 	if len(c.Code) > 0 {
 		list = append(list, diffSection{Title: "Code of ftrace that changed", Code: c.Code})
 	}
@@ -184,6 +189,31 @@ func (c *Comparison) sections() (list []diffSection) {
 	}
 	add("Rules", false, outcomes)
 	return list
+}
+
+// unknown says what is not known in one of the kernels, one line for each use and reason.
+func (c *Comparison) unknown() (lines []string) {
+	type gap struct {
+		use    tracing.Use
+		answer tracing.Answer
+		new    bool
+	}
+	count, first := map[gap]int{}, map[gap]string{}
+	var order []gap
+	for _, f := range c.Functions {
+		for _, u := range f.Unknown {
+			g := gap{u.Use, u.Why, u.New}
+			if count[g]++; count[g] == 1 {
+				order = append(order, g)
+				first[g] = f.Name
+			}
+		}
+	}
+	for _, g := range order {
+		side := map[bool]string{false: "old", true: "new"}[g.new]
+		lines = append(lines, fmt.Sprintf("%v of %s in the %s kernel, %s() the first: %s", g.use, plural.Of(count[g], "function"), side, printable(first[g]), OneLine(g.answer.Text())))
+	}
+	return lines
 }
 
 // usesOf are uses in words, with the reasons of those that are impossible now, or were

@@ -37,11 +37,12 @@ type jsonCapChange struct {
 }
 
 type jsonFuncChange struct {
-	Name string    `json:"name"`
-	Old  int       `json:"old"` // functions of the name
-	New  int       `json:"new"`
-	Lost []jsonUse `json:"lost,omitempty"`
-	Came []jsonUse `json:"came,omitempty"`
+	Name    string    `json:"name"`
+	Old     int       `json:"old"` // functions of the name
+	New     int       `json:"new"`
+	Lost    []jsonUse `json:"lost,omitempty"`
+	Came    []jsonUse `json:"came,omitempty"`
+	Unknown []jsonUse `json:"unknown,omitempty"` // one of the kernels does not say whether these are possible
 }
 
 type jsonUse struct {
@@ -97,7 +98,7 @@ func (c *Comparison) document() jsonDiff {
 		d.Capabilities = append(d.Capabilities, jsonCapChange{p.Old.ID, jsonCapability(p.Old), jsonCapability(p.New)})
 	}
 	for _, f := range c.Functions {
-		d.Functions = append(d.Functions, jsonFuncChange{f.Name, len(f.Old), len(f.New), jsonUses(f.Lost), jsonUses(f.Came)})
+		d.Functions = append(d.Functions, jsonFuncChange{f.Name, len(f.Old), len(f.New), jsonUses(f.Lost), jsonUses(f.Came), jsonUses(f.Unknown)})
 	}
 	for _, code := range c.Code {
 		j := jsonCode{Name: code.Name, Old: code.Has[0], New: code.Has[1]}

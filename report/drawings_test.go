@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/arch"
+	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/picture"
 	"github.com/ftlint/ftlint/trampoline"
 	"github.com/ftlint/ftlint/world"
@@ -27,7 +30,7 @@ func TestHistogramEdges(t *testing.T) {
 		{"few bins, all above zero", 1, 3, []int{1}, []int{1}},
 		{"many bins", -5, 5, []int{3, 5, 7}, []int{0, 1, 2, 7, 8, 9}},
 	} {
-		m := &picture.SiteDistances{}
+		m := &picture.SiteDistances{Call: picture.Call{Insn: "BL", Size: arch.ARM64.CallSize, Reach: arch.ARM64.Call}}
 		for i := c.first; i < c.last; i++ {
 			m.Bins = append(m.Bins, picture.Bin{Lo: i * width, Hi: (i + 1) * width, N: 1})
 		}
@@ -87,5 +90,25 @@ func TestStaleCells(t *testing.T) {
 	var tv trampolineView
 	if number := (&pageView{}).moments(&inputView{}, tr, &tv); tv.Stale != 1 || len(number) > 0 {
 		t.Errorf("%d cells are stale, 1 is; moments %v are shown", tv.Stale, number)
+	}
+}
+
+// The address map of an x86-64 kernel has the reach of a CALL, 2 GiB, and its words.
+func TestMapX64(t *testing.T) {
+	const at = 0xffff_ffff_8100_0000
+	call := picture.Call{Insn: arch.X86.CallInsn, Size: arch.X86.CallSize, Reach: arch.X86.Call}
+	mv := addressMap(&picture.AddressMap{Call: call, Entry: finding.NamedAddr{Name: "ftrace_caller", Addr: at}, WindowLo: at - 2<<30, WindowHi: 1<<64 - 6,
+		Regions: []picture.Region{{Kind: picture.RegionImage, Name: "the image", Start: at, End: at + 64<<20}}}, 1)
+	mv.addDistances(&picture.SiteDistances{Call: call, Callsites: 1, InReach: 1, Max: 1 << 29, Bins: []picture.Bin{{Lo: 0, Hi: 1 << 30, N: 1}}}, "ftrace_caller")
+	if mv.Lanes[0].Name != "CALL window" || mv.Lanes[0].Note != "a CALL in it reaches ftrace_caller" || mv.Lines != "-2 GiB, 0 and +2 GiB" || mv.Bins[0].Out {
+		t.Errorf("%+v, lines at %s, %+v", mv.Lanes[0], mv.Lines, mv.Bins)
+	}
+	if want := "distances from +0.0 KiB to +512 MiB; CALL reaches -2 GiB..+2 GiB"; mv.Facts[1] != want {
+		t.Errorf("%q, want %q", mv.Facts[1], want)
+	}
+	for _, tick := range []string{">-4 GiB<", ">-2 GiB<", ">0<", ">+2 GiB<", ">+4 GiB<"} {
+		if !strings.Contains(strings.ReplaceAll(string(mv.Ruler), "&#43;", "+"), tick) {
+			t.Errorf("no tick %s in %s", tick, mv.Ruler)
+		}
 	}
 }

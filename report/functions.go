@@ -201,7 +201,7 @@ func answerOf(use tracing.Use, a tracing.Answer) string {
 	case a.OK():
 		return "yes"
 	case a.Why == tracing.Unknown:
-		return a.Text()
+		return OneLine(a.Text())
 	case errno(use, a) != 0:
 		return fmt.Sprintf("no: %s (attaching fails with -%d)", OneLine(a.Text()), errno(use, a))
 	}
@@ -329,7 +329,7 @@ func jsonAnswerOf(f tracing.Listed, use tracing.Use) jsonAnswer {
 	case a.OK():
 		return jsonAnswer{Can: "yes"}
 	case a.Why == tracing.Unknown:
-		return jsonAnswer{Can: "unknown"}
+		return jsonAnswer{Can: "unknown", Reason: a.Why.String(), Why: a.Text()}
 	}
 	return jsonAnswer{"no", a.Why.String(), a.Text(), errno(use, a)}
 }

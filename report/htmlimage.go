@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -114,6 +115,7 @@ type mapView struct {
 	Sections  template.HTML
 	Image     string
 	Entry     string
+	Lines     string // the distances at which lines are
 	Histogram template.HTML
 	Facts     []string
 	Bins      []binView
@@ -551,6 +553,22 @@ func mib(n int64) string {
 	return strings.TrimSuffix(s, ".0") + " MiB"
 }
 
+// reachOf is how far a call reaches, in bytes: to a multiple of the size of an instruction.
+func reachOf(c picture.Call) int64 { return 1 << bits.Len64(uint64(max(-c.Reach.Min, 1)-1)) }
+
+// edgesOf are the distances at which a map and a histogram have lines, and their names.
+func edgesOf(reach int64) (at [3]int64, names [3]string) {
+	return [3]int64{-reach, 0, reach}, [3]string{round(-reach), "0", round(reach)}
+}
+
+// round returns a distance in bytes that is a whole number of MiB or GiB.
+func round(n int64) string {
+	if n%(1<<30) == 0 {
+		return fmt.Sprintf("%+d GiB", n>>30)
+	}
+	return fmt.Sprintf("%+d MiB", n>>20)
+}
+
 // addressMap draws where things are.
 func addressMap(m *picture.AddressMap, number int) *mapView {
 	mv := &mapView{ID: fmt.Sprintf("map-%d", number)}
@@ -565,17 +583,21 @@ func addressMap(m *picture.AddressMap, number int) *mapView {
 		origin = m.Entry.Addr
 		mv.Entry = fmt.Sprintf("%s (%#x)", clean(m.Entry.Name), m.Entry.Addr)
 	}
-	// The picture shows 272 MiB in each direction: the BL window, and memory
-	// placed beyond it. It goes by offsets, because an image may have any addresses.
-	const half = 272 << 20
+	// The picture shows somewhat more than the reach of two calls in each direction: the
+	// window of calls, and memory placed beyond it. It goes by offsets, because an image
+	// may have any addresses.
+	reach := reachOf(m.Call)
+	half := reach / 8 * 17
 	x := func(addr uint64) float64 {
 		off := float64(int64(addr - origin))
-		return math.Max(0, math.Min(1, (off+half)/(2*half)))
+		return math.Max(0, math.Min(1, (off+float64(half))/float64(2*half)))
 	}
+	edges, names := edgesOf(reach)
+	mv.Lines = fmt.Sprintf("%s, %s and %s", names[0], names[1], names[2])
 	lane := func(name, note, class string, start, end uint64) {
 		lv := laneView{Name: clean(name), Note: clean(note), Class: class, Range: fmt.Sprintf("%#x\u2013%#x, %s", start, end, picture.Bytes(end-start))}
 		d := drawing{height: 14}
-		for _, off := range []int64{-128 << 20, 0, 128 << 20} {
+		for _, off := range edges {
 			at := x(origin + uint64(off))
 			d.line(at, 0, at, 14, "grid")
 		}
@@ -596,7 +618,7 @@ func addressMap(m *picture.AddressMap, number int) *mapView {
 		mv.Lanes = append(mv.Lanes, lv)
 	}
 	if m.Entry.Addr != 0 {
-		lane("BL window", "a BL in it reaches "+m.Entry.Name, "window", m.WindowLo, m.WindowHi+4)
+		lane(m.Call.Insn+" window", "a "+m.Call.Insn+" in it reaches "+m.Entry.Name, "window", m.WindowLo, m.WindowHi+m.Call.Size)
 	}
 	for _, r := range m.Regions {
 		name, class := r.Name, string(r.Kind)
@@ -609,14 +631,14 @@ func addressMap(m *picture.AddressMap, number int) *mapView {
 		lane(name, r.Note, class, r.Start, r.End)
 	}
 	d := drawing{height: 16}
-	for _, off := range []int64{-256, -128, 0, 128, 256} {
-		at := x(origin + uint64(off<<20))
-		label := fmt.Sprintf("%+d MiB", off)
-		if off == 0 {
+	for n := int64(-2); n <= 2; n++ {
+		at := x(origin + uint64(n*reach))
+		label := round(n * reach)
+		if n == 0 {
 			label = "0"
 		}
 		d.line(at, 0, at, 4, "axis")
-		anchor := map[int64]string{-256: "start", 256: "end"}[off]
+		anchor := map[int64]string{-2: "start", 2: "end"}[n]
 		d.text(at, 14, cmp.Or(anchor, "middle"), "tick", label)
 	}
 	mv.Ruler = d.svg("")
@@ -631,12 +653,13 @@ func (mv *mapView) addDistances(m *picture.SiteDistances, entry string) {
 		return
 	}
 	mv.OutOf = m.Callsites - m.InReach
+	reach := reachOf(m.Call)
 	mv.Facts = append(mv.Facts,
 		fmt.Sprintf("%s, %s of them in reach of %s", plural.Of(m.Callsites, "callsite"), plural.Number(m.InReach), entry),
-		fmt.Sprintf("distances from %s to %s; BL reaches -128 MiB..+128 MiB", mib(m.Min), mib(m.Max)))
+		fmt.Sprintf("distances from %s to %s; %s reaches %s..%s", mib(m.Min), mib(m.Max), m.Call.Insn, round(-reach), round(reach)))
 	mv.Histogram = histogram(m)
 	for _, b := range m.Bins {
-		mv.Bins = append(mv.Bins, binView{mib(b.Lo), mib(b.Hi), b.N, outOfReach(b)})
+		mv.Bins = append(mv.Bins, binView{mib(b.Lo), mib(b.Hi), b.N, outOfReach(b, reach)})
 	}
 }
 
@@ -679,9 +702,9 @@ func sections(m *picture.AddressMap, image picture.Region) template.HTML {
 	return d.svg("the sections of the image: " + strings.Join(words, ", "))
 }
 
-// outOfReach reports whether a bin is beyond the range of BL. A bin is never
-// partly in range, because the widths of bins are powers of two.
-func outOfReach(b picture.Bin) bool { return b.Hi <= -128<<20 || b.Lo >= 128<<20 }
+// outOfReach reports whether a bin is beyond the reach of a call. A bin is never
+// partly in reach, because the widths of bins are powers of two.
+func outOfReach(b picture.Bin, reach int64) bool { return b.Hi <= -reach || b.Lo >= reach }
 
 func histogram(m *picture.SiteDistances) template.HTML {
 	const top, high = 14.0, 96.0
@@ -696,7 +719,7 @@ func histogram(m *picture.SiteDistances) template.HTML {
 		}
 		h := math.Max(1.5, math.Round(float64(b.N)/float64(most)*high*10)/10)
 		class := "bin"
-		if outOfReach(b) {
+		if outOfReach(b, reachOf(m.Call)) {
 			class += " bad"
 		}
 		d.rect(float64(i)/n, top+high-h, 0.92/n, h, class, fmt.Sprintf("%s to %s: %d", mib(b.Lo), mib(b.Hi), b.N))
@@ -704,11 +727,12 @@ func histogram(m *picture.SiteDistances) template.HTML {
 	d.line(0, top+high, 1, top+high, "axis")
 	lo, hi := m.Bins[0].Lo, m.Bins[len(m.Bins)-1].Hi
 	span := float64(hi-lo) * n / float64(len(m.Bins)) // bytes that the width stands for
-	for _, edge := range []int64{-128 << 20, 0, 128 << 20} {
+	edges, names := edgesOf(reachOf(m.Call))
+	for k, edge := range edges {
 		if lo < edge && edge < hi {
 			at := float64(edge-lo) / span
 			d.line(at, top-2, at, top+high, "edge")
-			d.text(at, top-4, "middle", "tick", strings.Replace(mib(edge), "+0.0 KiB", "0", 1))
+			d.text(at, top-4, "middle", "tick", names[k])
 		}
 	}
 	d.text(0, d.height-4, "start", "tick", mib(lo))

@@ -227,7 +227,7 @@ func findingOf(f *finding.Finding, ids fingerprints) jsonFinding {
 	return jf
 }
 
-func texts(errs []error) (out []string) {
+func texts[E error](errs []E) (out []string) {
 	for _, err := range errs {
 		out = append(out, err.Error())
 	}

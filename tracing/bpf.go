@@ -28,7 +28,7 @@ func (k *Kernel) bpf(u *unit) {
 		all(Answer{Why: NoBPF})
 		return
 	case k.types == nil && k.caps.btf:
-		all(Answer{}) // its BTF is damaged
+		all(Answer{About: "its BTF is damaged"})
 		return
 	case k.types == nil:
 		all(Answer{Why: NoBTF})
@@ -60,7 +60,7 @@ func (k *Kernel) bpf(u *unit) {
 		}
 		f.Fexit, f.FmodRet = f.Fentry, f.Fentry
 		switch f.Fentry.Why {
-		case Prototype, NoSymbol, OtherFirst, Unknown, NotInBTF, Renamed:
+		case Prototype, NoSymbol, OtherFirst, NotInBTF, Renamed:
 		default: // the verifier looks at the type of the program now
 			if f.Fentry.Why != Denied && noreturn[of.ID] {
 				f.Fexit, f.FmodRet = Answer{Why: Noreturn}, Answer{Why: Noreturn}
@@ -112,7 +112,7 @@ func isMade(name string) bool {
 func (k *Kernel) fentry(u *unit, f *Function, of ktypes.Func, first *Function, denied map[uint32]bool) Answer {
 	proto := k.verifier.prototype(of)
 	switch {
-	case proto.Why == Prototype || proto.Why == Unknown:
+	case proto.Why == Prototype:
 		return proto
 	case first == nil:
 		return Answer{Why: NoSymbol}
@@ -128,6 +128,8 @@ func (k *Kernel) fentry(u *unit, f *Function, of ktypes.Func, first *Function, d
 		return k.poker.answer(u, f)
 	case !k.caps.direct:
 		return Answer{Why: NoDirect}
+	case proto.Why == Unknown: // all obstacles that need no prototype come first
+		return proto
 	}
 	return Answer{Why: Can}
 }
@@ -167,7 +169,7 @@ func newPoker(k *Kernel) *poker {
 		err = fmt.Errorf("it has %d parameters", len(proto.Params))
 	}
 	if err != nil {
-		k.unknown(name+"()", err)
+		k.unknown(name+"()", "", err)
 		return p
 	}
 	p.w, p.fn = world.New(k.Image), fn.Addr
@@ -187,7 +189,7 @@ func (p *poker) answer(u *unit, f *Function) Answer {
 		p.w.Enter()
 		v, err := p.w.Call(p.fn, p.args(f.Addr)...)
 		if err != nil {
-			p.k.unknown("bpf_arch_text_poke()", err)
+			p.k.unknown("bpf_arch_text_poke()", f.Name+"()", err)
 			p.w = nil
 			return a
 		}
@@ -195,7 +197,7 @@ func (p *poker) answer(u *unit, f *Function) Answer {
 		p.known[key] = errno
 	}
 	if errno <= 0 {
-		return Answer{} // it takes what stands there for a place of its own
+		return Answer{About: "bpf_arch_text_poke() takes what stands there for a place of its own"}
 	}
 	a.errno = errno
 	return a
@@ -267,6 +269,7 @@ type verifier struct {
 	byProto map[uint32]Answer
 	byShape map[string]Answer
 	broken  bool
+	failed  Answer // where it is broken
 }
 
 const nameMark = "\x01" // stands for the function's name in the words of the verifier
@@ -289,8 +292,7 @@ func newVerifier(k *Kernel) *verifier {
 		return v
 	}
 	if err := v.setUp(k.types, k.caps); err != nil {
-		v.broken = true
-		k.unknown("prototypes", err)
+		v.broken, v.failed = true, k.unknown("prototypes", "", err)
 	}
 	return v
 }
@@ -374,14 +376,13 @@ func (v *verifier) text(addr uint64) string {
 // prototype is the answer about the prototype of a function alone.
 func (v *verifier) prototype(f ktypes.Func) Answer {
 	if v.broken {
-		return Answer{}
+		return v.failed
 	}
 	a, ok := v.byProto[f.Proto]
 	if !ok {
 		p, err := f.Prototype()
 		if err != nil {
-			v.k.unknown("prototype of "+f.Name+"()", err)
-			return Answer{}
+			return v.k.unknown("prototypes in BTF", f.Name+"()", err)
 		}
 		shape := shapeOf(p)
 		if a, ok = v.byShape[shape]; !ok {
@@ -480,8 +481,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 	w := v.w
 	proto, err := v.write(p)
 	if err != nil {
-		v.k.unknown("prototype of "+name+"()", err)
-		return Answer{}
+		return v.k.unknown("prototypes", name+"()", err)
 	}
 	v.said = ""
 	_ = w.Mem.Write(v.model, make([]byte, v.bytes)) // mapped
@@ -489,8 +489,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 	ret, err := w.Call(v.distill, 0, v.btf, proto, v.name, v.model)
 	switch {
 	case err != nil:
-		v.k.unknown("btf_distill_func_proto() for "+name+"()", err)
-		return Answer{}
+		return v.k.unknown("btf_distill_func_proto()", name+"()", err)
 	case int32(ret) != 0 && v.said == "":
 		return Answer{Why: Prototype, About: fmt.Sprintf("btf_distill_func_proto() returns %d", int32(ret))}
 	case int32(ret) != 0:
@@ -509,8 +508,7 @@ func (v *verifier) execute(name string, p ktypes.Prototype) Answer {
 	}
 	switch {
 	case err != nil:
-		v.k.unknown(asked+"() for "+name+"()", err)
-		return Answer{}
+		return v.k.unknown(asked+"()", name+"()", err)
 	case int32(ret) == -ENOTSUP:
 		return Answer{Why: Arguments, About: arguments(p, uint64(len(v.k.caps.table.Arch.Args)))}
 	}

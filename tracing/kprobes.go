@@ -69,7 +69,7 @@ func (k *Kernel) kprobe(u *unit, f, whole *Function) Answer {
 	}
 	a := k.decoder.decode(u.im, f.Addr)
 	if a.Why == Insn && u.patched[f.Addr] {
-		a = Answer{} // another instruction stands there when the kernel runs
+		a = Answer{About: "the kernel replaces its first instruction when it boots"}
 	}
 	if (a.OK() || a.Why == Unknown) && !f.Ftrace.OK() && !k.caps.onNotrace() && (whole == nil || !whole.Ftrace.OK()) {
 		return Answer{Why: NoEvent}
@@ -109,7 +109,7 @@ func (k *Kernel) blacklist() *blacklist {
 		if list, err := im.Addresses("kprobes blacklist", s.lo, s.hi); err == nil {
 			b.add(list.Values)
 		} else {
-			k.unknown("kprobes blacklist", err)
+			k.unknown("kprobes blacklist", "", err)
 		}
 	}
 	b.spans = append(b.spans,
@@ -136,7 +136,7 @@ func (k *Kernel) blacklist() *blacklist {
 		return nil
 	}, area)
 	if _, err := w.Call(fn); err != nil {
-		k.unknown(populate+"()", err)
+		k.unknown(populate+"()", "", err)
 	}
 	return b
 }
@@ -231,12 +231,13 @@ func withCalls(list map[uint64]bool, table []byte) map[uint64]bool {
 // A decoder executes the kernel's decoder of kprobes, once for each first instruction
 // that is met.
 type decoder struct {
-	k     *Kernel
-	w     *world.World
-	name  string // of what is executed; "" if the image has nothing that is known
-	addr  uint64 // where the instruction is put
-	call  func() (can bool, err error)
-	known map[string]Answer
+	k      *Kernel
+	w      *world.World
+	name   string // of what is executed; "" if the image has nothing that is known
+	addr   uint64 // where the instruction is put
+	call   func() (can bool, err error)
+	known  map[string]Answer
+	failed Answer // where nothing is executed
 }
 
 func newDecoder(k *Kernel) *decoder {
@@ -257,7 +258,7 @@ func newDecoder(k *Kernel) *decoder {
 	}
 	if err != nil {
 		d.name = ""
-		k.unknown("kprobes at instructions other than callsites", err)
+		d.failed = k.unknown("kprobes at instructions other than callsites", "", err)
 	}
 	return d
 }
@@ -312,7 +313,7 @@ func (d *decoder) prepares(fn uint64) error {
 // decode answers for the instruction at an address of an image.
 func (d *decoder) decode(im *elfscan.Image, addr uint64) (a Answer) {
 	if d.name == "" {
-		return Answer{}
+		return d.failed
 	}
 	size := im.Arch().MaxInsn
 	if in, ok := im.Insn(addr); ok {
@@ -332,8 +333,7 @@ func (d *decoder) decode(im *elfscan.Image, addr uint64) (a Answer) {
 	}
 	switch {
 	case err != nil:
-		d.k.unknown(d.name+"()", err)
-		return Answer{}
+		return d.k.unknown(d.name+"()", im.At(addr), err)
 	case !can:
 		return Answer{Why: Insn}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/ktypes"
 )
 
@@ -77,7 +78,7 @@ const (
 // An Answer is the answer about one use of one function.
 type Answer struct {
 	Why   Reason
-	About string // more about Why: the name of a range, of another function, the words of the verifier
+	About string // more about Why: the name of a range, of another function, the words of the verifier; of Unknown, what did not answer
 	errno int    // of functions without a callsite: the error that this kernel fails with; 0: ENOTSUP
 }
 
@@ -126,7 +127,7 @@ type Kernel struct {
 	Capabilities []finding.Capability
 	Functions    []Function // by address
 	Stray        []uint64   // calls of callsites that belong to no function: of weak functions that others override
-	Unknown      []error    // what could not be executed, and why
+	Unknown      []*Gap     // what did not answer, each once
 
 	caps     *capabilities
 	types    *ktypes.Types // nil if the kernel has no BTF
@@ -144,7 +145,7 @@ func Of(im *elfscan.Image) (*Kernel, error) {
 	k := &Kernel{Image: im, caps: capabilitiesOf(table)}
 	k.Capabilities = k.caps.list()
 	if k.types, err = ktypes.FromBTF(im); err != nil {
-		k.unknown("BTF", err)
+		k.unknown("BTF", "", err)
 	}
 	k.verifier, k.poker, k.decoder = newVerifier(k), newPoker(k), newDecoder(k)
 	u := &unit{im: im, table: table, quiet: quiet(im), listed: kallsyms(im)}
@@ -256,7 +257,35 @@ func (k *Kernel) answer(u *unit) ([]Function, []uint64) {
 	return u.functions, u.stray
 }
 
-// unknown notes that something could not be executed.
-func (k *Kernel) unknown(what string, err error) {
-	k.Unknown = append(k.Unknown, fmt.Errorf("%s: %w", what, err))
+// A Gap is a function of the kernel, or something else that answers come from, that did
+// not give some of them.
+type Gap struct {
+	What  string
+	First error  // why, the first time
+	For   string // what was asked the first time; "" if it is always the same
+	Times int
+}
+
+func (g *Gap) Error() string {
+	s := g.What
+	if g.For != "" {
+		s += " for " + g.For
+	}
+	s += ": " + g.First.Error()
+	if g.Times > 1 {
+		s += fmt.Sprintf(", the first of %s times", plural.Number(g.Times))
+	}
+	return s
+}
+
+// unknown notes that something did not answer, asked about a case, which may be "". The
+// result is the answer in its place.
+func (k *Kernel) unknown(what, about string, err error) Answer {
+	i := slices.IndexFunc(k.Unknown, func(g *Gap) bool { return g.What == what })
+	if i < 0 {
+		i = len(k.Unknown)
+		k.Unknown = append(k.Unknown, &Gap{What: what, First: err, For: about})
+	}
+	k.Unknown[i].Times++
+	return Answer{About: what + ": " + err.Error()}
 }

@@ -255,3 +255,44 @@ func TestKprobesX64(t *testing.T) {
 		}
 	}
 }
+
+// A builder that cannot be executed leaves answers unknown that need it, and no others.
+// It is named once.
+func TestGap(t *testing.T) {
+	const size = "arch_bpf_trampoline_size"
+	im := images.Kernel(t, "trixie-amd64")
+	at, ok := im.Addr(size)
+	if !ok {
+		t.Fatalf("no %s()", size)
+	}
+	images.Poke(t, im, at, []byte{0x0f, 0x0b}) // UD2
+	k, err := Of(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(k.Unknown) != 1 || k.Unknown[0].What != size+"()" || k.Unknown[0].Times < 1000 || strings.Count(k.Unknown[0].Error(), size+"()") != 1 {
+		t.Errorf("not known: %v", k.Unknown)
+	}
+	want := map[string][3]Reason{ // for fentry, fexit and fmod_ret
+		"vfs_read":           {Unknown, Unknown, Unmodified},
+		"security_file_open": {Unknown, Unknown, Unknown},
+		"do_exit":            {Unknown, Noreturn, Unmodified},
+		"set_reset_devices":  {Init, Init, Unmodified},
+		"exc_invalid_op":     {Range, Range, Unmodified},
+		"migrate_disable":    {Denied, Denied, Unmodified},
+	}
+	for i := range k.Functions {
+		f := &k.Functions[i]
+		reasons, ok := want[f.Name]
+		if got := [3]Reason{f.Fentry.Why, f.Fexit.Why, f.FmodRet.Why}; ok && got != reasons {
+			t.Errorf("%s: %v, want %v", f.Name, got, reasons)
+		}
+		if f.Fentry.Why == Unknown && !strings.HasPrefix(f.Fentry.Text(), "not known: "+size+"(): ") {
+			t.Errorf("%s: %s", f.Name, f.Fentry.Text())
+		}
+		delete(want, f.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not there: %v", want)
+	}
+}

@@ -35,7 +35,7 @@ func (f *Function) Answer(u Use) Answer {
 // reasons are the reasons as programs and people read them. A % stands for what the
 // answer is about.
 var reasons = [...]struct{ id, text string }{
-	Unknown:     {"unknown", "not known"},
+	Unknown:     {"unknown", "not known: %"},
 	Can:         {"yes", "yes"},
 	NoTracer:    {"no-ftrace", "the kernel has no callsites"},
 	NoBPF:       {"no-bpf", "the kernel has no BPF programs of type tracing"},
@@ -80,8 +80,8 @@ func (r Reason) Text() string {
 
 // Text is the answer in words.
 func (a Answer) Text() string {
-	if text := reasons[a.Why].text; a.About != "" {
-		return strings.Replace(text, "%", a.About, 1)
+	if a.About == "" {
+		return a.Why.Text()
 	}
-	return reasons[a.Why].text
+	return strings.Replace(reasons[a.Why].text, "%", a.About, 1)
 }

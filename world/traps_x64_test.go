@@ -55,3 +55,22 @@ func TestTrapsX64(t *testing.T) {
 		t.Errorf("the event of WARN() is %q", got)
 	}
 }
+
+// A trap that clang lists as the check of a call's type is known as one.
+func TestTrapsOfCFI(t *testing.T) {
+	s := sample(t, map[string]string{"__module_text_address": "__start___kcfi_traps", "vfs_write": "__stop___kcfi_traps"})
+	fn := s.Value(t, fnName)
+	const size = 8
+	s, table := withData(t, s, func(addr uint64) []byte {
+		b := le.AppendUint32(nil, uint32(fn+8-addr))
+		return le.AppendUint32(b, uint32(fn+24-addr-4))
+	})
+	s.SetValue(t, "__start___kcfi_traps", table)
+	s.SetValue(t, "__stop___kcfi_traps", table+size)
+	w := New(open(t, s))
+	for off, want := range map[uint64]bool{0: false, 8: true, 16: false, 24: true, 32: false} {
+		if got := w.ofCFI(fn + off); got != want {
+			t.Errorf("the trap at +%d is listed: %v, want %v", off, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ package images
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/ftlint/ftlint/elfscan"
@@ -70,7 +71,8 @@ func Dir(t testing.TB) string {
 // in CI.
 func Kernel(t testing.TB, suite string) *elfscan.Image {
 	t.Helper()
-	return kernel(t, suite, suite == "bookworm" || suite == "trixie", "scripts/fetch-kernels")
+	inCI := slices.Contains([]string{"bookworm", "trixie", "trixie-amd64"}, suite)
+	return kernel(t, suite, inCI, "scripts/fetch-kernels")
 }
 
 // Built opens the kernel of a name that scripts/build-kernels has built. Without it

@@ -107,7 +107,7 @@ func (im *Image) Arch() *arch.Arch { return im.arch }
 // Text is the instruction at addr in the assembler's words, "(nothing)" if no
 // section has bytes there. In a module relocations are applied.
 func (im *Image) Text(addr uint64) (text string, size int) {
-	return im.arch.Text(im.Code(addr, 16), addr, im.Name)
+	return im.arch.Text(im.Code(addr, 16), addr, im.Operand)
 }
 
 // Insn is the instruction at addr. ok is false if none that is known stands there.

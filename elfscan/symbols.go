@@ -316,8 +316,19 @@ func (im *Image) SymbolAt(addr uint64) (s Symbol, ok bool) {
 }
 
 // Name is addr in words: "ftrace_common+0x10", in a module "read_device+0x10
-// [scsi_mod]". It is "" if no symbol stands at or before addr in its section.
+// [scsi_mod]". It is "" if no symbol stands at or before addr in its section, and for
+// small numbers, which are addresses in the image of variables of a processor alone.
 func (im *Image) Name(addr uint64) string {
+	if s, ok := im.SectionAt(addr); ok && s.Addr == 0 && im.module == nil {
+		return ""
+	}
+	return im.Operand(addr)
+}
+
+// Operand is Name for an address that an instruction refers to. That can be the address
+// of a processor's variable: on x86-64 these lie from address 0 on, and the processor
+// adds GS.
+func (im *Image) Operand(addr uint64) string {
 	s, ok := im.SymbolAt(addr)
 	switch {
 	case im.module != nil:

@@ -10,6 +10,7 @@ type Stop struct {
 	Access Perm   // Unmapped, Permission: Read, Write or Exec
 	Word   uint32 // the instruction, if it was fetched; of A64
 	Code   string // its bytes; of x86-64
+	Text   string // Break: the instruction in words; of x86-64
 	Err    error  // HookFailed: what the hook returned
 }
 
@@ -69,6 +70,9 @@ func (s *Stop) Error() string {
 	case BadSignature:
 		return fmt.Sprintf("wrong signature of LR, %#x%s", s.Addr, by)
 	case Break:
+		if s.Text != "" {
+			return s.Text + by
+		}
 		return fmt.Sprintf("brk #%#x%s", s.Word>>5&0xffff, by)
 	case HookFailed:
 		return fmt.Sprintf("hook%s: %v", by, s.Err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/arch/x86/x86asm"
+
 	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/callsite"
 	"github.com/ftlint/ftlint/elfscan"
@@ -33,6 +35,7 @@ type runnerX64 struct {
 	end           uint64     // where the path ends
 	endSP         uint64
 	allRegs       bool // the flags and R10 come back, too; R11 belongs to nobody at a callsite
+	masked        bool // interrupts are off at the callsite
 	called        bool
 	diffs         []string
 	err           error
@@ -132,8 +135,18 @@ func (r *runnerX64) at(v uint64) string {
 	return fmt.Sprintf("%#x", v)
 }
 
-// run executes a path whose situation prepare makes.
+// run executes a path whose situation prepare makes: with interrupts on and, if nothing
+// is wrong, with interrupts off.
 func (r *runnerX64) run(name string, target uint64, prepare func(target uint64)) (p Run) {
+	for _, r.masked = range []bool{false, true} {
+		if p = r.runOnce(name, target, prepare); p.Err != nil || len(p.Diffs) > 0 {
+			break
+		}
+	}
+	return p
+}
+
+func (r *runnerX64) runOnce(name string, target uint64, prepare func(target uint64)) (p Run) {
 	r.setUp()
 	p = Run{Name: name, Entry: target, Site: r.site.Entry}
 	r.allRegs = r.built != nil && r.built.SaveRegs
@@ -146,19 +159,88 @@ func (r *runnerX64) run(name string, target uint64, prepare func(target uint64))
 		p.Err = r.err
 		return p
 	}
-	if err := r.m.Run(r.end); err != nil {
+	err := r.m.Run(r.end)
+	if past := r.ranPast(target); past != "" { // the rest follows from that
+		p.Diffs = []string{past}
+		return p
+	}
+	if err != nil {
 		err = r.w.Explain(err)
-		var stop *emu.Stop
-		if proof := r.w.Astray(err); proof != "" && errors.As(err, &stop) {
-			p.Diffs = append(r.diffs, fmt.Sprintf("it does not come back to %s: it %s", r.im.At(r.end), proof))
-		} else {
-			p.Err = err
+		proof := r.w.Astray(err)
+		if proof == "" {
+			proof = r.forbidden(err, target)
 		}
+		if proof == "" {
+			p.Err = err
+			return p
+		}
+		p.Diffs = append(r.diffs, fmt.Sprintf("it does not come back to %s: it %s", r.im.At(r.end), proof))
 		return p
 	}
 	r.compare()
 	p.Diffs, p.Err = r.diffs, r.err
 	return p
+}
+
+// ranPast says that execution went on behind the last instruction of the function at
+// target; "" if it did not.
+func (r *runnerX64) ranPast(target uint64) string {
+	s, ok := r.im.SymbolAt(target)
+	if !ok || s.Addr != target || s.Size == 0 {
+		return ""
+	}
+	trail := r.w.Mem.Trail()
+	for i, j := range trail {
+		last := r.m.PC
+		if i+1 < len(trail) {
+			last = trail[i+1].From
+		}
+		if s.Addr <= j.To && j.To < s.End() && last >= s.End() {
+			into := s.End()
+			for in, ok := r.im.Insn(into); ok && in.Flow == arch.DoesNought; in, ok = r.im.Insn(into) {
+				into += in.Size // padding
+			}
+			return fmt.Sprintf("it runs past the end of %s, into %s", s.Name, r.im.At(into))
+		}
+	}
+	return ""
+}
+
+// forbidden says that the error is one of an instruction that no entry code may execute,
+// which the emulator does not know; "" if it is another.
+func (r *runnerX64) forbidden(err error, target uint64) string {
+	const size = 4096 // bounds that of entry code; what it calls may do more
+	var stop *emu.Stop
+	if !errors.As(err, &stop) || stop.Reason != emu.UnknownInstruction || stop.PC-target >= size {
+		return ""
+	}
+	code := []byte(stop.Code)
+	in, ok := x64.Decode(code)
+	why := "changes the state of the processor"
+	switch {
+	case !ok:
+		return ""
+	case usesVector(&in):
+		why = "uses a register that is not the kernel's"
+	case in.Kind == x64.IRet:
+		why = "returns from an interrupt or to user space"
+	case in.Op == x86asm.HLT:
+		why = "halts the processor"
+	case in.Op != x86asm.SWAPGS && in.Op != x86asm.WRMSR:
+		return ""
+	}
+	return fmt.Sprintf("%s: %s at %s", why, x64.Text(code, stop.PC, r.im.Name), r.im.At(stop.PC))
+}
+
+// usesVector reports whether an instruction has an operand in a register of MMX or SSE.
+// Kernel code may use those between kernel_fpu_begin() and kernel_fpu_end() alone.
+func usesVector(in *x64.Insn) bool {
+	for _, a := range in.Args {
+		if reg, ok := a.(x86asm.Reg); ok && x86asm.F0 <= reg && reg <= x86asm.X15 {
+			return true
+		}
+	}
+	return false
 }
 
 // setUp makes a fresh world, with a value of its own in every register.
@@ -184,6 +266,9 @@ func (r *runnerX64) setUp() {
 	r.before[emux64.RSP] = r.sp
 	r.before[emux64.RBP] = r.sp + 16*8
 	r.flags = emux64.FlagIF | emux64.FlagCF | emux64.FlagZF
+	if r.masked {
+		r.flags &^= emux64.FlagIF
+	}
 	r.after, m.R, m.Flags = r.before, r.before, r.flags
 }
 
@@ -233,6 +318,7 @@ func (r *runnerX64) atCallback(target uint64, change func(regs uint64)) {
 				r.diff("%s is %s at the callback, %s was expected", what, r.at(got), r.at(want))
 			}
 		}
+		r.atCall("the callback")
 		want("rdi (ip)", r.w.Arg(0), r.site.Call)
 		want("rsi (parent_ip)", r.w.Arg(1), r.above[0])
 		want("rdx (ops)", r.w.Arg(2), r.ops)
@@ -252,6 +338,24 @@ func (r *runnerX64) atCallback(target uint64, change func(regs uint64)) {
 		}
 		return nil
 	})
+}
+
+// atCall checks the flags that a C function, which the entry code calls, relies on.
+func (r *runnerX64) atCall(callee string) {
+	if (r.m.Flags^r.flags)&emux64.FlagIF != 0 {
+		r.diff("interrupts are %s at %s, they were %s", onOff(r.m.Flags), callee, onOff(r.flags))
+	}
+	if r.m.Flags&emux64.FlagDF != 0 {
+		r.diff("DF is set at %s", callee)
+	}
+}
+
+// onOff says whether flags have interrupts on.
+func onOff(flags uint64) string {
+	if flags&emux64.FlagIF != 0 {
+		return "on"
+	}
+	return "off"
 }
 
 // atRegs checks the registers that the entry code left for the callback.
@@ -303,7 +407,7 @@ func (r *runnerX64) changed(regs uint64) {
 		r.must(r.m.Write64(regs+off, r.after[i]))
 	}
 	if r.allRegs {
-		r.flags = emux64.FlagIF | emux64.FlagSF | emux64.FlagOF | emux64.FlagPF | 1<<1
+		r.flags = r.flags&emux64.FlagIF | emux64.FlagSF | emux64.FlagOF | emux64.FlagPF | 1<<1
 		r.must(r.m.Write64(regs+ptFlags, r.flags))
 	}
 }
@@ -349,6 +453,7 @@ func (r *runnerX64) graph(target, hook, enter uint64) {
 	parent := r.above[0]
 	r.m.Hook(enter, func(*emux64.Machine) error {
 		r.called = true
+		r.atCall(r.im.Name(enter))
 		if got := r.w.Arg(0); got != parent {
 			r.diff("rdi is %s at %s, the traced function's return address, %s, was expected", r.at(got), r.im.Name(enter), r.at(parent))
 		}
@@ -387,6 +492,7 @@ func (r *runnerX64) returnToHandler(target uint64) {
 	r.end, r.endSP = r.page+OffCaller, r.sp
 	m.Hook(handler, func(*emux64.Machine) error {
 		frame := m.R[emux64.RSP] + 8
+		r.atCall("ftrace_return_to_handler")
 		switch got := r.w.Arg(0); {
 		case got == r.before[emux64.RBP]: // the frame pointer, up to 6.4
 		case got == frame && r.sp-frame < ptSize: // struct fgraph_ret_regs, from 6.5 on
@@ -446,6 +552,9 @@ func (r *runnerX64) compare() {
 	}
 	if r.allRegs && (m.Flags^r.flags)&flags != 0 {
 		r.diff("flags come back as %#x, %#x was expected", m.Flags, r.flags)
+	}
+	if !r.allRegs && (m.Flags^r.flags)&emux64.FlagIF != 0 {
+		r.diff("interrupts come back %s, they were %s", onOff(m.Flags), onOff(r.flags))
 	}
 	if m.Flags&emux64.FlagDF != 0 {
 		r.diff("DF is set at the end")

@@ -93,6 +93,55 @@ func TestInstructionForms(t *testing.T) {
 	})
 }
 
+// Statements of arm64 that have words of x86 are found by their operands, in files of
+// assembly and inline. What x86 has is not.
+func TestStatementForms(t *testing.T) {
+	head := "SYM_FUNC_START(f)\n\tpush %rbp\n"
+	forms := []form{
+		{"\tb 1f\n", "FT501"},
+		{"1:\tb\t1b\n", "FT501"},
+		{"\tmov w0, #1\n", "FT501"},
+		{"\tmov\tx9, x30_of_caller\n", "FT501"},
+		{"\tmov x0, x1\n", "FT501"},
+		{"\tadd x0, x0, x1\n", "FT501"},
+		{"\tadd sp, sp, #16\n", "FT501"},
+		{"\tstr x0, [sp]\n", "FT501"},
+		{"\tldr x0, [sp, #-8]\n", "FT501"}, // once, for its word
+		{"\tje 1f\n", ""},
+		{"\tjmp b\n", ""},
+		{"\tmov %rax, x9\n", ""},
+		{"\tmovq x0, %rax\n", ""},
+		{"\tmov $1, %eax\n", ""},
+		{"\tvpxor x0, x1, x2\n", ""},
+		{"\tstr %ax\n", ""},
+		{"\tcall f /* of 1, #2 */\n", ""},
+		{"\tmov $1, %eax # 1, #2 and #3\n", ""},
+	}
+	for i := range forms {
+		forms[i].text = head + forms[i].text
+	}
+	testForms(t, "arch/x86/kernel/x.S", []string{"FT501"}, forms)
+	testForms(t, "arch/arm64/kernel/x.S", []string{"FT501"}, []form{{"\tb 1f\n\tmov w0, #1\n\tmov x9, x30\n", ""}})
+	inline := func(s string) string { return "void f(int b)\n{\n\tasm volatile(\"" + s + "\" : : \"b\" (b));\n}\n" }
+	testForms(t, "arch/x86/kernel/x.c", []string{"FT501"}, []form{
+		{inline(`b 1f\n\tnop\n1:`), "FT501"},
+		{inline(`nop\n\tmov w0, #1\n`), "FT501"},
+		{inline(`nop; mov x9, x0`), "FT501"},
+		{inline(`jmp 1f\n\tmov $1, %%eax\n1:`), ""},
+		{"/* mov w0, #1 */\nint a;\n", ""},
+	})
+}
+
+// LR is the link register in some comments, and other things in others.
+func TestLinkRegisterForms(t *testing.T) {
+	testForms(t, "arch/x86/kernel/x.c", []string{"FT502"}, []form{
+		{"/* LR in the sense of Linus review */\nint a;\n", ""},
+		{"/* the LR of this patch */\nint a;\n", ""},
+		{"/* the caller is in LR */\nint a;\n", "FT502"},
+		{"/* LR is the caller */\nint a;\n", "FT502"},
+	})
+}
+
 // An offset that is cut is found in each form of a mask. Fields that a value is cut
 // to on purpose are not.
 func TestMaskForms(t *testing.T) {

@@ -74,7 +74,13 @@ func isms(rule, headline string) *analysis.Analyzer {
 			var own map[string]bool // names of the file: a variable rsp is not x86's register
 			s.eachName(isms, rule == "FT504", func(t patchscan.Token, word string, col int) {
 				ism, ok := list.find(word)
-				if !ok || !s.Added(t) {
+				if begins, is := strings.CutSuffix(word, " "); !ok && is && rule == "FT501" {
+					if _, found := list.find(begins); !found {
+						ism, ok = statementAt(isms, s, t, col)
+						word = ism.Token
+					}
+				}
+				if !ok || !s.Added(t) || rule == "FT502" && word == "LR" && t.Kind == patchscan.Comment && !inLR.MatchString(t.Text) {
 					return
 				}
 				if rule == "FT502" && word[0] != '%' && (t.Kind == patchscan.Comment || s.File.Lang == patchscan.LangAsm) {
@@ -92,6 +98,26 @@ func isms(rule, headline string) *analysis.Analyzer {
 		}
 		return examined("%s", some(len(list.words)+len(list.begins), "word"))
 	})
+}
+
+// inLR matches comments in which LR is the register: it is also an
+// abbreviation of other things.
+var inLR = regexp.MustCompile(`\b(in|into|to|from|through|via|saves?|saved|restores?|loads?|sets?|clobbers?) LR\b|\bLR (is|was|has|holds|points|register)\b|\b[xX]30\b`)
+
+// statementAt is the statement of assembly at an offset of a token, if it is of a form
+// that only the other architecture has. Its Token is the statement.
+func statementAt(isms *rules.Isms, s *Source, t patchscan.Token, col int) (ism rules.Ism, ok bool) {
+	line := s.Lines[t.Line].Text
+	at := int(t.Col) + col
+	if at > len(line) {
+		return ism, false
+	}
+	for _, st := range isms.Statements {
+		if text := st.Form.FindString(line[at:]); text != "" {
+			return rules.Ism{Rule: "FT501", Token: strings.TrimSpace(text), Instead: st.Instead}, true
+		}
+	}
+	return ism, false
 }
 
 // instead completes a claim about a thing of the table with what takes its place.

@@ -280,7 +280,7 @@ func TestEachIsm(t *testing.T) {
 			if begin, ok := strings.CutSuffix(token, "*"); ok {
 				token = begin + "other"
 			}
-			ext, text := "c", "/* it takes "+token+" here */\n"
+			ext, text := "c", "/* it is in "+token+" here */\n"
 			switch {
 			case strings.HasSuffix(ism.Token, " "):
 				ext, text = "S", "\t"+token+"\tx\n"

@@ -9,7 +9,7 @@ import (
 // ARM64 are the words that arm64 code leaves behind when somebody carries it over to
 // x86. Words that are also English, C, or x86's are not among them: str, lsl and ror
 // (x86 has instructions of these names), sp, lr, x0 to x15 (cryptography calls its
-// variables so), b (a constraint of inline assembly). bl, br, msr, svc, brk and wfe
+// variables so), b (a constraint of inline assembly); Statements has some of them. bl, br, msr, svc, brk and wfe
 // count as instructions alone: BL is a register of x86, and the others are words. Nor
 // are names among them that x86 has or had: ftrace_graph_caller, and flush_icache_range,
 // which does nothing there.
@@ -23,6 +23,11 @@ var ARM64 = Isms{
 	},
 	Count: "Add CALL_INSN_SIZE, or the size of the instruction that is meant",
 	Words: arm64Words,
+	Statements: []Statement{
+		{regexp.MustCompile(`^b\s+[0-9]+[bf]\b`), "jmp"},
+		{regexp.MustCompile(`^(mov|add|sub|and|cmp|str|lsl|mul|neg)\s+[xw][0-9]+\s*,[^;"\\/]*`), "registers of x86: the return value is in %rax, arguments are in %rdi, %rsi, %rdx, %rcx, %r8 and %r9"},
+		{regexp.MustCompile(`^[a-z][a-z0-9.]*\s+[^#;"\\/]*,\s*#-?[0-9]\w*`), "an immediate with $, and the operands in the order of x86"},
+	},
 }
 
 var arm64Words = []Ism{

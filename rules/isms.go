@@ -25,11 +25,20 @@ type Ism struct {
 type Isms struct {
 	Of, In string // architectures, by name (arch.Arch.Name): whose words, in whose code
 	Words  []Ism
+	// Statements are the statements of assembly that only Of has although In has their
+	// words: by their operands. They are of FT501.
+	Statements []Statement
 
 	Named   *regexp.Regexp // what a comment has that names Of: the comment compares, and its words are meant
 	Stored  string         // why an opcode does harm in the code of In
 	Counted []string       // why the size of a call of Of is wrong there
 	Count   string         // what to do about that
+}
+
+// A Statement is a form of statements of assembly.
+type Statement struct {
+	Form    *regexp.Regexp // matches at the beginning of a statement
+	Instead string         // as of Ism
 }
 
 // AllIsms are the tables, one for each of arch.All.

@@ -56,18 +56,31 @@ func (t *builder) appending(template *Template) {
 }
 
 // bothMade has it noticed where the builder makes one variant of the trampoline alone,
-// though nothing fails.
+// or none, though nothing fails.
 func (x *appender) bothMade() {
 	near := func(regs bool) *Run { return x.recorded(Near, regs, false) }
 	for _, regs := range []bool{false, true} {
 		none, made := near(regs), near(!regs)
-		if none.Err != nil || none.Died || none.Trampoline != 0 || made.Trampoline == 0 || len(none.Diffs) > 0 {
+		fact := "it makes one of " + made.Variant()
+		if made.Trampoline == 0 {
+			fact = "it asks for no memory"
+		}
+		if none.Err != nil || none.Died || none.Trampoline != 0 || made.Trampoline == 0 && !x.hasCodeMemory() || len(none.Diffs) > 0 {
 			continue
 		}
 		none.Diffs = append(none.Diffs, Diff{Kind: Misconduct, PC: x.all.Builder,
 			What:  fmt.Sprintf("the builder makes no trampoline of %s, though nothing fails", none.Variant()),
-			Facts: []string{"it makes one of " + made.Variant()}})
+			Facts: []string{fact}})
 	}
+}
+
+// hasCodeMemory reports whether the kernel has a function that allocates memory for
+// code. Without modules kernels before 6.10 have none, and their builders make nothing.
+func (x *appender) hasCodeMemory() bool {
+	return slices.ContainsFunc([]string{"module_alloc", "module_alloc_noprof", "execmem_alloc", "execmem_alloc_noprof"}, func(name string) bool {
+		_, ok := x.Image.Addr(name)
+		return ok
+	})
 }
 
 // aliens builds trampolines of entry code that has another instruction than it ought to
@@ -324,7 +337,7 @@ func (c *copied) text(off uint64) string {
 
 // origin is the instruction of the template at an offset in words, with its place.
 func (c *copied) origin(off uint64) string {
-	words, _ := c.Image.Arch().Text(c.template(c.region.Start+off, x64.MaxSize), c.region.Start+off, c.Image.Name)
+	words, _ := c.Image.Arch().Text(c.template(c.region.Start+off, x64.MaxSize), c.region.Start+off, c.Image.Operand)
 	return fmt.Sprintf("`%s` at %s+%#x", words, c.region.Label, off)
 }
 
@@ -380,7 +393,7 @@ func (c *copied) instruction(off uint64, in *x64.Insn, code []byte) {
 			aim, _ := in.Target(at)
 			c.find(Escapes, at, from, fmt.Sprintf("`%s` at %s+%#x is copied unrewritten, so that the copy aims elsewhere", strings.ToLower(in.Op.String()), c.region.Label, off),
 				c.origin(off)+fmt.Sprintf(" is copied to trampoline+%#x (%#x)", off, at),
-				fmt.Sprintf("there it refers to %s; %s was meant", c.Image.At(aim), c.Image.At(target)))
+				fmt.Sprintf("there it refers to %s; %s was meant", c.operand(aim), c.operand(target)))
 			return
 		}
 	}
@@ -388,6 +401,14 @@ func (c *copied) instruction(off uint64, in *x64.Insn, code []byte) {
 		c.find(Unexplained, at, from, fmt.Sprintf("the instruction at trampoline+%#x differs from the model", off),
 			c.text(off), "the model has "+c.origin(off))
 	}
+}
+
+// operand is what an instruction refers to in words.
+func (c *copied) operand(addr uint64) string {
+	if n := c.Image.Operand(addr); n != "" {
+		return fmt.Sprintf("%s (%#x)", n, addr)
+	}
+	return fmt.Sprintf("%#x", addr)
 }
 
 // nops is the number of bytes at the start of code that are NOPs.
@@ -589,7 +610,7 @@ func (r *Run) text(im *elfscan.Image, code []byte, at uint64) (text string, size
 		case r.Area(a) != nil:
 			return fmt.Sprintf("trampoline+%#x", a-r.Trampoline)
 		}
-		return im.Name(a)
+		return im.Operand(a)
 	})
 }
 

@@ -1,6 +1,7 @@
 package trampoline_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -163,5 +164,42 @@ func TestOpsIsCanonical(t *testing.T) {
 		if int64(r.Ops)>>47 != -1 {
 			t.Errorf("%s, %v: the ops is at %#x", r.Variant(), r.Situation, r.Ops)
 		}
+	}
+}
+
+// A builder that returns at once, and one that never does, are wrong. One that traps does
+// so by an instruction with a name.
+func TestX64Idle(t *testing.T) {
+	im := images.Kernel(t, "trixie-amd64")
+	fn, ok := im.Addr("arch_ftrace_update_trampoline")
+	if !ok {
+		t.Fatal("no builder")
+	}
+	for _, c := range []struct{ what, code, want, fact string }{
+		{"returns at once", "\xc3", "the builder makes no trampoline of ", "it asks for no memory"},
+		{"jmp .", "\xeb\xfe", "the builder does not come to an end: it runs for 1,048,576 instructions", ""},
+		{"int3", "\xcc", "the builder comes to a trap: int3 at ", "it does: int3"},
+		{"ud2", "\x0f\x0b", "the builder comes to a trap: ud2 at ", "it does: ud2"},
+	} {
+		old := bytes.Clone(im.Code(fn, len(c.code)))
+		images.Poke(t, im, fn, []byte(c.code))
+		table, err := callsite.Of(im)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range trampoline.Build(table).Runs {
+			if r.Situation != trampoline.Near || r.Thunk {
+				continue
+			}
+			said, fact := false, c.fact == ""
+			for _, d := range r.Diffs {
+				said = said || strings.HasPrefix(d.What, c.want)
+				fact = fact || slices.Contains(d.Facts, c.fact)
+			}
+			if r.Err != nil || !said || !fact {
+				t.Errorf("%s, %s: %v, %v; want %q, %q", c.what, r.Variant(), r.Err, r.Diffs, c.want, c.fact)
+			}
+		}
+		images.Poke(t, im, fn, old)
 	}
 }

@@ -394,6 +394,10 @@ func (t *builder) run(r *Run, fn uint64) {
 			r.Numbers, r.made = t.tracer.Numbers, t.tracer.Made
 		} else {
 			_, returned, r.Err = t.Execute(s)
+			if stop := (*emu.Stop)(nil); errors.As(r.Err, &stop) && stop.Reason == emu.StepLimit { // none needs a hundredth
+				t.Fault(fn, "does not come to an end: it runs for %s", plural.Of(t.Mem.MaxSteps, "instruction"))
+				r.Err, t.locked = nil, false
+			}
 			if t.locked {
 				t.Fault(fn, "returns with text_mutex locked")
 			}

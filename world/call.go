@@ -277,7 +277,7 @@ func (w *World) ranPast(stop *emu.Stop) (past string, warned bool) {
 		}
 		warned = w.hasBreak(j.To, last)
 		s, ok := w.Image.SymbolAt(j.To)
-		if ok && s.Size > 0 && last >= s.End() && !warned {
+		if ok && s.Size > 0 && w.Image.IsText(j.To) && last >= s.End() && !warned {
 			return fmt.Sprintf("runs past the end of %s, into %s", s.Name, w.Image.At(s.End())), false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/emu"
 	"github.com/ftlint/ftlint/internal/plural"
+	"github.com/ftlint/ftlint/x64"
 )
 
 // An EventKind says what executed code did to the rest of the kernel. Comments name
@@ -59,7 +60,7 @@ func (e *Event) InWords(im *elfscan.Image) string {
 			return fmt.Sprintf("%08x %s", insn, a64.Text(uint32(insn), e.Addr, im.Name))
 		}
 		code := binary.LittleEndian.AppendUint64(nil, insn)[:min(e.Size, 8)]
-		words, _ := im.Arch().Text(code, e.Addr, im.Name)
+		words, _ := im.Arch().Text(code, e.Addr, im.Operand)
 		return fmt.Sprintf("% x %s", code, words)
 	}
 	failed := ""
@@ -90,7 +91,8 @@ func (e *Event) InWords(im *elfscan.Image) string {
 		return fmt.Sprintf("%s%s: %s", e.Func, failed, text(e.Value))
 	case Trap:
 		if im.Arch().InsnSize != a64.Size {
-			return "a trap"
+			words, _ := im.Arch().Text(im.Code(e.PC, x64.MaxSize), e.PC, im.Name)
+			return words
 		}
 		return fmt.Sprintf("brk #%#x", e.Value)
 	}

@@ -13,7 +13,7 @@ const bugBrkImm = 0x800
 // in the kernel's bug table distinguishes the two.
 func (w *World) onBreak(pc uint64, imm uint16) emu.BreakAction {
 	w.event(Event{Kind: Trap, PC: pc, Value: uint64(imm)})
-	if imm == bugBrkImm && !w.isBug(pc) {
+	if imm == bugBrkImm && w.bugAt(pc) != bug { // a trap without an entry counts as WARN()
 		return emu.Continue
 	}
 	return emu.Halt
@@ -32,34 +32,66 @@ func trapOf(imm uint16) string {
 	return "a trap"
 }
 
-// isBug reports whether the trap at pc is BUG(): its entry in the bug table lacks
-// BUGFLAG_WARNING. A trap without an entry counts as WARN().
-func (w *World) isBug(pc uint64) bool {
-	start, ok1 := w.Image.Addr("__start___bug_table")
-	stop, ok2 := w.Image.Addr("__stop___bug_table")
-	if !ok1 || !ok2 || stop <= start || stop-start > 64<<20 {
-		return false
-	}
-	b, ok := w.Image.Bytes(start, int(stop-start))
-	if !ok {
-		return false
-	}
+// bugKind is what the kernel's bug table says of a trap.
+type bugKind uint8
+
+const (
+	noTable  bugKind = iota // the image has no table, or one of an unknown form
+	unlisted                // the table has no entry for the trap
+	warning                 // WARN(): the entry has BUGFLAG_WARNING
+	bug                     // BUG(): the entry lacks that flag
+)
+
+// bugAt is what the bug table says of the trap at pc.
+func (w *World) bugAt(pc uint64) bugKind {
+	start, b := w.between("__start___bug_table", "__stop___bug_table")
 	// struct bug_entry: s32 bug_addr_disp, in newer kernels s32 format_disp;
 	// with CONFIG_DEBUG_BUGVERBOSE s32 file_disp and u16 line; u16 flags.
 	le := binary.LittleEndian
 	target := func(off int) uint64 { return start + uint64(off) + uint64(int64(int32(le.Uint32(b[off:])))) }
+	kind := noTable
 	// The largest comes last: every second entry of 8 bytes is one of 16 that fits.
 	for _, format := range []struct{ size, flags int }{{12, 10}, {8, 4}, {16, 14}} {
-		fits := len(b)%format.size == 0
+		fits := len(b) > 0 && len(b)%format.size == 0
 		for off := 0; fits && off < min(len(b), 8*format.size); off += format.size {
 			insn, ok := w.Image.Insn(target(off))
 			fits = ok && insn.Flow == arch.Traps
 		}
+		if fits {
+			kind = unlisted
+		}
 		for off := 0; fits && off < len(b); off += format.size {
-			if target(off) == pc {
-				return le.Uint16(b[off+format.flags:])&1 == 0
+			switch {
+			case target(off) != pc:
+			case le.Uint16(b[off+format.flags:])&1 != 0:
+				return warning
+			default:
+				return bug
 			}
 		}
 	}
+	return kind
+}
+
+// ofCFI reports whether the trap at pc is that of a call through a pointer whose target
+// has another type: clang lists these traps (arch/x86/kernel/cfi.c).
+func (w *World) ofCFI(pc uint64) bool {
+	start, b := w.between("__start___kcfi_traps", "__stop___kcfi_traps")
+	for off := 0; off+4 <= len(b); off += 4 {
+		if start+uint64(off)+uint64(int64(int32(binary.LittleEndian.Uint32(b[off:])))) == pc {
+			return true
+		}
+	}
 	return false
+}
+
+// between are the image's bytes between two symbols; none if it has no such table.
+func (w *World) between(first, end string) (start uint64, b []byte) {
+	start, ok1 := w.Image.Addr(first)
+	stop, ok2 := w.Image.Addr(end)
+	if !ok1 || !ok2 || stop <= start || stop-start > 64<<20 {
+		return 0, nil
+	}
+	b, _ = w.Image.Bytes(start, int(stop-start))
+	return start, b
 }

@@ -23,7 +23,9 @@ func newX64(w *World) {
 	w.X = &x64.Machine{}
 	w.X.OnTrap = func(pc uint64) emu.BreakAction {
 		w.event(Event{Kind: Trap, PC: pc})
-		if what, _, _ := w.cpu.insn(pc); what == ud2 && !w.isBug(pc) {
+		what, _, _ := w.cpu.insn(pc)
+		switch kind := w.bugAt(pc); {
+		case kind == warning, what == ud2 && (kind == noTable || w.ofCFI(pc)):
 			return emu.Continue
 		}
 		return emu.Halt
@@ -152,10 +154,11 @@ func (c cpuX64) hook(addr uint64, f func() error) {
 }
 
 func (c cpuX64) trap(stop *emu.Stop) string {
-	switch what, _, _ := c.insn(stop.PC); what {
-	case ud2:
+	what, _, _ := c.insn(stop.PC)
+	switch {
+	case c.w.bugAt(stop.PC) == bug:
 		return "BUG()"
-	case "UD1":
+	case what == "UD1":
 		return "" // of a sanitizer
 	}
 	return "a trap"

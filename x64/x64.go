@@ -61,7 +61,7 @@ const (
 	JumpReg // JMP through a register or memory
 	Ret     // RET
 	IRet    // IRET, SYSRET
-	Trap    // INT3, UD1, UD2, HLT
+	Trap    // INT3, UD0, UD1, UD2, HLT
 )
 
 var kindNames = [...]string{"other", "NOP", "landing pad", "CALL", "JMP", "Jcc", "indirect CALL", "indirect JMP", "RET", "IRET", "trap"}
@@ -136,7 +136,7 @@ func kindOf(in *x86asm.Inst) Kind {
 		return Ret
 	case x86asm.IRET, x86asm.IRETD, x86asm.IRETQ, x86asm.SYSRET, x86asm.SYSEXIT:
 		return IRet
-	case x86asm.INT, x86asm.UD1, x86asm.UD2, x86asm.HLT:
+	case x86asm.INT, x86asm.UD0, x86asm.UD1, x86asm.UD2, x86asm.HLT:
 		return Trap
 	}
 	if relative {

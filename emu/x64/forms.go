@@ -44,7 +44,7 @@ var forms = map[x86asm.Op]func(*Machine, *op) bool{
 	x86asm.PREFETCHT0: nop, x86asm.PREFETCHT1: nop, x86asm.PREFETCHT2: nop, x86asm.PREFETCHNTA: nop, x86asm.PREFETCHW: nop,
 	x86asm.RDTSC: rdtsc,
 
-	x86asm.INT: trap, x86asm.UD1: trap, x86asm.UD2: trap,
+	x86asm.INT: trap, x86asm.UD0: trap, x86asm.UD1: trap, x86asm.UD2: trap,
 
 	x86asm.MOVSB: str(movs, 1, false), x86asm.MOVSW: str(movs, 2, false), x86asm.MOVSD: str(movs, 4, false), x86asm.MOVSQ: str(movs, 8, false),
 	x86asm.STOSB: str(stos, 1, false), x86asm.STOSW: str(stos, 2, false), x86asm.STOSD: str(stos, 4, false), x86asm.STOSQ: str(stos, 8, false),

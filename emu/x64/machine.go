@@ -78,7 +78,7 @@ type Machine struct {
 	// ENDBR64, as on a processor with IBT. Hooks need no landing pad.
 	Guarded bool
 
-	// OnTrap is called for INT3, UD1 and UD2; nil halts. It may read memory and
+	// OnTrap is called for INT3, UD0, UD1 and UD2; nil halts. It may read memory and
 	// registers. If it says emu.Continue, execution goes on behind the instruction.
 	OnTrap func(pc uint64) emu.BreakAction
 
@@ -181,7 +181,7 @@ func (m *Machine) run(until uint64) error {
 		}
 		m.next = pc + uint64(o.len)
 		if !o.do(m, o) {
-			return m.Failed()
+			return m.failed(pc)
 		}
 		if m.next != pc+uint64(o.len) || o.kind == x64.Jump || o.kind == x64.Call {
 			m.Jumped(pc, m.next)
@@ -190,6 +190,17 @@ func (m *Machine) run(until uint64) error {
 		m.PC = m.next
 	}
 	return nil
+}
+
+// failed is why the instruction at pc failed.
+func (m *Machine) failed(pc uint64) error {
+	stop := m.Failed()
+	if stop.Reason == emu.Break {
+		var buf [x64.MaxSize]byte
+		n, _ := m.Code(pc, buf[:])
+		stop.Text = x64.Text(buf[:n], pc, nil)
+	}
+	return stop
 }
 
 // callHook calls a hook. proceed reports whether the code under it is to be

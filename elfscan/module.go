@@ -165,6 +165,9 @@ func OpenModule(path string, opt ModuleOptions) (im *Image, err error) {
 	im = &Image{Path: path, data: data, module: &Module{Kernel: opt.Kernel, debug: opt}}
 	im.debug = im
 	err = im.readHeaders()
+	if m := im.module; err == nil && m.Kernel != nil && m.Kernel.arch != im.arch {
+		m.Kernel = nil // a kernel of another architecture has no place for it
+	}
 	if err == nil {
 		err = im.layOutFirst()
 	}

@@ -522,3 +522,20 @@ func TestModInfo(t *testing.T) {
 		t.Errorf("another kernel than that of vermagic %q", info.Vermagic)
 	}
 }
+
+// A kernel of another architecture has no place for a module.
+func TestModuleOfAnotherArch(t *testing.T) {
+	kernel, err := Open("../testdata/vmlinux-samples/x86/good.elf", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close()
+	im, err := OpenModule("../testdata/module-samples/good-regs.ko", ModuleOptions{Kernel: kernel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer im.Close()
+	if m := im.Module(); m.Kernel != nil || m.Base != noKernelBase {
+		t.Errorf("kernel %v, at %#x", m.Kernel, m.Base)
+	}
+}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"reflect"
 
 	"github.com/ftlint/ftlint/elfscan"
 	"github.com/ftlint/ftlint/finding"
+	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/tracing"
 )
 
@@ -45,8 +47,16 @@ func Traceable(in Inputs, debugFile string, use func(*tracing.Kernel, *finding.I
 		list = append(list, tracing.Listed{Function: &k.Functions[i]})
 	}
 	var buf elfscan.Buffer
+	strange := map[reflect.Type]*stranger{}
 	for _, path := range in.Modules {
 		name, functions, err := moduleFunctions(k, d.fset, path, &buf)
+		if s := (*stranger)(nil); errors.As(err, &s) {
+			if first := strange[reflect.TypeOf(s.why)]; first != nil {
+				first.more++
+				continue
+			}
+			strange[reflect.TypeOf(s.why)] = s
+		}
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -55,6 +65,22 @@ func Traceable(in Inputs, debugFile string, use func(*tracing.Kernel, *finding.I
 		}
 	}
 	return errs, use(k, factsOf(im), list)
+}
+
+// A stranger is a module of another kernel, the first of those that are so for such a
+// reason.
+type stranger struct {
+	path, kernel string
+	why          error
+	more         int // modules
+}
+
+func (s *stranger) Error() string {
+	text := fmt.Sprintf("%s: does not belong to %s: %v", s.path, s.kernel, s.why)
+	if s.more > 0 {
+		text += " (and so on " + plural.Of(s.more, "more module") + ")"
+	}
+	return text
 }
 
 // moduleFunctions are the functions of a module of the kernel.
@@ -67,7 +93,7 @@ func moduleFunctions(k *tracing.Kernel, fset *token.FileSet, path string, buf *e
 	im.AddTo(fset)
 	of := kernel{path: k.Image.Path, image: k.Image, vermagic: k.Image.Vermagic(), shape: k.Shape()}
 	if err := of.mismatch(im); err != nil {
-		return "", nil, fmt.Errorf("%s: does not belong to %s: %w", path, k.Image.Path, err)
+		return "", nil, &stranger{path: path, kernel: k.Image.Path, why: err}
 	}
 	list, err = k.Module(im)
 	if err != nil {

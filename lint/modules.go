@@ -227,7 +227,7 @@ type moduleSet struct {
 	cut       bool              // the end of the run kept an input from being judged in full
 	buf       elfscan.Buffer    // for execute
 
-	others, otherEra []*finding.Result // modules of another kernel: their vermagic, or their callsites, differ
+	others, otherArch, otherEra []*finding.Result // modules of another kernel: their vermagic, architecture or callsites differ
 }
 
 // moduleSet returns the modules of a run, with the checks that are about modules.
@@ -466,11 +466,21 @@ func (e *otherKernel) Error() string {
 	return fmt.Sprintf("it is made for another kernel (vermagic %q)", e.vermagic)
 }
 
+// An otherArch says that a module is one for another architecture than the kernel.
+type otherArch struct{ module, kernel *arch.Arch }
+
+func (e *otherArch) Error() string {
+	return fmt.Sprintf("it is a module for %s, and the kernel is one for %s", e.module.Name, e.kernel.Name)
+}
+
 // mismatch returns why the module does not belong to the kernel; nil if it does,
 // or if the kernel could not be read.
 func (k *kernel) mismatch(im *elfscan.Image) error {
 	if k.image == nil {
 		return nil
+	}
+	if a, b := im.Arch(), k.image.Arch(); a != b {
+		return &otherArch{a, b}
 	}
 	info := im.Module().Info
 	if !info.MadeFor(k.vermagic) {
@@ -487,9 +497,12 @@ func (m *moduleSet) strange(res *finding.Result) {
 	if res.Image == nil || res.Image.Module.Mismatch == nil {
 		return
 	}
-	if e := (*otherKernel)(nil); errors.As(res.Image.Module.Mismatch, &e) {
+	switch res.Image.Module.Mismatch.(type) {
+	case *otherKernel:
 		m.others = append(m.others, res)
-	} else {
+	case *otherArch:
+		m.otherArch = append(m.otherArch, res)
+	default:
 		m.otherEra = append(m.otherEra, res)
 	}
 }
@@ -516,6 +529,7 @@ func (m *moduleSet) errors() (errs []error) {
 		vermagic = fmt.Sprintf("; the kernel has %q", m.kernels[0].vermagic)
 	}
 	say(m.others, vermagic)
+	say(m.otherArch, "")
 	say(m.otherEra, "")
 	return errs
 }

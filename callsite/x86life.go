@@ -30,9 +30,17 @@ type InsnStep struct {
 // An InsnRun is the life of such a callsite, executed up to the first step that is wrong.
 type InsnRun struct {
 	Site   Site
-	Steps  int       // that were executed
-	Failed *InsnStep // nil: none was wrong
-	Err    error     // not nil: it could not be executed to the end
+	Steps  int         // that were executed
+	States []InsnState // in which the callsite was left, in order; each change once
+	Failed *InsnStep   // nil: none was wrong
+	Err    error       // not nil: it could not be executed to the end
+}
+
+// An InsnState is a callsite behind a call that changes it.
+type InsnState struct {
+	Func      string // that was executed
+	When      string // in which situation
+	Got, Want []byte // instructions that stand there, and that must; Got is nil if nothing can be read
 }
 
 // An InsnExecutor executes the life of such callsites.
@@ -336,6 +344,13 @@ func (x *InsnExecutor) step(c insnCall, late bool) bool {
 		return false
 	}
 	r.Steps++
+	if last := len(r.States) - 1; !bytes.Equal(c.before, c.after) && c.second == updateIgnore && (last < 0 || r.States[last].Func != c.name || r.States[last].When != c.special) {
+		now := make([]byte, len(c.after))
+		if w.Mem.Read(x.at, now) != nil {
+			now = nil
+		}
+		r.States = append(r.States, InsnState{c.name, c.special, now, c.after})
+	}
 	if diffs := x.compare(&c, late, int32(got), returned); len(diffs) > 0 {
 		r.Failed = &InsnStep{c.name, when, int32(got), diffs}
 		return false

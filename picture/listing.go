@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/plural"
 	"github.com/ftlint/ftlint/lint"
+	"github.com/ftlint/ftlint/x64"
 )
 
 // A Listing is a piece of code laid out for people: the entry code, a
@@ -152,6 +154,9 @@ var Life = &analysis.Analyzer{
 		}
 		for _, at := range table.Addrs {
 			if s := table.Site(at); s.OK && s.Text {
+				if table.Shape.Size != 0 {
+					return insnLifeOf(table, s), nil
+				}
 				if f, _ := callsite.NewExecutor(table); f != nil {
 					return lifeOf(table, f, at), nil
 				}
@@ -192,6 +197,52 @@ func lifeOf(table *callsite.Table, f *callsite.Executor, addr uint64) *SiteLife 
 			continue // the refusals that end a run leave nothing new to see
 		}
 		add(fmt.Sprintf(" after %s, which returned %d", step.Func, step.Returned), step.Got, &step.Want)
+	}
+	return life
+}
+
+// insnLifeOf lays out the life of a callsite that is one instruction of several bytes.
+func insnLifeOf(table *callsite.Table, s callsite.Site) *SiteLife {
+	im, life := table.Image, &SiteLife{}
+	x, err := callsite.NewInsnExecutor(table)
+	if x == nil {
+		life.Err = err
+		return life
+	}
+	run := x.Run(s)
+	life.Err = run.Err
+	name := im.Name(s.Call)
+	if s.AtFunc {
+		name = im.Name(s.Func)
+	}
+	add := func(title string, got, want []byte) {
+		text := func(code []byte) string { // several, if short ones stand there
+			var insns []string
+			for at := s.Call; len(code) > 0; {
+				n := min(max(x64.Size(code), 1), len(code))
+				insns = append(insns, x64.Text(code, at, im.Name))
+				code, at = code[n:], at+uint64(n)
+			}
+			return strings.Join(insns, "; ")
+		}
+		line := Line{Addr: s.Call, Code: got, Text: text(got), Note: "the call"}
+		if want != nil {
+			line.Model, line.Differs = text(want), !bytes.Equal(got, want)
+		}
+		if s.Func == s.Call {
+			line.Labels = []string{im.Name(s.Call)}
+		}
+		life.Listings = append(life.Listings, Listing{Title: "callsite of " + name + title, Lines: []Line{line}})
+	}
+	add(", as built", slices.Clone(im.Code(s.Call, int(table.Shape.Size))), nil)
+	for _, st := range run.States {
+		title := " after " + st.Func
+		if st.When != "" {
+			title += ", where " + st.When
+		}
+		if st.Got != nil {
+			add(title, st.Got, st.Want)
+		}
 	}
 	return life
 }

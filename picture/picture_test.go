@@ -432,3 +432,37 @@ func TestDistancesX64(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 }
+
+// The life of an x86-64 callsite is laid out as it was executed, each state beside the
+// one that it must be in.
+func TestLifeX64(t *testing.T) {
+	for name, want := range map[string][]string{
+		"good": {
+			", as built: nopl (%rax,%rax)",
+			" after ftrace_make_nop: nopl (%rax,%rax) = nopl (%rax,%rax)",
+			" after ftrace_make_call: call ftrace_caller = call ftrace_caller",
+			" after ftrace_make_call, where registers are asked for: call ftrace_regs_caller = call ftrace_regs_caller",
+		},
+		"life-short-nops": {
+			", as built: nopl (%rax,%rax)",
+			" after ftrace_make_nop: nop; nop; nop; nop; nop ! nopl (%rax,%rax)",
+		},
+	} {
+		life := picture.Of(drawn(t, "x86/"+name+".elf")[name]).Life
+		if life.Err != nil {
+			t.Errorf("%s: %v", name, life.Err)
+		}
+		var got []string
+		for _, l := range life.Listings {
+			line := l.Lines[0]
+			state := strings.TrimPrefix(l.Title, "callsite of vfs_read") + ": " + line.Text
+			if line.Model != "" {
+				state += map[bool]string{false: " = ", true: " ! "}[line.Differs] + line.Model
+			}
+			got = append(got, state)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

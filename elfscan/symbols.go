@@ -131,7 +131,7 @@ func (im *Image) named(i uint32) bool {
 // Of symbols with one name it holds the first global one, else the first.
 type nameIndex struct {
 	seed  maphash.Seed
-	slots []nameSlot // a power of two, at most half full
+	slots []nameSlot // a power of two, at most three quarters full
 }
 
 type nameSlot struct {
@@ -140,13 +140,19 @@ type nameSlot struct {
 }
 
 func (im *Image) indexNames() *nameIndex {
-	n := im.NumSymbols()
+	n := uint32(im.NumSymbols())
+	names := 0 // mapping symbols have none, and can be a third of all
+	for i := uint32(1); i < n; i++ {
+		if im.named(i) {
+			names++
+		}
+	}
 	size := 16
-	for size < 2*n {
+	for 3*size < 4*names {
 		size *= 2
 	}
 	ix := &nameIndex{maphash.MakeSeed(), make([]nameSlot, size)}
-	for i := uint32(1); i < uint32(n); i++ {
+	for i := uint32(1); i < n; i++ {
 		if !im.named(i) {
 			continue
 		}

@@ -185,8 +185,21 @@ func (b *btf) string(off uint32) (string, error) {
 
 // named is the offset of a string. All uses of a string have the same offset.
 func (b *btf) named(name string) (uint32, bool) {
-	i := bytes.Index(b.strings, []byte("\x00"+name+"\x00"))
-	return uint32(i + 1), i >= 0 && name != ""
+	if name == "" {
+		return 0, false
+	}
+	// A string's own first letters are rarer than the byte 0 before it.
+	want := []byte(name + "\x00")
+	for from := 0; ; {
+		i := bytes.Index(b.strings[from:], want)
+		if i < 0 {
+			return 0, false
+		}
+		if from += i; from == 0 || b.strings[from-1] == 0 {
+			return uint32(from), true
+		}
+		from++
+	}
 }
 
 func (b *btf) structure(name string) (ref, bool, error) {

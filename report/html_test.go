@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ftlint/ftlint/arch"
 	"github.com/ftlint/ftlint/finding"
 	"github.com/ftlint/ftlint/internal/child"
 	"github.com/ftlint/ftlint/lint"
@@ -160,6 +161,7 @@ func harmful() *report.Run {
 	cell := trampoline.Cell{At: 0x2000, Size: 4, Word: 1, Text: harm + odd, Model: harm, From: harm, Label: harm, Role: trampoline.CallSlot, Differs: true, Diffs: []int{0}, Origin: 1, Writer: 0}
 	moment := trampoline.Moment{Event: world.Event{Kind: world.Copy, Func: harm + odd, Addr: 0x2000, Size: 4, PC: 0x1004}, Mine: true, Alive: true, State: []trampoline.CellState{trampoline.Stale}, Hits: []bool{true}, Count: 1, At: harm}
 	evil := errors.New(harm + odd)
+	call := picture.Call{Insn: "BL", Size: arch.ARM64.CallSize, Reach: arch.ARM64.Call}
 	res := &finding.Result{
 		Path:  harm + odd,
 		Image: &finding.ImageFacts{Form: harm, Callsites: 1, LineProblem: harm + odd, Template: []string{harm + odd}, Entries: []finding.NamedAddr{{Name: harm, Addr: 1}}},
@@ -169,9 +171,9 @@ func harmful() *report.Run {
 			&picture.Built{NoBuilder: evil, NoModel: evil,
 				Trampolines: []picture.Trampoline{{Variant: harm, Addr: 0x2000, Size: 4, Perms: "rwx", Cells: []trampoline.Cell{cell}, Moments: []trampoline.Moment{moment}, Diffs: []picture.Diff{{Rule: harm, Text: harm + odd}}, Whole: []int{0}, Err: evil}},
 				Situations:  []picture.Situation{{Variant: harm, Slot: harm + odd, Err: evil}}},
-			&picture.AddressMap{Entry: finding.NamedAddr{Name: harm, Addr: 5},
+			&picture.AddressMap{Call: call, Entry: finding.NamedAddr{Name: harm, Addr: 5},
 				Regions: []picture.Region{{Kind: picture.RegionImage, Name: harm, Note: harm, Start: 0, End: ^uint64(0)}, {Kind: picture.RegionSection, Name: harm + odd, Note: harm, Start: 0, End: 100}}},
-			&picture.SiteDistances{Callsites: 1, Bins: []picture.Bin{{Lo: 0, Hi: 1024, N: 1}}},
+			&picture.SiteDistances{Call: call, Callsites: 1, Bins: []picture.Bin{{Lo: 0, Hi: 1024, N: 1}}},
 		},
 		Rules:  []finding.RuleRun{{Rule: rule, Findings: 2, Outcome: finding.Outcome{Status: finding.Inconclusive, Examined: harm + odd, Why: evil}}, {Rule: own, Findings: 1}},
 		Errors: []error{fmt.Errorf("%s%s", harm, odd)},

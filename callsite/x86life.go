@@ -40,7 +40,7 @@ type InsnRun struct {
 type InsnState struct {
 	Func      string // that was executed
 	When      string // in which situation
-	Got, Want []byte // instructions that stand there, and that must; Got is nil if nothing can be read
+	Got, Want []byte // instructions that stand there, and that must
 }
 
 // An InsnExecutor executes the life of such callsites.
@@ -82,6 +82,9 @@ const (
 	efault = -14
 	einval = -22
 )
+
+// alienCode is what ftrace writes to no callsite: five NOPs of one byte.
+var alienCode = []byte{0x90, 0x90, 0x90, 0x90, 0x90}
 
 // What ftrace_test_record() returns (include/linux/ftrace.h).
 const (
@@ -146,7 +149,7 @@ func (x *InsnExecutor) life() {
 		code, _ := x64.EncodeCall(x.at, target)
 		return code[:]
 	}
-	off, alien := x64.Nop5[:], []byte{0x90, 0x90, 0x90, 0x90, 0x90}
+	off, alien := x64.Nop5[:], alienCode
 	other := slices.Clone(off)
 	other[4] = 1 // another NOP, which differs in its last byte alone
 	const makeCall, makeNop, modify, replace = "ftrace_make_call", "ftrace_make_nop", "ftrace_modify_call", "ftrace_replace_code"
@@ -344,13 +347,7 @@ func (x *InsnExecutor) step(c insnCall, late bool) bool {
 		return false
 	}
 	r.Steps++
-	if last := len(r.States) - 1; !bytes.Equal(c.before, c.after) && c.second == updateIgnore && (last < 0 || r.States[last].Func != c.name || r.States[last].When != c.special) {
-		now := make([]byte, len(c.after))
-		if w.Mem.Read(x.at, now) != nil {
-			now = nil
-		}
-		r.States = append(r.States, InsnState{c.name, c.special, now, c.after})
-	}
+	x.keepState(&c)
 	if diffs := x.compare(&c, late, int32(got), returned); len(diffs) > 0 {
 		r.Failed = &InsnStep{c.name, when, int32(got), diffs}
 		return false
@@ -358,11 +355,27 @@ func (x *InsnExecutor) step(c insnCall, late bool) bool {
 	return true
 }
 
+// keepState keeps what a call has left at the callsite, if that is a change that was not
+// kept yet. Calls for two callsites show nothing more than those for one.
+func (x *InsnExecutor) keepState(c *insnCall) {
+	r := x.run
+	if bytes.Equal(c.before, c.after) || c.second != updateIgnore {
+		return
+	}
+	if n := len(r.States); n > 0 && r.States[n-1].Func == c.name && r.States[n-1].When == c.special {
+		return // it was executed while the kernel boots, and now after boot
+	}
+	now := make([]byte, len(c.after))
+	if x.w.Mem.Read(x.at, now) == nil {
+		r.States = append(r.States, InsnState{c.name, c.special, now, c.after})
+	}
+}
+
 // secondCode are the instructions at the second callsite, before the call or after.
 func (x *InsnExecutor) secondCode(c *insnCall, after bool) []byte {
 	switch {
 	case c.alien:
-		return []byte{0x90, 0x90, 0x90, 0x90, 0x90}
+		return alienCode
 	case after && c.second == updateMakeCall:
 		call, _ := x64.EncodeCall(x.secondSite(), c.next)
 		return call[:]

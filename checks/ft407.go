@@ -50,11 +50,12 @@ var FT407 = check("FT407", func(pass *analysis.Pass) (any, error) {
 	if kernel != nil {
 		_, disabled = kernel.Lookup(weakCheck)
 	}
-	it, them := "ftrace patches it, and shows it under the name of the function before it", "ftrace patches them, and shows them under the names of the functions before them"
+	it := "ftrace patches it, and shows it under the name of the function before it"
+	them := "ftrace patches them, and shows them under the names of the functions before them"
 	switch {
 	case kernel == nil:
 		it = "whether the kernel disables it is to be seen in its vmlinux: give that, too"
-		them = strings.Replace(it, "disables it", "disables them", 1)
+		them = "whether the kernel disables them is to be seen in its vmlinux: give that, too"
 	case disabled:
 		it, them = "this kernel disables it", "this kernel disables them"
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/ftlint/ftlint/internal/plural"
 )
 
+// examinedWay is what FT714 looks at in each image.
+const examinedWay = "the way from callsites to BPF trampolines"
+
 // FT714 finds functions with a callsite to which BPF trampolines cannot be attached.
 var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 	res, out, done := bpfRun(pass)
@@ -25,7 +28,7 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 			Because("ftrace of this kernel has no direct calls (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, on arm64 from 6.4 on)").
 			Because("%s have no fentry, fexit, fmod_ret or LSM programs", plural.Of(len(t.Addrs), "callsite")).
 			Do("Take a kernel from 6.4 on, built with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, or trace by kprobes"))
-		return examined("the way from callsites to BPF trampolines")
+		return examined(examinedWay)
 	}
 	why, funcs := map[string][]*bpf.Traceable{}, map[string]int{}
 	var reasons []string
@@ -49,7 +52,8 @@ var FT714 = check("FT714", func(pass *analysis.Pass) (any, error) {
 		reportImage(pass, c.Do("Trace these functions by kprobes"))
 	}
 	if !pass.ResultOf[Options].(Settings).Exhaustive {
-		return finding.Outcome{Examined: "the way from callsites to BPF trampolines", Skipped: []error{errors.New("the prototype of each function (give --exhaustive)")}}, nil
+		left := errors.New("the prototype of each function (give --exhaustive)")
+		return finding.Outcome{Examined: examinedWay, Skipped: []error{left}}, nil
 	}
-	return examined("the way from callsites to BPF trampolines, %s of functions", plural.Of(res.Prototypes, "prototype"))
+	return examined(examinedWay+", %s of functions", plural.Of(res.Prototypes, "prototype"))
 }, BPF, Sites, Options)

@@ -136,7 +136,7 @@ func TestTreeAllLines(t *testing.T) {
 // Of commits, the tree is the revision that they are on.
 func TestTreeOfCommits(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		t.Skip("SKIPPED: no git")
 	}
 	fn := "void *make(int n)\n{\n\tvoid *p = module_alloc(n);\n\n\tprotect_code(p, n);\n\tuse(p);\n\tuse(p);\n\tuse(p);\n\treturn p;\n}\n"
 	dir := writeTree(t, map[string]string{

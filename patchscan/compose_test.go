@@ -61,7 +61,7 @@ func lines(from, to int, change map[int]string) string {
 // added are those that the first version does not have.
 func TestCompose(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		t.Skip("SKIPPED: no git")
 	}
 	base := lines(1, 60, nil)
 	for name, versions := range map[string][]string{
@@ -172,7 +172,7 @@ func TestComposeOther(t *testing.T) {
 // A line that is removed in one place and added in another is added.
 func TestComposeMoved(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		t.Skip("SKIPPED: no git")
 	}
 	base := lines(1, 60, nil)
 	in := parse(t, "git", commits(t, base, lines(1, 60, map[int]string{10: ""}), lines(1, 60, map[int]string{10: "", 12: "line 12\nline 10\n"})))

@@ -240,9 +240,7 @@ func insnLifeOf(table *callsite.Table, s callsite.Site) *SiteLife {
 		if st.When != "" {
 			title += ", where " + st.When
 		}
-		if st.Got != nil {
-			add(title, st.Got, st.Want)
-		}
+		add(title, st.Got, st.Want)
 	}
 	return life
 }

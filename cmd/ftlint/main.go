@@ -166,7 +166,7 @@ call was bad.`,
 	fl.StringVar(&f.debugFile, "debug-file", "", "separate debug file of the image")
 	fl.StringSliceVar(&f.debugDirs, "debug-dir", nil, "folders with debug files of modules, laid out like /usr/lib/debug")
 	fl.IntVarP(&f.workers, "jobs", "j", 0, "checks, or modules, that run at once (default: one a processor)")
-	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind")
+	fl.BoolVar(&f.exhaustive, "exhaustive", false, "execute every callsite, not one of each kind (x86-64: of modules)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (30s, 2m); rules that did not come to an end are inconclusive, and the exit status is 2")
 	fl.BoolVar(&f.noGroup, "no-group", false, "with several kernels, show a finding that they share for each of them")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
